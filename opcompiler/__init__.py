@@ -1,0 +1,8 @@
+"""A compiler from symbolic differential operators to fast JAX numerics."""
+
+from opcompiler.api import compile  # noqa: A004 - the public name
+from opcompiler.core.errors import OperatorError
+from opcompiler.lowering import Residual
+from opcompiler.planning import Plan
+
+__all__ = ["OperatorError", "Plan", "Residual", "compile"]

@@ -1,0 +1,81 @@
+"""The one door to JAX internals.
+
+Written for JAX 0.10 and 0.11 (where `ClosedJaxpr` is `Jaxpr`, and `scan` names its
+operands otherwise). Nothing else in the package imports `jax.extend`, `jax.core`,
+`jax.interpreters` or `jax._src`; a change of JAX is mended here.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.extend.core as jex
+import numpy as np
+
+Literal = jex.Literal
+Jaxpr = Any
+Equation = Any
+
+
+def trace(fun: Callable[..., Any], *examples: Any) -> tuple[Jaxpr, list[Any]]:
+    """Traces `fun` at arrays (or shapes) to an open jaxpr and its constants.
+
+    Arguments and results may be pytrees; the jaxpr takes and returns the leaves.
+    """
+    return open_jaxpr(jax.make_jaxpr(fun)(*examples))
+
+
+def open_jaxpr(closed: Any) -> tuple[Jaxpr, list[Any]]:
+    """Splits a closed jaxpr into jaxpr and constants; an open one has none."""
+    consts = list(getattr(closed, "consts", ()))
+    return getattr(closed, "jaxpr", closed), consts
+
+
+def literal_value(literal: Any) -> Any:
+    """Returns a literal as an array that keeps its dtype."""
+    return np.asarray(literal.val, dtype=literal.aval.dtype)
+
+
+def bind(equation: Equation, *operands: Any, **changed: Any) -> list[Any]:
+    """Runs an equation's own primitive; returns its outputs as a list.
+
+    `changed` overrides parameters of the equation.
+    """
+    primitive = equation.primitive
+    parameters = primitive.get_bind_params({**equation.params, **changed})
+    if isinstance(parameters, tuple):  # before 0.9.2: (functions, parameters)
+        functions, parameters = parameters
+        outputs = primitive.bind(*functions, *operands, **parameters)
+    else:
+        outputs = primitive.bind(*operands, **parameters)
+    return list(outputs) if primitive.multiple_results else [outputs]
+
+
+def scan_partition(parameters: dict[str, Any]) -> tuple[int, int]:
+    """Returns the numbers of constants and carries of a `scan` equation."""
+    if "num_consts" in parameters:
+        return parameters["num_consts"], parameters["num_carry"]
+    constants, carries, _ = parameters["ft_in"].unpack()
+    return len(constants), len(carries)
+
+
+def source_line(equation: Equation) -> str:
+    """Returns where in the user's program an equation was written, if JAX knows."""
+    traceback = getattr(equation.source_info, "traceback", None)
+    frames = traceback.frames if traceback is not None else ()
+    for frame in frames:
+        if "/jax/" not in frame.file_name and "opcompiler" not in frame.file_name:
+            return f"{frame.file_name}:{frame.line_num}"
+    return "an unknown line"
+
+
+def differentiable(dtype: Any) -> bool:
+    """Whether arrays of this dtype carry Taylor coefficients: floats and complex."""
+    return not jax.dtypes.issubdtype(dtype, jax.dtypes.extended) and bool(
+        np.issubdtype(dtype, np.inexact) or jax.numpy.issubdtype(dtype, np.inexact)
+    )
+
+
+def output_avals(equation: Equation) -> Sequence[Any]:
+    """Returns the shapes and dtypes of an equation's outputs."""
+    return [variable.aval for variable in equation.outvars]

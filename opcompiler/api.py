@@ -1,0 +1,38 @@
+"""`compile`: the way from an expression to a residual, in three lines."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy as sp
+
+from opcompiler.lowering import Residual
+from opcompiler.operator import normalize
+
+
+def compile(  # noqa: A001 - the public name
+    equations: Any,
+    *,
+    coordinates: Sequence[sp.Symbol] | None = None,
+    strategy: str = "auto",
+) -> Residual:
+    """Compiles a SymPy residual to a JAX function of networks and points.
+
+    Args:
+        equations: a SymPy expression (to be zero) or `Eq`, or a list, tuple, dict or
+            matrix of them. Applied undefined functions are the unknown fields, symbols
+            that stand as their arguments the coordinates, every other free symbol a
+            parameter given at call time.
+        coordinates: overrides the order (first appearance) and choice of coordinates.
+        strategy: `auto`, or the name of a strategy: `algebra` (the operator's minimal
+            Taylor algebra), `nested` (the reference, nested forward mode).
+
+    Returns:
+        The compiled residual; `residual(net, points, **parameters)`.
+
+    Raises:
+        OperatorError: naming the sub-expression that cannot be compiled, and the way
+            out.
+
+    Source: `docs/theory.md`.
+    """
+    return Residual(normalize(equations, coordinates), strategy)

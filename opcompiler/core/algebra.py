@@ -1,0 +1,119 @@
+r"""Graded Weil algebras by structure constants: what a Taylor channel is.
+
+A value in the algebra is $\hat u = \sum_b u_b\,\varepsilon_b$. Channel 0 is the unit
+(the plain value); every other channel has a degree of at least 1 and is nilpotent. The
+product of two values is
+
+$$ (u w)_k = u_0 w_k + u_k w_0 + \sum_{ij} C^k_{ij}\, u_i w_j . $$
+
+See `docs/theory.md`, section 3.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One coefficient that travels with the value.
+
+    Attributes:
+        degree: the grade; 0 only for the unit.
+        label: what the channel holds, for people.
+    """
+
+    degree: int
+    label: str
+
+
+@dataclass(frozen=True)
+class TaylorAlgebra:
+    r"""A commutative graded algebra with nilpotent part.
+
+    Attributes:
+        channels: the basis, sorted by degree; the first is the unit.
+        products: the structure constants `(i, j, k, c)` with `1 <= i <= j`, meaning
+            $\varepsilon_i \varepsilon_j \ni c\,\varepsilon_k$; the unit's are implied.
+    """
+
+    channels: tuple[Channel, ...]
+    products: tuple[tuple[int, int, int, Fraction], ...]
+
+    @property
+    def size(self) -> int:
+        """Number of channels, the unit included."""
+        return len(self.channels)
+
+    @cached_property
+    def order(self) -> int:
+        """The highest degree."""
+        return max(channel.degree for channel in self.channels)
+
+    @cached_property
+    def degrees(self) -> tuple[int, ...]:
+        """Number of channels of degree 0, 1, 2, ... (the Hilbert function)."""
+        counts = [0] * (self.order + 1)
+        for channel in self.channels:
+            counts[channel.degree] += 1
+        return tuple(counts)
+
+    def of_degree(self, degree: int) -> tuple[int, ...]:
+        """Returns the channels of one degree."""
+        return self._by_degree[degree]
+
+    @cached_property
+    def _by_degree(self) -> dict[int, tuple[int, ...]]:
+        found: dict[int, list[int]] = {d: [] for d in range(self.order + 1)}
+        for place, channel in enumerate(self.channels):
+            found[channel.degree].append(place)
+        return {d: tuple(places) for d, places in found.items()}
+
+    @cached_property
+    def entries(self) -> dict[int, tuple[tuple[int, int, Fraction], ...]]:
+        """The ordered pairs `(i, j, c)` that feed each channel, the unit left out."""
+        found: dict[int, list[tuple[int, int, Fraction]]] = defaultdict(list)
+        for i, j, k, c in self.products:
+            found[k].append((i, j, c))
+            if i != j:
+                found[k].append((j, i, c))
+        return {k: tuple(found[k]) for k in range(self.size)}
+
+    @cached_property
+    def table(self) -> dict[tuple[int, int], tuple[tuple[int, Fraction], ...]]:
+        """What each ordered pair of channels feeds: `(i, j)` to its `(k, c)`."""
+        found: dict[tuple[int, int], list[tuple[int, Fraction]]] = defaultdict(list)
+        for k, entries in self.entries.items():
+            for i, j, c in entries:
+                found[i, j].append((k, c))
+        return {pair: tuple(terms) for pair, terms in found.items()}
+
+    def truncated(self, order: int) -> "TaylorAlgebra":
+        """Returns the quotient by all degrees above `order`.
+
+        Channels are sorted by degree, so the first ones keep their numbers.
+        """
+        return self._truncations[order]
+
+    @cached_property
+    def _truncations(self) -> dict[int, "TaylorAlgebra"]:
+        def cut(order: int) -> TaylorAlgebra:
+            if order >= self.order:
+                return self
+            kept = tuple(c for c in self.channels if c.degree <= order)
+            products = tuple(p for p in self.products if p[2] < len(kept))
+            return TaylorAlgebra(kept, products)
+
+        return {order: cut(order) for order in range(self.order + 1)}
+
+
+def univariate(order: int) -> TaylorAlgebra:
+    r"""The algebra $R[\varepsilon]/\varepsilon^{n+1}$ of univariate jets."""
+    channels = tuple(Channel(k, f"t^{k}" if k else "1") for k in range(order + 1))
+    products = tuple(
+        (i, j, i + j, Fraction(1))
+        for i in range(1, order)
+        for j in range(i, order + 1 - i)
+    )
+    return TaylorAlgebra(channels, products)

@@ -1,0 +1,26 @@
+"""The one family of errors that a user of the compiler can cause."""
+
+
+class OperatorError(Exception):
+    """Base class of every error raised about a user's operator, network or points.
+
+    The parts stay separate attributes, so that tests and editors need not parse the
+    message; only `__str__` joins them.
+
+    Attributes:
+        problem: what is wrong, in one sentence.
+        expression: the offending sub-expression as text; `None` if there is none.
+        hint: what was expected and how to mend it.
+    """
+
+    def __init__(
+        self, problem: str, *, expression: object | None = None, hint: str
+    ) -> None:
+        self.problem = problem
+        self.expression = None if expression is None else str(expression)
+        self.hint = hint
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        where = f"\n  in: {self.expression}" if self.expression else ""
+        return f"{self.problem}{where}\n  hint: {self.hint}"

@@ -1,0 +1,103 @@
+"""A plan as text: channels by degree, seeds, read-outs, cost, certificate."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from opcompiler.core.multiindex import argument_name
+from opcompiler.core.symbol import linear_text
+
+if TYPE_CHECKING:
+    from opcompiler.planning.plan import Plan, Push
+
+_WIDTH = 96
+
+
+def plan_table(plan: Plan) -> str:
+    """Returns the plan as plain text, without colours, at most 96 columns wide."""
+    parts: list[RenderableType] = [_headline(plan)]
+    for number, push in enumerate(plan.pushes):
+        parts.append(_push_title(plan, number))
+        parts.append(_channels(plan, push))
+    parts.append("read-outs")
+    parts.append(_readouts(plan))
+    parts.append(_cost(plan))
+    parts.append(_certificate(plan))
+    stream = StringIO()
+    console = Console(
+        file=stream, width=_WIDTH, highlight=False, color_system=None, markup=False
+    )
+    for part in parts:
+        console.print(part)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+
+def _headline(plan: Plan) -> str:
+    pushes = "1 push" if len(plan.pushes) == 1 else f"{len(plan.pushes)} pushes"
+    return f"plan: strategy {plan.strategy}, {plan.channels} channels in {pushes}"
+
+
+def _push_title(plan: Plan, number: int) -> str:
+    push = plan.pushes[number]
+    degrees = " ".join(map(str, push.algebra.degrees))
+    fields = dict.fromkeys(
+        readout.functional.field
+        for readout in plan.readouts
+        if any(term[0] == number for term in readout.terms)
+    )
+    name = f"push {number}: " if len(plan.pushes) > 1 else ""
+    where = ", ".join(plan.sites[push.site])
+    return (
+        f"{name}{', '.join(fields)} at ({where}): "
+        f"{push.algebra.size} channels, by degree {degrees}"
+    )
+
+
+def _channels(plan: Plan, push: Push) -> Table:
+    arguments = plan.sites[push.site]
+    table = _table("channel", "degree", "holds", "starts from")
+    for number, channel in enumerate(push.algebra.channels):
+        tangent = linear_text((f"e_{argument_name(arguments, i)}", c) for i, c in push.seeds[number])
+        start = tangent if number else "the point"
+        table.add_row(f"c{number}", str(channel.degree), channel.label, start)
+    return table
+
+
+def _readouts(plan: Plan) -> Table:
+    table = _table("functional", "=", "of channels")
+    several = len(plan.pushes) > 1
+    for readout in plan.readouts:
+        functional = readout.functional
+        arguments = plan.sites[functional.site]
+        label = functional.symbol.label(functional.field, arguments)
+        terms = (
+            (f"c{channel}" + (f"@{push}" if several else ""), c)
+            for push, channel, c in readout.terms
+        )
+        table.add_row(label, "=", linear_text(terms))
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _cost(plan: Plan) -> str:
+    cost = plan.cost
+    return (
+        f"cost: {cost.passes} forward passes, {cost.products} products per "
+        f"nonlinearity; nested AD: {cost.nested} forward passes"
+    )
+
+
+def _certificate(plan: Plan) -> str:
+    proof = "every read-out proved by exact rational arithmetic"
+    return f"certificate: {proof if plan.verify() else 'FAILED, do not use'}"

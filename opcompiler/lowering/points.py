@@ -1,0 +1,162 @@
+"""Points and parameters as flat arrays, in the dtype of the points."""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from opcompiler.core.errors import OperatorError
+
+
+@dataclass(frozen=True)
+class Points:
+    """N points as rows.
+
+    Attributes:
+        flat: shape (N, D), floating.
+        leading: the shape the user gave before the coordinate axis, prod = N.
+    """
+
+    flat: Array
+    leading: tuple[int, ...]
+
+    def restore(self, values: Any) -> Array:
+        """Gives a result of N values, or one that does not depend on the point,
+        the shape of the user's points."""
+        array = jnp.asarray(values)
+        if not jnp.issubdtype(array.dtype, jnp.inexact):
+            array = array.astype(self.flat.dtype)
+        return jnp.broadcast_to(array, self.flat.shape[:1]).reshape(self.leading)
+
+
+def read_points(given: Any, names: Sequence[str]) -> Points:
+    """Reads an array (..., D) in the order of the coordinates, or a dict of (...).
+
+    Raises:
+        OperatorError: for a wrong number of columns, unknown or missing coordinates,
+            shapes that do not broadcast, or integer points.
+    """
+    if isinstance(given, Mapping):
+        array = _from_columns(given, names)
+    else:
+        array = jnp.asarray(given)
+        if array.ndim == 0 or array.shape[-1] != len(names):
+            raise OperatorError(
+                f"points of shape {array.shape} do not have one column for each of "
+                f"the {len(names)} coordinates",
+                expression=f"points {array.shape}",
+                hint=f"give an array of shape (..., {len(names)}) with the columns "
+                f"{', '.join(names)}, or a dict of them",
+            )
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        raise OperatorError(
+            f"points of dtype {array.dtype} cannot be differentiated by",
+            expression=f"points {array.dtype}{array.shape}",
+            hint="give real floating-point points, e.g. points.astype(float)",
+        )
+    leading = array.shape[:-1]
+    return Points(array.reshape((-1, len(names))), leading)
+
+
+def _from_columns(given: Mapping[Any, Any], names: Sequence[str]) -> Array:
+    columns = {str(name): jnp.asarray(column) for name, column in given.items()}
+    check_names("coordinate", columns, names, required=names)
+    try:
+        parts = jnp.broadcast_arrays(*(columns[name] for name in names))
+    except ValueError as error:
+        shapes = ", ".join(f"{n}: {columns[n].shape}" for n in names)
+        raise OperatorError(
+            "the coordinates' arrays do not broadcast",
+            expression=shapes,
+            hint="give every coordinate an array of the same shape (...)",
+        ) from error
+    return jnp.stack(parts, axis=-1)
+
+
+def read_parameters(
+    given: Mapping[str, Any], names: Sequence[str], points: Points
+) -> dict[str, Array]:
+    """Reads parameters: scalars, arrays over the points, or functions of the point.
+
+    Returns:
+        Arrays of shape () or (N,), in the points' precision.
+
+    Raises:
+        OperatorError: for missing or unknown names, and shapes that do not fit.
+    """
+    check_names("parameter", given, names, required=names)
+    return {name: _parameter(name, given[name], points) for name in names}
+
+
+def _parameter(name: str, given: Any, points: Points) -> Array:
+    if callable(given):
+        return _parameter_field(name, given, points)
+    try:
+        array = jnp.asarray(given)
+    except TypeError as error:
+        raise OperatorError(
+            f"parameter {name} is not a number",
+            expression=f"{name} = {given!r}",
+            hint="give a scalar, an array over the points, or a function of the point",
+        ) from error
+    array = as_precise_as(points.flat.dtype, array)
+    if array.ndim == 0:
+        return array
+    try:
+        fits = jnp.broadcast_shapes(array.shape, points.leading) == points.leading
+    except ValueError:
+        fits = False
+    if not fits:
+        raise OperatorError(
+            f"parameter {name} of shape {array.shape} does not fit points of shape "
+            f"{points.leading}",
+            expression=name,
+            hint=f"give a scalar, or an array of shape {points.leading}",
+        )
+    return jnp.broadcast_to(array, points.leading).reshape(-1)
+
+
+def _parameter_field(name: str, given: Callable[[Array], Any], points: Points) -> Array:
+    values = jax.vmap(given)(points.flat)
+    if jnp.shape(values) != points.flat.shape[:1]:
+        raise OperatorError(
+            f"parameter {name}, a function of the point, returns an array",
+            expression=f"{name}(point) of shape {jnp.shape(values)[1:]}",
+            hint="return one number per point",
+        )
+    return as_precise_as(points.flat.dtype, jnp.asarray(values))
+
+
+def as_precise_as(dtype: Any, array: Array) -> Array:
+    """Casts to a dtype's precision; complex stays complex."""
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        return array.astype(jnp.result_type(dtype, jnp.complex64))
+    return array.astype(dtype)
+
+
+def check_names(
+    kind: str, given: Iterable[str], known: Sequence[str], required: Sequence[str]
+) -> None:
+    """Refuses names that are not known, and required ones that are missing."""
+    given = list(given)
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(str(name), known, n=1)
+            guess = f"did you mean {close[0]}? " if close else ""
+            listed = ", ".join(known) if known else "none"
+            raise OperatorError(
+                f"there is no {kind} {name}",
+                expression=str(name),
+                hint=f"{guess}the {kind}s are: {listed}",
+            )
+    for name in required:
+        if name not in given:
+            raise OperatorError(
+                f"{kind} {name} has no value",
+                expression=name,
+                hint=f"the {kind}s are: {', '.join(known)}; give each of them",
+            )

@@ -1,0 +1,83 @@
+"""Runs the pushes of a plan on a network, at all points of a site at once."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from opcompiler.core.symbol import Functional
+from opcompiler.lowering.networks import Group, Network
+from opcompiler.lowering.points import as_precise_as
+from opcompiler.planning import Plan, Push
+from opcompiler.planning.plan import Tangent
+from opcompiler.taylor import push as taylor_push
+from opcompiler.taylor.value import AlgebraArray, Value, instantiate
+
+Channels = Callable[[int], Array]
+"""Channel number -> its array at all points, (N,) or (N, m)."""
+
+
+def evaluate_functionals(
+    plan: Plan, group: Group, sites: Mapping[int, Array]
+) -> dict[Functional, Array]:
+    """Evaluates every functional of a plan; returns arrays of shape (N,).
+
+    Args:
+        plan: for functionals of the group's fields only.
+        group: the fields and the network that gives them.
+        sites: the points of each site, (N, number of arguments).
+    """
+    run = _nested if plan.strategy == "nested" else _taylor
+    pushed = [run(group.network, sites[p.site], p) for p in plan.pushes]
+    values: dict[Functional, Array] = {}
+    for readout in plan.readouts:
+        functional = readout.functional
+        place = group.fields.index(functional.field)
+        points = sites[functional.site]
+        total: Any = jnp.zeros((), points.dtype)
+        for number, (push, channel, c) in enumerate(readout.terms):
+            array = pushed[push](channel)
+            array = array[:, place] if array.ndim == 2 else array
+            term = array if c == 1 else array * float(c)
+            total = term if number == 0 else total + term
+        values[functional] = as_precise_as(points.dtype, total)
+    return values
+
+
+def _taylor(network: Network, points: Array, push: Push) -> Channels:
+    """One pass of our engine: the batched network, interpreted in the algebra."""
+    seeds = [tangent_row(tangent, points) for tangent in push.seeds[1:]]
+    (value,) = taylor_push(jax.vmap(network), points, seeds, push.algebra)
+    return lambda channel: _channel(value, channel)
+
+
+def _channel(value: Value, channel: int) -> Array:
+    if isinstance(value, AlgebraArray):
+        return value.dense(channel)
+    return value if channel == 0 else instantiate(None, value.shape, value.dtype)
+
+
+def _nested(network: Network, points: Array, push: Push) -> Channels:
+    """Nested `jax.jvp`, one per unit of order; only the top channel is asked for."""
+    fun = network
+    for tangent in push.seeds:
+        row = tangent_row(tangent, points)
+        if row is not None:
+            fun = _directional(fun, row[0])
+    values = jax.vmap(fun)(points)
+    return lambda channel: values
+
+
+def _directional(fun: Network, tangent: Array) -> Network:
+    return lambda point: jax.jvp(fun, (point,), (tangent,))[1]
+
+
+def tangent_row(tangent: Tangent, points: Array) -> Array | None:
+    """Returns a tangent as one row, (1, d), the same at all points; none if empty."""
+    if not tangent:
+        return None
+    places = jnp.array([place for place, _ in tangent])
+    components = jnp.array([float(c) for _, c in tangent], points.dtype)
+    return jnp.zeros((1, points.shape[1]), points.dtype).at[0, places].set(components)

@@ -1,0 +1,222 @@
+"""The compiled operator: what `opcompiler.compile` returns."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from opcompiler.core.symbol import Functional
+from opcompiler.lowering.networks import Group, Network, check_outputs, read_networks
+from opcompiler.lowering.points import Points, read_parameters, read_points
+from opcompiler.lowering.pushes import evaluate_functionals
+from opcompiler.lowering.shell import run_program
+from opcompiler.lowering.source import source_text
+from opcompiler.operator import Operator
+from opcompiler.planning import Plan, make_plan
+
+
+class Residual:
+    """A residual, or several, compiled to JAX.
+
+    Attributes:
+        coordinates: the SymPy symbols, in the order of the points' columns.
+        fields: names of the unknown fields, in the order of one network's outputs.
+        parameters: names of everything else that must be given at call time.
+    """
+
+    def __init__(self, operator: Operator, strategy: str = "auto") -> None:
+        self.operator = operator
+        self.coordinates = operator.coordinates
+        self.fields = operator.fields
+        self.parameters = operator.parameters
+        self._names = tuple(c.name for c in operator.coordinates)
+        self._strategy = strategy
+        self.plan = self._plan_for(operator.fields)
+
+    def _plan_for(self, fields: tuple[str, ...]) -> Plan:
+        """Returns the plan of some fields alone, joint over them."""
+        functionals = tuple(f for f in self.operator.functionals if f.field in fields)
+        sites = tuple(site.labels for site in self.operator.sites)
+        return make_plan(functionals, sites, self._strategy)
+
+    def __call__(self, net: Any, points: Any, /, **parameters: Any) -> Any:
+        """Evaluates the residual at points.
+
+        Works inside `jit`, `grad`, `vmap` and `scan`. A plain function is traced at
+        each call, because nothing tells when what it closes over has changed; use
+        `bind`, or call inside your own `jit`, in a training loop. A network that is a
+        pytree (an Equinox module) is compiled once per structure.
+
+        Args:
+            net: a function of ONE point, (d,) -> () or (m,), with the fields in the
+                order of `fields`; or a dict of such functions by field (a tuple of
+                names for a network that gives several). A field's function receives
+                the field's own arguments in the order in which they are written.
+            points: (..., D) in the order of `coordinates`, or a dict of arrays (...).
+            **parameters: scalars, arrays of shape (...), or functions of the point
+                (all coordinates, (D,) -> ()).
+
+        Returns:
+            An array of shape (...) for one equation; a tuple or dict of them like the
+            equations that were compiled. The dtype is that of the points, or complex.
+
+        Raises:
+            OperatorError: if networks, points or parameters do not fit the operator.
+        """
+        leaves, structure = jax.tree.flatten(net)
+        if isinstance(net, Mapping) or not callable(net) or leaves == [net]:
+            return self._evaluate(net, points, parameters)
+        arrays = [leaf for leaf in leaves if _is_array(leaf)]
+        others = tuple(None if _is_array(leaf) else leaf for leaf in leaves)
+        functions, numbers = _split(parameters)
+        return self._compiled(structure, others, functions, arrays, points, numbers)
+
+    @partial(jax.jit, static_argnums=(0, 1, 2, 3))
+    def _compiled(
+        self,
+        structure: Any,
+        others: tuple[Any, ...],
+        functions: tuple[tuple[str, Any], ...],
+        arrays: list[Array],
+        points: Any,
+        numbers: dict[str, Any],
+    ) -> Any:
+        pending = iter(arrays)
+        leaves = [next(pending) if leaf is None else leaf for leaf in others]
+        net = jax.tree.unflatten(structure, leaves)
+        return self._evaluate(net, points, {**numbers, **dict(functions)})
+
+    def bind(self, apply: Any) -> "Bound":
+        """Fixes the form of the network; returns a jit-compiled function.
+
+        Args:
+            apply: `apply(params, point)`, or a dict of such functions by field; each
+                receives all of `params`.
+
+        Returns:
+            `f(params, points, **parameters)`, compiled once per shapes of its
+            arguments, whatever their values.
+        """
+        return Bound(self, apply)
+
+    def source(self) -> str:
+        """Returns the emitted function as readable Python."""
+        return source_text(self.operator, self.plan)
+
+    def __repr__(self) -> str:
+        names = ", ".join(self._names)
+        return (
+            f"<Residual of {len(self.operator.shell)} equation(s), "
+            f"fields {', '.join(self.fields)}, coordinates {names}, "
+            f"{self.plan.channels} channels>"
+        )
+
+    def _evaluate(self, net: Any, points: Any, parameters: Mapping[str, Any]) -> Any:
+        where = read_points(points, self._names)
+        values: dict[str, Any] = dict(
+            zip(self._names, where.flat.T, strict=True)
+        )
+        values.update(read_parameters(parameters, self.parameters, where))
+        sites = self._site_points(where, values)
+        functionals: dict[Functional, Array] = {}
+        for group in read_networks(net, self.operator):
+            plan = self._plan_for(group.fields)
+            self._check(group, plan, sites)
+            functionals.update(evaluate_functionals(plan, group, sites))
+        for functional, name in zip(
+            self.operator.functionals, self.operator.names, strict=True
+        ):
+            values[name] = functionals[functional]
+        outputs = run_program(self.operator.program, values)
+        return self._like_equations([where.restore(output) for output in outputs])
+
+    def _check(self, group: Group, plan: Plan, sites: Mapping[int, Array]) -> None:
+        for push in plan.pushes[:1]:
+            array = sites[push.site]
+            check_outputs(group, jax.ShapeDtypeStruct(array.shape[1:], array.dtype))
+
+    def _site_points(
+        self, where: Points, values: Mapping[str, Any]
+    ) -> dict[int, Array]:
+        """Returns the field's arguments at every site, (N, number of arguments)."""
+        sites: dict[int, Array] = {}
+        every = tuple(range(len(self._names)))
+        for number, site in enumerate(self.operator.sites):
+            if site.columns is not None:
+                same = site.columns == every
+                sites[number] = where.flat if same else where.flat[:, site.columns]
+                continue
+            columns = run_program(site.program, values)
+            rows = where.flat.shape[:1]
+            sites[number] = jnp.stack(
+                [jnp.broadcast_to(c, rows).astype(where.flat.dtype) for c in columns],
+                axis=1,
+            )
+        return sites
+
+    def _like_equations(self, outputs: list[Array]) -> Any:
+        equations = self.operator.equations
+        if equations.single:
+            return outputs[0]
+        if equations.keys is not None:
+            return dict(zip(equations.keys, outputs, strict=True))
+        return tuple(outputs)
+
+
+class Bound:
+    """A residual with the form of its network fixed; see `Residual.bind`."""
+
+    def __init__(self, residual: Residual, apply: Any) -> None:
+        self.residual = residual
+        self._apply = apply
+        self._jitted = jax.jit(self._run, static_argnums=0)
+
+    def __call__(self, params: Any, points: Any, /, **parameters: Any) -> Any:
+        """Evaluates the residual with the network's parameters `params`.
+
+        Args:
+            params: the pytree that `apply` takes.
+            points: as for the residual.
+            **parameters: as for the residual; a new function object is a new program.
+
+        Returns:
+            As the residual.
+        """
+        functions, numbers = _split(parameters)
+        return self._jitted(functions, params, points, numbers)
+
+    def _run(
+        self,
+        functions: tuple[tuple[str, Any], ...],
+        params: Any,
+        points: Any,
+        numbers: dict[str, Any],
+    ) -> Any:
+        if isinstance(self._apply, Mapping):
+            net: Any = {
+                key: _with(params, apply) for key, apply in self._apply.items()
+            }
+        else:
+            net = _with(params, self._apply)
+        parameters = {**numbers, **dict(functions)}
+        return self.residual._evaluate(net, points, parameters)
+
+
+def _with(params: Any, apply: Callable[[Any, Array], Any]) -> Network:
+    return lambda point: apply(params, point)
+
+
+def _split(
+    parameters: Mapping[str, Any],
+) -> tuple[tuple[tuple[str, Any], ...], dict[str, Any]]:
+    """Splits parameters into functions, which are static, and numbers."""
+    functions = tuple(sorted((k, v) for k, v in parameters.items() if callable(v)))
+    numbers = {k: v for k, v in parameters.items() if not callable(v)}
+    return functions, numbers
+
+
+def _is_array(leaf: Any) -> bool:
+    return hasattr(leaf, "shape") and hasattr(leaf, "dtype")

@@ -1,0 +1,16 @@
+"""From a SymPy residual to its normal form: functionals, sites and a shell.
+
+The way of an expression through this room:
+
+    equations.py      Eq, list, tuple, dict, Matrix -> residual expressions
+    signature.py      which symbols are fields, coordinates, parameters
+    expand.py         Derivative and Subs -> leaves (field, multi-index, site)
+    differentiate.py  the chain rule on expressions over leaves
+    collect.py        leaves -> functionals, the rest -> the shell
+    emit.py           shell -> straight-line program
+    normal_form.py    all of it in order: `normalize`
+"""
+
+from opcompiler.operator.normal_form import Operator, Site, normalize
+
+__all__ = ["Operator", "Site", "normalize"]

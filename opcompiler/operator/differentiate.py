@@ -1,0 +1,114 @@
+r"""The chain rule on expressions over leaves, along one coordinate.
+
+SymPy's own `diff` is not used on expressions that hold fields: it turns composite
+arguments into `Subs` over dummies, differentiates `Abs` through real and imaginary
+parts, and sets a held mixed derivative equal to nothing it knows. Here a field's
+derivative is a leaf (a symbol), and
+
+$$ D_s\, F = \sum_a \frac{\partial F}{\partial a}\, D_s a . $$
+"""
+
+from collections.abc import Callable
+
+import sympy as sp
+from sympy.core.function import ArgumentIndexError
+
+from opcompiler.core.errors import OperatorError
+
+LeafDerivative = Callable[[sp.Symbol, sp.Symbol], sp.Expr]
+"""(leaf or symbol, coordinate) -> its derivative along the coordinate."""
+
+# Constant between jumps; JAX differentiates them the same way.
+_STEPS = (sp.Heaviside, sp.floor, sp.ceiling)
+
+
+def total_derivative(
+    expr: sp.Expr, coordinate: sp.Symbol, of_symbol: LeafDerivative
+) -> sp.Expr:
+    """Returns the derivative of `expr` by `coordinate`, fields differentiated along."""
+    known: dict[sp.Basic, sp.Expr] = {}
+
+    def derive(node: sp.Expr) -> sp.Expr:
+        if node not in known:
+            known[node] = _derive(node)
+        return known[node]
+
+    def _derive(node: sp.Expr) -> sp.Expr:
+        if isinstance(node, sp.Symbol):
+            return of_symbol(node, coordinate)
+        if not node.args or isinstance(node, sp.NumberSymbol):
+            return sp.S.Zero
+        if isinstance(node, sp.Add):
+            return sp.Add(*map(derive, node.args))
+        if isinstance(node, sp.Mul):
+            return _product_rule(node, derive)
+        if isinstance(node, sp.Pow):
+            return _power_rule(node, derive)
+        if isinstance(node, sp.Piecewise):
+            return sp.Piecewise(*((derive(value), when) for value, when in node.args))
+        if isinstance(node, sp.Function):
+            return _function_rule(node, derive)
+        raise OperatorError(
+            f"no derivative is known for {type(node).__name__}",
+            expression=node,
+            hint="write it by elementary functions, or outside the Derivative",
+        )
+
+    return derive(expr)
+
+
+def _product_rule(node: sp.Mul, derive: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
+    terms = []
+    for place, factor in enumerate(node.args):
+        slope = derive(factor)
+        if slope != 0:
+            others = node.args[:place] + node.args[place + 1 :]
+            terms.append(sp.Mul(*others, slope))
+    return sp.Add(*terms)
+
+
+def _power_rule(node: sp.Pow, derive: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
+    base, exponent = node.base, node.exp
+    by_base, by_exponent = derive(base), derive(exponent)
+    result = exponent * base ** (exponent - 1) * by_base if by_base != 0 else sp.S.Zero
+    if by_exponent != 0:
+        result += node * sp.log(base) * by_exponent
+    return result
+
+
+def _function_rule(
+    node: sp.Function, derive: Callable[[sp.Expr], sp.Expr]
+) -> sp.Expr:
+    slopes = [derive(argument) for argument in node.args]
+    if all(slope == 0 for slope in slopes) or isinstance(node, _STEPS):
+        return sp.S.Zero
+    if isinstance(node, sp.conjugate | sp.re | sp.im):
+        # Real-linear, not holomorphic; coordinates are real.
+        return node.func(slopes[0])
+    if isinstance(node, sp.Abs):
+        return _modulus_slope(node.args[0], slopes[0])
+    if isinstance(node, sp.sign):
+        return _sign_slope(node.args[0], slopes[0])
+    try:
+        rates = [node.fdiff(place + 1) for place in range(len(slopes))]
+    except ArgumentIndexError as error:
+        raise OperatorError(
+            f"SymPy knows no derivative of {node.func.__name__}",
+            expression=node,
+            hint="write it by elementary functions, or pass it as a field",
+        ) from error
+    return sp.Add(*(r * s for r, s in zip(rates, slopes, strict=True)))
+
+
+def _modulus_slope(value: sp.Expr, slope: sp.Expr) -> sp.Expr:
+    r"""$|w|' = \mathrm{Re}(\overline{w}\, w')/|w|$, for real w $\mathrm{sign}(w) w'$."""
+    if value.is_extended_real:
+        return sp.sign(value) * slope
+    return sp.re(sp.conjugate(sp.sign(value)) * slope)
+
+
+def _sign_slope(value: sp.Expr, slope: sp.Expr) -> sp.Expr:
+    if value.is_extended_real:
+        return sp.S.Zero
+    change = slope - sp.sign(value) * _modulus_slope(value, slope)
+    return change / sp.Abs(value)

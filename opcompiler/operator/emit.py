@@ -1,0 +1,261 @@
+"""Writes SymPy expressions as a straight-line program of JAX operations.
+
+SymPy's own printers are not used: they lose digits of floats, emit Python's `math` for
+special functions and cannot be evaluated without running generated text. The table
+`_FUNCTIONS` says which SymPy function becomes which JAX one; a new function is one line.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import count
+
+import sympy as sp
+from sympy.logic.boolalg import BooleanFalse, BooleanTrue
+
+from opcompiler.core.errors import OperatorError
+from opcompiler.core.program import Operand, Program, Step
+
+_FUNCTIONS: dict[type[sp.Basic], str] = {
+    sp.exp: "jnp.exp",
+    sp.log: "jnp.log",
+    sp.sin: "jnp.sin",
+    sp.cos: "jnp.cos",
+    sp.tan: "jnp.tan",
+    sp.asin: "jnp.arcsin",
+    sp.acos: "jnp.arccos",
+    sp.atan: "jnp.arctan",
+    sp.atan2: "jnp.arctan2",
+    sp.sinh: "jnp.sinh",
+    sp.cosh: "jnp.cosh",
+    sp.tanh: "jnp.tanh",
+    sp.asinh: "jnp.arcsinh",
+    sp.acosh: "jnp.arccosh",
+    sp.atanh: "jnp.arctanh",
+    sp.Abs: "jnp.abs",
+    sp.sign: "jnp.sign",
+    sp.floor: "jnp.floor",
+    sp.ceiling: "jnp.ceil",
+    sp.Mod: "jnp.mod",
+    sp.Max: "jnp.maximum",
+    sp.Min: "jnp.minimum",
+    sp.conjugate: "jnp.conjugate",
+    sp.re: "jnp.real",
+    sp.im: "jnp.imag",
+    sp.arg: "jnp.angle",
+    sp.Heaviside: "jnp.heaviside",
+    sp.erf: "jsp.erf",
+    sp.erfc: "jsp.erfc",
+    sp.erfinv: "jsp.erfinv",
+    sp.gamma: "jsp.gamma",
+    sp.loggamma: "jsp.gammaln",
+    sp.polygamma: "jsp.polygamma",
+    sp.beta: "jsp.beta",
+    sp.zeta: "jsp.zeta",
+    sp.Ei: "jsp.expi",
+    sp.expint: "jsp.expn",
+    sp.StrictLessThan: "jnp.less",
+    sp.LessThan: "jnp.less_equal",
+    sp.StrictGreaterThan: "jnp.greater",
+    sp.GreaterThan: "jnp.greater_equal",
+    sp.Equality: "jnp.equal",
+    sp.Unequality: "jnp.not_equal",
+    sp.And: "jnp.logical_and",
+    sp.Or: "jnp.logical_or",
+    sp.Xor: "jnp.logical_xor",
+    sp.Not: "jnp.logical_not",
+}
+_FOLDED = (sp.Max, sp.Min, sp.And, sp.Or, sp.Xor)
+
+# Functions with no JAX counterpart of their own, by an identity.
+_REWRITTEN: dict[type[sp.Basic], Callable[..., sp.Expr]] = {
+    sp.sec: lambda x: 1 / sp.cos(x),
+    sp.csc: lambda x: 1 / sp.sin(x),
+    sp.cot: lambda x: 1 / sp.tan(x),
+    sp.sech: lambda x: 1 / sp.cosh(x),
+    sp.csch: lambda x: 1 / sp.sinh(x),
+    sp.coth: lambda x: 1 / sp.tanh(x),
+    sp.asec: lambda x: sp.acos(1 / x),
+    sp.acsc: lambda x: sp.asin(1 / x),
+    sp.acot: lambda x: sp.atan(1 / x),
+    sp.asech: lambda x: sp.acosh(1 / x),
+    sp.acsch: lambda x: sp.asinh(1 / x),
+    sp.acoth: lambda x: sp.atanh(1 / x),
+    sp.factorial: lambda n: sp.gamma(n + 1),
+    sp.frac: lambda x: x - sp.floor(x),
+    sp.sinc: lambda x: sp.Piecewise(
+        (sp.S.One, sp.Eq(x, 0)),
+        (sp.sin(x) / sp.Piecewise((sp.S.One, sp.Eq(x, 0)), (x, True)), True),
+    ),
+}
+
+
+def emit(expressions: Sequence[sp.Expr], inputs: Sequence[str]) -> Program:
+    """Writes expressions as one program; common subexpressions are computed once.
+
+    Args:
+        expressions: over symbols whose names are all among `inputs`.
+        inputs: names the program is called with.
+
+    Raises:
+        OperatorError: for a function that has no meaning in JAX.
+    """
+    return _Emitter(inputs).program(list(expressions))
+
+
+class _Emitter:
+    def __init__(self, inputs: Sequence[str]) -> None:
+        self._inputs = tuple(inputs)
+        self._steps: list[Step] = []
+        self._known: dict[sp.Basic, Operand] = {}
+        taken = set(inputs)
+        self._fresh = (n for i in count() if (n := f"s{i}") not in taken)
+
+    def program(self, expressions: list[sp.Expr]) -> Program:
+        shared, bodies = sp.cse(expressions, symbols=_dummies(), order="canonical")
+        for symbol, body in shared:
+            self._known[symbol] = self._operand(body)
+        outputs = tuple(self._operand(body) for body in bodies)
+        return Program(self._inputs, tuple(self._steps), outputs)
+
+    def _step(self, function: str, *operands: Operand) -> str:
+        name = next(self._fresh)
+        self._steps.append(Step(name, function, operands))
+        return name
+
+    def _operand(self, expr: sp.Basic) -> Operand:
+        if expr not in self._known:
+            self._known[expr] = self._write(expr)
+        return self._known[expr]
+
+    def _write(self, expr: sp.Basic) -> Operand:
+        if isinstance(expr, sp.Symbol):
+            return expr.name
+        if expr is sp.I or expr.is_Number or isinstance(expr, sp.NumberSymbol):
+            return _number(expr)
+        if isinstance(expr, BooleanTrue | BooleanFalse):
+            return bool(expr)
+        if isinstance(expr, sp.Add):
+            return self._write_sum(expr)
+        if isinstance(expr, sp.Mul):
+            return self._write_product(expr)
+        if isinstance(expr, sp.Pow):
+            return self._write_power(expr.base, expr.exp)
+        if isinstance(expr, sp.Piecewise):
+            return self._write_piecewise(expr)
+        return self._write_function(expr)
+
+    def _write_sum(self, expr: sp.Add) -> Operand:
+        plus = [t for t in expr.args if not t.could_extract_minus_sign()]
+        minus = [-t for t in expr.args if t.could_extract_minus_sign()]
+        if not plus:
+            return self._step("neg", self._operand(-expr))
+        total = self._operand(plus[0])
+        for term in plus[1:]:
+            total = self._step("add", total, self._operand(term))
+        for term in minus:
+            total = self._step("sub", total, self._operand(term))
+        return total
+
+    def _write_product(self, expr: sp.Mul) -> Operand:
+        number, rest = expr.as_coeff_Mul(rational=True)
+        if number.is_negative:
+            return self._step("neg", self._operand(-expr))
+        above, below = _fraction(sp.Rational(number), rest)
+        result = self._operand(above[0]) if above else 1
+        for factor in above[1:]:
+            result = self._step("mul", result, self._operand(factor))
+        if below:
+            divisor = self._operand(below[0])
+            for factor in below[1:]:
+                divisor = self._step("mul", divisor, self._operand(factor))
+            result = self._step("div", result, divisor)
+        return result
+
+    def _write_power(self, base: sp.Expr, exponent: sp.Expr) -> Operand:
+        if exponent.is_Float and exponent == int(exponent):
+            exponent = sp.Integer(int(exponent))
+        if exponent == -1:
+            return self._step("div", 1, self._operand(base))
+        if isinstance(exponent, sp.Integer):
+            return self._step("lax.integer_pow", self._operand(base), int(exponent))
+        if exponent == sp.Rational(1, 2):
+            return self._step("jnp.sqrt", self._operand(base))
+        if exponent == -sp.Rational(1, 2):
+            return self._step("lax.rsqrt", self._operand(base))
+        if base is sp.E:
+            return self._step("jnp.exp", self._operand(exponent))
+        return self._step("jnp.power", self._operand(base), self._operand(exponent))
+
+    def _write_piecewise(self, expr: sp.Piecewise) -> Operand:
+        result: Operand = float("nan")
+        for value, when in reversed(expr.args):
+            value = self._operand(value)
+            if isinstance(when, BooleanTrue):
+                result = value
+            else:
+                result = self._step("jnp.where", self._operand(when), value, result)
+        return result
+
+    def _write_function(self, expr: sp.Basic) -> Operand:
+        if type(expr) in _REWRITTEN:
+            return self._operand(_REWRITTEN[type(expr)](*expr.args))
+        if isinstance(expr, sp.ITE):
+            return self._step("jnp.where", *map(self._operand, expr.args))
+        name = _FUNCTIONS.get(type(expr))
+        if name is None:
+            raise OperatorError(
+                f"{type(expr).__name__} has no translation to JAX",
+                expression=expr,
+                hint="pass it as a known field: write Function('f')(x, ...) and give "
+                "{'f': callable} with the networks",
+            )
+        operands = [self._operand(argument) for argument in expr.args]
+        if isinstance(expr, sp.beta | sp.zeta) and len(operands) == 1:
+            operands.append(operands[0] if isinstance(expr, sp.beta) else 1.0)
+        if isinstance(expr, _FOLDED):
+            result = operands[0]
+            for operand in operands[1:]:
+                result = self._step(name, result, operand)
+            return result
+        return self._step(name, *operands)
+
+
+def _dummies() -> "count[sp.Dummy]":
+    return (sp.Dummy(f"shared_{i}") for i in count())  # type: ignore[return-value]
+
+
+def _fraction(
+    number: sp.Rational, rest: sp.Expr
+) -> tuple[list[sp.Expr], list[sp.Expr]]:
+    """Returns the factors above and below the line, the number split between them."""
+    above: list[sp.Expr] = []
+    below: list[sp.Expr] = []
+    for factor in sp.Mul.make_args(rest):
+        if isinstance(factor, sp.Pow) and _negative(factor.exp):
+            below.append(sp.Pow(factor.base, -factor.exp))
+        elif factor != 1:
+            above.append(factor)
+    if number.p != 1:
+        above.insert(0, sp.Integer(number.p))
+    if number.q != 1:
+        below.insert(0, sp.Integer(number.q))
+    return above, below
+
+
+def _negative(exponent: sp.Expr) -> bool:
+    return bool(exponent.is_Number and exponent.is_negative)
+
+
+def _number(expr: sp.Basic) -> Operand:
+    """Returns a Python number: exact for small integers, else the nearest double."""
+    if expr is sp.I:
+        return 1j
+    if isinstance(expr, sp.Integer) and abs(int(expr)) < 2**31:
+        return int(expr)
+    try:
+        return float(expr)  # type: ignore[arg-type]
+    except (TypeError, OverflowError) as error:
+        raise OperatorError(
+            "this number has no floating-point value",
+            expression=expr,
+            hint="numbers must be finite and below 1.8e308",
+        ) from error

@@ -1,0 +1,95 @@
+"""What a user may hand in: one residual, or several in a list, tuple, dict or matrix."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy.core.function import UndefinedFunction
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import BooleanAtom
+
+from opcompiler.core.errors import OperatorError
+
+
+@dataclass(frozen=True, slots=True)
+class Equations:
+    """Residuals, each to be zero, and the form in which values are handed back.
+
+    Attributes:
+        residuals: one SymPy expression per equation.
+        keys: the dict keys; `None` for a sequence or a single equation.
+        single: whether the user gave one bare equation.
+    """
+
+    residuals: tuple[sp.Expr, ...]
+    keys: tuple[object, ...] | None = None
+    single: bool = False
+
+
+def read_equations(given: object) -> Equations:
+    """Returns the residuals of a SymPy expression, `Eq`, list, tuple, dict or Matrix."""
+    if isinstance(given, Mapping):
+        residuals = tuple(_residual(equation) for equation in given.values())
+        return Equations(_not_empty(residuals, given), keys=tuple(given))
+    if isinstance(given, sp.Equality) and isinstance(given.lhs, sp.MatrixBase):
+        given = given.lhs - given.rhs
+    if isinstance(given, sp.MatrixBase):
+        given = list(given)
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        residuals = tuple(_residual(equation) for equation in given)
+        return Equations(_not_empty(residuals, given))
+    return Equations((_residual(given),), single=True)
+
+
+def _not_empty(residuals: tuple[sp.Expr, ...], given: object) -> tuple[sp.Expr, ...]:
+    if not residuals:
+        raise OperatorError(
+            "there is no equation to compile",
+            expression=given,
+            hint="hand in at least one SymPy expression or Eq",
+        )
+    return residuals
+
+
+def _residual(equation: object) -> sp.Expr:
+    """Returns `lhs - rhs` of an equation; refuses what is not one."""
+    if isinstance(equation, sp.Equality):
+        return _expression(sp.Add(equation.lhs, -equation.rhs))
+    if isinstance(equation, bool | BooleanAtom):
+        raise OperatorError(
+            "an equation has become a plain truth value",
+            expression=equation,
+            hint="Eq of equal sides, and ==, are decided at once; "
+            "hand in lhs - rhs or sympy.Eq(lhs, rhs, evaluate=False)",
+        )
+    if isinstance(equation, Relational):
+        raise OperatorError(
+            "an inequality is not a residual",
+            expression=equation,
+            hint="write the complementarity as Max/Min, or hand in an Eq",
+        )
+    return _expression(equation)
+
+
+def _expression(equation: object) -> sp.Expr:
+    if isinstance(equation, UndefinedFunction):
+        raise OperatorError(
+            "a field stands without its arguments",
+            expression=equation,
+            hint=f"apply it to its coordinates: {equation}(t, x)",
+        )
+    if isinstance(equation, int | float):
+        return sp.Number(equation)
+    if not isinstance(equation, sp.Expr):
+        raise OperatorError(
+            f"{type(equation).__name__} is not a SymPy expression",
+            expression=repr(equation),
+            hint="hand in a SymPy expression or Eq, or a list, tuple or dict of them",
+        )
+    if equation.has(sp.nan, sp.zoo):
+        raise OperatorError(
+            "the residual is undefined before any network is called",
+            expression=equation,
+            hint="look for a division by zero or infinity - infinity",
+        )
+    return equation

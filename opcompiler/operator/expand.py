@@ -1,0 +1,231 @@
+"""Every derivative of a field becomes a leaf: (field, multi-index, evaluation point).
+
+Derivatives of products, quotients and functions are expanded by the chain rule; mixed
+derivatives are merged whatever the order in which they were taken; `Subs` moves the
+evaluation point. A leaf is a SymPy dummy, so the expression above it is ordinary SymPy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from opcompiler.core.errors import OperatorError
+from opcompiler.core.multiindex import MultiIndex
+from opcompiler.operator.differentiate import total_derivative
+from opcompiler.operator.signature import Signature
+
+_LARGEST_SUM = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One partial derivative of one field at one evaluation point."""
+
+    function: sp.Basic
+    index: MultiIndex
+    arguments: tuple[sp.Expr, ...]
+
+    @property
+    def field(self) -> str:
+        """Name of the field."""
+        return self.function.__name__  # type: ignore[attr-defined]
+
+
+class Leaves:
+    """The leaves of one set of equations, and the dummies that stand for them."""
+
+    def __init__(self, signature: Signature) -> None:
+        self._signature = signature
+        self._symbols: dict[Leaf, sp.Dummy] = {}
+        self._leaves: dict[sp.Symbol, Leaf] = {}
+
+    def __contains__(self, symbol: sp.Basic) -> bool:
+        return symbol in self._leaves
+
+    def __getitem__(self, symbol: sp.Symbol) -> Leaf:
+        return self._leaves[symbol]
+
+    def symbol(self, leaf: Leaf) -> sp.Dummy:
+        """Returns the dummy of a leaf, the same one for equal leaves."""
+        if leaf not in self._symbols:
+            # A field declared real stays real, so that SymPy may use it.
+            real = leaf.function(*leaf.arguments).is_extended_real  # type: ignore[operator]
+            name = f"{leaf.field}_{'_'.join(map(str, leaf.index.exponents))}"
+            dummy = sp.Dummy(name, real=True) if real else sp.Dummy(name)
+            self._symbols[leaf] = dummy
+            self._leaves[dummy] = leaf
+        return self._symbols[leaf]
+
+    def expand(self, expr: sp.Expr) -> sp.Expr:
+        """Returns `expr` with every derivative and every field replaced by leaves."""
+        return self._expand(expr, ())
+
+    def _expand(self, expr: sp.Basic, bound: tuple[sp.Symbol, ...]) -> sp.Expr:
+        if isinstance(expr, AppliedUndef):
+            leaf = Leaf(expr.func, MultiIndex.zero(len(expr.args)), expr.args)
+            return self.symbol(leaf)
+        if isinstance(expr, sp.Derivative):
+            return self._expand_derivative(expr, bound)
+        if isinstance(expr, sp.Subs):
+            return self._expand_substitution(expr, bound)
+        if isinstance(expr, sp.Sum | sp.Product):
+            return self._expand(_written_out(expr), bound)
+        if not expr.args:
+            return expr  # type: ignore[return-value]
+        if not expr.has(AppliedUndef, sp.Derivative, sp.Subs, sp.Sum, sp.Product):
+            return expr  # type: ignore[return-value]
+        if isinstance(expr, sp.Integral):
+            raise OperatorError(
+                "an integral of a field cannot be compiled",
+                expression=expr,
+                hint="replace it by a quadrature sum over evaluation points, "
+                "or make it a field of its own with a derivative equation",
+            )
+        return expr.func(*(self._expand(a, bound) for a in expr.args))
+
+    def _expand_derivative(
+        self, expr: sp.Derivative, bound: tuple[sp.Symbol, ...]
+    ) -> sp.Expr:
+        steps = self._derivative_steps(expr, bound)
+        result = self._expand(expr.expr, bound)
+        for coordinate in steps:
+            result = total_derivative(result, coordinate, self._slope)
+        return result
+
+    def _derivative_steps(
+        self, expr: sp.Derivative, bound: tuple[sp.Symbol, ...]
+    ) -> list[sp.Symbol]:
+        """Returns the variables of a derivative, repeated by their counts."""
+        steps: list[sp.Symbol] = []
+        for variable, count in expr.variable_count:
+            if not isinstance(variable, sp.Symbol):
+                raise OperatorError(
+                    f"a derivative is taken by {variable}, which is not a coordinate",
+                    expression=expr,
+                    hint="differentiate by a symbol that is an argument of the field",
+                )
+            if not isinstance(count, sp.Integer):
+                raise OperatorError(
+                    f"the order {count} of a derivative is not a number",
+                    expression=expr,
+                    hint=f"put an integer for {count} before compiling: "
+                    f"expr.subs({count}, 2)",
+                )
+            self._check_variable(expr, variable, bound)
+            steps.extend([variable] * int(count))
+        return steps
+
+    def _check_variable(
+        self, expr: sp.Derivative, variable: sp.Symbol, bound: tuple[sp.Symbol, ...]
+    ) -> None:
+        fields = _field_applications(expr.expr)
+        if not fields:
+            return
+        if variable not in self._signature.coordinates and variable not in bound:
+            raise OperatorError(
+                f"a field is differentiated by {variable}, "
+                "which is a parameter and not a coordinate",
+                expression=expr,
+                hint=f"make {variable} an argument of the field, or differentiate "
+                f"the compiled residual by it with jax.grad",
+            )
+        lone = expr.expr
+        while isinstance(lone, sp.Derivative):
+            lone = lone.expr
+        if isinstance(lone, AppliedUndef) and not lone.has(variable):
+            raise OperatorError(
+                f"{variable} is not among the arguments of {lone}, "
+                "so this derivative would be zero",
+                expression=expr,
+                hint=f"give the field the argument {variable}; for the derivative at "
+                f"a pinned point write Subs(Derivative(u({variable}), {variable}), "
+                f"{variable}, value)",
+            )
+
+    def _expand_substitution(
+        self, expr: sp.Subs, bound: tuple[sp.Symbol, ...]
+    ) -> sp.Expr:
+        inner = self._expand(expr.expr, (*bound, *expr.variables))
+        values = [self._expand(value, bound) for value in expr.point]
+        for value in values:
+            if any(symbol in self for symbol in value.free_symbols):
+                raise OperatorError(
+                    "a field is evaluated at a point that depends on a field",
+                    expression=expr,
+                    hint="points may hold coordinates, parameters and numbers only",
+                )
+        moved = dict(zip(expr.variables, values, strict=True))
+        for symbol in _sorted_dummies(inner):
+            if symbol in self:
+                leaf = self[symbol]
+                arguments = tuple(a.xreplace(moved) for a in leaf.arguments)
+                moved[symbol] = self.symbol(Leaf(leaf.function, leaf.index, arguments))
+        return inner.xreplace(moved)
+
+    def _slope(self, symbol: sp.Symbol, coordinate: sp.Symbol) -> sp.Expr:
+        """The chain rule of one leaf: each argument's slope times the next leaf."""
+        if symbol == coordinate:
+            return sp.S.One
+        if symbol not in self:
+            return sp.S.Zero
+        leaf = self[symbol]
+        terms = []
+        for place, argument in enumerate(leaf.arguments):
+            rate = sp.diff(argument, coordinate)
+            if rate != 0:
+                index = leaf.index + MultiIndex.unit(leaf.index.dim, place)
+                next_leaf = Leaf(leaf.function, index, leaf.arguments)
+                terms.append(rate * self.symbol(next_leaf))
+        return sp.Add(*terms)
+
+
+def _field_applications(expr: sp.Basic) -> bool:
+    return expr.has(AppliedUndef)
+
+
+def _sorted_dummies(expr: sp.Expr) -> list[sp.Symbol]:
+    dummies = [s for s in expr.free_symbols if isinstance(s, sp.Dummy)]
+    return sorted(dummies, key=lambda s: s.dummy_index)
+
+
+def _written_out(expr: sp.Sum | sp.Product) -> sp.Expr:
+    """Writes out a sum or product whose bounds are numbers.
+
+    By substitution into the body, never by `doit`: SymPy pulls derivatives by indexed
+    coordinates out of sums, silently and wrongly.
+    """
+    terms: list[sp.Expr] = [expr.function]
+    for index, lower, upper in expr.limits:
+        if not (lower.is_Integer and upper.is_Integer):
+            raise OperatorError(
+                "a sum with symbolic bounds cannot be compiled",
+                expression=expr,
+                hint=f"put integers for the bounds {lower} and {upper}",
+            )
+        span = range(int(lower), int(upper) + 1)
+        _check_index(expr, index, len(terms) * len(span))
+        terms = [t.xreplace({index: sp.Integer(k)}) for t in terms for k in span]
+    return sp.Add(*terms) if isinstance(expr, sp.Sum) else sp.Mul(*terms)
+
+
+def _check_index(expr: sp.Sum | sp.Product, index: sp.Symbol, count: int) -> None:
+    if count > _LARGEST_SUM:
+        raise OperatorError(
+            f"a sum of {count} terms is too long to write out",
+            expression=expr,
+            hint=f"write sums of up to {_LARGEST_SUM} terms",
+        )
+    for derivative in _derivatives(expr.function):
+        if any(variable.has(index) for variable, _ in derivative.variable_count):
+            raise OperatorError(
+                f"a derivative by an indexed coordinate cannot be compiled: {index} "
+                "counts coordinates",
+                expression=derivative,
+                hint="write the coordinates out as separate symbols",
+            )
+
+
+def _derivatives(expr: sp.Basic) -> Sequence[sp.Derivative]:
+    return sorted(expr.atoms(sp.Derivative), key=sp.default_sort_key)

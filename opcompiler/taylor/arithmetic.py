@@ -1,0 +1,162 @@
+r"""Sums, products and compositions in the algebra, on bare coefficients.
+
+All functions skip structural zeros and let coefficients broadcast.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.taylor.value import Coefficient
+
+Series = list[Coefficient]
+"""One coefficient per channel."""
+
+Bilinear = Callable[[Array, Array], Array]
+
+
+def multiply(a: Array, b: Array) -> Array:
+    """Multiplies two coefficients, broadcasting axes of length 1."""
+    return lax.mul(a, b) if a.shape == b.shape else jnp.multiply(a, b)
+
+
+def total(terms: Sequence[Array]) -> Coefficient:
+    """Adds coefficients; no terms are a structural zero."""
+    result: Coefficient = None
+    for term in terms:
+        if result is None:
+            result = term
+        elif result.shape == term.shape:
+            result = lax.add(result, term)
+        else:
+            result = jnp.add(result, term)
+    return result
+
+
+def scale(c: Fraction | int | float, a: Array) -> Array:
+    """Multiplies by a structure constant without changing the dtype."""
+    if c == 1:
+        return a
+    if c == -1:
+        return lax.neg(a)
+    number = int(c) if c == int(c) else float(c)
+    return lax.mul(a, jnp.asarray(number, a.dtype)) if a.ndim == 0 else a * number
+
+
+def product_channel(
+    algebra: TaylorAlgebra,
+    k: int,
+    x: Sequence[Coefficient],
+    w: Sequence[Coefficient],
+    op: Bilinear = multiply,
+) -> Coefficient:
+    r"""Returns $(x w)_k$ without the terms of the units, $\sum C^k_{ij} x_i w_j$."""
+    terms = []
+    for i, j, c in algebra.entries[k]:
+        a, b = x[i], w[j]
+        if a is not None and b is not None:
+            terms.append(scale(c, op(a, b)))
+    return total(terms)
+
+
+def square_channel(
+    algebra: TaylorAlgebra, k: int, x: Sequence[Coefficient]
+) -> Coefficient:
+    r"""Returns $(x x)_k$ without the terms of the units."""
+    terms = []
+    for i, j, c in algebra.entries[k]:
+        a, b = x[i], x[j]
+        if i <= j and a is not None and b is not None:
+            terms.append(scale(c if i == j else 2 * c, multiply(a, b)))
+    return total(terms)
+
+
+def product(
+    algebra: TaylorAlgebra,
+    x: Sequence[Coefficient],
+    w: Sequence[Coefficient],
+    op: Bilinear = multiply,
+) -> Series:
+    """Returns all channels of a product under any bilinear operation."""
+    result: Series = [_times(op, x[0], w[0])]
+    for k in range(1, algebra.size):
+        parts = (
+            _times(op, x[0], w[k]),
+            _times(op, x[k], w[0]),
+            product_channel(algebra, k, x, w, op),
+        )
+        result.append(total([p for p in parts if p is not None]))
+    return result
+
+
+def square(algebra: TaylorAlgebra, x: Sequence[Coefficient]) -> Series:
+    """Returns all channels of x times x."""
+    result: Series = [_times(multiply, x[0], x[0])]
+    for k in range(1, algebra.size):
+        twice = _times(multiply, x[0], x[k])
+        parts = (None if twice is None else scale(2, twice), square_channel(algebra, k, x))
+        result.append(total([p for p in parts if p is not None]))
+    return result
+
+
+def _times(op: Bilinear, a: Coefficient, b: Coefficient) -> Coefficient:
+    return None if a is None or b is None else op(a, b)
+
+
+def euler_channel(
+    algebra: TaylorAlgebra,
+    k: int,
+    u: Sequence[Coefficient],
+    z: Sequence[Coefficient],
+) -> Coefficient:
+    r"""Returns $y_k$ of $E y = z\, E u$: $d\, y_d = \sum_{s \ge 1} s\, u_s z_{d-s}$.
+
+    $E$ is the Euler derivation, which multiplies degree d by d, so that the univariate
+    recurrences hold in every graded algebra.
+    """
+    degree = algebra.channels[k].degree
+    terms = []
+    if (head := _times(multiply, u[k], z[0])) is not None:
+        terms.append(head)
+    for i, j, c in algebra.entries[k]:
+        a, b = u[i], z[j]
+        if a is not None and b is not None:
+            weight = c * Fraction(algebra.channels[i].degree, degree)
+            terms.append(scale(weight, multiply(a, b)))
+    return total(terms)
+
+
+def compose(
+    algebra: TaylorAlgebra, u: Sequence[Coefficient], taylor: Sequence[Coefficient]
+) -> Series:
+    r"""Returns $\sigma(u) = \sum_k \frac{\sigma^{(k)}(u_0)}{k!} n^k$, n the nilpotent part.
+
+    Args:
+        u: the argument.
+        taylor: $\sigma^{(k)}(u_0)/k!$ for k = 0, 1, ...; shorter ones end in zeros.
+    """
+    size = algebra.size
+    parts: list[list[Array]] = [[] for _ in range(size)]
+    power: Series = [None, *u[1:]]
+    for k, slope in enumerate(taylor[1 : algebra.order + 1], start=1):
+        if k == 2:
+            power = [None] + [square_channel(algebra, c, power) for c in range(1, size)]
+        elif k > 2:
+            base = [None, *u[1:]]
+            power = [None] + [
+                product_channel(algebra, c, power, base) for c in range(1, size)
+            ]
+        for c in range(1, size):
+            term = _times(multiply, slope, power[c])
+            if term is not None:
+                parts[c].append(term)
+    return [taylor[0], *(total(terms) for terms in parts[1:])]
+
+
+def binomial(power: float, k: int) -> float:
+    """Returns the generalised binomial coefficient of a real power."""
+    return math.prod(power - i for i in range(k)) / math.factorial(k)

@@ -1,0 +1,56 @@
+"""The table of Taylor rules, one per JAX primitive, keyed by the primitive's name.
+
+To add one: put it in the file of its class in `rules/`, decorated with `@rule(name)`.
+The name is that of the primitive, never that of a jit-compiled function: a user's
+`silu` is not ours.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from opcompiler._compat import Equation
+from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.taylor.value import Value
+
+Rule = Callable[["Context", Equation, Sequence[Value]], list[Value]]
+"""(context, equation, operands) -> outputs."""
+
+@dataclass(frozen=True)
+class Context:
+    """What a rule may ask of its surroundings.
+
+    Attributes:
+        algebra: the algebra of all active operands.
+        apply: runs one equation: the primitive itself, its rule, or the fallback.
+        stack_from: number of channels from which a matrix product is done on all of
+            them at once.
+        compose_upto: order up to which elementwise functions are composed from scalar
+            derivatives instead of by recurrence.
+    """
+
+    algebra: TaylorAlgebra
+    apply: Rule
+    stack_from: int = 13
+    compose_upto: int = 4
+
+    def truncated(self, order: int) -> "Context":
+        """Returns the context for values known up to a lower order only."""
+        return replace(self, algebra=self.algebra.truncated(order))
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    """Registers the rule of primitives; each can have only one."""
+
+    def register(function: Rule) -> Rule:
+        for name in names:
+            if name in RULES:
+                raise AssertionError(f"{name} already has the rule {RULES[name]}")
+            RULES[name] = function
+        return function
+
+    return register
+
+

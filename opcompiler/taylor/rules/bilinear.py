@@ -1,0 +1,130 @@
+"""Bilinear primitives: products of channels by the structure constants.
+
+A product with a constant, which is what a dense layer is, acts on each channel alike.
+With few channels each goes by itself; with many they go as one stacked operation, so
+that a dense layer is one matrix product with (channels x points) rows.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from opcompiler import _compat
+from opcompiler.taylor.arithmetic import multiply, product, square
+from opcompiler.taylor.registry import Context, rule
+from opcompiler.taylor.value import (
+    AlgebraArray,
+    Coefficient,
+    Value,
+    instantiate,
+    is_active,
+    make,
+    map_channels,
+)
+
+
+@rule("mul")
+def mul(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """Elementwise product; the square of one value costs half."""
+    (aval,) = _compat.output_avals(equation)
+    x, w = inputs
+    if not is_active(x):
+        x, w = w, x
+    if not is_active(w):
+        w = jnp.asarray(w)
+        series = map_channels(lambda c: multiply(c, w), x)
+    elif x is w:
+        series = square(context.algebra, x.coefficients)
+    else:
+        series = product(context.algebra, x.coefficients, w.coefficients)
+    return [make(series, aval.shape, aval.dtype)]
+
+
+@rule("square")
+def squared(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """The elementwise square."""
+    (aval,) = _compat.output_avals(equation)
+    series = square(context.algebra, inputs[0].coefficients)
+    series[0] = _compat.bind(equation, inputs[0].primal)[0]
+    return [make(series, aval.shape, aval.dtype)]
+
+
+@rule("dot_general")
+def dot_general(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """Matrix products of every batching; free axes may be narrow."""
+    (contract, batch) = equation.params["dimension_numbers"]
+    needed = [(*contract[side], *batch[side]) for side in (0, 1)]
+    return _bilinear(context, equation, inputs, needed)
+
+
+@rule("conv_general_dilated", "ragged_dot_general")
+def all_axes(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """Bilinear operations that need every axis in full."""
+    needed = [range(len(_shape(value))) for value in inputs[:2]]
+    return _bilinear(context, equation, inputs, needed)
+
+
+def _shape(value: Value) -> tuple[int, ...]:
+    return value.shape if is_active(value) else jnp.shape(value)
+
+
+def _bilinear(
+    context: Context,
+    equation: Any,
+    inputs: Sequence[Value],
+    needed: Sequence[Sequence[int]],
+) -> list[Value]:
+    """Applies a bilinear primitive; `needed` names the axes that must not be narrow."""
+    (aval,) = _compat.output_avals(equation)
+    x, w, *rest = inputs
+
+    def op(a: Array, b: Array) -> Array:
+        return _compat.bind(equation, a, b, *rest)[0]
+
+    if is_active(x) and is_active(w):
+        left = _widen(x, needed[0])
+        right = _widen(w, needed[1])
+        return [make(product(context.algebra, left, right, op), aval.shape, aval.dtype)]
+    if is_active(x):
+        series = _alike(context, _widen(x, needed[0]), lambda c: op(c, w))
+    else:
+        series = _alike(context, _widen(w, needed[1]), lambda c: op(x, c))
+    return [make(series, aval.shape, aval.dtype)]
+
+
+def _widen(value: AlgebraArray, axes: Sequence[int]) -> list[Coefficient]:
+    def wide(c: Array) -> Array:
+        shape = list(c.shape)
+        for axis in axes:
+            shape[axis] = value.shape[axis]
+        return instantiate(c, tuple(shape), value.dtype)
+
+    return map_channels(wide, value)
+
+
+def _alike(
+    context: Context, series: Sequence[Coefficient], op: Callable[[Array], Array]
+) -> list[Coefficient]:
+    """Applies a linear operation to all channels, stacked if there are many."""
+    result: list[Coefficient] = [None if c is None else c for c in series]
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for k, c in enumerate(series):
+        if c is not None:
+            groups.setdefault(c.shape, []).append(k)
+    for members in groups.values():
+        if len(members) < context.stack_from:
+            outputs: Sequence[Array] = [op(_there(series[k])) for k in members]
+        else:
+            stacked = jnp.stack([_there(series[k]) for k in members])
+            outputs = list(jax.vmap(op)(stacked))
+        for k, output in zip(members, outputs, strict=True):
+            result[k] = output
+    return result
+
+
+def _there(c: Coefficient) -> Array:
+    assert c is not None
+    return c

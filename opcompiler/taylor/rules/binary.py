@@ -1,0 +1,188 @@
+"""Elementwise functions of two or three arrays."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from opcompiler import _compat
+from opcompiler.taylor.arithmetic import (
+    Series,
+    compose,
+    multiply,
+    product,
+    product_channel,
+    scale,
+    total,
+)
+from opcompiler.taylor.registry import Context, rule
+from opcompiler.taylor.rules.elementwise import _exp, _log
+from opcompiler.taylor.value import (
+    Coefficient,
+    Value,
+    coefficients,
+    instantiate,
+    is_active,
+    make,
+    map_channels,
+    primal,
+)
+
+
+@rule("div")
+def divide(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    r"""$y_d = (u_d - \sum_{s \ge 1} w_s y_{d-s})/w_0$."""
+    (aval,) = _compat.output_avals(equation)
+    u, w = inputs
+    if not is_active(w):
+        w = jnp.asarray(w)
+        series: Series = map_channels(lambda c: jnp.divide(c, w), u)
+        return [make(series, aval.shape, aval.dtype)]
+    algebra = context.algebra
+    above = coefficients(u, algebra)
+    below = w.coefficients
+    bottom = w.primal
+    value = _compat.bind(equation, *map(primal, inputs))[0]
+    series = [value, *[None] * (algebra.size - 1)]
+    for k in range(1, algebra.size):
+        taken = [product_channel(algebra, k, below, series)]
+        if below[k] is not None:
+            taken.append(multiply(below[k], value))
+        rest = total([t for t in taken if t is not None])
+        terms = [c for c in (above[k], None if rest is None else lax.neg(rest)) if c is not None]
+        top = total(terms)
+        series[k] = None if top is None else jnp.divide(top, bottom)
+    return [make(series, aval.shape, aval.dtype)]
+
+
+@rule("pow")
+def power(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """x**r: the binomial series for constant r, else exp(r log x)."""
+    (aval,) = _compat.output_avals(equation)
+    x, r = inputs
+    value = _compat.bind(equation, *map(primal, inputs))[0]
+    if is_active(r):
+        algebra = context.algebra
+        base = coefficients(x, algebra)
+        log = _log(algebra, base, lax.log(jnp.asarray(primal(x))))
+        series = _exp(algebra, product(algebra, r.coefficients, log), value)
+    else:
+        slopes = _power_slopes(x.primal, jnp.asarray(r), context.algebra.order)
+        series = compose(context.algebra, x.coefficients, [value, *slopes])
+    series[0] = value
+    return [make(series, aval.shape, aval.dtype)]
+
+
+def _power_slopes(x: Array, r: Array, order: int) -> list[Array]:
+    """The binomial series' terms; where the coefficient is zero, so is the term.
+
+    Hence x**2.0 has the derivatives of x*x at 0, and not 0 * inf.
+    """
+    exponent = r.astype(x.dtype)
+    slopes = []
+    coefficient = jnp.ones_like(exponent)
+    for k in range(1, order + 1):
+        coefficient = coefficient * (exponent - (k - 1)) / k
+        vanishes = coefficient == 0
+        safe = jnp.where(vanishes, 1.0, exponent - k).astype(x.dtype)
+        term = jnp.where(vanishes, 0.0, coefficient).astype(x.dtype)
+        slopes.append(multiply(term, jnp.power(x, safe)))
+    return slopes
+
+
+@rule("max")
+def maximum(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """The larger one's channels; at a tie the mean, as JAX has it."""
+    return _choose(context, equation, inputs, lax.gt)
+
+
+@rule("min")
+def minimum(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """The smaller one's channels; at a tie the mean, as JAX has it."""
+    return _choose(context, equation, inputs, lax.lt)
+
+
+def _choose(
+    context: Context, equation: Any, inputs: Sequence[Value], wins: Any
+) -> list[Value]:
+    (aval,) = _compat.output_avals(equation)
+    left, right = (
+        jnp.broadcast_to(jnp.asarray(primal(value)), aval.shape) for value in inputs
+    )
+    first, tie = wins(left, right), lax.eq(left, right)
+    channels = [coefficients(value, context.algebra) for value in inputs]
+    series: Series = [_compat.bind(equation, *map(primal, inputs))[0]]
+    for a, b in zip(channels[0][1:], channels[1][1:], strict=True):
+        if a is None and b is None:
+            series.append(None)
+            continue
+        a = instantiate(a, aval.shape, aval.dtype)
+        b = instantiate(b, aval.shape, aval.dtype)
+        series.append(jnp.where(tie, scale(0.5, a + b), jnp.where(first, a, b)))
+    return [make(series, aval.shape, aval.dtype)]
+
+
+@rule("clamp")
+def clamp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """The channels of whichever of bound and operand is returned."""
+    (aval,) = _compat.output_avals(equation)
+    low, x, high = (jnp.asarray(primal(value)) for value in inputs)
+    below, above = x < low, x > high
+    channels = [coefficients(value, context.algebra) for value in inputs]
+    series: Series = [_compat.bind(equation, low, x, high)[0]]
+    for bottom, c, top in zip(*(c[1:] for c in channels), strict=True):
+        if bottom is None and c is None and top is None:
+            series.append(None)
+            continue
+        parts = [instantiate(p, aval.shape, aval.dtype) for p in (bottom, c, top)]
+        inside = jnp.where(above, parts[2], parts[1])
+        series.append(jnp.where(below, parts[0], inside))
+    return [make(series, aval.shape, aval.dtype)]
+
+
+@rule("rem")
+def remainder(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """u - trunc(u/w) w: the quotient is constant between its jumps."""
+    (aval,) = _compat.output_avals(equation)
+    u, w = inputs
+    value = _compat.bind(equation, *map(primal, inputs))[0]
+    quotient = jnp.round((jnp.asarray(primal(u)) - value) / primal(w))
+    above, below = (coefficients(v, context.algebra) for v in inputs)
+    series: Series = [value]
+    for a, b in zip(above[1:], below[1:], strict=True):
+        taken: Coefficient = None if b is None else lax.neg(multiply(quotient, b))
+        series.append(total([c for c in (a, taken) if c is not None]))
+    return [make(series, aval.shape, aval.dtype)]
+
+
+@rule("atan2")
+def atan2(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    r"""Solves $(x^2 + y^2)\, E\theta = x\, E y - y\, E x$."""
+    (aval,) = _compat.output_avals(equation)
+    algebra = context.algebra
+    y, x = (coefficients(value, algebra) for value in inputs)
+    degree = [channel.degree for channel in algebra.channels]
+
+    def euler(series: Sequence[Coefficient]) -> Series:
+        scaled = [None if c is None else scale(d, c) for c, d in zip(series, degree, strict=True)]
+        return [None, *scaled[1:]]
+
+    radius = [
+        total([c for c in pair if c is not None])
+        for pair in zip(product(algebra, x, x), product(algebra, y, y), strict=True)
+    ]
+    turn = [
+        total([c for c in (a, None if b is None else lax.neg(b)) if c is not None])
+        for a, b in zip(product(algebra, x, euler(y)), product(algebra, y, euler(x)), strict=True)
+    ]
+    angle: Series = [_compat.bind(equation, *map(primal, inputs))[0]]
+    angle += [None] * (algebra.size - 1)
+    weighted: Series = [None] * algebra.size
+    for k in range(1, algebra.size):
+        taken = product_channel(algebra, k, weighted, radius)
+        top = total([c for c in (turn[k], None if taken is None else lax.neg(taken)) if c is not None])
+        if top is not None:
+            weighted[k] = jnp.divide(top, radius[0])
+            angle[k] = scale(1 / degree[k], weighted[k])
+    return [make(angle, aval.shape, aval.dtype)]

@@ -1,0 +1,145 @@
+"""Programs inside programs: jit, custom derivative rules, checkpoint."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from opcompiler import _compat
+from opcompiler.core.algebra import univariate
+from opcompiler.taylor.arithmetic import compose
+from opcompiler.taylor.evaluation import evaluate
+from opcompiler.taylor.fallback import any_primitive
+from opcompiler.taylor.registry import Context, rule
+from opcompiler.taylor.rules.elementwise import should_compose
+from opcompiler.taylor.value import AlgebraArray, Value, is_active, make
+
+_BODY = ("call_jaxpr", "jaxpr", "fun_jaxpr")
+
+_POINTWISE = frozenset(
+    {
+        "abs", "acos", "acosh", "add", "and", "asin", "asinh", "atan", "atan2", "atanh",
+        "broadcast_in_dim", "cbrt", "clamp", "convert_element_type", "copy", "cos",
+        "cosh", "digamma", "div", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1",
+        "ge", "gt", "integer_pow", "is_finite", "le", "lgamma", "log", "log1p",
+        "logistic", "lt", "max", "min", "mul", "ne", "neg", "not", "or", "pow", "rsqrt",
+        "select_n", "sign", "sin", "sinh", "sqrt", "square", "stop_gradient", "sub",
+        "tan", "tanh",
+    }
+)  # fmt: skip
+
+
+@rule("jit", "pjit", "closed_call", "core_call", "eval_jaxpr")
+def inlined(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """Interprets the body in place; a pointwise body of one value is composed."""
+    if is_pointwise(context, equation, inputs):
+        return pointwise(context, equation, inputs)
+    return evaluate(context, *_body(equation), inputs)
+
+
+@rule("custom_jvp_call")
+def custom_jvp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """Honours the user's rule at every order, by the raise identity."""
+    if is_pointwise(context, equation, inputs):
+        return pointwise(context, equation, inputs)
+    return any_primitive(context, equation, inputs)
+
+
+@rule("custom_vjp_call", "custom_vjp_call_jaxpr", "custom_lin")
+def custom_vjp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """Interprets the body: a reverse rule says nothing of Taylor coefficients."""
+    return evaluate(context, *_body(equation), inputs)
+
+
+@rule("remat2", "checkpoint", "remat")
+def checkpoint(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """Interprets the body under `jax.checkpoint`, with the user's policy."""
+    jaxpr, consts = _body(equation)
+    places = [i for i, value in enumerate(inputs) if is_active(value)]
+    active = [inputs[i] for i in places]
+    shapes: list[tuple[tuple[int, ...], Any] | None] = []
+
+    def body(plain: list[Any], channels: list[tuple[Any, ...]]) -> list[Any]:
+        operands = list(plain)
+        for place, value, series in zip(places, active, channels, strict=True):
+            operands[place] = AlgebraArray(value.shape, value.dtype, tuple(series))
+        outputs = evaluate(context, jaxpr, consts, operands)
+        shapes[:] = [(o.shape, o.dtype) if is_active(o) else None for o in outputs]
+        return [o.coefficients if is_active(o) else o for o in outputs]
+
+    plain = [None if i in places else value for i, value in enumerate(inputs)]
+    remat = jax.checkpoint(
+        body,
+        policy=equation.params.get("policy"),
+        prevent_cse=equation.params.get("prevent_cse", True),
+    )
+    outputs = remat(plain, [value.coefficients for value in active])
+    return [
+        output if shape is None else make(output, *shape)
+        for output, shape in zip(outputs, shapes, strict=True)
+    ]
+
+
+def _body(equation: Any) -> tuple[Any, list[Any]]:
+    """Returns the jaxpr and constants that an equation calls."""
+    for name in _BODY:
+        if name in equation.params:
+            return _compat.open_jaxpr(equation.params[name])
+    raise AssertionError(f"{equation.primitive} has no body among {_BODY}")
+
+
+# --- pointwise bodies ---------------------------------------------------------------
+
+
+def is_pointwise(context: Context, equation: Any, inputs: Sequence[Value]) -> bool:
+    """Whether a call is an elementwise function of one array, worth composing.
+
+    Then its scalar derivatives are taken once, in one variable, whatever the number of
+    channels; `gelu` costs no more products than `tanh`. In an algebra of one direction
+    the body itself is as good.
+    """
+    avals = _compat.output_avals(equation)
+    active = [value for value in inputs if is_active(value)]
+    if len(active) != 1 or len(avals) != 1 or not should_compose(context):
+        return False
+    if context.algebra.degrees == (1,) * (context.algebra.order + 1):
+        return False
+    if avals[0].shape != active[0].shape or avals[0].dtype != active[0].dtype:
+        return False
+    return _only_pointwise(_body(equation)[0], avals[0].shape)
+
+
+def _only_pointwise(jaxpr: Any, shape: tuple[int, ...]) -> bool:
+    return all(
+        _is_pointwise_equation(equation, shape) for equation in jaxpr.eqns
+    ) and all(getattr(v.aval, "shape", None) in ((), shape) for v in jaxpr.invars)
+
+
+def _is_pointwise_equation(equation: Any, shape: tuple[int, ...]) -> bool:
+    name = equation.primitive.name
+    if any(aval.shape not in ((), shape) for aval in _compat.output_avals(equation)):
+        return False
+    if name in ("jit", "pjit", "custom_jvp_call"):
+        return _only_pointwise(_body(equation)[0], shape)
+    return name in _POINTWISE
+
+
+def pointwise(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """Composes the scalar derivatives of a pointwise call with its operand."""
+    (aval,) = _compat.output_avals(equation)
+    (place,) = (i for i, value in enumerate(inputs) if is_active(value))
+    u = inputs[place]
+    algebra = context.algebra
+    line = Context(univariate(algebra.order), context.apply)
+    one = jnp.ones((1,) * len(u.shape), u.dtype)
+    tangent = AlgebraArray(
+        u.shape, u.dtype, (u.primal, one, *(None,) * (algebra.order - 1))
+    )
+    operands = list(inputs)
+    operands[place] = tangent
+    (curve,) = line.apply(line, equation, operands)
+    if not isinstance(curve, AlgebraArray):
+        return [curve]
+    series = compose(algebra, u.coefficients, curve.coefficients)
+    return [make(series, aval.shape, aval.dtype)]

@@ -1,0 +1,96 @@
+"""The algebra-valued array: one array per channel."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from opcompiler.core.algebra import TaylorAlgebra
+
+Coefficient = Array | None
+"""One channel; `None` is a structural zero."""
+
+
+@dataclass(frozen=True)
+class AlgebraArray:
+    """A value of shape `shape` in a Taylor algebra.
+
+    Attributes:
+        shape: the shape of the value.
+        dtype: the dtype of every channel.
+        coefficients: one per channel, normalised (the coefficient of the basis element,
+            not a derivative). Each is an array that *broadcasts* to `shape`: an axis
+            along which it does not change may have length 1, so that tangents that are
+            the same at all points are stored once. `None` is a structural zero.
+    """
+
+    shape: tuple[int, ...]
+    dtype: Any
+    coefficients: tuple[Coefficient, ...]
+
+    @property
+    def primal(self) -> Array:
+        """The plain value, in full shape."""
+        return self.dense(0)
+
+    def dense(self, channel: int) -> Array:
+        """Returns a channel as an array of full shape, zeros written out."""
+        return instantiate(self.coefficients[channel], self.shape, self.dtype)
+
+
+Value = Any
+"""A plain array (constant in the algebra) or an `AlgebraArray`."""
+
+
+def instantiate(coefficient: Coefficient, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Returns a coefficient in full shape, zeros written out."""
+    if coefficient is None:
+        return jnp.zeros(shape, dtype)
+    if coefficient.shape != shape:
+        return jnp.broadcast_to(coefficient, shape)
+    return coefficient
+
+
+def is_active(value: Value) -> bool:
+    """Whether a value has channels."""
+    return isinstance(value, AlgebraArray)
+
+
+def primal(value: Value) -> Any:
+    """Returns the plain value."""
+    return value.primal if isinstance(value, AlgebraArray) else value
+
+
+def make(
+    coefficients: Sequence[Coefficient], shape: Sequence[int], dtype: Any
+) -> Value:
+    """Builds a value; with no nilpotent part it is a plain array."""
+    shape = tuple(shape)
+    if all(c is None for c in coefficients[1:]):
+        return instantiate(coefficients[0], shape, dtype)
+    return AlgebraArray(shape, dtype, tuple(coefficients))
+
+
+def coefficients(value: Value, algebra: TaylorAlgebra) -> tuple[Coefficient, ...]:
+    """Returns all channels of a value, of a constant one too."""
+    if isinstance(value, AlgebraArray):
+        return value.coefficients
+    return (jnp.asarray(value), *(None,) * (algebra.size - 1))
+
+
+def map_channels(
+    function: Callable[[Array], Array], value: AlgebraArray
+) -> list[Coefficient]:
+    """Applies a linear function to each non-zero channel."""
+    return [None if c is None else function(c) for c in value.coefficients]
+
+
+def resized(value: Value, size: int) -> Value:
+    """Cuts or pads a value to the first `size` channels of its algebra."""
+    if not isinstance(value, AlgebraArray):
+        return value
+    kept = value.coefficients[:size]
+    padded = (*kept, *(None,) * (size - len(kept)))
+    return make(padded, value.shape, value.dtype)
