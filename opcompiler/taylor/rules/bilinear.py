@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from opcompiler import _compat
 from opcompiler.taylor.arithmetic import multiply, product, square
@@ -119,7 +119,9 @@ def _alike(
             outputs: Sequence[Array] = [op(_there(series[k])) for k in members]
         else:
             stacked = jnp.stack([_there(series[k]) for k in members])
-            outputs = list(jax.vmap(op)(stacked))
+            # `split` is transposed to one concatenation; indexing to a sum of pads.
+            pieces = lax.split(jax.vmap(op)(stacked), (1,) * len(members))
+            outputs = [lax.squeeze(piece, (0,)) for piece in pieces]
         for k, output in zip(members, outputs, strict=True):
             result[k] = output
     return result

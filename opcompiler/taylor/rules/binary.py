@@ -65,8 +65,8 @@ def power(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
     if is_active(r):
         algebra = context.algebra
         base = coefficients(x, algebra)
-        log = _log(algebra, base, lax.log(jnp.asarray(primal(x))))
-        series = _exp(algebra, product(algebra, r.coefficients, log), value)
+        log, _ = _log(algebra, base, lax.log(jnp.asarray(primal(x))))
+        series, _ = _exp(algebra, product(algebra, r.coefficients, log), value)
     else:
         slopes = _power_slopes(x.primal, jnp.asarray(r), context.algebra.order)
         series = compose(context.algebra, x.coefficients, [value, *slopes])

@@ -5,15 +5,22 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
 from opcompiler import _compat
 from opcompiler.core.algebra import univariate
-from opcompiler.taylor.arithmetic import compose
+from opcompiler.taylor.arithmetic import Series, scale
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.fallback import any_primitive
 from opcompiler.taylor.registry import Context, rule
-from opcompiler.taylor.rules.elementwise import should_compose
-from opcompiler.taylor.value import AlgebraArray, Value, is_active, make
+from opcompiler.taylor.rules.elementwise import composed, should_compose
+from opcompiler.taylor.value import (
+    AlgebraArray,
+    Value,
+    coefficients,
+    is_active,
+    make,
+)
 
 _BODY = ("call_jaxpr", "jaxpr", "fun_jaxpr")
 
@@ -131,15 +138,18 @@ def pointwise(context: Context, equation: Any, inputs: Sequence[Value]) -> list[
     (place,) = (i for i, value in enumerate(inputs) if is_active(value))
     u = inputs[place]
     algebra = context.algebra
-    line = Context(univariate(algebra.order), context.apply)
-    one = jnp.ones((1,) * len(u.shape), u.dtype)
-    tangent = AlgebraArray(
-        u.shape, u.dtype, (u.primal, one, *(None,) * (algebra.order - 1))
-    )
-    operands = list(inputs)
-    operands[place] = tangent
-    (curve,) = line.apply(line, equation, operands)
-    if not isinstance(curve, AlgebraArray):
-        return [curve]
-    series = compose(algebra, u.coefficients, curve.coefficients)
+    # One order more, because the derivative of the result is composed too.
+    line = Context(univariate(algebra.order + 1), context.apply)
+
+    def scalar(start: Array) -> tuple[Series, Series]:
+        one = jnp.ones((1,) * start.ndim, start.dtype)
+        tangent = (start, one, *(None,) * algebra.order)
+        operands = list(inputs)
+        operands[place] = AlgebraArray(u.shape, u.dtype, tangent)
+        (curve,) = line.apply(line, equation, operands)
+        value = list(coefficients(curve, line.algebra))
+        slope = [None if c is None else scale(k, c) for k, c in enumerate(value)]
+        return value[:-1], slope[1:]
+
+    series = composed(algebra, (u.primal, *u.coefficients[1:]), scalar)
     return [make(series, aval.shape, aval.dtype)]

@@ -36,11 +36,13 @@ from opcompiler.taylor.arithmetic import (
     square_channel,
     total,
 )
-from opcompiler.taylor.registry import Context, Rule, rule
-from opcompiler.taylor.value import Coefficient, Value, make
+from opcompiler.taylor.registry import Context, rule
+from opcompiler.taylor.value import Coefficient, Value, instantiate, make
 
-Recurrence = Callable[[TaylorAlgebra, Sequence[Coefficient], Array], Series]
-"""(algebra, coefficients of u, plain value of y) -> coefficients of y."""
+Recurrence = Callable[
+    [TaylorAlgebra, Sequence[Coefficient], Array], tuple[Series, Series]
+]
+"""(algebra, coefficients of u, plain value of y) -> coefficients of y and of z."""
 
 
 def elementwise(*names: str) -> Callable[[Recurrence], Recurrence]:
@@ -63,17 +65,22 @@ def apply_recurrence(
 ) -> list[Value]:
     """Runs a recurrence in the algebra, or in one variable and composes."""
     (aval,) = _compat.output_avals(equation)
-    u = inputs[0]
-    start = u.primal
-    value = _compat.bind(equation, start)[0]
+    (u,) = inputs
     algebra = context.algebra
-    if should_compose(context):
+
+    def in_algebra(series: Sequence[Coefficient]) -> tuple[Series, Series]:
+        value = _compat.bind(equation, _primal(series))[0]
+        return recurrence(algebra, series, value)
+
+    def in_one_variable(start: Array) -> tuple[Series, Series]:
         line = univariate(algebra.order)
-        tangent: Series = [start, jnp.ones((), u.dtype), *[None] * (algebra.order - 1)]
-        series = compose(algebra, u.coefficients, recurrence(line, tangent, value))
+        tangent = [start, jnp.ones((), u.dtype), *[None] * (algebra.order - 1)]
+        return recurrence(line, tangent, _compat.bind(equation, start)[0])
+
+    if should_compose(context):
+        series = composed(algebra, (u.primal, *u.coefficients[1:]), in_one_variable)
     else:
-        series = recurrence(algebra, (start, *u.coefficients[1:]), value)
-    series[0] = value
+        series = with_slope(algebra, (u.primal, *u.coefficients[1:]), in_algebra)
     return [make(series, aval.shape, aval.dtype)]
 
 
@@ -82,25 +89,65 @@ def should_compose(context: Context) -> bool:
     return 1 <= context.algebra.order <= context.compose_upto
 
 
+def composed(
+    algebra: TaylorAlgebra,
+    u: Sequence[Coefficient],
+    scalar: Callable[[Array], tuple[Series, Series]],
+) -> Series:
+    r"""Composes $\sigma$ with u; `scalar` gives the series of $\sigma, \sigma'$ at u_0."""
+
+    def both(series: Sequence[Coefficient]) -> tuple[Series, Series]:
+        value, slope = scalar(_primal(series))
+        return compose(algebra, series, value), compose(algebra, series, slope)
+
+    return with_slope(algebra, u, both)
+
+
+def with_slope(
+    algebra: TaylorAlgebra,
+    u: Sequence[Coefficient],
+    both: Callable[[Sequence[Coefficient]], tuple[Series, Series]],
+) -> Series:
+    r"""Returns $y = \sigma(u)$ with the derivative $dy = \sigma'(u)\,du$ in the algebra.
+
+    Differentiating the steps of a recurrence or composition one by one costs several
+    transposed products per function; the identity costs one.
+    """
+
+    @jax.custom_jvp
+    def sigma(series: tuple[Coefficient, ...]) -> Series:
+        return both(series)[0]
+
+    @sigma.defjvp
+    def derivative(primals: Any, tangents: Any) -> tuple[Series, Series]:
+        y, slope = both(primals[0])
+        change = product(algebra, slope, tangents[0])
+        return y, [_like(dy, c) for dy, c in zip(change, y, strict=True)]
+
+    return sigma(tuple(u))
+
+
+def _like(change: Coefficient, value: Coefficient) -> Coefficient:
+    """Gives a tangent the form of its value."""
+    return None if value is None else instantiate(change, value.shape, value.dtype)
+
+
 def _solve(
     algebra: TaylorAlgebra,
     u: Sequence[Coefficient],
     y0: Array,
     z0: Array,
     companion: Callable[[int, Series, Series], Coefficient],
-) -> Series:
+) -> tuple[Series, Series]:
     """Solves E y = z E u degree by degree; `companion(k, y, z)` gives z's channel k."""
-    y: Series = [y0]
-    z: Series = [z0]
-    y += [None] * (algebra.size - 1)
-    z += [None] * (algebra.size - 1)
+    y: Series = [y0, *[None] * (algebra.size - 1)]
+    z: Series = [z0, *[None] * (algebra.size - 1)]
     for degree in range(1, algebra.order + 1):
         for k in algebra.of_degree(degree):
             y[k] = euler_channel(algebra, k, u, z)
-        if degree < algebra.order:
-            for k in algebra.of_degree(degree):
-                z[k] = companion(k, y, z)
-    return y
+        for k in algebra.of_degree(degree):
+            z[k] = companion(k, y, z)
+    return y, z
 
 
 def _add(*terms: Coefficient) -> Coefficient:
@@ -122,24 +169,24 @@ def _square_term(algebra: TaylorAlgebra, k: int, y: Series) -> Coefficient:
 
 
 @elementwise("exp")
-def _exp(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _exp(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _solve(algebra, u, value, value, lambda k, y, z: y[k])
 
 
 @elementwise("exp2")
-def _exp2(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _exp2(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     rate = math.log(2.0)
     first = value * rate
     return _solve(algebra, u, value, first, lambda k, y, z: _scaled(rate, y[k]))
 
 
 @elementwise("expm1")
-def _expm1(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _expm1(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _solve(algebra, u, value, value + 1, lambda k, y, z: y[k])
 
 
 @elementwise("logistic")
-def _logistic(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _logistic(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     # sigma(u) sigma(-u) does not cancel where sigma saturates at 1.
     first = value * lax.logistic(-_primal(u))
 
@@ -153,7 +200,7 @@ def _logistic(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) ->
 
 
 @elementwise("tanh")
-def _tanh(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _tanh(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     first = (1 - value) * (1 + value)
 
     def companion(k: int, y: Series, z: Series) -> Coefficient:
@@ -163,7 +210,7 @@ def _tanh(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Ser
 
 
 @elementwise("tan")
-def _tan(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _tan(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     first = 1 + value * value
     return _solve(
         algebra, u, value, first, lambda k, y, z: _square_term(algebra, k, y)
@@ -176,7 +223,7 @@ def _pair(
     value: Array,
     partner: Array,
     signs: tuple[int, int],
-) -> Series:
+) -> tuple[Series, Series]:
     """Solves E y = a z E u, E z = b y E u together; signs are (a, b)."""
     y: Series = [value, *[None] * (algebra.size - 1)]
     z: Series = [partner, *[None] * (algebra.size - 1)]
@@ -184,26 +231,26 @@ def _pair(
         for k in algebra.of_degree(degree):
             y[k] = _scaled(signs[0], euler_channel(algebra, k, u, z))
             z[k] = _scaled(signs[1], euler_channel(algebra, k, u, y))
-    return y
+    return y, [_scaled(signs[0], c) for c in z]
 
 
 @elementwise("sin")
-def _sin(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _sin(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _pair(algebra, u, value, lax.cos(_primal(u)), (1, -1))
 
 
 @elementwise("cos")
-def _cos(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _cos(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _pair(algebra, u, value, lax.sin(_primal(u)), (-1, 1))
 
 
 @elementwise("sinh")
-def _sinh(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _sinh(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _pair(algebra, u, value, lax.cosh(_primal(u)), (1, 1))
 
 
 @elementwise("cosh")
-def _cosh(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _cosh(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _pair(algebra, u, value, lax.sinh(_primal(u)), (1, 1))
 
 
@@ -212,7 +259,7 @@ def _cosh(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Ser
 
 def _inverse_type(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array, r: Series
-) -> Series:
+) -> tuple[Series, Series]:
     r"""Solves r E y = E u: $y_d = (u_d - \frac1d \sum_{s<d} s\, y_s r_{d-s})/r_0$."""
     assert r[0] is not None
     y: Series = [value, *[None] * (algebra.size - 1)]
@@ -224,7 +271,18 @@ def _inverse_type(
         if top is not None:
             y[k] = jnp.divide(top, r[0])
             weighted[k] = scale(degree, y[k])
-    return y
+    return y, reciprocal(algebra, r)
+
+
+def reciprocal(algebra: TaylorAlgebra, r: Sequence[Coefficient]) -> Series:
+    """Returns 1/r."""
+    first = 1 / _primal(r)
+    z: Series = [first, *[None] * (algebra.size - 1)]
+    for k in range(1, algebra.size):
+        head = None if r[k] is None else multiply(r[k], first)
+        rest = _add(head, product_channel(algebra, k, r, z))
+        z[k] = None if rest is None else multiply(lax.neg(rest), first)
+    return z
 
 
 def _primal(u: Sequence[Coefficient]) -> Array:
@@ -242,22 +300,22 @@ def _one_plus_square(
 
 
 @elementwise("log")
-def _log(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _log(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _inverse_type(algebra, u, value, list(u))
 
 
 @elementwise("log1p")
-def _log1p(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _log1p(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _inverse_type(algebra, u, value, [1 + _primal(u), *u[1:]])
 
 
 @elementwise("atan")
-def _atan(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _atan(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _inverse_type(algebra, u, value, _one_plus_square(algebra, u, 1, 1))
 
 
 @elementwise("atanh")
-def _atanh(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _atanh(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     r = _one_plus_square(algebra, u, 1, -1)
     r[0] = (1 - _primal(u)) * (1 + _primal(u))
     return _inverse_type(algebra, u, value, r)
@@ -269,30 +327,30 @@ def _root_type(
     value: Array,
     radicand: Series,
     sign: int = 1,
-) -> Series:
+) -> tuple[Series, Series]:
     """The functions whose derivative is sign / sqrt(radicand)."""
-    root = _power(algebra, radicand, lax.sqrt(jnp.asarray(radicand[0])), 0.5)
-    signed = [_scaled(sign, c) for c in u]
-    return _inverse_type(algebra, signed, value, root)
+    root = _power_series(algebra, radicand, lax.sqrt(_primal(radicand)), 0.5)
+    signed = [_scaled(sign, c) for c in root]
+    return _inverse_type(algebra, u, value, signed)
 
 
 @elementwise("asin")
-def _asin(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _asin(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _root_type(algebra, u, value, _one_plus_square(algebra, u, 1, -1))
 
 
 @elementwise("acos")
-def _acos(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _acos(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _root_type(algebra, u, value, _one_plus_square(algebra, u, 1, -1), -1)
 
 
 @elementwise("asinh")
-def _asinh(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _asinh(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _root_type(algebra, u, value, _one_plus_square(algebra, u, 1, 1))
 
 
 @elementwise("acosh")
-def _acosh(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _acosh(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     radicand = _one_plus_square(algebra, u, -1, 1)
     radicand[0] = (_primal(u) - 1) * (_primal(u) + 1)
     return _root_type(algebra, u, value, radicand)
@@ -303,24 +361,24 @@ def _acosh(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Se
 
 def _gaussian(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array, factor: float
-) -> Series:
+) -> tuple[Series, Series]:
     r"""The functions whose derivative is $c\, e^{-u^2}$."""
     exponent = [_scaled(-1, c) for c in square(algebra, u)]
     start = jnp.exp(jnp.asarray(exponent[0]))
-    bell = _exp(algebra, exponent, start)
+    bell, _ = _exp(algebra, exponent, start)
     slope = [_scaled(factor, c) for c in bell]
     y: Series = [value]
     y += [euler_channel(algebra, k, u, slope) for k in range(1, algebra.size)]
-    return y
+    return y, slope
 
 
 @elementwise("erf")
-def _erf(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _erf(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _gaussian(algebra, u, value, 2 / math.sqrt(math.pi))
 
 
 @elementwise("erfc")
-def _erfc(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _erfc(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _gaussian(algebra, u, value, -2 / math.sqrt(math.pi))
 
 
@@ -328,6 +386,15 @@ def _erfc(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Ser
 
 
 def _power(
+    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array, exponent: float
+) -> tuple[Series, Series]:
+    """The real power r, and r times the power r - 1."""
+    y = _power_series(algebra, u, value, exponent)
+    below = _power_series(algebra, u, value / _primal(u), exponent - 1)
+    return y, [_scaled(exponent, c) for c in below]
+
+
+def _power_series(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array, exponent: float
 ) -> Series:
     r"""Solves u E y = r y E u for the real power r.
@@ -351,17 +418,17 @@ def _power(
 
 
 @elementwise("sqrt")
-def _sqrt(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _sqrt(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _power(algebra, u, value, 0.5)
 
 
 @elementwise("rsqrt")
-def _rsqrt(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _rsqrt(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _power(algebra, u, value, -0.5)
 
 
 @elementwise("cbrt")
-def _cbrt(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> Series:
+def _cbrt(algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array) -> tuple[Series, Series]:
     return _power(algebra, u, value, 1 / 3)
 
 
@@ -373,14 +440,21 @@ def integer_power(
     (aval,) = _compat.output_avals(equation)
     (u,) = inputs
     n = equation.params["y"]
-    start = u.primal
-    value = _compat.bind(equation, start)[0]
-    last = min(n, context.algebra.order) if n >= 0 else context.algebra.order
-    slopes: Series = [value]
-    for k in range(1, last + 1):
-        slopes.append(scale(round(binomial(n, k)), lax.integer_pow(start, n - k)))
-    series = compose(context.algebra, u.coefficients, slopes)
+    order = context.algebra.order
+
+    def scalar(start: Array) -> tuple[Series, Series]:
+        slope = [_scaled(n, c) for c in _binomial_series(start, n - 1, order)]
+        return _binomial_series(start, n, order), slope
+
+    series = composed(context.algebra, (u.primal, *u.coefficients[1:]), scalar)
     return [make(series, aval.shape, aval.dtype)]
+
+
+def _binomial_series(x: Array, n: int, order: int) -> Series:
+    last = min(n, order) if n >= 0 else order
+    return [
+        scale(round(binomial(n, k)), lax.integer_pow(x, n - k)) for k in range(last + 1)
+    ]
 
 
 # --- piecewise linear ---------------------------------------------------------------
@@ -398,7 +472,7 @@ def absolute(context: Context, equation: Any, inputs: Sequence[Value]) -> list[V
         conjugate = [None if c is None else lax.conj(c) for c in u.coefficients]
         norm = product(algebra, u.coefficients, conjugate)
         radicand = [None if c is None else lax.real(c) for c in norm]
-        series = _power(algebra, radicand, value, 0.5)
+        series = _power_series(algebra, radicand, value, 0.5)
     else:
         sign = lax.sign(start)
         series = [None if c is None else multiply(sign, c) for c in u.coefficients]
@@ -409,27 +483,32 @@ def absolute(context: Context, equation: Any, inputs: Sequence[Value]) -> list[V
 # --- any other ----------------------------------------------------------------------
 
 
-def by_nested_jvp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+@rule("lgamma", "digamma", "bessel_i0e", "bessel_i1e", "erf_inv")
+def by_nested_jvp(
+    context: Context, equation: Any, inputs: Sequence[Value]
+) -> list[Value]:
     """Elementwise primitives without a recurrence: scalar derivatives by nested JVPs."""
     (aval,) = _compat.output_avals(equation)
     (u,) = inputs
 
-    def fun(x: Array) -> Array:
-        return _compat.bind(equation, x)[0]
+    def scalar(start: Array) -> tuple[Series, Series]:
+        def fun(x: Array) -> Array:
+            return _compat.bind(equation, x)[0]
 
-    start = u.primal
-    slopes: Series = [fun(start)]
-    for k in range(1, context.algebra.order + 1):
-        fun = _derivative(fun)
-        slopes.append(scale(1 / math.factorial(k), fun(start)))
-    series = compose(context.algebra, u.coefficients, slopes)
+        derivatives = [fun(start)]
+        for _ in range(context.algebra.order + 1):
+            fun = _derivative(fun)
+            derivatives.append(fun(start))
+        return _normalised(derivatives[:-1]), _normalised(derivatives[1:])
+
+    series = composed(context.algebra, (u.primal, *u.coefficients[1:]), scalar)
     return [make(series, aval.shape, aval.dtype)]
+
+
+def _normalised(derivatives: Sequence[Array]) -> Series:
+    return [scale(1 / math.factorial(k), d) for k, d in enumerate(derivatives)]
 
 
 def _derivative(fun: Callable[[Array], Array]) -> Callable[[Array], Array]:
     return lambda x: jax.jvp(fun, (x,), (jnp.ones_like(x),))[1]
 
-
-_SCALAR: Rule = rule("lgamma", "digamma", "bessel_i0e", "bessel_i1e", "erf_inv")(
-    by_nested_jvp
-)
