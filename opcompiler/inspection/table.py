@@ -62,7 +62,9 @@ def _channels(plan: Plan, push: Push) -> Table:
     arguments = plan.sites[push.site]
     table = _table("channel", "degree", "holds", "starts from")
     for number, channel in enumerate(push.algebra.channels):
-        tangent = linear_text((f"e_{argument_name(arguments, i)}", c) for i, c in push.seeds[number])
+        tangent = linear_text(
+            (f"e_{argument_name(arguments, i)}", c) for i, c in push.seeds[number]
+        )
         start = tangent if number else "the point"
         table.add_row(f"c{number}", str(channel.degree), channel.label, start)
     return table

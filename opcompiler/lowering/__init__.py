@@ -1,11 +1,11 @@
 """From plan and network to a JAX function.
 
-    networks.py   which callable gives which fields
-    points.py     points and parameters as flat arrays
-    pushes.py     running a plan's pushes on a network
-    shell.py      running the shell program
-    residual.py   the compiled operator a user calls
-    source.py     the emitted function as readable Python
+networks.py   which callable gives which fields
+points.py     points and parameters as flat arrays
+pushes.py     running a plan's pushes on a network
+shell.py      running the shell program
+residual.py   the compiled operator a user calls
+source.py     the emitted function as readable Python
 """
 
 from opcompiler.lowering.residual import Bound, Residual

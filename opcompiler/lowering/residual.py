@@ -116,9 +116,7 @@ class Residual:
 
     def _evaluate(self, net: Any, points: Any, parameters: Mapping[str, Any]) -> Any:
         where = read_points(points, self._names)
-        values: dict[str, Any] = dict(
-            zip(self._names, where.flat.T, strict=True)
-        )
+        values: dict[str, Any] = dict(zip(self._names, where.flat.T, strict=True))
         values.update(read_parameters(parameters, self.parameters, where))
         sites = self._site_points(where, values)
         functionals: dict[Functional, Array] = {}
@@ -196,9 +194,7 @@ class Bound:
         numbers: dict[str, Any],
     ) -> Any:
         if isinstance(self._apply, Mapping):
-            net: Any = {
-                key: _with(params, apply) for key, apply in self._apply.items()
-            }
+            net: Any = {key: _with(params, apply) for key, apply in self._apply.items()}
         else:
             net = _with(params, self._apply)
         parameters = {**numbers, **dict(functions)}

@@ -1,6 +1,5 @@
 """The emitted function as readable Python: what runs, line by line."""
 
-
 from opcompiler.core.program import Operand, Program, Step
 from opcompiler.core.symbol import linear_text
 from opcompiler.operator import Operator

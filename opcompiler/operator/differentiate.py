@@ -76,9 +76,7 @@ def _power_rule(node: sp.Pow, derive: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
     return result
 
 
-def _function_rule(
-    node: sp.Function, derive: Callable[[sp.Expr], sp.Expr]
-) -> sp.Expr:
+def _function_rule(node: sp.Function, derive: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
     slopes = [derive(argument) for argument in node.args]
     if all(slope == 0 for slope in slopes) or isinstance(node, _STEPS):
         return sp.S.Zero

@@ -92,7 +92,9 @@ def normalize(
         dummy: sp.Symbol(name)
         for dummy, name in zip(collector.functionals.values(), names, strict=True)
     }
-    program = emit([shell.xreplace(named) for shell in shells], _inputs(signature, names))
+    program = emit(
+        [shell.xreplace(named) for shell in shells], _inputs(signature, names)
+    )
     return Operator(
         coordinates=signature.coordinates,
         fields=signature.fields,

@@ -107,5 +107,8 @@ def _label(element: Polynomial, arguments: Sequence[str]) -> str:
     """Writes what a channel holds as partial derivatives: `(xx + yy)/2`."""
     if max(element).order == 0:
         return "1"
-    terms = ((a.label("", arguments).lstrip("_"), c / a.factorial) for a, c in element.items())
+    terms = (
+        (a.label("", arguments).lstrip("_"), c / a.factorial)
+        for a, c in element.items()
+    )
     return linear_text(sorted(terms, key=lambda term: term[0]))

@@ -108,4 +108,3 @@ def is_associative(algebra: TaylorAlgebra) -> bool:
             if left != right:
                 return False
     return True
-

@@ -56,9 +56,7 @@ class Span:
         self._made_of[pivot] = made_of
         return True
 
-    def _reduce(
-        self, polynomial: Polynomial
-    ) -> tuple[Polynomial, dict[int, Fraction]]:
+    def _reduce(self, polynomial: Polynomial) -> tuple[Polynomial, dict[int, Fraction]]:
         row = dict(polynomial)
         made_of: dict[int, Fraction] = {}
         for pivot in polynomial:

@@ -45,7 +45,9 @@ def _push(site: int, alpha: MultiIndex) -> Push:
 
 def dual_numbers(count: int) -> TaylorAlgebra:
     """Returns the product of `count` dual numbers; channels are sets of them."""
-    sets = [frozenset(s) for k in range(count + 1) for s in combinations(range(count), k)]
+    sets = [
+        frozenset(s) for k in range(count + 1) for s in combinations(range(count), k)
+    ]
     place = {s: i for i, s in enumerate(sets)}
     channels = tuple(
         Channel(len(s), "".join(f"e{i + 1}" for i in sorted(s)) or "1") for s in sets

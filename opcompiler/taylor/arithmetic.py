@@ -47,6 +47,16 @@ def scale(c: Fraction | int | float, a: Array) -> Array:
     return lax.mul(a, jnp.asarray(number, a.dtype)) if a.ndim == 0 else a * number
 
 
+def add_up(*terms: Coefficient) -> Coefficient:
+    """Adds coefficients, structural zeros left out."""
+    return total([term for term in terms if term is not None])
+
+
+def scaled(c: Fraction | int | float, a: Coefficient) -> Coefficient:
+    """Scales a coefficient that may be a structural zero."""
+    return None if a is None else scale(c, a)
+
+
 def product_channel(
     algebra: TaylorAlgebra,
     k: int,
@@ -98,7 +108,10 @@ def square(algebra: TaylorAlgebra, x: Sequence[Coefficient]) -> Series:
     result: Series = [_times(multiply, x[0], x[0])]
     for k in range(1, algebra.size):
         twice = _times(multiply, x[0], x[k])
-        parts = (None if twice is None else scale(2, twice), square_channel(algebra, k, x))
+        parts = (
+            None if twice is None else scale(2, twice),
+            square_channel(algebra, k, x),
+        )
         result.append(total([p for p in parts if p is not None]))
     return result
 

@@ -123,9 +123,7 @@ def _bodies_have_rules(equation: Any) -> bool:
     )
 
 
-def _raise(
-    context: Context, traced: Traced, active: list[AlgebraArray]
-) -> list[Value]:
+def _raise(context: Context, traced: Traced, active: list[AlgebraArray]) -> list[Value]:
     """Evaluates jvp f(x, E x): what is free of tangents to one order less."""
     jaxpr, consts, reached = traced
     algebra = context.algebra
@@ -191,7 +189,9 @@ def polarised(context: Context, equation: Any, inputs: Sequence[Value]) -> list[
     fun, active = _of_active_inputs(equation, inputs)
     start = tuple(value.primal for value in active)
     living = [
-        k for k in range(1, algebra.size) if any(v.coefficients[k] is not None for v in active)
+        k
+        for k in range(1, algebra.size)
+        if any(v.coefficients[k] is not None for v in active)
     ]
     tangents = {
         k: tuple(instantiate(v.coefficients[k], v.shape, v.dtype) for v in active)

@@ -15,6 +15,7 @@ from opcompiler.taylor.value import Value
 Rule = Callable[["Context", Equation, Sequence[Value]], list[Value]]
 """(context, equation, operands) -> outputs."""
 
+
 @dataclass(frozen=True)
 class Context:
     """What a rule may ask of its surroundings.
@@ -52,5 +53,3 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
         return function
 
     return register
-
-

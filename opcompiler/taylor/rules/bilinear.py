@@ -53,7 +53,9 @@ def squared(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Va
 
 
 @rule("dot_general")
-def dot_general(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+def dot_general(
+    context: Context, equation: Any, inputs: Sequence[Value]
+) -> list[Value]:
     """Matrix products of every batching; free axes may be narrow."""
     (contract, batch) = equation.params["dimension_numbers"]
     needed = [(*contract[side], *batch[side]) for side in (0, 1)]

@@ -50,7 +50,11 @@ def divide(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Val
         if below[k] is not None:
             taken.append(multiply(below[k], value))
         rest = total([t for t in taken if t is not None])
-        terms = [c for c in (above[k], None if rest is None else lax.neg(rest)) if c is not None]
+        terms = [
+            c
+            for c in (above[k], None if rest is None else lax.neg(rest))
+            if c is not None
+        ]
         top = total(terms)
         series[k] = None if top is None else jnp.divide(top, bottom)
     return [make(series, aval.shape, aval.dtype)]
@@ -165,7 +169,10 @@ def atan2(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
     degree = [channel.degree for channel in algebra.channels]
 
     def euler(series: Sequence[Coefficient]) -> Series:
-        scaled = [None if c is None else scale(d, c) for c, d in zip(series, degree, strict=True)]
+        scaled = [
+            None if c is None else scale(d, c)
+            for c, d in zip(series, degree, strict=True)
+        ]
         return [None, *scaled[1:]]
 
     radius = [
@@ -174,14 +181,22 @@ def atan2(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
     ]
     turn = [
         total([c for c in (a, None if b is None else lax.neg(b)) if c is not None])
-        for a, b in zip(product(algebra, x, euler(y)), product(algebra, y, euler(x)), strict=True)
+        for a, b in zip(
+            product(algebra, x, euler(y)), product(algebra, y, euler(x)), strict=True
+        )
     ]
     angle: Series = [_compat.bind(equation, *map(primal, inputs))[0]]
     angle += [None] * (algebra.size - 1)
     weighted: Series = [None] * algebra.size
     for k in range(1, algebra.size):
         taken = product_channel(algebra, k, weighted, radius)
-        top = total([c for c in (turn[k], None if taken is None else lax.neg(taken)) if c is not None])
+        top = total(
+            [
+                c
+                for c in (turn[k], None if taken is None else lax.neg(taken))
+                if c is not None
+            ]
+        )
         if top is not None:
             weighted[k] = jnp.divide(top, radius[0])
             angle[k] = scale(1 / degree[k], weighted[k])

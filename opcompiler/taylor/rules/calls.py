@@ -13,7 +13,7 @@ from opcompiler.taylor.arithmetic import Series, scale
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.fallback import any_primitive
 from opcompiler.taylor.registry import Context, rule
-from opcompiler.taylor.rules.elementwise import composed, should_compose
+from opcompiler.taylor.composition import composed, should_compose
 from opcompiler.taylor.value import (
     AlgebraArray,
     Value,
