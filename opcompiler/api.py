@@ -13,6 +13,7 @@ def compile(  # noqa: A001 - the public name
     equations: Any,
     *,
     coordinates: Sequence[sp.Symbol] | None = None,
+    fields: Sequence[str] | None = None,
     strategy: str = "auto",
 ) -> Residual:
     """Compiles a SymPy residual to a JAX function of networks and points.
@@ -23,6 +24,8 @@ def compile(  # noqa: A001 - the public name
             that stand as their arguments the coordinates, every other free symbol a
             parameter given at call time.
         coordinates: overrides the order (first appearance) and choice of coordinates.
+        fields: the names of all fields in the order of one network's outputs, where
+            that of first appearance (SymPy sorts sums!) does not suit.
         strategy: `auto`, or the name of a strategy: `algebra` (the operator's minimal
             Taylor algebra), `nested` (the reference, nested forward mode).
 
@@ -35,4 +38,4 @@ def compile(  # noqa: A001 - the public name
 
     Source: `docs/theory.md`.
     """
-    return Residual(normalize(equations, coordinates), strategy)
+    return Residual(normalize(equations, coordinates, fields), strategy)

@@ -66,9 +66,9 @@ class Residual:
         Raises:
             OperatorError: if networks, points or parameters do not fit the operator.
         """
-        leaves, structure = jax.tree.flatten(net)
-        if isinstance(net, Mapping) or not callable(net) or leaves == [net]:
+        if isinstance(net, Mapping) or not callable(net) or jax.tree.leaves(net) == [net]:
             return self._evaluate(net, points, parameters)
+        leaves, structure = jax.tree.flatten(net)
         arrays = [leaf for leaf in leaves if _is_array(leaf)]
         others = tuple(None if _is_array(leaf) else leaf for leaf in leaves)
         functions, numbers = _split(parameters)

@@ -82,6 +82,8 @@ class Collector:
         return any(s in self._leaves for s in expr.free_symbols)
 
     def _freeze(self, form: _Form) -> sp.Expr:
+        if not form.linear:
+            return form.rest
         terms = [form.rest]
         for (name, site), combination in form.linear.items():
             for coefficient, symbol in split_by_coefficient(combination):

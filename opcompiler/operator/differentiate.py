@@ -46,7 +46,7 @@ def total_derivative(
             return _power_rule(node, derive)
         if isinstance(node, sp.Piecewise):
             return sp.Piecewise(*((derive(value), when) for value, when in node.args))
-        if isinstance(node, sp.Function):
+        if isinstance(node, sp.Function | sp.Max | sp.Min):
             return _function_rule(node, derive)
         raise OperatorError(
             f"no derivative is known for {type(node).__name__}",
@@ -87,15 +87,28 @@ def _function_rule(node: sp.Function, derive: Callable[[sp.Expr], sp.Expr]) -> s
         return _modulus_slope(node.args[0], slopes[0])
     if isinstance(node, sp.sign):
         return _sign_slope(node.args[0], slopes[0])
+    if isinstance(node, sp.Mod):
+        # u - floor(u/w) w, the quotient constant between its jumps.
+        return slopes[0] - sp.floor(node.args[0] / node.args[1]) * slopes[1]
+    if isinstance(node, sp.frac):
+        return slopes[0]
+    rates = [_rate(node, place) if slope != 0 else 0 for place, slope in enumerate(slopes)]
+    return sp.Add(*(r * s for r, s in zip(rates, slopes, strict=True)))
+
+
+def _rate(node: sp.Expr, place: int) -> sp.Expr:
+    """Returns the partial derivative of a function by one of its arguments."""
     try:
-        rates = [node.fdiff(place + 1) for place in range(len(slopes))]
-    except ArgumentIndexError as error:
+        rate = node.fdiff(place + 1)
+    except ArgumentIndexError:
+        rate = None
+    if rate is None or rate.has(sp.Derivative, sp.Subs):
         raise OperatorError(
-            f"SymPy knows no derivative of {node.func.__name__}",
+            f"SymPy knows no derivative of {node.func.__name__} by argument {place + 1}",
             expression=node,
             hint="write it by elementary functions, or pass it as a field",
-        ) from error
-    return sp.Add(*(r * s for r, s in zip(rates, slopes, strict=True)))
+        )
+    return rate
 
 
 def _modulus_slope(value: sp.Expr, slope: sp.Expr) -> sp.Expr:

@@ -120,8 +120,7 @@ class Leaves:
     def _check_variable(
         self, expr: sp.Derivative, variable: sp.Symbol, bound: tuple[sp.Symbol, ...]
     ) -> None:
-        fields = _field_applications(expr.expr)
-        if not fields:
+        if not expr.expr.has(AppliedUndef):
             return
         if variable not in self._signature.coordinates and variable not in bound:
             raise OperatorError(
@@ -149,13 +148,6 @@ class Leaves:
     ) -> sp.Expr:
         inner = self._expand(expr.expr, (*bound, *expr.variables))
         values = [self._expand(value, bound) for value in expr.point]
-        for value in values:
-            if any(symbol in self for symbol in value.free_symbols):
-                raise OperatorError(
-                    "a field is evaluated at a point that depends on a field",
-                    expression=expr,
-                    hint="points may hold coordinates, parameters and numbers only",
-                )
         moved = dict(zip(expr.variables, values, strict=True))
         for symbol in _sorted_dummies(inner):
             if symbol in self:
@@ -179,10 +171,6 @@ class Leaves:
                 next_leaf = Leaf(leaf.function, index, leaf.arguments)
                 terms.append(rate * self.symbol(next_leaf))
         return sp.Add(*terms)
-
-
-def _field_applications(expr: sp.Basic) -> bool:
-    return expr.has(AppliedUndef)
 
 
 def _sorted_dummies(expr: sp.Expr) -> list[sp.Symbol]:

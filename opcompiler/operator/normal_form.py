@@ -66,7 +66,9 @@ class Operator:
 
 
 def normalize(
-    given: object, coordinates: Sequence[sp.Symbol] | None = None
+    given: object,
+    coordinates: Sequence[sp.Symbol] | None = None,
+    fields: Sequence[str] | None = None,
 ) -> Operator:
     """Brings a residual, or several, into normal form.
 
@@ -74,12 +76,13 @@ def normalize(
         given: SymPy expression, `Eq`, or a list, tuple, dict or matrix of them.
         coordinates: overrides the coordinates found in the fields' arguments, and
             with them their order.
+        fields: the names of all fields, in another order than that of appearance.
 
     Raises:
         OperatorError: naming the sub-expression that cannot be compiled.
     """
     equations = read_equations(given)
-    signature = read_signature(equations.residuals, coordinates)
+    signature = read_signature(equations.residuals, coordinates, fields)
     leaves = Leaves(signature)
     collector = Collector(leaves)
     shells = [collector.shell(leaves.expand(r)) for r in equations.residuals]

@@ -1,7 +1,7 @@
 """Which symbols of the equations are fields, coordinates and parameters."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -26,34 +26,51 @@ class Signature:
     parameters: tuple[sp.Symbol, ...]
 
 
-@dataclass
-class _Arguments:
-    """What one slot of a field was seen to hold, over all its applications."""
+@dataclass(frozen=True, slots=True)
+class _Application:
+    """A field applied to arguments, somewhere in the equations.
 
-    plain: list[sp.Symbol] = field(default_factory=list)
-    composite: list[sp.Expr] = field(default_factory=list)
-    bound: list[sp.Symbol] = field(default_factory=list)
+    Attributes:
+        written: as it stands in the tree.
+        arguments: with the variables bound by `Subs` replaced by their values.
+        bound: the named variables bound by `Subs` among the arguments.
+    """
+
+    written: AppliedUndef
+    arguments: tuple[sp.Expr, ...]
+    bound: tuple[sp.Symbol, ...]
+
+    @property
+    def name(self) -> str:
+        return self.written.func.__name__
+
+    @property
+    def symbols(self) -> list[sp.Symbol]:
+        return [s for a in self.arguments for s in _ordered_symbols(a)]
 
 
 def read_signature(
-    residuals: Sequence[sp.Expr], coordinates: Sequence[sp.Symbol] | None = None
+    residuals: Sequence[sp.Expr],
+    coordinates: Sequence[sp.Symbol] | None = None,
+    fields: Sequence[str] | None = None,
 ) -> Signature:
     """Finds fields, coordinates and parameters by a walk over the expression trees.
 
     A coordinate is a symbol that stands alone as an argument of a field. Where a field
     never has one, the symbols inside its composite arguments are taken, and at last the
-    variables bound by `Subs`. `coordinates` overrides the search.
+    variables bound by `Subs`. `coordinates` overrides the search, `fields` the order of
+    the fields.
     """
-    applications = [
-        found for residual in residuals for found in _applications(residual, ())
-    ]
-    arity = _arities([application for application, _ in applications])
+    applications = [a for r in residuals for a in _applications(r, {})]
+    arity = _arities(applications)
     if not arity:
         raise OperatorError(
             "the equations contain no unknown field",
             expression=", ".join(map(str, residuals)),
             hint="a field is an applied undefined function: Function('u')(t, x)",
         )
+    if fields is not None:
+        arity = {name: arity[name] for name in _check_fields(fields, arity)}
     found = _declared(coordinates) if coordinates else _coordinates(applications)
     symbols = _free_symbols(residuals)
     _refuse_twins([*found, *symbols], set(arity))
@@ -61,50 +78,66 @@ def read_signature(
     return Signature(found, tuple(arity), tuple(arity.values()), tuple(parameters))
 
 
+def _check_fields(fields: Sequence[str], arity: Mapping[str, int]) -> list[str]:
+    names = [str(getattr(f, "__name__", f)) for f in fields]
+    if sorted(names) != sorted(arity):
+        raise OperatorError(
+            f"the fields of the equations are {', '.join(arity)}",
+            expression=", ".join(names),
+            hint="name each of them once, in the order of the network's outputs",
+        )
+    return names
+
+
 def _applications(
-    expr: sp.Basic, bound: tuple[sp.Basic, ...]
-) -> Iterator[tuple[AppliedUndef, tuple[sp.Basic, ...]]]:
-    """Yields every applied field in preorder, with the variables bound around it."""
+    expr: sp.Basic, bound: Mapping[sp.Basic, sp.Expr]
+) -> Iterator[_Application]:
+    """Yields every applied field in preorder; `bound` holds the values of variables."""
     if isinstance(expr, AppliedUndef):
-        yield expr, bound
-        return
-    if isinstance(expr, sp.Subs):
-        yield from _applications(expr.expr, (*bound, *expr.variables))
+        arguments = tuple(argument.xreplace(bound) for argument in expr.args)
+        named = tuple(
+            s
+            for s in expr.args
+            if isinstance(s, sp.Symbol) and s in bound and not isinstance(s, sp.Dummy)
+        )
+        yield _Application(expr, arguments, named)
+    elif isinstance(expr, sp.Subs):
+        values = [value.xreplace(bound) for value in expr.point]
+        inner = {**bound, **dict(zip(expr.variables, values, strict=True))}
+        yield from _applications(expr.expr, inner)
         for value in expr.point:
             yield from _applications(value, bound)
-        return
-    if isinstance(expr, sp.Derivative):
+    elif isinstance(expr, sp.Derivative):
         yield from _applications(expr.expr, bound)
-        return
-    for argument in expr.args:
-        yield from _applications(argument, bound)
+    else:
+        for argument in expr.args:
+            yield from _applications(argument, bound)
 
 
-def _arities(applications: Sequence[AppliedUndef]) -> dict[str, int]:
+def _arities(applications: Sequence[_Application]) -> dict[str, int]:
     arity: dict[str, int] = {}
     first: dict[str, AppliedUndef] = {}
     for application in applications:
-        name = application.func.__name__
-        known = arity.setdefault(name, len(application.args))
-        seen = first.setdefault(name, application)
-        if known != len(application.args):
+        written, name = application.written, application.name
+        known = arity.setdefault(name, len(written.args))
+        seen = first.setdefault(name, written)
+        if known != len(written.args):
             raise OperatorError(
                 f"field {name} is used with {known} and with "
-                f"{len(application.args)} arguments",
-                expression=f"{seen} and {application}",
+                f"{len(written.args)} arguments",
+                expression=f"{seen} and {written}",
                 hint="give it the same arguments everywhere, or use two names",
             )
-        if seen.func != application.func:
+        if seen.func != written.func:
             raise OperatorError(
                 f"two different functions are called {name}",
-                expression=application,
+                expression=written,
                 hint="declare the function once, with one set of assumptions",
             )
-        nested = [a for a in application.args if a.has(AppliedUndef)]
-        if nested:
+        if any(argument.has(AppliedUndef) for argument in application.arguments):
             raise OperatorError(
                 f"an argument of field {name} is itself a field",
-                expression=application,
+                expression=written.func(*application.arguments),
                 hint="arguments may hold coordinates, parameters and numbers only",
             )
     return arity
@@ -121,40 +154,21 @@ def _declared(coordinates: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
     return tuple(dict.fromkeys(coordinates))
 
 
-def _coordinates(
-    applications: Sequence[tuple[AppliedUndef, tuple[sp.Basic, ...]]],
-) -> tuple[sp.Symbol, ...]:
-    plain: dict[sp.Symbol, None] = {}
-    for application, bound in applications:
-        for argument in application.args:
-            if isinstance(argument, sp.Symbol) and argument not in bound:
-                plain.setdefault(argument)
-    found = dict(plain)
-    for application, bound in applications:
-        for argument in application.args:
-            inside = [s for s in _ordered_symbols(argument) if s not in bound]
+def _coordinates(applications: Sequence[_Application]) -> tuple[sp.Symbol, ...]:
+    found: dict[sp.Symbol, None] = {}
+    for application in applications:
+        plain = [a for a in application.arguments if isinstance(a, sp.Symbol)]
+        found.update(dict.fromkeys(plain))
+    for application in applications:
+        for argument in application.arguments:
+            inside = _ordered_symbols(argument)
             if not any(s in found for s in inside):
                 found.update(dict.fromkeys(inside))
-    for application, bound in applications:
-        if any(s in found for a in application.args for s in a.free_symbols):
-            continue
-        if any(_same_field_is_free(application, other) for other, _ in applications):
-            continue
-        names = [a for a in application.args if a in bound]
-        found.update(
-            (a, None)
-            for a in names
-            if isinstance(a, sp.Symbol) and not isinstance(a, sp.Dummy)
-        )
+    free = {application.name for application in applications if application.symbols}
+    for application in applications:
+        if application.name not in free:
+            found.update(dict.fromkeys(application.bound))
     return tuple(found)
-
-
-def _same_field_is_free(application: AppliedUndef, other: AppliedUndef) -> bool:
-    """Whether `other` is the same field at symbols that are not those bound here."""
-    if other.func != application.func:
-        return False
-    mine = {s for a in application.args for s in a.free_symbols}
-    return any(s not in mine for a in other.args for s in a.free_symbols)
 
 
 def _ordered_symbols(expr: sp.Basic) -> list[sp.Symbol]:

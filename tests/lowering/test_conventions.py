@@ -1,0 +1,226 @@
+"""How a residual is called: every form of network, points and parameters."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+
+t, x, y, nu = sp.symbols("t x y nu")
+u = sp.Function("u")(t, x)
+v = sp.Function("v")(t, x)
+BURGERS = u.diff(t) + u * u.diff(x) - nu * u.diff(x, 2)
+POINTS = jax.random.uniform(jax.random.key(0), (3, 4, 2), jnp.float64)
+
+
+def f(z):
+    return jnp.sin(z[0]) * jnp.exp(z[1])
+
+
+def g(z):
+    return jnp.cos(2 * z[0] * z[1])
+
+
+def both(z):
+    return jnp.stack([f(z), g(z)])
+
+
+def burgers(points, value):
+    time, place = points[..., 0], points[..., 1]
+    field = jnp.sin(time) * jnp.exp(place)
+    return jnp.cos(time) * jnp.exp(place) + field**2 - value * field
+
+
+def test_points_keep_their_leading_shape() -> None:
+    residual = oc.compile(BURGERS)
+    for points in (POINTS, POINTS[0], POINTS[0, 0]):
+        got = residual(f, points, nu=0.3)
+        assert got.shape == points.shape[:-1]
+        np.testing.assert_allclose(got, burgers(points, 0.3), rtol=1e-13)
+    assert residual(f, jnp.zeros((0, 2)), nu=0.3).shape == (0,)
+
+
+def test_points_by_name_broadcast() -> None:
+    residual = oc.compile(BURGERS)
+    columns = {"t": POINTS[..., 0], "x": POINTS[..., 1]}
+    np.testing.assert_allclose(residual(f, columns, nu=0.3), burgers(POINTS, 0.3))
+    by_symbol = {t: jnp.linspace(0.0, 1, 5)[:, None], x: jnp.linspace(0.0, 1, 7)}
+    assert residual(f, by_symbol, nu=0.3).shape == (5, 7)
+
+
+def test_parameters_are_scalars_arrays_or_functions() -> None:
+    residual = oc.compile(BURGERS)
+    values = POINTS[..., 0] ** 2
+    want = burgers(POINTS, values)
+    np.testing.assert_allclose(residual(f, POINTS, nu=values), want)
+    np.testing.assert_allclose(residual(f, POINTS, nu=lambda z: z[0] ** 2), want)
+    bound = residual.bind(lambda params, z: params * f(z))
+    np.testing.assert_allclose(bound(1.0, POINTS, nu=lambda z: z[0] ** 2), want)
+
+
+def test_results_have_the_form_of_the_equations() -> None:
+    assert isinstance(oc.compile([BURGERS])(f, POINTS, nu=1), tuple)
+    assert set(oc.compile({"a": u, "b": u.diff(t)})(f, POINTS)) == {"a", "b"}
+    assert oc.compile(sp.Eq(u.diff(t), u))(f, POINTS).shape == (3, 4)
+
+
+def test_an_equation_without_fields_has_the_points_shape() -> None:
+    constant, source = oc.compile([u, sp.Integer(3), x**2])(f, POINTS)[1:]
+    np.testing.assert_array_equal(constant, jnp.full((3, 4), 3.0))
+    np.testing.assert_allclose(source, POINTS[..., 1] ** 2)
+
+
+def test_one_network_or_one_per_field() -> None:
+    residual = oc.compile([u.diff(t) * v.diff(x, 2), v.diff(t) - u.diff(x)])
+    want = residual(both, POINTS)
+    for net in ({"u": f, "v": g}, {("u", "v"): both}, {("v", "u"): lambda z: both(z)[::-1]}):
+        for a, b in zip(residual(net, POINTS), want, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+    assert residual.bind({"u": lambda p, z: p * f(z), "v": lambda p, z: g(z)})(
+        1.0, POINTS
+    )[0].shape == (3, 4)
+
+
+def test_a_field_with_its_own_network_has_its_own_smaller_plan() -> None:
+    c = sp.Function("c")(t, x)
+    residual = oc.compile(sp.Derivative(u, (x, 2)) * c)
+    assert residual.plan.channels == 3
+    assert residual._plan_for(("c",)).channels == 1
+
+
+def test_fields_receive_their_own_arguments_in_written_order() -> None:
+    w = sp.Function("w")(x, t)
+    phi = sp.Function("phi")(x)
+    residual = oc.compile(w.diff(t) + phi.diff(x) * sp.Symbol("a"), coordinates=[t, x])
+    nets = {"w": lambda z: z[0] ** 2 * z[1] ** 3, "phi": lambda z: z[0] ** 4}
+    time, place = POINTS[..., 0], POINTS[..., 1]
+    want = 3 * place**2 * time**2 + 2 * 4 * place**3
+    np.testing.assert_allclose(residual(nets, POINTS, a=2), want)
+
+
+def test_known_coefficients_are_fields_and_are_differentiated() -> None:
+    k = sp.Function("k")(x)
+    residual = oc.compile(sp.Derivative(k * u.diff(x), x))
+    got = residual({"u": f, "k": lambda z: z[0] ** 2}, POINTS)
+    time, place = POINTS[..., 0], POINTS[..., 1]
+    want = (2 * place + place**2) * jnp.sin(time) * jnp.exp(place)
+    np.testing.assert_allclose(got, want)
+
+
+def test_evaluation_sites() -> None:
+    residual = oc.compile(
+        {
+            "periodic": u.subs(x, 0) - u.subs(x, 1),
+            "delay": sp.Function("u")(t - nu, x).diff(x),
+            "neumann": sp.Subs(u.diff(x), x, 1),
+            "reflection": sp.Function("u")(t, -x).diff(x),
+        }
+    )
+    got = residual(f, POINTS, nu=0.5)
+    time, place = POINTS[..., 0], POINTS[..., 1]
+    np.testing.assert_allclose(got["periodic"], jnp.sin(time) * (1 - jnp.e))
+    np.testing.assert_allclose(got["delay"], jnp.sin(time - 0.5) * jnp.exp(place))
+    np.testing.assert_allclose(got["neumann"], jnp.sin(time) * jnp.e)
+    np.testing.assert_allclose(got["reflection"], -jnp.sin(time) * jnp.exp(-place))
+
+
+def test_complex_fields_and_conjugates() -> None:
+    psi = sp.Function("psi")(t, x)
+    equation = sp.I * psi.diff(t) + psi.diff(x, 2) / 2 + sp.Abs(psi) ** 2 * psi
+    residual = oc.compile([equation, sp.conjugate(psi) * psi, sp.im(psi.diff(x))])
+
+    def soliton(z):
+        return jnp.exp(0.5j * z[0]) / jnp.cosh(z[1])
+
+    schroedinger, density, current = residual(soliton, POINTS)
+    np.testing.assert_allclose(schroedinger, 0, atol=1e-14)
+    np.testing.assert_allclose(density, 1 / jnp.cosh(POINTS[..., 1]) ** 2)
+    assert current.dtype == jnp.float64
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_dtype_of_the_points_is_kept(dtype) -> None:
+    residual = oc.compile(
+        BURGERS * sp.Rational(1, 3) + sp.Float(0.1) * sp.sin(x) + sp.Max(u, 0) + sp.pi
+    )
+    points = POINTS.astype(dtype)
+    assert residual(f, points, nu=np.float64(0.1)).dtype == dtype
+    assert residual(f, points, nu=jnp.float64(0.1)).dtype == dtype
+    text = str(jax.make_jaxpr(lambda p: residual(f, p, nu=0.1))(points))
+    if dtype == jnp.float32:
+        assert "f64" not in text
+
+
+def test_a_float_keeps_all_its_digits() -> None:
+    residual = oc.compile(u * 0 + sp.Float(0.1) + sp.Float(0.2) + x * 0 + u)
+    assert residual(lambda z: 0 * z[0], POINTS[0, 0]) == 0.1 + 0.2
+
+
+def test_the_transformations_of_jax() -> None:
+    residual = oc.compile(BURGERS)
+
+    def loss(scale, value, points):
+        return jnp.mean(residual(lambda z: scale * f(z), points, nu=value) ** 2)
+
+    eager = loss(1.5, 0.3, POINTS)
+    np.testing.assert_allclose(jax.jit(loss)(1.5, 0.3, POINTS), eager, rtol=1e-12)
+    values = jax.vmap(loss, (None, 0, None))(1.5, jnp.array([0.3, 0.4]), POINTS)
+    np.testing.assert_allclose(values[0], eager, rtol=1e-12)
+    slopes = jax.grad(loss, (0, 1))(1.5, 0.3, POINTS)
+    step = 1e-6
+    numeric = (loss(1.5, 0.3 + step, POINTS) - loss(1.5, 0.3 - step, POINTS)) / 2 / step
+    np.testing.assert_allclose(slopes[1], numeric, rtol=1e-8)
+    forward = jax.jvp(lambda s: loss(s, 0.3, POINTS), (1.5,), (1.0,))[1]
+    np.testing.assert_allclose(forward, slopes[0], rtol=1e-12)
+    second = jax.hessian(loss)(1.5, 0.3, POINTS)
+    assert jnp.isfinite(second)
+    _, history = jax.lax.scan(
+        lambda s, _: (s - 1e-3 * jax.grad(loss)(s, 0.3, POINTS), loss(s, 0.3, POINTS)),
+        1.5, length=5,
+    )  # fmt: skip
+    assert history[-1] < history[0]
+
+
+def test_an_equinox_module_is_compiled_once() -> None:
+    residual = oc.compile(BURGERS)
+    calls = []
+
+    def counted(z):
+        calls.append(1)
+        return jnp.tanh(z)
+
+    key = jax.random.key(1)
+    net = eqx.nn.MLP(2, "scalar", 8, 2, counted, key=key, dtype=jnp.float64)
+    first = residual(net, POINTS, nu=0.1)
+    traced = len(calls)
+    assert traced
+    moved = eqx.tree_at(lambda m: m.layers[-1].bias, net, net.layers[-1].bias + 1)
+    second = residual(moved, POINTS, nu=0.2)
+    assert len(calls) == traced
+    assert not jnp.allclose(first, second)
+    np.testing.assert_allclose(second, residual(lambda z: moved(z), POINTS, nu=0.2))
+
+
+def test_bind_traces_once_per_shape() -> None:
+    traces = []
+
+    def apply(params, z):
+        traces.append(1)
+        return params * f(z)
+
+    bound = oc.compile(BURGERS).bind(apply)
+    for k in range(5):
+        bound(1.0 + k, POINTS, nu=0.1 * k)
+    once = len(traces)
+    bound(1.0, POINTS[0], nu=0.1)
+    assert len(traces) == 2 * once
+
+
+def test_strategies_agree() -> None:
+    equation = BURGERS + sp.Derivative(sp.exp(u) * u.diff(t), x) + u.diff(x, 3) * u.diff(t, x)
+    algebra = oc.compile(equation, strategy="algebra")(f, POINTS, nu=0.3)
+    nested = oc.compile(equation, strategy="nested")(f, POINTS, nu=0.3)
+    np.testing.assert_allclose(algebra, nested, rtol=1e-12)
