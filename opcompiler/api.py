@@ -9,7 +9,7 @@ from opcompiler.lowering import Residual
 from opcompiler.operator import normalize
 
 
-def compile(  # noqa: A001 - the public name
+def compile(
     equations: Any,
     *,
     coordinates: Sequence[sp.Symbol] | None = None,

@@ -26,7 +26,8 @@ class Points:
 
     def restore(self, values: Any) -> Array:
         """Gives a result of N values, or one that does not depend on the point,
-        the shape of the user's points."""
+        the shape of the user's points.
+        """
         array = jnp.asarray(values)
         if not jnp.issubdtype(array.dtype, jnp.inexact):
             array = array.astype(self.flat.dtype)

@@ -13,7 +13,7 @@ from opcompiler.lowering.points import as_precise_as
 from opcompiler.planning import Plan, Push
 from opcompiler.planning.plan import Tangent
 from opcompiler.taylor import push as taylor_push
-from opcompiler.taylor.value import AlgebraArray, Value, instantiate
+from opcompiler.taylor.value import AlgebraArray, instantiate, Value
 
 Channels = Callable[[int], Array]
 """Channel number -> its array at all points, (N,) or (N, m)."""

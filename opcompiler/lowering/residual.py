@@ -9,13 +9,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler.core.symbol import Functional
-from opcompiler.lowering.networks import Group, Network, check_outputs, read_networks
+from opcompiler.lowering.networks import check_outputs, Group, Network, read_networks
 from opcompiler.lowering.points import Points, read_parameters, read_points
 from opcompiler.lowering.pushes import evaluate_functionals
 from opcompiler.lowering.shell import run_program
 from opcompiler.lowering.source import source_text
 from opcompiler.operator import Operator
-from opcompiler.planning import Plan, make_plan
+from opcompiler.planning import make_plan, Plan
 
 
 class Residual:
@@ -66,7 +66,11 @@ class Residual:
         Raises:
             OperatorError: if networks, points or parameters do not fit the operator.
         """
-        if isinstance(net, Mapping) or not callable(net) or jax.tree.leaves(net) == [net]:
+        if (
+            isinstance(net, Mapping)
+            or not callable(net)
+            or jax.tree.leaves(net) == [net]
+        ):
             return self._evaluate(net, points, parameters)
         leaves, structure = jax.tree.flatten(net)
         arrays = [leaf for leaf in leaves if _is_array(leaf)]

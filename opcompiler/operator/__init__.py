@@ -11,6 +11,6 @@ The way of an expression through this room:
     normal_form.py    all of it in order: `normalize`
 """
 
-from opcompiler.operator.normal_form import Operator, Site, normalize
+from opcompiler.operator.normal_form import normalize, Operator, Site
 
 __all__ = ["Operator", "Site", "normalize"]

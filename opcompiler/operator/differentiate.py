@@ -92,7 +92,9 @@ def _function_rule(node: sp.Function, derive: Callable[[sp.Expr], sp.Expr]) -> s
         return slopes[0] - sp.floor(node.args[0] / node.args[1]) * slopes[1]
     if isinstance(node, sp.frac):
         return slopes[0]
-    rates = [_rate(node, place) if slope != 0 else 0 for place, slope in enumerate(slopes)]
+    rates = [
+        _rate(node, place) if slope != 0 else 0 for place, slope in enumerate(slopes)
+    ]
     return sp.Add(*(r * s for r, s in zip(rates, slopes, strict=True)))
 
 

@@ -12,7 +12,7 @@ from opcompiler.operator.emit import emit
 from opcompiler.operator.equations import Equations, read_equations
 from opcompiler.operator.expand import Leaves
 from opcompiler.operator.names import functional_names, printable
-from opcompiler.operator.signature import Signature, read_signature
+from opcompiler.operator.signature import read_signature, Signature
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,6 @@ from functionals to a `Plan`, in a file of its own, listed in `strategies.py`.
 """
 
 from opcompiler.planning.plan import Plan, Push, ReadOut
-from opcompiler.planning.strategies import STRATEGIES, make_plan
+from opcompiler.planning.strategies import make_plan, STRATEGIES
 
 __all__ = ["STRATEGIES", "Plan", "Push", "ReadOut", "make_plan"]

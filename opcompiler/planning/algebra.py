@@ -14,10 +14,10 @@ from opcompiler.core.algebra import Channel, TaylorAlgebra
 from opcompiler.core.multiindex import MultiIndex
 from opcompiler.core.symbol import Functional, linear_text
 from opcompiler.planning.inverse_system import (
-    Polynomial,
-    Span,
     divided,
     inverse_system,
+    Polynomial,
+    Span,
 )
 from opcompiler.planning.plan import Plan, Push, ReadOut, Tangent
 

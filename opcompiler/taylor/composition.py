@@ -21,9 +21,9 @@ from jax import Array
 
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra, univariate
-from opcompiler.taylor.arithmetic import Series, compose, product
+from opcompiler.taylor.arithmetic import compose, product, Series
 from opcompiler.taylor.registry import Context, rule
-from opcompiler.taylor.value import Coefficient, Value, instantiate, make
+from opcompiler.taylor.value import Coefficient, instantiate, make, Value
 
 Recurrence = Callable[
     [TaylorAlgebra, Sequence[Coefficient], Array], tuple[Series, Series]

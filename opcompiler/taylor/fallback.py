@@ -29,15 +29,15 @@ from jax import Array
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.arithmetic import scale, total
-from opcompiler.taylor.registry import RULES, Context
+from opcompiler.taylor.registry import Context, RULES
 from opcompiler.taylor.value import (
     AlgebraArray,
-    Value,
     instantiate,
     is_active,
     make,
     primal,
     resized,
+    Value,
 )
 
 

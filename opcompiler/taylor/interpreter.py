@@ -8,7 +8,7 @@ from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.fallback import any_primitive
 from opcompiler.taylor.registry import Context
 from opcompiler.taylor.rules import RULES
-from opcompiler.taylor.value import Value, is_active
+from opcompiler.taylor.value import is_active, Value
 
 
 def interpreter(algebra: TaylorAlgebra) -> Context:

@@ -10,7 +10,7 @@ from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.interpreter import interpreter
-from opcompiler.taylor.value import Coefficient, Value, make
+from opcompiler.taylor.value import Coefficient, make, Value
 
 
 def push(

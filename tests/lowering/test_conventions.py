@@ -76,7 +76,11 @@ def test_an_equation_without_fields_has_the_points_shape() -> None:
 def test_one_network_or_one_per_field() -> None:
     residual = oc.compile([u.diff(t) * v.diff(x, 2), v.diff(t) - u.diff(x)])
     want = residual(both, POINTS)
-    for net in ({"u": f, "v": g}, {("u", "v"): both}, {("v", "u"): lambda z: both(z)[::-1]}):
+    for net in (
+        {"u": f, "v": g},
+        {("u", "v"): both},
+        {("v", "u"): lambda z: both(z)[::-1]},
+    ):
         for a, b in zip(residual(net, POINTS), want, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-12)
     assert residual.bind({"u": lambda p, z: p * f(z), "v": lambda p, z: g(z)})(
@@ -220,7 +224,9 @@ def test_bind_traces_once_per_shape() -> None:
 
 
 def test_strategies_agree() -> None:
-    equation = BURGERS + sp.Derivative(sp.exp(u) * u.diff(t), x) + u.diff(x, 3) * u.diff(t, x)
+    equation = (
+        BURGERS + sp.Derivative(sp.exp(u) * u.diff(t), x) + u.diff(x, 3) * u.diff(t, x)
+    )
     algebra = oc.compile(equation, strategy="algebra")(f, POINTS, nu=0.3)
     nested = oc.compile(equation, strategy="nested")(f, POINTS, nu=0.3)
     np.testing.assert_allclose(algebra, nested, rtol=1e-12)

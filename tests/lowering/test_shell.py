@@ -32,7 +32,9 @@ OTHER = {
     "expint": sp.expint(2, u),
     "powers": u**3 + u**-2 + u ** sp.Rational(3, 2) + u**-0.5 + u**a + 2**u + a**2.0,
     "quotient": (u + a) / (3 * u * a) - sp.Rational(7, 3) * u / a**2 - (u - 1),
-    "piecewise": sp.Piecewise((u**2, u < 0.3), (a * u, sp.And(u < 0.5, a > 0)), (7, True)),
+    "piecewise": sp.Piecewise(
+        (u**2, u < 0.3), (a * u, sp.And(u < 0.5, a > 0)), (7, True)
+    ),
     "logic": sp.Piecewise((1, sp.Or(sp.Not(u > 1), a < 0)), (u, True)),
     "constants": sp.pi * u + sp.E + sp.EulerGamma + sp.GoldenRatio + sp.Catalan,
     "large integer": u * 10**30,
@@ -96,4 +98,6 @@ def test_source_is_what_runs() -> None:
 
 def test_mpmath_is_the_judge() -> None:
     # `check` would pass if SymPy evaluated in doubles; make sure it does not.
-    assert abs(sp.erf(sp.Rational(1, 3)).evalf(30) - mpmath.erf(mpmath.mpf(1) / 3)) < 1e-15
+    assert (
+        abs(sp.erf(sp.Rational(1, 3)).evalf(30) - mpmath.erf(mpmath.mpf(1) / 3)) < 1e-15
+    )

@@ -53,7 +53,12 @@ def test_mixed_derivatives_are_one_whatever_the_order() -> None:
 
 def test_laplacian_is_one_functional_also_inside_powers_and_functions() -> None:
     laplacian = u.diff(x, 2) + u.diff(y, 2)
-    for equation in (laplacian**3, sp.sin(laplacian), 1 / (2 + laplacian), nu * laplacian):
+    for equation in (
+        laplacian**3,
+        sp.sin(laplacian),
+        1 / (2 + laplacian),
+        nu * laplacian,
+    ):
         assert labels(equation) == ["u_xx + u_yy"]
 
 

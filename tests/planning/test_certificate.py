@@ -4,8 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from opcompiler.core.multiindex import MultiIndex
 from opcompiler.core.symbol import Functional, OperatorSymbol
@@ -15,7 +14,11 @@ SITES = (("x", "y", "z"),)
 
 
 def biharmonic():
-    terms = {MultiIndex((4, 0, 0)): 1, MultiIndex((2, 2, 0)): 2, MultiIndex((0, 4, 0)): 1}
+    terms = {
+        MultiIndex((4, 0, 0)): 1,
+        MultiIndex((2, 2, 0)): 2,
+        MultiIndex((0, 4, 0)): 1,
+    }
     return Functional("u", 0, OperatorSymbol.of(terms))
 
 
@@ -36,7 +39,9 @@ def test_every_structure_constant_matters(place: int) -> None:
     products = list(push.algebra.products)
     i, j, k, c = products[place]
     products[place] = (i, j, k, 2 * c)
-    assert not broken(push, algebra=replace(push.algebra, products=tuple(products))).verify()
+    assert not broken(
+        push, algebra=replace(push.algebra, products=tuple(products))
+    ).verify()
 
 
 @pytest.mark.parametrize("channel", [1, 2])
@@ -59,7 +64,9 @@ def test_a_wrong_or_inexact_read_out_is_caught() -> None:
 def test_a_read_out_of_another_site_is_caught() -> None:
     (readout,) = PLAN.readouts
     elsewhere = replace(readout.functional, site=1)
-    assert not replace(PLAN, readouts=(replace(readout, functional=elsewhere),)).verify()
+    assert not replace(
+        PLAN, readouts=(replace(readout, functional=elsewhere),)
+    ).verify()
 
 
 multi_indices = st.tuples(*[st.integers(0, 3)] * 3).map(MultiIndex)
@@ -69,9 +76,7 @@ multi_indices = st.tuples(*[st.integers(0, 3)] * 3).map(MultiIndex)
 def functionals(draw):
     """Random homogeneous symbols in three variables, of order up to 5."""
     indices = draw(
-        st.lists(
-            multi_indices.filter(lambda a: a.order <= 5), min_size=1, max_size=4
-        )
+        st.lists(multi_indices.filter(lambda a: a.order <= 5), min_size=1, max_size=4)
     )
     same = [a for a in indices if a.order == indices[0].order]
     numbers = st.fractions(-3, 3, max_denominator=4).filter(bool)
@@ -90,7 +95,9 @@ def test_any_set_of_functionals_is_planned_right(wanted) -> None:
 @given(st.lists(functionals(), min_size=1, max_size=3, unique=True))
 def test_the_channels_are_the_span_of_all_derivatives(wanted) -> None:
     """Minimality, by ranks of catalecticants computed another way."""
-    rows: dict[int, list[OperatorSymbol]] = {0: [OperatorSymbol.partial(MultiIndex((0,) * 3))]}
+    rows: dict[int, list[OperatorSymbol]] = {
+        0: [OperatorSymbol.partial(MultiIndex((0,) * 3))]
+    }
     pending = [f.symbol for f in wanted]
     while pending:
         symbol = pending.pop()
@@ -106,6 +113,9 @@ def rank(symbols) -> int:
 
     columns = sorted({a for s in symbols for a, _ in s.terms})
     matrix = sp.Matrix(
-        [[sp.Rational(str(dict(s.terms).get(a, 0))) for a in columns] for s in set(symbols)]
+        [
+            [sp.Rational(str(dict(s.terms).get(a, 0))) for a in columns]
+            for s in set(symbols)
+        ]
     )
     return matrix.rank()

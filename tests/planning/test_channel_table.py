@@ -4,7 +4,7 @@ import pytest
 import sympy as sp
 
 from opcompiler.operator import normalize
-from opcompiler.planning import STRATEGIES, make_plan
+from opcompiler.planning import make_plan, STRATEGIES
 
 t, x, y, z = sp.symbols("t x y z")
 X = sp.symbols("x1:11")

@@ -18,11 +18,11 @@ from opcompiler.taylor.registry import Context, rule
 from opcompiler.taylor.value import (
     AlgebraArray,
     Coefficient,
-    Value,
     instantiate,
     is_active,
     make,
     map_channels,
+    Value,
 )
 
 

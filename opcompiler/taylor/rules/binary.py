@@ -8,25 +8,25 @@ from jax import Array, lax
 
 from opcompiler import _compat
 from opcompiler.taylor.arithmetic import (
-    Series,
     compose,
     multiply,
     product,
     product_channel,
     scale,
+    Series,
     total,
 )
 from opcompiler.taylor.registry import Context, rule
 from opcompiler.taylor.rules.elementwise import _exp, _log
 from opcompiler.taylor.value import (
     Coefficient,
-    Value,
     coefficients,
     instantiate,
     is_active,
     make,
     map_channels,
     primal,
+    Value,
 )
 
 
@@ -147,7 +147,7 @@ def clamp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
 
 @rule("rem")
 def remainder(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """u - trunc(u/w) w: the quotient is constant between its jumps."""
+    """U - trunc(u/w) w: the quotient is constant between its jumps."""
     (aval,) = _compat.output_avals(equation)
     u, w = inputs
     value = _compat.bind(equation, *map(primal, inputs))[0]

@@ -9,17 +9,17 @@ from jax import Array
 
 from opcompiler import _compat
 from opcompiler.core.algebra import univariate
-from opcompiler.taylor.arithmetic import Series, scale
+from opcompiler.taylor.arithmetic import scale, Series
+from opcompiler.taylor.composition import composed, should_compose
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.fallback import any_primitive
 from opcompiler.taylor.registry import Context, rule
-from opcompiler.taylor.composition import composed, should_compose
 from opcompiler.taylor.value import (
     AlgebraArray,
-    Value,
     coefficients,
     is_active,
     make,
+    Value,
 )
 
 _BODY = ("call_jaxpr", "jaxpr", "fun_jaxpr")

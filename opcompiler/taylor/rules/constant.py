@@ -5,7 +5,7 @@ from typing import Any
 
 from opcompiler import _compat
 from opcompiler.taylor.registry import Context, rule
-from opcompiler.taylor.value import Value, primal
+from opcompiler.taylor.value import primal, Value
 
 _NAMES = (
     "and", "argmax", "argmin", "bitcast_convert_type", "ceil", "clz", "eq", "eq_to",

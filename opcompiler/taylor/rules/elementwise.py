@@ -15,20 +15,20 @@ from jax import Array, lax
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.arithmetic import (
-    Series,
     add_up,
     euler_channel,
     multiply,
     product_channel,
     scale,
     scaled,
+    Series,
     square,
     square_channel,
 )
 from opcompiler.taylor.composition import composed, elementwise, plain_value
 from opcompiler.taylor.registry import Context, rule
 from opcompiler.taylor.rules.powers import power_series
-from opcompiler.taylor.value import Coefficient, Value, make
+from opcompiler.taylor.value import Coefficient, make, Value
 
 
 def _solve(
@@ -197,7 +197,7 @@ def reciprocal(algebra: TaylorAlgebra, r: Sequence[Coefficient]) -> Series:
 def _one_plus_square(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], one: int, sign: int
 ) -> Series:
-    """one + sign * u * u."""
+    """One + sign * u * u."""
     series = [scaled(sign, c) for c in square(algebra, u)]
     series[0] = one + jnp.asarray(series[0])
     return series

@@ -18,12 +18,12 @@ from opcompiler.taylor.rules.constant import constant
 from opcompiler.taylor.value import (
     AlgebraArray,
     Coefficient,
-    Value,
     coefficients,
     instantiate,
     is_active,
     make,
     primal,
+    Value,
 )
 
 Shape = tuple[int, ...]

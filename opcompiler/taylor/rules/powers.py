@@ -9,17 +9,17 @@ from jax import Array, lax
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.arithmetic import (
-    Series,
     binomial,
     multiply,
     product,
     scale,
     scaled,
+    Series,
     total,
 )
 from opcompiler.taylor.composition import composed, elementwise, plain_value
 from opcompiler.taylor.registry import Context, rule
-from opcompiler.taylor.value import Coefficient, Value, make
+from opcompiler.taylor.value import Coefficient, make, Value
 
 
 def _power(

@@ -1,0 +1,157 @@
+"""Every PDE of the corpus: the compiled residual against nested differentiation."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+import opcompiler as oc
+from tests.corpus import in_scope, Record
+from tests.oracle.networks import Bank, Kind
+from tests.oracle.reference import reference
+
+RECORDS = in_scope()
+TOLERANCE = 1e-9
+POINTS = 4
+
+POSITIVE = {
+    "diffusion_sorption_1d": {"u"},
+    "k_omega_2d": {"k", "om"},
+    "lane_emden": {"f"},
+    "nonlinear_hyperbolic_system": {"w"},
+}
+"""Fields under a root, a logarithm, a real power or in a denominator."""
+
+SCALE = {"neo_hookean_2d": 0.1}
+"""Displacements small enough for det(I + grad u) > 0, whose logarithm is taken."""
+
+REAL = {"nls_maxwell_bloch": {"eta"}}
+"""Real fields of complex records."""
+
+PARAMETERS = {"gamma": 1.4, "por": 0.3, "n": 2.5, "n_f": 0.8}
+"""Values where a number between 1/2 and 3/2 would not do."""
+
+
+def parameters(record: Record) -> dict[str, float]:
+    """Values of the parameters in the equations; an exact solution may have more."""
+    key = np.random.default_rng(1)
+    return {
+        name: PARAMETERS.get(name, key.uniform(0.5, 1.5))
+        for name, symbol in record.parameters.items()
+        if any(equation.has(symbol) for equation in record.equations)
+    }
+
+
+def bank(record: Record, **options) -> Bank:
+    """Networks for all functions of the record."""
+
+    def kind(name: str) -> Kind:
+        return Kind(
+            floor=0.5 if name in POSITIVE.get(record.name, ()) else None,
+            complex=record.complex and name not in REAL.get(record.name, ()),
+            scale=SCALE.get(record.name, 1.0),
+        )
+
+    names = record.functions
+    return Bank(
+        {name: len(arguments) for name, arguments in names.items()},
+        {name: kind(name) for name in names},
+        seed=2,
+        **options,
+    )
+
+
+def points(record: Record) -> np.ndarray:
+    """Positive coordinates, for prices and radii; both sides of an interface at 0."""
+    key = np.random.default_rng(3)
+    at = key.uniform(0.2, 0.9, (POINTS, len(record.coordinates)))
+    return at * np.resize([1, -1], (POINTS, 1)) if "piecewise" in record.tags else at
+
+
+def network(record: Record, bank: Bank, activation: str, fields: tuple[str, ...]):
+    """What a user passes: one network for as many fields as possible, or one for each.
+
+    A network can serve several fields if they have the same arguments; if those are all
+    fields it is passed bare, else under the tuple of their names.
+    """
+    if activation not in bank.shared:
+        return {name: bank.field(activation, name) for name in fields}
+    groups: dict[tuple, list[str]] = {}
+    for name in fields:
+        groups.setdefault(record.functions[name], []).append(name)
+    if len(groups) == 1 and not record.complex:
+        one = len(fields) == 1
+        return (
+            bank.field(activation, fields[0])
+            if one
+            else bank.together(activation, fields)
+        )
+    return {
+        tuple(names): bank.together(activation, names)
+        if len(names) > 1
+        else bank.field(activation, names[0])
+        for names in groups.values()
+    }
+
+
+def expected(record: Record, bank: Bank) -> list[np.ndarray]:
+    """For each equation, an array (activations, points)."""
+    fields = {name: bank.stacked(name) for name in record.functions}
+    run = functools.partial(reference, record.equations, record.coordinates, fields)
+    # A field may not occur in an equation, and then its value has no activation axis.
+    shape = (POINTS, len(bank.activations))
+    return [
+        np.broadcast_to(np.asarray(value).reshape(POINTS, -1), shape).T
+        for value in run(points(record), **parameters(record))
+    ]
+
+
+def test_corpus_is_whole():
+    assert len(RECORDS) == 77
+    assert sum(len(record.equations) for record in RECORDS) == 160
+
+
+def check(record: Record, networks: Bank) -> None:
+    """Compares the compiled residual with the reference in every activation."""
+    given = parameters(record)
+    residual = oc.compile(list(record.equations))
+    assert set(residual.fields) == set(record.functions)
+    assert set(residual.parameters) == set(given)
+    assert set(residual.coordinates) <= set(record.coordinates)
+
+    columns = [record.coordinates.index(c) for c in residual.coordinates]
+    at = points(record)[:, columns]
+    wanted = expected(record, networks)
+    for i, activation in enumerate(networks.activations):
+        net = network(record, networks, activation, residual.fields)
+        values = jax.jit(lambda at, net=net: residual(net, at, **given))(at)
+        assert isinstance(values, list | tuple)
+        for equation, (value, want) in enumerate(zip(values, wanted, strict=True)):
+            assert np.all(np.isfinite(want[i]))
+            error = np.max(np.abs(value - want[i]))
+            scale = np.max(np.abs(want[i]))
+            assert error <= TOLERANCE * scale, (activation, equation, error / scale)
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
+def test_residual_is_the_reference(record):
+    check(record, bank(record))
+
+
+@pytest.mark.parametrize(
+    "name", ["burgers_1d", "kadomtsev_petviashvili", "nls_complex", "kdv5_lax"]
+)
+def test_approximate_gelu(name):
+    (record,) = (record for record in RECORDS if record.name == name)
+    one = ("gelu_approximate",)
+    check(record, bank(record, activations=one, shared=one))
+
+
+def test_check_notices_a_small_difference(monkeypatch):
+    (record,) = (record for record in RECORDS if record.name == "burgers_1d")
+    exact = expected(record, bank(record))
+    wrong = [value + 1e-7 * np.abs(value).max() for value in exact]
+    monkeypatch.setitem(globals(), "expected", lambda *_: wrong)
+    with pytest.raises(AssertionError, match="tanh"):
+        check(record, bank(record))

@@ -1,0 +1,234 @@
+"""Compiled operators against closed forms: exact solutions, and exact derivatives."""
+
+import jax
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+from opcompiler.planning.strategies import STRATEGIES
+from tests.corpus import in_scope
+from tests.oracle.reference import closed_form, reference
+
+t, x, y, z = sp.symbols("t x y z")
+X = sp.symbols("x1:6")
+
+SOLVED = [record for record in in_scope() if record.exact]
+
+
+def solution(record):
+    """The exact solution: JAX functions by field, parameters, points."""
+    values = {name: float(value) for name, value in record.exact_parameters.items()}
+    fields = {
+        name: closed_form(record.exact[name], arguments, **values)
+        for name, arguments in record.functions.items()
+    }
+    given = {
+        name: values[name]
+        for name, symbol in record.parameters.items()
+        if any(equation.has(symbol) for equation in record.equations)
+    }
+    key = np.random.default_rng(4)
+    points = key.uniform(0.2, 0.9, (6, len(record.coordinates)))
+    return fields, given, points
+
+
+def scales(record, fields, given, points):
+    """For each equation, the size of its largest term (1 if they all vanish)."""
+    for equation in record.equations:
+        terms = sp.Add.make_args(equation)
+        sizes = [
+            np.max(np.abs(value))
+            for value in reference(terms, record.coordinates, fields, points, **given)
+        ]
+        yield max(sizes) if len(terms) > 1 and max(sizes) > 1e-6 else 1.0
+
+
+def test_all_exact_solutions_are_used():
+    assert len(SOLVED) == 36
+
+
+@pytest.mark.parametrize("record", SOLVED, ids=lambda record: record.name)
+def test_reference_vanishes_at_exact_solution(record):
+    fields, given, points = solution(record)
+    values = reference(record.equations, record.coordinates, fields, points, **given)
+    for value, scale in zip(values, scales(record, fields, given, points), strict=True):
+        assert np.max(np.abs(value)) <= 1e-10 * scale
+
+
+@pytest.mark.parametrize("record", SOLVED, ids=lambda record: record.name)
+def test_residual_vanishes_at_exact_solution(record):
+    fields, given, points = solution(record)
+    residual = oc.compile(list(record.equations))
+    columns = {str(c): points[:, i] for i, c in enumerate(record.coordinates)}
+    at = {str(c): columns[str(c)] for c in residual.coordinates}
+    values = jax.jit(lambda at: residual(fields, at, **given))(at)
+    for value, scale in zip(values, scales(record, fields, given, points), strict=True):
+        assert np.shape(value) in ((6,), ())
+        assert np.max(np.abs(value)) <= 1e-9 * scale
+
+
+def _laplacian(u, *coordinates):
+    return sum(u.diff(c, 2) for c in coordinates)
+
+
+def _row(arguments, build, channels):
+    """A row of the channel table: coordinates, operators, channels of its algebra."""
+    u = sp.Function("u")(*arguments)
+    return arguments, [sp.sympify(e).doit() for e in build(u)], channels
+
+
+def _power(n, *coordinates):
+    """The n-th power of the Laplacian."""
+
+    def build(u):
+        for _ in range(n):
+            u = _laplacian(u, *coordinates)
+        return [u]
+
+    return build
+
+
+ROWS = {
+    "xy": _row((x, y), lambda u: [u.diff(x, y)], 4),
+    "hessian_2d": _row((x, y), lambda u: [u.diff(x, 2), u.diff(x, y), u.diff(y, 2)], 6),
+    "laplacian_1d": _row((x,), _power(1, x), 3),
+    "laplacian_2d": _row((x, y), _power(1, x, y), 4),
+    "laplacian_3d": _row((x, y, z), _power(1, x, y, z), 5),
+    "laplacian_5d": _row(X, _power(1, *X), 7),
+    "burgers": _row((t, x), lambda u: [u.diff(t), u.diff(x), u.diff(x, 2)], 4),
+    "navier_stokes_2d": _row(
+        (t, x, y),
+        lambda u: [u.diff(t), u.diff(x), u.diff(y), _laplacian(u, x, y)],
+        5,
+    ),
+    "navier_stokes_3d": _row(
+        (t, x, y, z),
+        lambda u: [*(u.diff(c) for c in (t, x, y, z)), _laplacian(u, x, y, z)],
+        6,
+    ),
+    "xxy": _row((x, y), lambda u: [u.diff(x, 2, y)], 6),
+    "xyz": _row((x, y, z), lambda u: [u.diff(x, y, z)], 8),
+    "xxxy": _row((x, y), lambda u: [u.diff(x, 3, y)], 8),
+    "xxyy": _row((x, y), lambda u: [u.diff(x, 2, y, 2)], 9),
+    "biharmonic_2d": _row((x, y), _power(2, x, y), 9),
+    "biharmonic_3d": _row((x, y, z), _power(2, x, y, z), 14),
+    "biharmonic_5d": _row(X, _power(2, *X), 27),
+    "triharmonic_2d": _row((x, y), _power(3, x, y), 16),
+    "kdv": _row((t, x), lambda u: [u.diff(t), u.diff(x), u.diff(x, 3)], 5),
+    "kuramoto_sivashinsky_1d": _row(
+        (t, x), lambda u: [u.diff(t), u.diff(x), u.diff(x, 2), u.diff(x, 4)], 6
+    ),
+    "kuramoto_sivashinsky_2d": _row(
+        (t, x, y),
+        lambda u: [
+            *(u.diff(c) for c in (t, x, y)),
+            *_power(1, x, y)(u),
+            *_power(2, x, y)(u),
+        ],
+        10,
+    ),
+    "kadomtsev_petviashvili": _row(
+        (t, x, y),
+        lambda u: [u.diff(t, x), u.diff(x), u.diff(x, 2), u.diff(x, 4), u.diff(y, 2)],
+        9,
+    ),
+    "kdv_2d": _row(
+        (t, x, y),
+        lambda u: [
+            u.diff(t, y),
+            u.diff(x, 3, y),
+            u.diff(x, y),
+            u.diff(x),
+            u.diff(y),
+            u.diff(x, 2),
+        ],
+        10,
+    ),
+    "gradient_enhanced_kdv": _row(
+        (t, x),
+        lambda u: [
+            u.diff(t),
+            u.diff(x),
+            u.diff(x, 3),
+            u.diff(t, 2),
+            u.diff(t, x),
+            u.diff(x, 2),
+            u.diff(t, x, 3),
+            u.diff(x, 4),
+        ],
+        10,
+    ),
+    "camassa_holm": _row(
+        (t, x),
+        lambda u: [u.diff(t), u.diff(x), u.diff(x, 2), u.diff(x, 3), u.diff(t, x, 2)],
+        7,
+    ),
+    "all_up_to_6": _row((x,), lambda u: [u.diff(x, n) for n in range(7)], 7),
+}
+ALL = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+
+
+def polynomial(arguments):
+    """Degree 9 with integer coefficients; no derivative up to order 6 vanishes."""
+    linear = 1 + sum((-1) ** i * (i + 1) * c for i, c in enumerate(arguments))
+    other = 2 - sum(arguments)
+    return linear**7 + 3 * linear**4 * other**5 - 2 * sp.prod(arguments) ** 2 * other**3
+
+
+def trigonometric(arguments):
+    """Products of sines with different wave vectors."""
+    phase = sum((i + 1) * c for i, c in enumerate(arguments))
+    other = sum((-1) ** i * c for i, c in enumerate(arguments)) / 2 + 1
+    return sp.sin(phase) * sp.cos(other) + sp.sin(other) ** 3
+
+
+FORMS = pytest.mark.parametrize(
+    ("form", "tolerance"),
+    [(polynomial, 1e-12), (trigonometric, 1e-12)],
+    ids=["polynomial", "trigonometric"],
+)
+
+
+def check_against_symbolic(operators, arguments, form, tolerance, **options):
+    field = form(arguments)
+    exact = [
+        operator.replace(sp.Function("u"), sp.Lambda(arguments, field)).doit()
+        for operator in operators
+    ]
+    at = np.random.default_rng(5).integers(-8, 9, (5, len(arguments))) / 8
+    coordinates = [sp.Symbol(c.name) for c in arguments]
+    residual = oc.compile(operators, coordinates=coordinates, **options)
+    values = jax.jit(lambda at: residual(closed_form(field, arguments), at))(at)
+    for value, derivative in zip(values, exact, strict=True):
+        expected = np.array(
+            [
+                float(derivative.evalf(30, subs=dict(zip(arguments, p, strict=True))))
+                for p in at.tolist()
+            ]
+        )
+        error = np.max(np.abs(value - expected)) / np.max(np.abs(expected))
+        assert error <= tolerance, error
+
+
+@FORMS
+@ALL
+def test_operator_is_exact_derivative(row, form, tolerance):
+    arguments, operators, _ = row
+    check_against_symbolic(operators, arguments, form, tolerance)
+
+
+@ALL
+def test_algebra_carries_the_fewest_channels(row):
+    _, operators, channels = row
+    residual = oc.compile(operators, strategy="algebra")
+    assert residual.plan.channels == channels
+
+
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+@pytest.mark.parametrize(
+    "name", ["xy", "laplacian_3d", "burgers", "xxy", "xxxy", "biharmonic_2d", "kdv"]
+)
+def test_every_strategy_is_exact(name, strategy):
+    arguments, operators, _ = ROWS[name]
+    check_against_symbolic(operators, arguments, polynomial, 1e-11, strategy=strategy)

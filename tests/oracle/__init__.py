@@ -1,0 +1,1 @@
+"""The slow and simple evaluators that the compiler is compared with."""
