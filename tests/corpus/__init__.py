@@ -25,7 +25,22 @@ _GLOBALS = {
     "__builtins__": {},
     **{
         name: getattr(sp, name)
-        for name in ["Integer", "Float", "Rational", "Derivative", "Subs", "Sum", "Integral", "Abs", "Max", "Min", "Heaviside", "Piecewise", "conjugate", "sin", "cos", "tan", "exp", "log", "sqrt", "sinh", "cosh", "tanh", "atan", "pi"]
+        for name in (
+            *("Integer", "Float", "Rational", "pi", "Derivative", "Subs", "Sum"),
+            *("Integral", "Abs", "Max", "Min", "Heaviside", "Piecewise", "conjugate"),
+            *(
+                "sin",
+                "cos",
+                "tan",
+                "exp",
+                "log",
+                "sqrt",
+                "sinh",
+                "cosh",
+                "tanh",
+                "atan",
+            ),
+        )
     },
     "frac_laplacian": sp.Function("frac_laplacian"),
     "True": sp.true,

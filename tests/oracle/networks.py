@@ -8,6 +8,7 @@ axis), the compiler gets one ordinary network (`field`, `together`).
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -46,7 +47,7 @@ def layers(
             jnp.asarray(key.normal(size=(m, n)) / np.sqrt(m), dtype),
             jnp.asarray(key.normal(size=(n,)) * 0.5, dtype),
         )
-        for m, n in zip(sizes, sizes[1:], strict=False)
+        for m, n in itertools.pairwise(sizes)
     ]
 
 

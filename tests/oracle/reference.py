@@ -34,7 +34,7 @@ _ELEMENTARY: dict[type[sp.Basic], Callable[..., jax.Array]] = {
     sp.conjugate: jnp.conj,
     sp.re: jnp.real,
     sp.im: jnp.imag,
-    sp.sign: jnp.sign,
+    sp.sign: lambda value: jnp.where(value == 0, 0, value / jnp.abs(value)),
     sp.Max: lambda *values: functools.reduce(jnp.maximum, values),
     sp.Min: lambda *values: functools.reduce(jnp.minimum, values),
     sp.Lt: jnp.less,

@@ -1,0 +1,76 @@
+"""The demo from beginning to end, told on the terminal."""
+
+import time
+from pathlib import Path
+
+import jax
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.table import Table
+
+from opcompiler.demo import burgers, comparison, figure, network, training
+
+
+def tell(*, steps: int, out: Path, seed: int, console: Console | None = None) -> None:
+    """Compiles, checks, times, trains and draws; prints what it finds."""
+    console = Console(highlight=False) if console is None else console
+    console.print(_show_cases(console))
+    params = _train(console, steps, seed)
+    _judge(console, params, out)
+
+
+def _show_cases(console: Console) -> Table:
+    """Prints the plan of every case; returns the table of checks and times."""
+    table = Table(
+        title="opcompiler against nested jax.jvp by hand, both jitted, on "
+        f"{jax.devices()[0].platform}\nMLP 4×128 tanh, {comparison.POINTS} points; "
+        f"times are medians of {comparison.ROUNDS} in float32",
+        title_style="bold",
+    )
+    table.add_column("equations")
+    for column in ("difference\nin float64", "task", "opcompiler", "nested", "ratio"):
+        table.add_column(column, justify="left" if column == "task" else "right")
+    for case in comparison.CASES:
+        residual = case.compile()
+        console.rule(f"[bold]{case.name}")
+        console.out(f"{case.text()}\n\n{residual.plan}\n", highlight=False)
+        error = f"{comparison.difference(case, residual):.1e}"
+        for task, (ours, theirs) in comparison.seconds(case, residual).items():
+            speed = (f"{1e3 * s:.2f} ms" for s in (ours, theirs))
+            table.add_row(case.name, error, task, *speed, f"{theirs / ours:.1f}×")
+        table.add_section()
+    return table
+
+
+def _train(console: Console, steps: int, seed: int) -> network.Params:
+    console.rule("[bold]training: u_t + u u_x = nu u_xx")
+    console.print(
+        f"u(0, x) = -sin(pi x), u(t, ±1) = 0, nu = 0.01/pi = {burgers.NU:.5f}; "
+        f"MLP 3×32, {training.POINTS} points, Adam, {steps} steps, seed {seed}"
+    )
+    columns = (
+        "{task.description}",
+        BarColumn(),
+        MofNCompleteColumn(),
+        "steps",
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    start = time.perf_counter()
+    with jax.enable_x64(False), Progress(*columns, console=console) as progress:
+        task = progress.add_task("loss", total=steps)
+
+        def report(done: int, loss: float) -> None:
+            progress.update(task, completed=done, description=f"loss {loss:.2e}")
+
+        params = training.train(steps, seed, report)
+    console.print(f"trained in {time.perf_counter() - start:.0f} s, compilation included")
+    return params
+
+
+def _judge(console: Console, params: network.Params, out: Path) -> None:
+    with jax.enable_x64(False):
+        result = burgers.compare(params)
+    error = f"relative L2 error {result.relative_error:.2%}"
+    front = r"Burgers' equation, $\nu = 0.01/\pi$"
+    figure.draw(result, f"{front}: {error}", out)
+    console.print(f"{error} against the Cole-Hopf solution; picture in {out}")

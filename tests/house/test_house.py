@@ -1,0 +1,109 @@
+"""Rules of the house that no linter knows."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import opcompiler
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "opcompiler"
+FILES = sorted(PACKAGE.rglob("*.py"))
+TREES = {path: ast.parse(path.read_text()) for path in FILES}
+INTERNALS = ("jax._src", "jax.core", "jax.extend", "jax.interpreters")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_a_file_is_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_everything_public_has_a_docstring(path: Path) -> None:
+    nodes = [
+        node
+        for node in ast.walk(TREES[path])
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+        and node in _outer(TREES[path])
+    ]
+    missing = [node.name for node in nodes if not ast.get_docstring(node)]
+    assert ast.get_docstring(TREES[path])
+    assert not missing
+
+
+def _outer(tree: ast.Module) -> list[ast.AST]:
+    """Functions and classes of a module, and methods; not what is inside functions."""
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    return [*tree.body, *(n for c in classes if c.name[0] != "_" for n in c.body)]
+
+
+def test_no_piles() -> None:
+    piles = {"utils", "helpers", "misc", "common"}
+    assert not [name(p) for p in FILES if p.stem in piles or p.parent.name in piles]
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_nothing_a_user_types_is_executed(path: Path) -> None:
+    calls = [node.func for node in ast.walk(TREES[path]) if isinstance(node, ast.Call)]
+    called = {getattr(f, "id", getattr(f, "attr", "")) for f in calls}
+    assert not called & {"eval", "exec", "sympify", "parse_expr", "lambdify"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_jax_internals_stand_behind_one_door(path: Path) -> None:
+    if path.name == "_compat.py":
+        return
+    modules = [
+        alias
+        for node in ast.walk(TREES[path])
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in [getattr(node, "module", None), *(a.name for a in node.names)]
+        if alias
+    ]
+    assert not [m for m in modules if m.startswith(INTERNALS)]
+
+
+def test_every_public_name_is_documented() -> None:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    text = "\n".join(page.read_text() for page in pages)
+    assert not [n for n in opcompiler.__all__ if n not in text]
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = Path(sys.executable).parent / "lint-imports"
+    return subprocess.run(
+        [command, "--no-cache"], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_layers_hold() -> None:
+    result = lint_imports(ROOT)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    ("room", "line"),
+    [
+        ("planning/cost.py", "import jax"),
+        ("taylor/value.py", "import sympy"),
+        ("operator/names.py", "import opcompiler.lowering"),
+        ("lowering/shell.py", "import sympy"),
+    ],
+)
+def test_the_layers_fire(tmp_path: Path, room: str, line: str) -> None:
+    shutil.copytree(PACKAGE, tmp_path / "opcompiler")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    target = tmp_path / "opcompiler" / room
+    target.write_text(target.read_text() + f"\n{line}\n")
+    result = lint_imports(tmp_path)
+    assert result.returncode != 0
+    assert "BROKEN" in result.stdout
