@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.extend.core as jex
+import jax.numpy as jnp
 import numpy as np
 
 Literal = jex.Literal
@@ -71,9 +72,8 @@ def source_line(equation: Equation) -> str:
 
 def differentiable(dtype: Any) -> bool:
     """Whether arrays of this dtype carry Taylor coefficients: floats and complex."""
-    return not jax.dtypes.issubdtype(dtype, jax.dtypes.extended) and bool(
-        np.issubdtype(dtype, np.inexact) or jax.numpy.issubdtype(dtype, np.inexact)
-    )
+    extended = jnp.issubdtype(dtype, jax.dtypes.extended)
+    return not extended and bool(jnp.issubdtype(dtype, jnp.inexact))
 
 
 def output_avals(equation: Equation) -> Sequence[Any]:

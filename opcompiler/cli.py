@@ -44,10 +44,11 @@ def _errors_told() -> Iterator[None]:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     except ModuleNotFoundError as error:
-        if error.name not in {"matplotlib", "optax"}:
+        package = (error.name or "").partition(".")[0]
+        if package not in {"matplotlib", "optax"}:
             raise
         typer.echo(
-            f"the demo needs {error.name}\n"
+            f"the demo needs {package}\n"
             "  hint: install it with `pip install 'opcompiler[examples]'`",
             err=True,
         )

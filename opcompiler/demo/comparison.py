@@ -42,10 +42,10 @@ class Case:
         return oc.compile(self.equations, fields=self.fields)
 
     def text(self) -> str:
-        """Returns the equations as SymPy draws them."""
+        """Returns the equations as text, one in a line."""
         every = self.equations
         parts = every.values() if isinstance(every, Mapping) else (every,)
-        return "\n\n".join(sp.pretty(sp.Eq(e, 0), num_columns=96) for e in parts)
+        return "\n".join(f"{problems.short(e)} = 0" for e in parts)
 
     def contestants(self, residual: oc.Residual) -> tuple[Evaluate, Evaluate]:
         """Returns the compiled route and that by hand: (params, points) -> values."""

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from opcompiler.demo.burgers import Comparison
@@ -14,7 +16,8 @@ MOMENTS = (0.25, 0.5, 0.75, 1.0)
 def draw(comparison: Comparison, title: str, path: Path) -> None:
     """Writes the picture to `path`; the ending of its name chooses the format."""
     figure = Figure(figsize=(12, 6.4), layout="constrained")
-    maps, curves = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+    rows = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.15, 1))
+    maps, curves = rows[:, 0]
     maps.suptitle(title)
     _maps(maps.subplots(1, 3, sharey=True), comparison)
     _curves(curves.subplots(1, len(MOMENTS), sharey=True), comparison)
@@ -23,25 +26,33 @@ def draw(comparison: Comparison, title: str, path: Path) -> None:
 
 def _maps(axes: np.ndarray, comparison: Comparison) -> None:
     difference = np.abs(comparison.network - comparison.exact)
-    panels = (
-        ("network", comparison.network, {"cmap": "RdBu_r", "vmin": -1, "vmax": 1}),
-        ("Cole–Hopf", comparison.exact, {"cmap": "RdBu_r", "vmin": -1, "vmax": 1}),
-        ("absolute error", difference, {"cmap": "magma", "vmin": 0}),
-    )
-    for axis, (name, values, colours) in zip(axes, panels, strict=True):
-        image = axis.pcolormesh(
-            comparison.t, comparison.x, values.T, rasterized=True, **colours
-        )
-        axis.set(title=name, xlabel="$t$")
-        axis.figure.colorbar(image, ax=axis, label="$u$" if axis is not axes[2] else "")
+    largest = max(float(difference.max()), 1e-12)
+    heights = {"cmap": "RdBu_r", "norm": Normalize(-1, 1)}
+    errors = {"cmap": "magma", "norm": LogNorm(largest / 1e4, largest, clip=True)}
+    _map(axes[0], comparison, comparison.network, heights, "network")
+    image = _map(axes[1], comparison, comparison.exact, heights, "Cole–Hopf")
+    axes[1].figure.colorbar(image, ax=axes[:2], label="$u$", aspect=16)
+    image = _map(axes[2], comparison, difference, errors, "absolute error")
+    axes[2].figure.colorbar(image, ax=axes[2], label="error of $u$", aspect=16)
     axes[0].set_ylabel("$x$")
+
+
+def _map(
+    axis: Axes, comparison: Comparison, values: np.ndarray, colours: dict, name: str
+) -> QuadMesh:
+    axis.set(title=name, xlabel="$t$", yticks=np.linspace(-1, 1, 5))
+    return axis.pcolormesh(
+        comparison.t, comparison.x, values.T, rasterized=True, **colours
+    )
 
 
 def _curves(axes: np.ndarray, comparison: Comparison) -> None:
     for axis, moment in zip(axes, MOMENTS, strict=True):
         row = int(np.argmin(np.abs(comparison.t - moment)))
         _curve(axis, comparison, row)
-        axis.set(title=f"$t = {comparison.t[row]:.2f}$", xlabel="$x$", xlim=(-1, 1))
+        axis.set(
+            title=f"$t = {comparison.t[row]:.2f}$", xlabel="$x$", xticks=(-1, 0, 1)
+        )
     axes[0].set_ylabel("$u$")
     axes[0].legend(loc="upper right", frameon=False)
 

@@ -22,9 +22,7 @@ def burgers(field: Field, point: Array, nu: float | Array) -> Array:
     return u_t + u * u_x - nu * u_xx
 
 
-def navier_stokes(
-    field: Field, point: Array, nu: float | Array
-) -> dict[str, Array]:
+def navier_stokes(field: Field, point: Array, nu: float | Array) -> dict[str, Array]:
     """Evaluates continuity and both momentum equations, for a network of (u, v, p)."""
     e_t, e_x, e_y = jnp.eye(3, dtype=point.dtype)
     _, w_t = jax.jvp(field, (point,), (e_t,))

@@ -1,6 +1,7 @@
 """The equations of the demo, as one would write them in SymPy."""
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 t, x, y, nu = sp.symbols("t x y nu")
 
@@ -30,3 +31,13 @@ def navier_stokes() -> dict[str, sp.Expr]:
         "momentum x": momentum(u, p.diff(x)),
         "momentum y": momentum(v, p.diff(y)),
     }
+
+
+def short(expr: sp.Expr) -> str:
+    """Returns an equation as text with subscripts, `u_xx` for a derivative of u."""
+    names: dict[sp.Basic, sp.Symbol] = {}
+    for derivative in expr.atoms(sp.Derivative):
+        below = "".join(str(p.args[0]) * p.args[1] for p in derivative.variable_count)
+        names[derivative] = sp.Symbol(f"{derivative.expr.func}_{below}")
+    names |= {field: sp.Symbol(str(field.func)) for field in expr.atoms(AppliedUndef)}
+    return str(expr.xreplace(names))

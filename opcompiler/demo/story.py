@@ -11,9 +11,9 @@ from rich.table import Table
 from opcompiler.demo import burgers, comparison, figure, network, training
 
 
-def tell(*, steps: int, out: Path, seed: int, console: Console | None = None) -> None:
+def tell(*, steps: int, out: Path, seed: int) -> None:
     """Compiles, checks, times, trains and draws; prints what it finds."""
-    console = Console(highlight=False) if console is None else console
+    console = Console(highlight=False)
     console.print(_show_cases(console))
     params = _train(console, steps, seed)
     _judge(console, params, out)
@@ -45,8 +45,10 @@ def _show_cases(console: Console) -> Table:
 def _train(console: Console, steps: int, seed: int) -> network.Params:
     console.rule("[bold]training: u_t + u u_x = nu u_xx")
     console.print(
-        f"u(0, x) = -sin(pi x), u(t, ±1) = 0, nu = 0.01/pi = {burgers.NU:.5f}; "
-        f"MLP 3×32, {training.POINTS} points, Adam, {steps} steps, seed {seed}"
+        "u(0, x) = -sin(pi x) and u(t, ±1) = 0 by construction, "
+        f"nu = 0.01/pi = {burgers.NU:.5f}\n"
+        f"MLP 3×32 tanh, {training.POINTS} points, Adam, {steps} steps, seed {seed}",
+        soft_wrap=True,
     )
     columns = (
         "{task.description}",
@@ -63,7 +65,9 @@ def _train(console: Console, steps: int, seed: int) -> network.Params:
             progress.update(task, completed=done, description=f"loss {loss:.2e}")
 
         params = training.train(steps, seed, report)
-    console.print(f"trained in {time.perf_counter() - start:.0f} s, compilation included")
+    console.print(
+        f"trained in {time.perf_counter() - start:.0f} s, compilation included"
+    )
     return params
 
 
@@ -73,4 +77,7 @@ def _judge(console: Console, params: network.Params, out: Path) -> None:
     error = f"relative L2 error {result.relative_error:.2%}"
     front = r"Burgers' equation, $\nu = 0.01/\pi$"
     figure.draw(result, f"{front}: {error}", out)
-    console.print(f"{error} against the Cole-Hopf solution; picture in {out}")
+    console.print(
+        f"[bold]{error}[/] against the Cole-Hopf solution; picture in {out}",
+        soft_wrap=True,
+    )

@@ -9,6 +9,7 @@ $$ D_s\, F = \sum_a \frac{\partial F}{\partial a}\, D_s a . $$
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import sympy as sp
 from sympy.core.function import ArgumentIndexError
@@ -36,18 +37,11 @@ def total_derivative(
     def _derive(node: sp.Expr) -> sp.Expr:
         if isinstance(node, sp.Symbol):
             return of_symbol(node, coordinate)
-        if not node.args or isinstance(node, sp.NumberSymbol):
+        if not node.args:
             return sp.S.Zero
-        if isinstance(node, sp.Add):
-            return sp.Add(*map(derive, node.args))
-        if isinstance(node, sp.Mul):
-            return _product_rule(node, derive)
-        if isinstance(node, sp.Pow):
-            return _power_rule(node, derive)
-        if isinstance(node, sp.Piecewise):
-            return sp.Piecewise(*((derive(value), when) for value, when in node.args))
-        if isinstance(node, sp.Function | sp.Max | sp.Min):
-            return _function_rule(node, derive)
+        for kind, by_rule in _RULES:
+            if isinstance(node, kind):
+                return by_rule(node, derive)
         raise OperatorError(
             f"no derivative is known for {type(node).__name__}",
             expression=node,
@@ -57,7 +51,18 @@ def total_derivative(
     return derive(expr)
 
 
-def _product_rule(node: sp.Mul, derive: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
+Derive = Callable[[sp.Expr], sp.Expr]
+
+
+def _sum_rule(node: sp.Add, derive: Derive) -> sp.Expr:
+    return sp.Add(*map(derive, node.args))
+
+
+def _piecewise_rule(node: sp.Piecewise, derive: Derive) -> sp.Expr:
+    return sp.Piecewise(*((derive(value), when) for value, when in node.args))
+
+
+def _product_rule(node: sp.Mul, derive: Derive) -> sp.Expr:
     terms = []
     for place, factor in enumerate(node.args):
         slope = derive(factor)
@@ -67,7 +72,7 @@ def _product_rule(node: sp.Mul, derive: Callable[[sp.Expr], sp.Expr]) -> sp.Expr
     return sp.Add(*terms)
 
 
-def _power_rule(node: sp.Pow, derive: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
+def _power_rule(node: sp.Pow, derive: Derive) -> sp.Expr:
     base, exponent = node.base, node.exp
     by_base, by_exponent = derive(base), derive(exponent)
     result = exponent * base ** (exponent - 1) * by_base if by_base != 0 else sp.S.Zero
@@ -76,7 +81,7 @@ def _power_rule(node: sp.Pow, derive: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
     return result
 
 
-def _function_rule(node: sp.Function, derive: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
+def _function_rule(node: sp.Function, derive: Derive) -> sp.Expr:
     slopes = [derive(argument) for argument in node.args]
     if all(slope == 0 for slope in slopes) or isinstance(node, _STEPS):
         return sp.S.Zero
@@ -125,3 +130,12 @@ def _sign_slope(value: sp.Expr, slope: sp.Expr) -> sp.Expr:
         return sp.S.Zero
     change = slope - sp.sign(value) * _modulus_slope(value, slope)
     return change / sp.Abs(value)
+
+
+_RULES: tuple[tuple[Any, Callable[[Any, Derive], sp.Expr]], ...] = (
+    (sp.Add, _sum_rule),
+    (sp.Mul, _product_rule),
+    (sp.Pow, _power_rule),
+    (sp.Piecewise, _piecewise_rule),
+    ((sp.Function, sp.Max, sp.Min), _function_rule),
+)

@@ -220,7 +220,7 @@ class _Emitter:
 
 
 def _dummies() -> "count[sp.Dummy]":
-    return (sp.Dummy(f"shared_{i}") for i in count())  # type: ignore[return-value]
+    return (sp.Dummy(f"shared_{i}") for i in count())
 
 
 def _fraction(
@@ -252,7 +252,7 @@ def _number(expr: sp.Basic) -> Operand:
     if isinstance(expr, sp.Integer) and abs(int(expr)) < 2**31:
         return int(expr)
     try:
-        return float(expr)  # type: ignore[arg-type]
+        return float(expr)
     except (TypeError, OverflowError) as error:
         raise OperatorError(
             "this number has no floating-point value",

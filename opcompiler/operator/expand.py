@@ -30,7 +30,7 @@ class Leaf:
     @property
     def field(self) -> str:
         """Name of the field."""
-        return self.function.__name__  # type: ignore[attr-defined]
+        return self.function.__name__
 
 
 class Leaves:
@@ -51,7 +51,7 @@ class Leaves:
         """Returns the dummy of a leaf, the same one for equal leaves."""
         if leaf not in self._symbols:
             # A field declared real stays real, so that SymPy may use it.
-            real = leaf.function(*leaf.arguments).is_extended_real  # type: ignore[operator]
+            real = leaf.function(*leaf.arguments).is_extended_real
             name = f"{leaf.field}_{'_'.join(map(str, leaf.index.exponents))}"
             dummy = sp.Dummy(name, real=True) if real else sp.Dummy(name)
             self._symbols[leaf] = dummy
@@ -73,9 +73,9 @@ class Leaves:
         if isinstance(expr, sp.Sum | sp.Product):
             return self._expand(_written_out(expr), bound)
         if not expr.args:
-            return expr  # type: ignore[return-value]
+            return expr
         if not expr.has(AppliedUndef, sp.Derivative, sp.Subs, sp.Sum, sp.Product):
-            return expr  # type: ignore[return-value]
+            return expr
         if isinstance(expr, sp.Integral):
             raise OperatorError(
                 "an integral of a field cannot be compiled",

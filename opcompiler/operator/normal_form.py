@@ -120,5 +120,5 @@ def _inputs(signature: Signature, names: Sequence[str] = ()) -> tuple[str, ...]:
 def _site(arguments: tuple[sp.Expr, ...], signature: Signature) -> Site:
     place = {c: i for i, c in enumerate(signature.coordinates)}
     plain = all(a in place for a in arguments)
-    columns = tuple(place[a] for a in arguments) if plain else None  # type: ignore[index]
+    columns = tuple(place[a] for a in arguments) if plain else None
     return Site(arguments, emit(list(arguments), _inputs(signature)), columns)

@@ -149,6 +149,7 @@ def compose(
     r"""Returns $\sigma(u) = \sum_k \frac{\sigma^{(k)}(u_0)}{k!} n^k$, n the nilpotent part.
 
     Args:
+        algebra: the algebra of u.
         u: the argument.
         taylor: $\sigma^{(k)}(u_0)/k!$ for k = 0, 1, ...; shorter ones end in zeros.
     """

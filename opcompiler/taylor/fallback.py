@@ -252,7 +252,7 @@ def _directional(
     start: tuple[Array, ...],
     tangents: Sequence[tuple[Array, ...]],
 ) -> list[Array]:
-    """Returns $D^m f(x)[t_1, \\dots, t_m]$ by m nested JVPs."""
+    r"""Returns $D^m f(x)[t_1, \dots, t_m]$ by m nested JVPs."""
     nested = fun
     for tangent in tangents:
         nested = _one_more(nested, tangent)

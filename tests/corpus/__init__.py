@@ -21,29 +21,16 @@ PATH = Path(__file__).with_name("pde_corpus.json")
 OUT_OF_SCOPE = ("Sum", "Integral", "frac_laplacian")
 """Heads which need an index sum, a quadrature or a nonlocal operator."""
 
+_NUMBERS = (sp.Integer, sp.Float, sp.Rational)
+_CALCULUS = (sp.Derivative, sp.Subs, sp.Sum, sp.Integral)
+_KINKS = (sp.Abs, sp.Max, sp.Min, sp.Heaviside, sp.Piecewise)
+_SMOOTH = (sp.sin, sp.cos, sp.tan, sp.exp, sp.log, sp.sqrt, sp.conjugate)
+_OTHERS = (sp.sinh, sp.cosh, sp.tanh, sp.atan, sp.Function("frac_laplacian"))
 _GLOBALS = {
     "__builtins__": {},
-    **{
-        name: getattr(sp, name)
-        for name in (
-            *("Integer", "Float", "Rational", "pi", "Derivative", "Subs", "Sum"),
-            *("Integral", "Abs", "Max", "Min", "Heaviside", "Piecewise", "conjugate"),
-            *(
-                "sin",
-                "cos",
-                "tan",
-                "exp",
-                "log",
-                "sqrt",
-                "sinh",
-                "cosh",
-                "tanh",
-                "atan",
-            ),
-        )
-    },
-    "frac_laplacian": sp.Function("frac_laplacian"),
+    "pi": sp.pi,
     "True": sp.true,
+    **{f.__name__: f for f in _NUMBERS + _CALCULUS + _KINKS + _SMOOTH + _OTHERS},
 }
 
 

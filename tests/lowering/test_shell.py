@@ -38,7 +38,6 @@ OTHER = {
     "logic": sp.Piecewise((1, sp.Or(sp.Not(u > 1), a < 0)), (u, True)),
     "constants": sp.pi * u + sp.E + sp.EulerGamma + sp.GoldenRatio + sp.Catalan,
     "large integer": u * 10**30,
-    "derivatives of the shell": sp.Derivative(sp.Abs(u) * sp.Max(u, a) ** 2, x),
 }
 
 
@@ -60,6 +59,14 @@ def test_functions_of_one_argument(function) -> None:
 @pytest.mark.parametrize("name", OTHER)
 def test_other_constructs(name: str) -> None:
     check(OTHER[name])
+
+
+def test_derivatives_of_piecewise_functions() -> None:
+    product = sp.Abs(u) * sp.Max(u, a) ** 2 * sp.Mod(u, a) * sp.sign(u)
+    residual = oc.compile(sp.Derivative(product, x))
+    # At 0 < u = 2x < a: |u| a^2 u, whose slope by x is 4 a^2 u.
+    got = residual(lambda z: 2 * z[0], jnp.array([POINT]), a=1.3)
+    np.testing.assert_allclose(got, 4 * 1.3**2 * 2 * POINT, rtol=1e-13)
 
 
 def test_complex_functions() -> None:

@@ -318,9 +318,10 @@ def by_nested_jvp(
     (u,) = inputs
 
     def scalar(start: Array) -> tuple[Series, Series]:
-        def fun(x: Array) -> Array:
+        def primitive(x: Array) -> Array:
             return _compat.bind(equation, x)[0]
 
+        fun: Callable[[Array], Array] = primitive
         derivatives = [fun(start)]
         for _ in range(context.algebra.order + 1):
             fun = _derivative(fun)

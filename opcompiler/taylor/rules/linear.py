@@ -45,8 +45,8 @@ def same_shape(context: Context, equation: Any, inputs: Sequence[Value]) -> list
     return [make(series, aval.shape, aval.dtype)]
 
 
-@rule("transpose", "reshape", "squeeze", "broadcast_in_dim", "slice", "rev",
-      "reduce_sum", "cumsum", "expand_dims", "fft", "reduce_window_sum", "tile")  # fmt: skip
+@rule("broadcast_in_dim", "cumsum", "expand_dims", "fft", "reduce_sum", "reshape",
+      "reduce_window_sum", "rev", "slice", "squeeze", "tile", "transpose")  # fmt: skip
 def shaped(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Linear operations of one array that may change its shape."""
     del context

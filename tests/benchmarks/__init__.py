@@ -1,0 +1,10 @@
+"""Speed, side by side in one run: `python -m tests.benchmarks`.
+
+    timing.py            medians of contestants run in turns
+    network.py           the network all contestants evaluate
+    navier_stokes.py     contestants for 2D Navier-Stokes
+    biharmonic.py        contestants for the bilaplacian in d dimensions
+    report.py            tables on screen and under docs/benchmarks
+
+A new row is a `Row` in a file of its own, listed in `__main__.py`.
+"""

@@ -1,0 +1,83 @@
+"""Tables: on screen, and as Markdown and JSON lines under docs/benchmarks."""
+
+import json
+import os
+import platform
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+import jax
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.timing import Measurement
+
+FOLDER = Path(__file__).parents[2] / "docs" / "benchmarks"
+HEAD = ("operator", "contestant", "evaluation ms", "ratio", "gradient ms", "ratio",
+        "compile s", "difference")  # fmt: skip
+
+
+def machine() -> str:
+    """Says where and with what the numbers were taken."""
+    device = jax.devices()[0]
+    name = device.device_kind if device.platform != "cpu" else _processor()
+    return (
+        f"{name}, {os.cpu_count()} cores, jax {jax.__version__}, "
+        f"Python {platform.python_version()}, {date.today().isoformat()}"
+    )
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = [
+        line.split(":")[1].strip() for line in lines if line.startswith("model name")
+    ]
+    return models[0] if models else platform.processor()
+
+
+def lines(results: list[Measurement]) -> list[tuple[str, ...]]:
+    """One line per contestant; ratios are theirs to ours, so above 1 we are faster."""
+    table = []
+    for m in results:
+        ours = next(r for r in results if r.row == m.row)
+        table.append(
+            (
+                m.row,
+                m.contestant,
+                f"{m.evaluation:.2f}",
+                f"{m.evaluation / ours.evaluation:.2f}",
+                f"{m.gradient:.2f}",
+                f"{m.gradient / ours.gradient:.2f}",
+                f"{m.compile_evaluation:.1f} + {m.compile_gradient:.1f}",
+                f"{m.difference:.0e}",
+            )
+        )
+    return table
+
+
+def show(results: list[Measurement]) -> None:
+    """Prints the table."""
+    table = Table(*HEAD, title=machine())
+    for line in lines(results):
+        table.add_row(*line)
+    Console(width=130).print(table)
+
+
+def write(results: list[Measurement]) -> None:
+    """Writes docs/benchmarks/<platform>.md and .jsonl."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    name = jax.devices()[0].platform
+    rows = [HEAD, ("---",) * len(HEAD), *lines(results)]
+    text = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    note = (
+        "MLP 4x128 tanh, 256 points, float32. Medians of contestants run in turns; the "
+        "gradient is that of the mean squared residual by the network's parameters. A "
+        "ratio is the contestant's time over ours. The floor is the plain network times "
+        "our number of channels.\n"
+    )
+    page = f"# Benchmarks on {name}\n\n{machine()}\n\n{note}\n{text}\n"
+    (FOLDER / f"{name}.md").write_text(page)
+    records = [json.dumps({**asdict(m), "machine": machine()}) for m in results]
+    (FOLDER / f"{name}.jsonl").write_text("\n".join(records) + "\n")

@@ -1,0 +1,116 @@
+"""Medians of contestants that run in turns, so that the machine is the same for all."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+Evaluate = Callable[[Any, Any], Any]
+"""(network parameters, points) -> residuals, an array with the points last."""
+
+REPEATS = 31
+
+
+@dataclass(frozen=True)
+class Row:
+    """One operator and everybody who can evaluate it.
+
+    Attributes:
+        name: as it stands in the table.
+        dim, fields: the network's inputs and outputs.
+        channels: Taylor channels of our plan, for the matmul floor.
+        contestants: ours first.
+    """
+
+    name: str
+    dim: int
+    fields: int
+    channels: int
+    contestants: Mapping[str, Evaluate]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Milliseconds, medians; compilation in seconds.
+
+    Attributes:
+        difference: largest relative difference of the values to ours.
+    """
+
+    row: str
+    contestant: str
+    evaluation: float
+    gradient: float
+    compile_evaluation: float
+    compile_gradient: float
+    difference: float
+
+
+def measure(row: Row, params: Any, points: Any) -> list[Measurement]:
+    """Checks that all contestants agree, then times values and parameter gradients."""
+
+    def loss(evaluate: Evaluate) -> Evaluate:
+        return lambda params, points: jnp.mean(evaluate(params, points) ** 2)
+
+    values, slopes, compiling = {}, {}, {}
+    for name, evaluate in row.contestants.items():
+        values[name], first = _compile(evaluate, params, points)
+        slopes[name], second = _compile(jax.grad(loss(evaluate)), params, points)
+        compiling[name] = (first, second)
+    differences = _agree(row, values, params, points)
+    evaluation = _race(values, params, points)
+    gradient = _race(slopes, params, points)
+    return [
+        Measurement(
+            row.name, name, evaluation[name], gradient[name], *compiling[name],
+            differences[name],
+        )
+        for name in row.contestants
+    ]  # fmt: skip
+
+
+def floor(row: Row, apply: Evaluate, params: Any, points: Any) -> Measurement:
+    """The plain network, times the number of channels: the matrix products alone."""
+    plain = Row(row.name, row.dim, row.fields, 1, {"plain": jax.vmap(apply, (None, 0))})
+    (one,) = measure(plain, params, points)
+    return Measurement(
+        row.name, f"floor: plain network x {row.channels}",
+        one.evaluation * row.channels, one.gradient * row.channels, 0.0, 0.0, 0.0,
+    )  # fmt: skip
+
+
+def _compile(function: Evaluate, params: Any, points: Any) -> tuple[Any, float]:
+    start = time.perf_counter()
+    compiled = jax.jit(function).lower(params, points).compile()
+    return compiled, time.perf_counter() - start
+
+
+def _agree(
+    row: Row, values: Mapping[str, Any], params: Any, points: Any
+) -> dict[str, float]:
+    found = {name: value(params, points) for name, value in values.items()}
+    ours = next(iter(found.values()))
+    scale = jnp.max(jnp.abs(ours))
+    differences = {
+        n: float(jnp.max(jnp.abs(v - ours)) / scale) for n, v in found.items()
+    }
+    wrong = {n: d for n, d in differences.items() if not d < 1e-3}
+    if wrong:
+        raise AssertionError(f"{row.name}: contestants disagree: {wrong}")
+    return differences
+
+
+def _race(functions: Mapping[str, Any], params: Any, points: Any) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for function in functions.values():
+        jax.block_until_ready(function(params, points))
+    for _ in range(REPEATS):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            jax.block_until_ready(function(params, points))
+            times[name].append(1e3 * (time.perf_counter() - start))
+    return {name: statistics.median(taken) for name, taken in times.items()}

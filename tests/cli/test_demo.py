@@ -1,0 +1,152 @@
+"""The demo runs, and what it calls exact is exact."""
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import opcompiler as oc
+from opcompiler import cli
+from opcompiler.cli import app
+from opcompiler.demo import burgers, colehopf, comparison, network, problems, story
+
+NU = burgers.NU
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Networks and rounds as small as they can be."""
+    monkeypatch.setattr(comparison, "LAYERS", (8,))
+    monkeypatch.setattr(comparison, "ROUNDS", 1)
+
+
+@pytest.mark.usefixtures("short")
+def test_demo_prints_both_plans_and_draws(tmp_path):
+    picture = tmp_path / "picture.png"
+    result = CliRunner().invoke(app, ["demo", "--steps", "60", "--out", str(picture)])
+    assert result.exit_code == 0, result.output
+    for case in comparison.CASES:
+        assert case.name in result.output
+        assert str(case.compile().plan) in result.output
+    assert "relative L2 error" in result.output
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_zero_steps_are_a_usage_error():
+    assert CliRunner().invoke(app, ["demo", "--steps", "0"]).exit_code == 2
+
+
+def test_errors_about_operators_go_to_stderr(monkeypatch):
+    def fail(**_):
+        raise oc.OperatorError("this cannot be compiled", hint="write another")
+
+    monkeypatch.setattr(story, "tell", fail)
+    result = CliRunner().invoke(app, ["demo"])
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "hint: write another" in result.stderr
+
+
+@pytest.mark.parametrize("missing", ["matplotlib.figure", "optax"])
+def test_missing_extras_are_named(monkeypatch, missing):
+    def fail(_):
+        raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+
+    monkeypatch.setattr(cli, "import_module", fail)
+    result = CliRunner().invoke(app, ["demo"])
+    assert result.exit_code == 1
+    assert f"needs {missing.split('.')[0]}" in result.stderr
+    assert "pip install 'opcompiler[examples]'" in result.stderr
+
+
+def test_other_missing_modules_are_our_own_defects(monkeypatch):
+    def fail(_):
+        raise ModuleNotFoundError("No module named 'jax'", name="jax")
+
+    monkeypatch.setattr(cli, "import_module", fail)
+    result = CliRunner().invoke(app, ["demo"])
+    assert isinstance(result.exception, ModuleNotFoundError)
+
+
+@pytest.mark.parametrize("case", comparison.CASES, ids=lambda case: case.name)
+def test_by_hand_and_compiled_agree(case):
+    assert comparison.difference(case, case.compile()) < 1e-12
+
+
+def test_slope_costs_no_channel():
+    alone, beside = map(oc.compile, (problems.burgers(), problems.burgers_with_slope()))
+    assert alone.plan.channels == beside.plan.channels == 4
+
+
+def test_initial_and_boundary_values_hold_for_any_weights():
+    params = network.init(jax.random.key(3), burgers.LAYERS, jnp.float64)
+    field = jax.vmap(burgers.apply, (None, 0))
+    line = jnp.linspace(-1, 1, 41)
+    start = field(params, jnp.stack([0 * line, line], axis=-1))
+    np.testing.assert_allclose(start, -np.sin(np.pi * line), atol=1e-15)
+    for side in (-1, 1):
+        edge = field(params, jnp.stack([line**2, side + 0 * line], axis=-1))
+        np.testing.assert_allclose(edge, 0, atol=1e-15)
+
+
+def test_exact_solution_starts_as_the_sine_and_is_odd():
+    x, t = np.linspace(-1, 1, 41), np.linspace(0, 1, 11)[:, None]
+    np.testing.assert_allclose(
+        colehopf.solution(0, x, NU), -np.sin(np.pi * x), atol=1e-15
+    )
+    values = colehopf.solution(t, x, NU)
+    np.testing.assert_allclose(values, -values[:, ::-1], atol=1e-13)
+    np.testing.assert_allclose(values[:, [0, 20, 40]], 0, atol=1e-13)
+
+
+def exact(t, x, nu):
+    """Cole-Hopf by adaptive quadrature at 30 digits."""
+    nu = mpmath.mpf(nu)
+
+    def weight(y):
+        return mpmath.exp(
+            -mpmath.cos(mpmath.pi * y) / (2 * mpmath.pi * nu)
+            - (x - y) ** 2 / (4 * nu * t)
+        )
+
+    pieces = [x + mpmath.mpf(k) / 8 for k in range(-24, 25)]
+    above = mpmath.quad(lambda y: mpmath.sin(mpmath.pi * y) * weight(y), pieces)
+    return -above / mpmath.quad(weight, pieces)
+
+
+@pytest.mark.parametrize("nu", [NU, 0.05])
+@pytest.mark.parametrize(
+    ("t", "x"), [(0.05, 0.3), (0.3, 0.01), (0.5, -0.02), (0.9, 0.5), (1.0, 0.003)]
+)
+def test_quadrature_is_exact_to_float64(t, x, nu):
+    with mpmath.workdps(30):
+        wanted = float(exact(mpmath.mpf(t), mpmath.mpf(x), nu))
+    assert colehopf.solution(t, x, nu) == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize(("t", "x"), [(0.1, 0.4), (0.45, 0.02), (1.0, -0.6)])
+def test_exact_solution_satisfies_burgers_equation(t, x):
+    with mpmath.workdps(25):
+        nu, h = mpmath.mpf(NU), mpmath.mpf("1e-5")
+        u = lambda i, j: exact(t + i * h, x + j * h, nu)
+        u_t = (u(1, 0) - u(-1, 0)) / (2 * h)
+        u_x = (u(0, 1) - u(0, -1)) / (2 * h)
+        u_xx = (u(0, 1) - 2 * u(0, 0) + u(0, -1)) / h**2
+        scale = abs(u_t) + abs(u(0, 0) * u_x) + nu * abs(u_xx)
+        assert abs(u_t + u(0, 0) * u_x - nu * u_xx) < 1e-4 * scale
+
+
+def test_float64_solution_satisfies_burgers_equation():
+    """By eighth-order differences on a patch left of the front."""
+    h, reach = 2e-3, np.arange(-4, 5)
+    first = np.array([3, -32, 168, -672, 0, 672, -168, 32, -3]) / (840 * h)
+    second = np.array([-9, 128, -1008, 8064, -14350, 8064, -1008, 128, -9]) / (
+        5040 * h**2
+    )
+    for t, x in ((0.2, -0.3), (0.6, -0.15), (0.9, 0.7)):
+        u = colehopf.solution(t, x, NU)
+        u_t = first @ colehopf.solution(t + h * reach, x, NU)
+        line = colehopf.solution(t, x + h * reach, NU)
+        assert abs(u_t + u * (first @ line) - NU * (second @ line)) < 1e-8
