@@ -1,9 +1,10 @@
 r"""Training of a physics-informed network for Burgers' equation, by Adam.
 
 Two habits make the front trainable without knowing where it is. The collocation points
-are drawn anew every `EVERY` steps with a density proportional to the residual
-(Wu et al., CMAME 403, 2023), and the residual is divided by $1 + |u_x|/10$, because it
-is large wherever the solution is steep, right or wrong (Liu et al., CiCP 35, 2024).
+are drawn anew every `EVERY` steps, half of them with a density proportional to the
+residual (Wu et al., CMAME 403, 2023), and the residual is divided by $1 + |u_x|/10$,
+because it is large wherever the solution is steep, right or wrong (in the manner of
+Liu et al., J. Sci. Comput. 98, 2024).
 """
 
 from collections.abc import Callable
