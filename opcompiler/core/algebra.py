@@ -22,10 +22,17 @@ class Channel:
     Attributes:
         degree: the grade; 0 only for the unit.
         label: what the channel holds, for people.
+        count: number of directions of a *family*: channels alike but for their
+            direction, held as one array with a leading axis. 1 for a single channel.
     """
 
     degree: int
     label: str
+    count: int = 1
+
+
+Constant = Fraction | tuple[Fraction, ...]
+"""A structure constant; one per direction where families take part and they differ."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,12 @@ class TaylorAlgebra:
         channels: the basis, sorted by degree; the first is the unit.
         products: the structure constants `(i, j, k, c)` with `1 <= i <= j`, meaning
             $\varepsilon_i \varepsilon_j \ni c\,\varepsilon_k$; the unit's are implied.
+            A family times a family, or times a single channel, acts direction by
+            direction; into a single channel the directions are summed.
     """
 
     channels: tuple[Channel, ...]
-    products: tuple[tuple[int, int, int, Fraction], ...]
+    products: tuple[tuple[int, int, int, Constant], ...]
 
     @property
     def size(self) -> int:
@@ -50,6 +59,11 @@ class TaylorAlgebra:
     def order(self) -> int:
         """The highest degree."""
         return max(channel.degree for channel in self.channels)
+
+    @cached_property
+    def has_families(self) -> bool:
+        """Whether any channel stands for several."""
+        return any(channel.count > 1 for channel in self.channels)
 
     @cached_property
     def degrees(self) -> tuple[int, ...]:
@@ -71,9 +85,9 @@ class TaylorAlgebra:
         return {d: tuple(places) for d, places in found.items()}
 
     @cached_property
-    def entries(self) -> dict[int, tuple[tuple[int, int, Fraction], ...]]:
+    def entries(self) -> dict[int, tuple[tuple[int, int, Constant], ...]]:
         """The ordered pairs `(i, j, c)` that feed each channel, the unit left out."""
-        found: dict[int, list[tuple[int, int, Fraction]]] = defaultdict(list)
+        found: dict[int, list[tuple[int, int, Constant]]] = defaultdict(list)
         for i, j, k, c in self.products:
             found[k].append((i, j, c))
             if i != j:
@@ -81,9 +95,9 @@ class TaylorAlgebra:
         return {k: tuple(found[k]) for k in range(self.size)}
 
     @cached_property
-    def table(self) -> dict[tuple[int, int], tuple[tuple[int, Fraction], ...]]:
+    def table(self) -> dict[tuple[int, int], tuple[tuple[int, Constant], ...]]:
         """What each ordered pair of channels feeds: `(i, j)` to its `(k, c)`."""
-        found: dict[tuple[int, int], list[tuple[int, Fraction]]] = defaultdict(list)
+        found: dict[tuple[int, int], list[tuple[int, Constant]]] = defaultdict(list)
         for k, entries in self.entries.items():
             for i, j, c in entries:
                 found[i, j].append((k, c))

@@ -76,7 +76,8 @@ class Residual:
         arrays = [leaf for leaf in leaves if _is_array(leaf)]
         others = tuple(None if _is_array(leaf) else leaf for leaf in leaves)
         functions, numbers = _split(parameters)
-        return self._compiled(structure, others, functions, arrays, points, numbers)
+        outputs = self._compiled(structure, others, functions, arrays, points, numbers)
+        return self._like_equations(outputs)
 
     @partial(jax.jit, static_argnums=(0, 1, 2, 3))
     def _compiled(
@@ -87,7 +88,7 @@ class Residual:
         arrays: list[Array],
         points: Any,
         numbers: dict[str, Any],
-    ) -> Any:
+    ) -> list[Array]:
         pending = iter(arrays)
         leaves = [next(pending) if leaf is None else leaf for leaf in others]
         net = jax.tree.unflatten(structure, leaves)
@@ -118,7 +119,10 @@ class Residual:
             f"{self.plan.channels} channels>"
         )
 
-    def _evaluate(self, net: Any, points: Any, parameters: Mapping[str, Any]) -> Any:
+    def _evaluate(
+        self, net: Any, points: Any, parameters: Mapping[str, Any]
+    ) -> list[Array]:
+        """Returns one array per equation."""
         where = read_points(points, self._names)
         values: dict[str, Any] = dict(zip(self._names, where.flat.T, strict=True))
         values.update(read_parameters(parameters, self.parameters, where))
@@ -133,7 +137,7 @@ class Residual:
         ):
             values[name] = functionals[functional]
         outputs = run_program(self.operator.program, values)
-        return self._like_equations([where.restore(output) for output in outputs])
+        return [where.restore(output) for output in outputs]
 
     def _check(self, group: Group, plan: Plan, sites: Mapping[int, Array]) -> None:
         for push in plan.pushes[:1]:
@@ -188,7 +192,9 @@ class Bound:
             As the residual.
         """
         functions, numbers = _split(parameters)
-        return self._jitted(functions, params, points, numbers)
+        outputs = self._jitted(functions, params, points, numbers)
+        # Outside of jit, which would sort the keys of a dict.
+        return self.residual._like_equations(outputs)
 
     def _run(
         self,
@@ -196,7 +202,7 @@ class Bound:
         params: Any,
         points: Any,
         numbers: dict[str, Any],
-    ) -> Any:
+    ) -> list[Array]:
         if isinstance(self._apply, Mapping):
             net: Any = {key: _with(params, apply) for key, apply in self._apply.items()}
         else:
@@ -216,6 +222,12 @@ def _split(
     functions = tuple(sorted((k, v) for k, v in parameters.items() if callable(v)))
     numbers = {k: v for k, v in parameters.items() if not callable(v)}
     return functions, numbers
+
+
+def _is_leaf(net: Any) -> bool:
+    """Whether JAX sees no structure in a network: a plain function."""
+    leaves = jax.tree.leaves(net)
+    return len(leaves) == 1 and leaves[0] is net
 
 
 def _is_array(leaf: Any) -> bool:

@@ -165,12 +165,16 @@ class Leaves:
         leaf = self[symbol]
         terms = []
         for place, argument in enumerate(leaf.arguments):
-            rate = sp.diff(argument, coordinate)
+            rate = total_derivative(argument, coordinate, _plain_slope)
             if rate != 0:
                 index = leaf.index + MultiIndex.unit(leaf.index.dim, place)
                 next_leaf = Leaf(leaf.function, index, leaf.arguments)
                 terms.append(rate * self.symbol(next_leaf))
         return sp.Add(*terms)
+
+
+def _plain_slope(symbol: sp.Symbol, coordinate: sp.Symbol) -> sp.Expr:
+    return sp.S.One if symbol == coordinate else sp.S.Zero
 
 
 def _sorted_dummies(expr: sp.Expr) -> list[sp.Symbol]:

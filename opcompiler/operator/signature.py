@@ -45,6 +45,10 @@ class _Application:
         return self.written.func.__name__
 
     @property
+    def plain(self) -> bool:
+        return all(isinstance(a, sp.Symbol) for a in self.arguments)
+
+    @property
     def symbols(self) -> list[sp.Symbol]:
         return [s for a in self.arguments for s in _ordered_symbols(a)]
 
@@ -156,9 +160,10 @@ def _declared(coordinates: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
 
 def _coordinates(applications: Sequence[_Application]) -> tuple[sp.Symbol, ...]:
     found: dict[sp.Symbol, None] = {}
-    for application in applications:
-        plain = [a for a in application.arguments if isinstance(a, sp.Symbol)]
-        found.update(dict.fromkeys(plain))
+    # Where all arguments are plain the user's own order shows; pinned ones hide some.
+    for application in sorted(applications, key=lambda a: not a.plain):
+        symbols = [a for a in application.arguments if isinstance(a, sp.Symbol)]
+        found.update(dict.fromkeys(symbols))
     for application in applications:
         for argument in application.arguments:
             inside = _ordered_symbols(argument)

@@ -1,5 +1,7 @@
 """How a residual is called: every form of network, points and parameters."""
 
+from dataclasses import dataclass
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -64,6 +66,8 @@ def test_parameters_are_scalars_arrays_or_functions() -> None:
 def test_results_have_the_form_of_the_equations() -> None:
     assert isinstance(oc.compile([BURGERS])(f, POINTS, nu=1), tuple)
     assert set(oc.compile({"a": u, "b": u.diff(t)})(f, POINTS)) == {"a", "b"}
+    unsorted = oc.compile({"b": u, "a": u.diff(t)})
+    assert list(unsorted.bind(lambda params, z: f(z))(None, POINTS)) == ["b", "a"]
     assert oc.compile(sp.Eq(u.diff(t), u))(f, POINTS).shape == (3, 4)
 
 
@@ -206,6 +210,19 @@ def test_an_equinox_module_is_compiled_once() -> None:
     assert len(calls) == traced
     assert not jnp.allclose(first, second)
     np.testing.assert_allclose(second, residual(lambda z: moved(z), POINTS, nu=0.2))
+
+
+def test_a_module_with_one_array_is_a_structure_not_a_function() -> None:
+    @jax.tree_util.register_dataclass
+    @dataclass
+    class Linear:
+        weights: np.ndarray
+
+        def __call__(self, z):
+            return jnp.tanh(z @ self.weights)
+
+    got = oc.compile(u.diff(t))(Linear(np.ones(2)), POINTS)
+    np.testing.assert_allclose(got, 1 / jnp.cosh(POINTS.sum(-1)) ** 2)
 
 
 def test_bind_traces_once_per_shape() -> None:

@@ -119,6 +119,16 @@ def test_chain_rule_through_composite_arguments() -> None:
     assert operator.shell[0] == 2 * operator.shell[1]
 
 
+def test_chain_rule_through_a_modulus() -> None:
+    f = sp.Function("f")
+    operator = normalize(D(f(sp.Abs(x)), x))
+    assert operator.shell[0].has(sp.sign)
+
+
+def test_coordinates_are_read_where_all_arguments_are_plain() -> None:
+    assert normalize(F(1, y) - F(0, y) + F(x, y).diff(x)).coordinates == (x, y)
+
+
 def test_substitution_moves_the_evaluation_point_of_the_derivative() -> None:
     neumann = sp.Subs(D(F(x, y), x), x, 1)
     assert labels(neumann) == ["u_{1}(1, y)"]
