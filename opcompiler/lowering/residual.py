@@ -66,12 +66,8 @@ class Residual:
         Raises:
             OperatorError: if networks, points or parameters do not fit the operator.
         """
-        if (
-            isinstance(net, Mapping)
-            or not callable(net)
-            or jax.tree.leaves(net) == [net]
-        ):
-            return self._evaluate(net, points, parameters)
+        if isinstance(net, Mapping) or not callable(net) or _is_leaf(net):
+            return self._like_equations(self._evaluate(net, points, parameters))
         leaves, structure = jax.tree.flatten(net)
         arrays = [leaf for leaf in leaves if _is_array(leaf)]
         others = tuple(None if _is_array(leaf) else leaf for leaf in leaves)
