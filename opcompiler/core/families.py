@@ -67,7 +67,10 @@ def _owners(algebra: TaylorAlgebra) -> dict[int, int] | None:
         return None
     first = set(algebra.of_degree(1))
     mixed = {
-        r for i, j, _, _ in algebra.products if i != j and {i, j} <= first for r in (i, j)
+        r
+        for i, j, _, _ in algebra.products
+        if i != j and {i, j} <= first
+        for r in (i, j)
     }
     owners = {r: r for r in first - mixed}
     for k in range(1, algebra.size):

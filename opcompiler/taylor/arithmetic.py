@@ -10,8 +10,8 @@ from fractions import Fraction
 import jax.numpy as jnp
 from jax import Array, lax
 
-from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.taylor.value import Coefficient
+from opcompiler.core.algebra import Constant, TaylorAlgebra
+from opcompiler.taylor.value import Coefficient, family_axis
 
 Series = list[Coefficient]
 """One coefficient per channel."""
@@ -20,8 +20,24 @@ Bilinear = Callable[[Array, Array], Array]
 
 
 def multiply(a: Array, b: Array) -> Array:
-    """Multiplies two coefficients, broadcasting axes of length 1."""
+    """Multiplies two coefficients, broadcasting axes of length 1 and families."""
+    a, b = _aligned(a, b)
     return lax.mul(a, b) if a.shape == b.shape else jnp.multiply(a, b)
+
+
+def divide(a: Array, b: Array) -> Array:
+    """Divides two coefficients, broadcasting axes of length 1 and families."""
+    return jnp.divide(*_aligned(a, b))
+
+
+def _aligned(a: Array, b: Array) -> tuple[Array, Array]:
+    """Gives a single coefficient beside a family's the axis of directions."""
+    if min(a.ndim, b.ndim) and a.ndim != b.ndim:
+        axis = family_axis(min(a.ndim, b.ndim))
+        if a.ndim < b.ndim:
+            return jnp.expand_dims(a, axis), b
+        return a, jnp.expand_dims(b, axis)
+    return a, b
 
 
 def total(terms: Sequence[Array]) -> Coefficient:
@@ -57,6 +73,33 @@ def scaled(c: Fraction | int | float, a: Coefficient) -> Coefficient:
     return None if a is None else scale(c, a)
 
 
+def weighted(
+    algebra: TaylorAlgebra,
+    entry: tuple[int, int, int, Constant],
+    value: Array,
+    factor: Fraction | int | float = 1,
+) -> Array:
+    """Applies a structure constant to a product; sums a family's directions.
+
+    Args:
+        algebra: where the entry is from.
+        entry: (i, j, k, c).
+        value: the product of channels i and j, with the family's axis if one is a family.
+        factor: an extra weight.
+    """
+    i, j, k, c = entry
+    counts = [algebra.channels[channel].count for channel in (i, j, k)]
+    summed = counts[2] == 1 and max(counts) > 1
+    axis = family_axis(value.ndim - 1)
+    if isinstance(c, tuple):
+        shape = [1] * value.ndim
+        shape[axis] = len(c)
+        weights = jnp.array([float(w * factor) for w in c], value.dtype)
+        value = lax.mul(*jnp.broadcast_arrays(value, weights.reshape(shape)))
+        return jnp.sum(value, axis=axis) if summed else value
+    return scale(c * factor, jnp.sum(value, axis=axis) if summed else value)
+
+
 def product_channel(
     algebra: TaylorAlgebra,
     k: int,
@@ -69,7 +112,7 @@ def product_channel(
     for i, j, c in algebra.entries[k]:
         a, b = x[i], w[j]
         if a is not None and b is not None:
-            terms.append(scale(c, op(a, b)))
+            terms.append(weighted(algebra, (i, j, k, c), op(a, b)))
     return total(terms)
 
 
@@ -81,7 +124,8 @@ def square_channel(
     for i, j, c in algebra.entries[k]:
         a, b = x[i], x[j]
         if i <= j and a is not None and b is not None:
-            terms.append(scale(c if i == j else 2 * c, multiply(a, b)))
+            twice = 1 if i == j else 2
+            terms.append(weighted(algebra, (i, j, k, c), multiply(a, b), twice))
     return total(terms)
 
 
@@ -138,8 +182,8 @@ def euler_channel(
     for i, j, c in algebra.entries[k]:
         a, b = u[i], z[j]
         if a is not None and b is not None:
-            weight = c * Fraction(algebra.channels[i].degree, degree)
-            terms.append(scale(weight, multiply(a, b)))
+            share = Fraction(algebra.channels[i].degree, degree)
+            terms.append(weighted(algebra, (i, j, k, c), multiply(a, b), share))
     return total(terms)
 
 

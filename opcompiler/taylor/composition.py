@@ -40,7 +40,7 @@ def elementwise(*names: str) -> Callable[[Recurrence], Recurrence]:
         ) -> list[Value]:
             return apply_recurrence(context, equation, inputs, recurrence)
 
-        rule(*names)(by_recurrence)
+        rule(*names, families=True)(by_recurrence)
         return recurrence
 
     return register

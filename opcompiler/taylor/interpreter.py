@@ -5,20 +5,31 @@ from typing import Any
 
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.core.families import fold
 from opcompiler.taylor.fallback import any_primitive
-from opcompiler.taylor.registry import Context
+from opcompiler.taylor.families import without_families
+from opcompiler.taylor.registry import Context, FAMILY_RULES
 from opcompiler.taylor.rules import RULES
 from opcompiler.taylor.value import is_active, Value
+
+FOLD_FROM = 13
+"""Directions from which a family is worth its axis; fewer fuse better written out."""
 
 
 def interpreter(algebra: TaylorAlgebra) -> Context:
     """Returns the context in which programs are interpreted by default."""
-    return Context(algebra, apply)
+    folding = fold(algebra, FOLD_FROM)
+    if folding is None:
+        return Context(algebra, apply)
+    return Context(folding.folded, apply, folding)
 
 
 def apply(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Runs one equation: its primitive, its rule, or the fallback."""
     if not any(map(is_active, inputs)):
         return _compat.bind(equation, *inputs)
-    found = RULES.get(equation.primitive.name, any_primitive)
-    return found(context, equation, inputs)
+    name = equation.primitive.name
+    found = RULES.get(name, any_primitive)
+    if name in FAMILY_RULES:
+        return found(context, equation, inputs)
+    return without_families(context, found, equation, inputs)

@@ -9,6 +9,7 @@ from jax import Array
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.evaluation import evaluate
+from opcompiler.taylor.families import refold, unfold
 from opcompiler.taylor.interpreter import interpreter
 from opcompiler.taylor.value import Coefficient, make, Value
 
@@ -34,4 +35,8 @@ def push(
     """
     jaxpr, consts = _compat.trace(fun, jax.ShapeDtypeStruct(point.shape, point.dtype))
     start = make((point, *seeds), point.shape, point.dtype)
-    return evaluate(interpreter(algebra), jaxpr, consts, [start])
+    context = interpreter(algebra)
+    if context.folding is None:
+        return evaluate(context, jaxpr, consts, [start])
+    outputs = evaluate(context, jaxpr, consts, [refold(context.folding, start)])
+    return [unfold(context.folding, output) for output in outputs]

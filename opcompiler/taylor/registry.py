@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from opcompiler._compat import Equation
 from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.core.families import Folding
 from opcompiler.taylor.value import Value
 
 Rule = Callable[["Context", Equation, Sequence[Value]], list[Value]]
@@ -23,6 +24,7 @@ class Context:
     Attributes:
         algebra: the algebra of all active operands.
         apply: runs one equation: the primitive itself, its rule, or the fallback.
+        folding: how the algebra came from one without families, if it did.
         stack_from: number of channels from which a matrix product is done on all of
             them at once.
         compose_upto: order up to which elementwise functions are composed from scalar
@@ -31,6 +33,7 @@ class Context:
 
     algebra: TaylorAlgebra
     apply: Rule
+    folding: Folding | None = None
     stack_from: int = 13
     compose_upto: int = 4
 
@@ -41,15 +44,25 @@ class Context:
 
 RULES: dict[str, Rule] = {}
 
+FAMILY_RULES: set[str] = set()
+"""Primitives whose rules take families; for the others families are written out."""
 
-def rule(*names: str) -> Callable[[Rule], Rule]:
-    """Registers the rule of primitives; each can have only one."""
+
+def rule(*names: str, families: bool = False) -> Callable[[Rule], Rule]:
+    """Registers the rule of primitives; each can have only one.
+
+    Args:
+        names: of the primitives.
+        families: whether the rule takes channels with a family's leading axis.
+    """
 
     def register(function: Rule) -> Rule:
         for name in names:
             if name in RULES:
                 raise AssertionError(f"{name} already has the rule {RULES[name]}")
             RULES[name] = function
+            if families:
+                FAMILY_RULES.add(name)
         return function
 
     return register

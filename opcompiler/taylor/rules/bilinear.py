@@ -20,13 +20,14 @@ from opcompiler.taylor.value import (
     Coefficient,
     instantiate,
     is_active,
+    lift,
     make,
     map_channels,
     Value,
 )
 
 
-@rule("mul")
+@rule("mul", families=True)
 def mul(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Elementwise product; the square of one value costs half."""
     (aval,) = _compat.output_avals(equation)
@@ -43,7 +44,7 @@ def mul(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]
     return [make(series, aval.shape, aval.dtype)]
 
 
-@rule("square")
+@rule("square", families=True)
 def squared(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """The elementwise square."""
     (aval,) = _compat.output_avals(equation)
@@ -52,7 +53,7 @@ def squared(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Va
     return [make(series, aval.shape, aval.dtype)]
 
 
-@rule("dot_general")
+@rule("dot_general", families=True)
 def dot_general(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -62,7 +63,7 @@ def dot_general(
     return _bilinear(context, equation, inputs, needed)
 
 
-@rule("conv_general_dilated", "ragged_dot_general")
+@rule("conv_general_dilated", "ragged_dot_general", families=True)
 def all_axes(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Bilinear operations that need every axis in full."""
     needed = [range(len(_shape(value))) for value in inputs[:2]]
@@ -82,9 +83,15 @@ def _bilinear(
     """Applies a bilinear primitive; `needed` names the axes that must not be narrow."""
     (aval,) = _compat.output_avals(equation)
     x, w, *rest = inputs
+    ranks = (len(_shape(x)), len(_shape(w)))
 
     def op(a: Array, b: Array) -> Array:
-        return _compat.bind(equation, a, b, *rest)[0]
+        return lift(
+            lambda a, b: _compat.bind(equation, a, b, *rest)[0],
+            len(aval.shape),
+            (jnp.asarray(a), ranks[0]),
+            (jnp.asarray(b), ranks[1]),
+        )
 
     if is_active(x) and is_active(w):
         left = _widen(x, needed[0])
@@ -104,7 +111,9 @@ def _widen(value: AlgebraArray, axes: Sequence[int]) -> list[Coefficient]:
             shape[axis] = value.shape[axis]
         return instantiate(c, tuple(shape), value.dtype)
 
-    return map_channels(wide, value)
+    return map_channels(
+        lambda c: lift(wide, len(value.shape), (c, len(value.shape))), value
+    )
 
 
 def _alike(

@@ -9,6 +9,7 @@ from jax import Array, lax
 from opcompiler import _compat
 from opcompiler.taylor.arithmetic import (
     compose,
+    divide,
     multiply,
     product,
     product_channel,
@@ -30,14 +31,14 @@ from opcompiler.taylor.value import (
 )
 
 
-@rule("div")
-def divide(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+@rule("div", families=True)
+def quotient(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     r"""$y_d = (u_d - \sum_{s \ge 1} w_s y_{d-s})/w_0$."""
     (aval,) = _compat.output_avals(equation)
     u, w = inputs
     if not is_active(w):
         w = jnp.asarray(w)
-        series: Series = map_channels(lambda c: jnp.divide(c, w), u)
+        series: Series = map_channels(lambda c: divide(c, w), u)
         return [make(series, aval.shape, aval.dtype)]
     algebra = context.algebra
     above = coefficients(u, algebra)
@@ -56,11 +57,11 @@ def divide(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Val
             if c is not None
         ]
         top = total(terms)
-        series[k] = None if top is None else jnp.divide(top, bottom)
+        series[k] = None if top is None else divide(top, bottom)
     return [make(series, aval.shape, aval.dtype)]
 
 
-@rule("pow")
+@rule("pow", families=True)
 def power(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """x**r: the binomial series for constant r, else exp(r log x)."""
     (aval,) = _compat.output_avals(equation)
@@ -198,6 +199,6 @@ def atan2(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
             ]
         )
         if top is not None:
-            weighted[k] = jnp.divide(top, radius[0])
+            weighted[k] = divide(top, radius[0])
             angle[k] = scale(1 / degree[k], weighted[k])
     return [make(angle, aval.shape, aval.dtype)]

@@ -13,6 +13,7 @@ from opcompiler.taylor.arithmetic import scale, Series
 from opcompiler.taylor.composition import composed, should_compose
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.fallback import any_primitive
+from opcompiler.taylor.families import without_families
 from opcompiler.taylor.registry import Context, rule
 from opcompiler.taylor.value import (
     AlgebraArray,
@@ -37,7 +38,7 @@ _POINTWISE = frozenset(
 )  # fmt: skip
 
 
-@rule("jit", "pjit", "closed_call", "core_call", "eval_jaxpr")
+@rule("jit", "pjit", "closed_call", "core_call", "eval_jaxpr", families=True)
 def inlined(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Interprets the body in place; a pointwise body of one value is composed."""
     if is_pointwise(context, equation, inputs):
@@ -45,21 +46,21 @@ def inlined(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Va
     return evaluate(context, *_body(equation), inputs)
 
 
-@rule("custom_jvp_call")
+@rule("custom_jvp_call", families=True)
 def custom_jvp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Honours the user's rule at every order, by the raise identity."""
     if is_pointwise(context, equation, inputs):
         return pointwise(context, equation, inputs)
-    return any_primitive(context, equation, inputs)
+    return without_families(context, any_primitive, equation, inputs)
 
 
-@rule("custom_vjp_call", "custom_vjp_call_jaxpr", "custom_lin")
+@rule("custom_vjp_call", "custom_vjp_call_jaxpr", "custom_lin", families=True)
 def custom_vjp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Interprets the body: a reverse rule says nothing of Taylor coefficients."""
     return evaluate(context, *_body(equation), inputs)
 
 
-@rule("remat2", "checkpoint", "remat")
+@rule("remat2", "checkpoint", "remat", families=True)
 def checkpoint(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Interprets the body under `jax.checkpoint`, with the user's policy."""
     jaxpr, consts = _body(equation)
@@ -110,7 +111,8 @@ def is_pointwise(context: Context, equation: Any, inputs: Sequence[Value]) -> bo
     active = [value for value in inputs if is_active(value)]
     if len(active) != 1 or len(avals) != 1 or not should_compose(context):
         return False
-    if context.algebra.degrees == (1,) * (context.algebra.order + 1):
+    one_direction = context.algebra.degrees == (1,) * (context.algebra.order + 1)
+    if one_direction and not context.algebra.has_families:
         return False
     if avals[0].shape != active[0].shape or avals[0].dtype != active[0].dtype:
         return False

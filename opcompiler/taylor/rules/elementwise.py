@@ -16,6 +16,7 @@ from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.arithmetic import (
     add_up,
+    divide,
     euler_channel,
     multiply,
     product_channel,
@@ -178,7 +179,7 @@ def _inverse_type(
         rest = scaled(-1 / degree, product_channel(algebra, k, weighted, r))
         top = add_up(u[k], rest)
         if top is not None:
-            y[k] = jnp.divide(top, r[0])
+            y[k] = divide(top, r[0])
             weighted[k] = scale(degree, y[k])
     return y, reciprocal(algebra, r)
 

@@ -7,6 +7,7 @@ cannot be narrowed; then the channel is written out.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -21,6 +22,7 @@ from opcompiler.taylor.value import (
     coefficients,
     instantiate,
     is_active,
+    lift,
     make,
     primal,
     Value,
@@ -32,7 +34,7 @@ Shape = tuple[int, ...]
 
 
 @rule("conj", "convert_element_type", "copy", "copy_p", "imag", "name", "neg", "real",
-      "reduce_precision")  # fmt: skip
+      "reduce_precision", families=True)  # fmt: skip
 def same_shape(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Linear operations that keep shapes, so that narrow channels stay narrow."""
     (aval,) = _compat.output_avals(equation)
@@ -46,7 +48,8 @@ def same_shape(context: Context, equation: Any, inputs: Sequence[Value]) -> list
 
 
 @rule("broadcast_in_dim", "cumsum", "expand_dims", "fft", "reduce_sum", "reshape",
-      "reduce_window_sum", "rev", "slice", "squeeze", "tile", "transpose")  # fmt: skip
+      "reduce_window_sum", "rev", "slice", "squeeze", "tile", "transpose",
+      families=True)  # fmt: skip
 def shaped(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Linear operations of one array that may change its shape."""
     del context
@@ -54,12 +57,16 @@ def shaped(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Val
     (aval,) = _compat.output_avals(equation)
     series: list[Coefficient] = []
     for c in value.coefficients:
-        series.append(None if c is None else _one_channel(equation, value, c, rest))
+        if c is None:
+            series.append(None)
+            continue
+        one = partial(_one_channel, equation, value, rest)
+        series.append(lift(one, len(aval.shape), (c, len(value.shape))))
     return [make(series, aval.shape, aval.dtype)]
 
 
 def _one_channel(
-    equation: Any, value: AlgebraArray, c: Array, rest: Sequence[Value]
+    equation: Any, value: AlgebraArray, rest: Sequence[Value], c: Array
 ) -> Array:
     if c.shape != value.shape:
         narrow = _NARROW.get(equation.primitive.name)
@@ -134,13 +141,13 @@ _NARROW: dict[str, Callable[[dict[str, Any], Shape, Array], Array | None]] = {
 # --- sums ---------------------------------------------------------------------------
 
 
-@rule("add", "add_any")
+@rule("add", "add_any", families=True)
 def add(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Adds channel by channel; zeros cost nothing."""
     return _add(context, equation, inputs, jnp.add, lambda c: c)
 
 
-@rule("sub")
+@rule("sub", families=True)
 def subtract(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Subtracts channel by channel; zeros cost nothing."""
     return _add(context, equation, inputs, jnp.subtract, lax.neg)

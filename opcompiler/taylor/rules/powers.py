@@ -10,12 +10,14 @@ from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.arithmetic import (
     binomial,
+    divide,
     multiply,
     product,
     scale,
     scaled,
     Series,
     total,
+    weighted,
 )
 from opcompiler.taylor.composition import composed, elementwise, plain_value
 from opcompiler.taylor.registry import Context, rule
@@ -47,10 +49,10 @@ def power_series(
         for i, j, c in algebra.entries[k]:
             a, b = u[i], y[j]
             if a is not None and b is not None:
-                weight = float(c) * (exponent * degree[i] - degree[j]) / degree[k]
-                terms.append(scale(weight, multiply(a, b)))
+                share = (exponent * degree[i] - degree[j]) / degree[k]
+                terms.append(weighted(algebra, (i, j, k, c), multiply(a, b), share))
         top = total(terms)
-        y[k] = None if top is None else jnp.divide(top, plain_value(u))
+        y[k] = None if top is None else divide(top, plain_value(u))
     return y
 
 
@@ -75,7 +77,7 @@ def _cbrt(
     return _power(algebra, u, value, 1 / 3)
 
 
-@rule("integer_pow")
+@rule("integer_pow", families=True)
 def integer_power(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -100,7 +102,7 @@ def _binomial_series(x: Array, n: int, order: int) -> Series:
     ]
 
 
-@rule("abs")
+@rule("abs", families=True)
 def absolute(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """|u|: the sign times u; of complex u, the root of re^2 + im^2."""
     (aval,) = _compat.output_avals(equation)

@@ -1,0 +1,119 @@
+"""Folding directions into families changes the layout and nothing else."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+from opcompiler.core.algebra import univariate
+from opcompiler.core.families import fold
+from opcompiler.taylor import interpreter
+
+DIM = 15
+X = sp.symbols(f"x1:{DIM + 1}")
+t = sp.Symbol("t")
+U = sp.Function("u")(t, *X)
+
+
+def powers(order, weight=lambda k: 1):
+    return sum(weight(k) * U.diff(x, order) for k, x in enumerate(X))
+
+
+OPERATORS = {
+    "Laplacian": powers(2),
+    "weighted Laplacian": powers(2, lambda k: k + 1) + U.diff(t, 2),
+    "signed": powers(2, lambda k: (-1) ** k) * U + U.diff(X[3]) + U.diff(t),
+    "fourth powers": powers(4) + powers(2) + U.diff(t),
+    "third powers": powers(3, lambda k: 2 * k - 15),
+    "fifth powers": powers(5),
+}
+
+
+def layers(key):
+    shapes = [(DIM + 1, 9), (9, 9), (9,)]
+    keys = jax.random.split(key, 3)
+    return [jax.random.normal(k, s) / 3 for k, s in zip(keys, shapes, strict=True)]
+
+
+A, B, C = layers(jax.random.key(0))
+
+
+def normalised(z):
+    h = z @ A
+    return (h - h.mean()) / jnp.sqrt(h.var() + 0.1)
+
+
+NETWORKS = {
+    "tanh": lambda z: jnp.tanh(jnp.tanh(z @ A + 0.1) @ B) @ C,
+    "softplus and gelu": lambda z: jax.nn.gelu(jax.nn.softplus(z @ A) @ B) @ C,
+    "layer norm": lambda z: jnp.sin(normalised(z)) @ C,
+    "hard constraint": lambda z: (1 - z @ z) * jnp.tanh(z @ A) @ C / (2 + z[0]),
+    "attention": lambda z: jax.nn.softmax(z @ A) @ B @ jnp.cos(z @ A),
+    "reshapes": lambda z: jnp.exp(
+        jnp.concatenate([(z @ A).reshape(3, 3).T.ravel()[::-1], z[:2]]).sum() / 9
+    ),
+    "max and sort": lambda z: jnp.sort(jnp.maximum(jnp.sin(z @ A), 0.1)) @ C,
+    "scan": lambda z: (
+        jax.lax.scan(
+            lambda h, _: (jnp.tanh(h @ B + z @ A), None), jnp.zeros(9), length=2
+        )[0]
+        @ C
+    ),
+    "checkpoint": lambda z: jax.checkpoint(lambda h: jnp.tanh(h @ B))(z @ A) @ C,
+    "powers": lambda z: jnp.sum((1 + (z @ A) ** 2) ** 1.5 + jnp.abs(z @ A) ** 3),
+}
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_the_algebra_folds_to_one_family_per_degree(operator: str) -> None:
+    algebra = oc.compile(OPERATORS[operator]).plan.pushes[0].algebra
+    folding = fold(algebra, 13)
+    assert folding is not None
+    families = [c for c in folding.folded.channels if c.count > 1]
+    assert all(c.count >= DIM for c in families)
+    assert len(folding.folded.channels) < 12
+    # Every explicit channel has one place, and every place one channel.
+    assert len(set(folding.places)) == algebra.size
+    assert sum(c.count for c in folding.folded.channels) == algebra.size
+    assert {k: folding.members(*[folding.places[k][0]])[folding.places[k][1]]
+            for k in range(algebra.size)} == {k: k for k in range(algebra.size)}  # fmt: skip
+
+
+def test_what_does_not_fold() -> None:
+    cross = sum(U.diff(x, 2).diff(y, 2) for x in X[:4] for y in X[:4])
+    assert fold(oc.compile(cross).plan.pushes[0].algebra, 3) is None
+    assert fold(univariate(5), 1) is not None
+    assert fold(oc.compile(U.diff(t)).plan.pushes[0].algebra, 2) is None
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_folded_equals_written_out(network, monkeypatch) -> None:
+    residual = oc.compile(OPERATORS["signed"])
+    points = jax.random.uniform(jax.random.key(1), (3, DIM + 1))
+    net = NETWORKS[network]
+
+    def values(scale):
+        return residual(lambda z: net(scale * z), points)
+
+    def both(scale):
+        slope = jax.grad(lambda s: jnp.sum(values(s) ** 2))
+        return values(scale), slope(scale)
+
+    folded = jax.jit(lambda s: both(s))(1.1)
+    monkeypatch.setattr(interpreter, "FOLD_FROM", 10**9)
+    explicit = jax.jit(lambda s: both(s))(1.1)
+    np.testing.assert_allclose(folded[0], explicit[0], rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(folded[1], explicit[1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_folded_equals_the_exact_derivative(operator: str) -> None:
+    residual = oc.compile(OPERATORS[operator])
+    form = sp.sin(t + sum((k + 1) * x for k, x in enumerate(X)) / DIM)
+    exact = sp.lambdify((t, *X), OPERATORS[operator].subs(U, form).doit(), "numpy")
+    points = np.linspace(0, 1, 2 * (DIM + 1)).reshape(2, DIM + 1)
+    weights = jnp.array([1.0, *(np.arange(1, DIM + 1) / DIM)])
+    got = residual(lambda z: jnp.sin(z @ weights), points)
+    np.testing.assert_allclose(got, exact(*points.T), rtol=1e-11)
