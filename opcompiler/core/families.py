@@ -124,7 +124,7 @@ def _folded(
         for _, kind, place in order
     )
     products: list[tuple[int, int, int, Constant]] = [
-        (*sorted((number["single", i], number["single", j])), number["single", k], c)
+        (*_sorted(number["single", i], number["single", j]), number["single", k], c)
         for i, j, k, c in algebra.products
         if not {i, j, k} & set(inside)
     ]
@@ -132,7 +132,7 @@ def _folded(
         i, j, k = (number[name] for name in key)
         weights = tuple(views[r][1][key] for r in directions)
         same = len(set(weights)) == 1
-        products.append((*sorted((i, j)), k, weights[0] if same else weights))
+        products.append((*_sorted(i, j), k, weights[0] if same else weights))
     places = [(0, 0)] * algebra.size
     for k in singles:
         places[k] = (number["single", k], 0)
@@ -145,3 +145,7 @@ def _folded(
 
 def _family(channel: Channel, count: int) -> Channel:
     return Channel(channel.degree, f"{channel.label}, ...", count)
+
+
+def _sorted(i: int, j: int) -> tuple[int, int]:
+    return (i, j) if i <= j else (j, i)

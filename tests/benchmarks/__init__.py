@@ -4,6 +4,9 @@
     network.py           the network all contestants evaluate
     navier_stokes.py     contestants for 2D Navier-Stokes
     biharmonic.py        contestants for the bilaplacian in d dimensions
+    laplacian.py         contestants for the Laplacian in d dimensions
+    mixed.py             contestants for u_xxxy
+    series.py            contestants for all derivatives 0...n in one variable
     report.py            tables on screen and under docs/benchmarks
 
 A new row is a `Row` in a file of its own, listed in `__main__.py`.

@@ -4,14 +4,20 @@ import argparse
 
 from rich.progress import track
 
-from tests.benchmarks import biharmonic, navier_stokes, report
-from tests.benchmarks.network import apply, setting
-from tests.benchmarks.timing import floor, measure
+from tests.benchmarks import biharmonic, laplacian, mixed, navier_stokes, report, series
+from tests.benchmarks.network import setting
+from tests.benchmarks.timing import measure
 
 ROWS = {
     "navier-stokes": navier_stokes.row,
     "biharmonic-2d": lambda: biharmonic.row(2),
     "biharmonic-5d": lambda: biharmonic.row(5),
+    "laplacian-10d": lambda: laplacian.row(10, (128,) * 4, 256),
+    "laplacian-50d": lambda: laplacian.row(50, (128,) * 4, 128),
+    "laplacian-50d-wide": lambda: laplacian.row(50, (768, 768, 512, 512), 64),
+    "mixed": lambda: mixed.row((128,) * 4),
+    "mixed-narrow": lambda: mixed.row((32,) * 4),
+    "series-8": lambda: series.row(8),
 }
 
 
@@ -24,9 +30,8 @@ def main() -> None:
     names = [name for name in ROWS if options.only in name]
     for name in track(names, description="measuring"):
         row = ROWS[name]()
-        params, points = setting(row.dim, row.fields)
+        params, points = setting(row.dim, row.fields, row.hidden, row.points)
         results += measure(row, params, points)
-        results.append(floor(row, apply, params, points))
     report.show(results)
     if options.write:
         report.write(results)

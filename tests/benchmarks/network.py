@@ -1,23 +1,21 @@
-"""The network all contestants evaluate: four layers of 128 tanh units, 256 points."""
+"""The network all contestants evaluate: a tanh perceptron."""
 
 from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
 
-WIDTH, DEPTH, POINTS = 128, 4, 256
 
-
-def setting(dim: int, fields: int):
+def setting(dim: int, fields: int, hidden: tuple[int, ...], points: int):
     """Returns parameters and points, float32."""
-    sizes = [dim, *[WIDTH] * DEPTH, fields]
+    sizes = [dim, *hidden, fields]
     keys = jax.random.split(jax.random.key(0), len(sizes))
     params = [
         (jax.random.normal(key, shape, jnp.float32) / shape[0] ** 0.5,
          jnp.zeros(shape[1], jnp.float32))
         for key, shape in zip(keys, pairwise(sizes), strict=False)
     ]  # fmt: skip
-    return params, jax.random.uniform(keys[-1], (POINTS, dim), jnp.float32)
+    return params, jax.random.uniform(keys[-1], (points, dim), jnp.float32)
 
 
 def apply(params, point):

@@ -51,7 +51,7 @@ def lines(results: list[Measurement]) -> list[tuple[str, ...]]:
                 f"{m.gradient:.2f}",
                 f"{m.gradient / ours.gradient:.2f}",
                 f"{m.compile_evaluation:.1f} + {m.compile_gradient:.1f}",
-                f"{m.difference:.0e}",
+                "" if m.difference is None else f"{m.difference:.0e}",
             )
         )
     return table
@@ -72,10 +72,10 @@ def write(results: list[Measurement]) -> None:
     rows = [HEAD, ("---",) * len(HEAD), *lines(results)]
     text = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     note = (
-        "MLP 4x128 tanh, 256 points, float32. Medians of contestants run in turns; the "
-        "gradient is that of the mean squared residual by the network's parameters. A "
-        "ratio is the contestant's time over ours. The floor is the plain network times "
-        "our number of channels.\n"
+        "Tanh networks, float32. Medians of contestants run in turns; the gradient is "
+        "that of the mean squared residual by the network's parameters. A ratio is the "
+        "contestant's time over ours. The floor is the matrix products of all our "
+        "channels, without activations.\n"
     )
     page = f"# Benchmarks on {name}\n\n{machine()}\n\n{note}\n{text}\n"
     (FOLDER / f"{name}.md").write_text(page)

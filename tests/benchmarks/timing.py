@@ -9,6 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from tests.benchmarks.network import apply
+
 Evaluate = Callable[[Any, Any], Any]
 """(network parameters, points) -> residuals, an array with the points last."""
 
@@ -24,6 +26,7 @@ class Row:
         dim, fields: the network's inputs and outputs.
         channels: Taylor channels of our plan, for the matmul floor.
         contestants: ours first.
+        hidden: widths of the hidden layers; points: how many.
     """
 
     name: str
@@ -31,6 +34,13 @@ class Row:
     fields: int
     channels: int
     contestants: Mapping[str, Evaluate]
+    hidden: tuple[int, ...] = (128,) * 4
+    points: int = 256
+
+    @property
+    def title(self) -> str:
+        """The row's name with its network."""
+        return f"{self.name}, {'-'.join(map(str, self.hidden))}, {self.points} points"
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,7 @@ class Measurement:
     """Milliseconds, medians; compilation in seconds.
 
     Attributes:
-        difference: largest relative difference of the values to ours.
+        difference: largest relative difference of the values to ours; none for references.
     """
 
     row: str
@@ -47,40 +57,51 @@ class Measurement:
     gradient: float
     compile_evaluation: float
     compile_gradient: float
-    difference: float
+    difference: float | None
 
 
 def measure(row: Row, params: Any, points: Any) -> list[Measurement]:
-    """Checks that all contestants agree, then times values and parameter gradients."""
+    """Checks that all contestants agree, then times values and parameter gradients.
 
-    def loss(evaluate: Evaluate) -> Evaluate:
-        return lambda params, points: jnp.mean(evaluate(params, points) ** 2)
-
+    Beside them, in the same turns: the plain network, and the floor, which is the matrix
+    products of all our channels and nothing else.
+    """
+    references = {
+        "(plain network)": jax.vmap(apply, (None, 0)),
+        f"(floor: matmuls of {row.channels} channels)": matmuls(row.channels),
+    }
+    everybody = {**row.contestants, **references}
     values, slopes, compiling = {}, {}, {}
-    for name, evaluate in row.contestants.items():
+    for name, evaluate in everybody.items():
         values[name], first = _compile(evaluate, params, points)
-        slopes[name], second = _compile(jax.grad(loss(evaluate)), params, points)
+        slopes[name], second = _compile(jax.grad(_loss(evaluate)), params, points)
         compiling[name] = (first, second)
     differences = _agree(row, values, params, points)
     evaluation = _race(values, params, points)
     gradient = _race(slopes, params, points)
     return [
         Measurement(
-            row.name, name, evaluation[name], gradient[name], *compiling[name],
-            differences[name],
+            row.title, name, evaluation[name], gradient[name], *compiling[name],
+            differences.get(name),
         )
-        for name in row.contestants
+        for name in everybody
     ]  # fmt: skip
 
 
-def floor(row: Row, apply: Evaluate, params: Any, points: Any) -> Measurement:
-    """The plain network, times the number of channels: the matrix products alone."""
-    plain = Row(row.name, row.dim, row.fields, 1, {"plain": jax.vmap(apply, (None, 0))})
-    (one,) = measure(plain, params, points)
-    return Measurement(
-        row.name, f"floor: plain network x {row.channels}",
-        one.evaluation * row.channels, one.gradient * row.channels, 0.0, 0.0, 0.0,
-    )  # fmt: skip
+def _loss(evaluate: Evaluate) -> Evaluate:
+    return lambda params, points: jnp.mean(evaluate(params, points) ** 2)
+
+
+def matmuls(channels: int) -> Evaluate:
+    """Multiplies (channels x points) rows through all layers, without activations."""
+
+    def evaluate(params: Any, points: Any) -> Any:
+        rows = jnp.tile(points, (channels, 1))
+        for weights, _ in params:
+            rows = rows @ weights
+        return rows
+
+    return evaluate
 
 
 def _compile(function: Evaluate, params: Any, points: Any) -> tuple[Any, float]:
@@ -92,7 +113,7 @@ def _compile(function: Evaluate, params: Any, points: Any) -> tuple[Any, float]:
 def _agree(
     row: Row, values: Mapping[str, Any], params: Any, points: Any
 ) -> dict[str, float]:
-    found = {name: value(params, points) for name, value in values.items()}
+    found = {name: values[name](params, points) for name in row.contestants}
     ours = next(iter(found.values()))
     scale = jnp.max(jnp.abs(ours))
     differences = {
