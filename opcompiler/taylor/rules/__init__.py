@@ -15,9 +15,11 @@ from opcompiler.taylor.rules import (
     binary,
     calls,
     constant,
+    control,
     elementwise,
     linear,
     powers,
+    structure,
 )
 
 __all__ = [
@@ -26,7 +28,9 @@ __all__ = [
     "binary",
     "calls",
     "constant",
+    "control",
     "elementwise",
     "linear",
     "powers",
+    "structure",
 ]
