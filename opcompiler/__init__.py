@@ -1,8 +1,10 @@
 """A compiler from symbolic differential operators to fast JAX numerics."""
 
+from opcompiler import taylor
 from opcompiler.api import compile
 from opcompiler.core.errors import OperatorError
 from opcompiler.lowering import Residual
 from opcompiler.planning import Plan
+from opcompiler.taylor import jet
 
-__all__ = ["OperatorError", "Plan", "Residual", "compile"]
+__all__ = ["OperatorError", "Plan", "Residual", "compile", "jet", "taylor"]

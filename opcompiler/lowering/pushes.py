@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from opcompiler.core.apolar import Tangent
 from opcompiler.core.symbol import Functional
 from opcompiler.lowering.networks import Group, Network
 from opcompiler.lowering.points import as_precise_as
 from opcompiler.planning import Plan, Push
-from opcompiler.planning.plan import Tangent
-from opcompiler.taylor import push as taylor_push
+from opcompiler.taylor.push import push as taylor_push, tangent_row
 from opcompiler.taylor.value import AlgebraArray, instantiate, Value
 
 Channels = Callable[[int], Array]
@@ -48,7 +48,7 @@ def evaluate_functionals(
 
 def _taylor(network: Network, points: Array, push: Push) -> Channels:
     """One pass of our engine: the batched network, interpreted in the algebra."""
-    seeds = [tangent_row(tangent, points) for tangent in push.seeds[1:]]
+    seeds = [_row(tangent, points) for tangent in push.seeds[1:]]
     (value,) = taylor_push(jax.vmap(network), points, seeds, push.algebra)
     return lambda channel: _channel(value, channel)
 
@@ -63,7 +63,7 @@ def _nested(network: Network, points: Array, push: Push) -> Channels:
     """Nested `jax.jvp`, one per unit of order; only the top channel is asked for."""
     fun = network
     for tangent in push.seeds:
-        row = tangent_row(tangent, points)
+        row = _row(tangent, points)
         if row is not None:
             fun = _directional(fun, row[0])
     values = jax.vmap(fun)(points)
@@ -74,10 +74,7 @@ def _directional(fun: Network, tangent: Array) -> Network:
     return lambda point: jax.jvp(fun, (point,), (tangent,))[1]
 
 
-def tangent_row(tangent: Tangent, points: Array) -> Array | None:
+def _row(tangent: Tangent, points: Array) -> Array | None:
     """Returns a tangent as one row, (1, d), the same at all points; none if empty."""
-    if not tangent:
-        return None
-    places = jnp.array([place for place, _ in tangent])
-    components = jnp.array([float(c) for _, c in tangent], points.dtype)
-    return jnp.zeros((1, points.shape[1]), points.dtype).at[0, places].set(components)
+    vector = tangent_row(tangent, points.shape[1], points.dtype)
+    return None if vector is None else vector[None, :]

@@ -10,9 +10,10 @@ from fractions import Fraction
 from itertools import combinations
 
 from opcompiler.core.algebra import Channel, TaylorAlgebra
+from opcompiler.core.apolar import Tangent
 from opcompiler.core.multiindex import MultiIndex
 from opcompiler.core.symbol import Functional
-from opcompiler.planning.plan import Plan, Push, ReadOut, Tangent
+from opcompiler.planning.plan import Plan, Push, ReadOut
 
 
 def plan_nested(

@@ -5,13 +5,11 @@ from fractions import Fraction
 from functools import cached_property
 
 from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.core.apolar import Tangent
 from opcompiler.core.symbol import Functional
 from opcompiler.inspection.table import plan_table
 from opcompiler.planning.certificate import check_plan
 from opcompiler.planning.cost import Cost, plan_cost
-
-Tangent = tuple[tuple[int, Fraction], ...]
-"""A sparse vector over a field's arguments: (argument, component), zeros left out."""
 
 
 @dataclass(frozen=True)

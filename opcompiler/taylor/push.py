@@ -4,14 +4,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.core.apolar import Tangent
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.families import refold, unfold
 from opcompiler.taylor.interpreter import interpreter
-from opcompiler.taylor.value import Coefficient, make, Value
+from opcompiler.taylor.value import Coefficient, is_active, make, Value
 
 
 def push(
@@ -32,11 +34,43 @@ def push(
     Returns:
         The leaves of the result, each an `AlgebraArray`, or a plain array where it
         does not depend on the point.
+
+    Raises:
+        OperatorError: for a primitive that JAX cannot differentiate.
     """
-    jaxpr, consts = _compat.trace(fun, jax.ShapeDtypeStruct(point.shape, point.dtype))
-    start = make((point, *seeds), point.shape, point.dtype)
+    return push_values(fun, [make((point, *seeds), point.shape, point.dtype)], algebra)
+
+
+def push_values(
+    fun: Callable[..., Any], starts: Sequence[Value], algebra: TaylorAlgebra
+) -> list[Value]:
+    """Evaluates a function of several arrays, some of them algebra-valued.
+
+    Args:
+        fun: any JAX function of as many arrays, a pytree of arrays out.
+        starts: an `AlgebraArray` or a plain array for each argument.
+        algebra: the algebra of all of them.
+
+    Returns:
+        As `push`.
+    """
+    shapes = [
+        jax.ShapeDtypeStruct(s.shape, s.dtype) if is_active(s) else jax.typeof(s)
+        for s in starts
+    ]
+    jaxpr, consts = _compat.trace(fun, *shapes)
     context = interpreter(algebra)
     if context.folding is None:
-        return evaluate(context, jaxpr, consts, [start])
-    outputs = evaluate(context, jaxpr, consts, [refold(context.folding, start)])
+        return evaluate(context, jaxpr, consts, starts)
+    folded = [refold(context.folding, start) for start in starts]
+    outputs = evaluate(context, jaxpr, consts, folded)
     return [unfold(context.folding, output) for output in outputs]
+
+
+def tangent_row(tangent: Tangent, dim: int, dtype: Any) -> Array | None:
+    """Returns a sparse tangent as a vector (dim,); `None` if it is empty."""
+    if not tangent:
+        return None
+    places = jnp.array([place for place, _ in tangent])
+    components = jnp.array([float(c) for _, c in tangent], dtype)
+    return jnp.zeros((dim,), dtype).at[places].set(components)

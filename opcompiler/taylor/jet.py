@@ -1,0 +1,126 @@
+"""`jet`: univariate Taylor mode, a drop-in for `jax.experimental.jet.jet`."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from opcompiler._compat import differentiable
+from opcompiler.core.algebra import univariate
+from opcompiler.core.errors import OperatorError
+from opcompiler.taylor.push import push_values
+from opcompiler.taylor.value import AlgebraArray, make, Value
+
+
+def jet(
+    fun: Callable[..., Any],
+    primals: Sequence[Any],
+    series: Sequence[Sequence[Any]],
+    factorial_scaled: bool = True,
+    **_: Any,
+) -> tuple[Any, Any]:
+    r"""Pushes truncated Taylor series through a function.
+
+    Takes any primitive that JAX can differentiate, at any order; inside, coefficients
+    are normalised, so no factorial is rounded on the way.
+
+    Args:
+        fun: any JAX function of as many arguments as there are primals, a pytree out.
+        primals: the arguments' values; arrays or pytrees of them. Integer arrays are
+            constants.
+        series: for each argument its coefficients of order 1, 2, ...; each has the
+            structure of the argument.
+        factorial_scaled: whether the k-th coefficient is the k-th derivative (as in
+            `jax.experimental.jet`), or the derivative over k!.
+
+    Returns:
+        `(value, series)`: the value of `fun`, and at each leaf of the same structure
+        the list of its coefficients of order 1, 2, ....
+
+    Raises:
+        OperatorError: if arguments have series of different lengths, or coefficients
+            of another structure or shape than their argument.
+
+    Source: Bettencourt, Johnson, Duvenaud, *Taylor-mode automatic differentiation for
+    higher-order derivatives in JAX* (2019); Griewank & Walther (2008), ch. 13.
+    """
+    order = _common_length(primals, series)
+    algebra = univariate(order)
+    structure = jax.tree.structure(tuple(primals))
+    starts: list[Value] = []
+    for number, (value, terms) in enumerate(zip(primals, series, strict=True)):
+        starts += _starts(number, value, terms, factorial_scaled)
+
+    def flat(*leaves: Array) -> Any:
+        return fun(*jax.tree.unflatten(structure, leaves))
+
+    shapes = [jax.ShapeDtypeStruct(jnp.shape(s), s.dtype) for s in starts]
+    result = jax.tree.structure(jax.eval_shape(flat, *shapes))
+    outputs = push_values(flat, starts, algebra)
+    values = [o.primal if isinstance(o, AlgebraArray) else o for o in outputs]
+    coefficients = [series_of(o, order, factorial_scaled) for o in outputs]
+    return jax.tree.unflatten(result, values), jax.tree.unflatten(result, coefficients)
+
+
+def _common_length(primals: Sequence[Any], series: Sequence[Sequence[Any]]) -> int:
+    lengths = [len(terms) for terms in series]
+    if len(lengths) != len(primals) or len(set(lengths)) != 1:
+        raise OperatorError(
+            f"{len(primals)} arguments have series of lengths {lengths}",
+            expression=f"series of lengths {lengths}",
+            hint="give every argument a series of the same length",
+        )
+    return lengths[0]
+
+
+def _starts(
+    number: int, value: Any, terms: Sequence[Any], factorial_scaled: bool
+) -> list[Value]:
+    """Returns the algebra-valued leaves of one argument."""
+    leaves, structure = jax.tree.flatten(value)
+    columns: list[list[Any]] = [[] for _ in leaves]
+    for order, term in enumerate(terms, start=1):
+        parts, found = jax.tree.flatten(term)
+        if found != structure:
+            raise OperatorError(
+                f"coefficient {order} of argument {number} has another structure",
+                expression=f"{found}",
+                hint=f"give it the structure of the argument, {structure}",
+            )
+        for column, part in zip(columns, parts, strict=True):
+            column.append(part)
+    return [
+        _start(number, jnp.asarray(leaf), column, factorial_scaled)
+        for leaf, column in zip(leaves, columns, strict=True)
+    ]
+
+
+def _start(
+    number: int, value: Array, terms: Sequence[Any], factorial_scaled: bool
+) -> Value:
+    if not differentiable(value.dtype):
+        return value
+    coefficients: list[Array] = [value]
+    for order, term in enumerate(terms, start=1):
+        array = jnp.asarray(term, value.dtype)
+        if array.shape not in ((), value.shape):
+            raise OperatorError(
+                f"coefficient {order} of argument {number} has shape {array.shape}",
+                expression=f"{array.shape}",
+                hint=f"give it the shape of the argument, {value.shape}",
+            )
+        array = jnp.broadcast_to(array, value.shape)
+        scale = math.factorial(order) if factorial_scaled else 1
+        coefficients.append(array / scale if scale > 1 else array)
+    return make(coefficients, value.shape, value.dtype)
+
+
+def series_of(output: Value, order: int, factorial_scaled: bool) -> list[Array]:
+    """Returns the coefficients 1 ... order of a univariate value."""
+    if not isinstance(output, AlgebraArray):
+        return [jnp.zeros_like(output)] * order
+    scales = [math.factorial(k) if factorial_scaled else 1 for k in range(order + 1)]
+    return [output.dense(k) * scales[k] for k in range(1, order + 1)]

@@ -1,0 +1,167 @@
+"""`oc.jet` beside `jax.experimental.jet`, and where that one is wrong or refuses."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+from jax.experimental.jet import jet as jax_jet
+
+import opcompiler as oc
+
+
+def network(x):
+    weights = jnp.cos(jnp.arange(12.0)).reshape(3, 4)
+    return jnp.sum(jnp.tanh(x @ weights) ** 2) + jnp.log1p(x @ x)
+
+
+START = jnp.array([0.3, -0.2, 0.7])
+
+
+def terms(order, shape=(3,)):
+    keys = jax.random.split(jax.random.key(order), order)
+    return [jax.random.normal(key, shape) for key in keys]
+
+
+@pytest.mark.parametrize("order", range(1, 7))
+@pytest.mark.parametrize("scaled", [True, False])
+def test_the_same_as_jax_where_it_is_right(order: int, scaled: bool) -> None:
+    series = terms(order)
+    ours = oc.jet(network, (START,), (series,), factorial_scaled=scaled)
+    theirs = jax_jet(network, (START,), (series,), factorial_scaled=scaled)
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9)
+
+
+def test_several_arguments_and_pytrees() -> None:
+    def fun(pair, z):
+        return {"product": pair["a"] * z, "sum": pair["b"] + jnp.sin(z)}
+
+    pair = {"a": jnp.float64(2.0), "b": jnp.float64(1.0)}
+    slope = {"a": jnp.float64(1.0), "b": jnp.float64(-1.0)}
+    flat = jax.tree.map(jnp.zeros_like, pair)
+    value, series = oc.jet(fun, (pair, 0.5), ((slope, flat), (1.0, 0.0)))
+    assert value["product"] == 1.0
+    np.testing.assert_allclose(series["product"], [2.5, 2.0])
+    np.testing.assert_allclose(series["sum"], [np.cos(0.5) - 1, -np.sin(0.5)])
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_entire_functions_to_order_ten(dtype) -> None:
+    one = [dtype(1.0), *[dtype(0.0)] * 9]
+    _, series = oc.jet(lambda x: jnp.exp(jnp.sin(x)), (dtype(0.0),), (one,))
+    exact = [1, 1, 0, -3, -8, -3, 56, 217, 64, -2951]
+    rtol = 2e-6 if dtype == jnp.float32 else 1e-13
+    np.testing.assert_allclose(series, exact, rtol=rtol, atol=1e-9)
+    assert series[0].dtype == dtype
+
+
+def test_float32_factorials_are_exact() -> None:
+    one = [jnp.float32(1), *[jnp.float32(0)] * 7]
+    _, series = oc.jet(lambda x: x**8, (jnp.float32(0.0),), (one,))
+    assert series[7] == math.factorial(8)
+
+
+WRONG_IN_JAX = {
+    "log1p": (jnp.log1p, 1e-12, [1e-12, 1.0, -1.0]),
+    "expm1": (jnp.expm1, 1e-12, [1e-12, 1.0, 1.0]),
+    "atanh": (jnp.arctanh, 1e-12, [1e-12, 1.0, 2e-12]),
+    "asinh": (jnp.arcsinh, -1e9, [float(np.arcsinh(-1e9)), 1e-9, 1e-18]),
+    "rem": (lambda x: lax.rem(x, 0.3), -0.5, [-0.2, 1.0, 0.0]),
+    "float power at 0": (lambda x: x ** jnp.float64(2.0), 0.0, [0.0, 0.0, 2.0]),
+    "softplus at 0": (jax.nn.softplus, 0.0, [math.log(2), 0.5, 0.25]),
+    "relu at 0": (jax.nn.relu, 0.0, [0.0, 0.0, 0.0]),
+    "sinc at 0": (jnp.sinc, 0.0, [1.0, 0.0, -(math.pi**2) / 3]),
+    "log_sigmoid at 0": (jax.nn.log_sigmoid, 0.0, [-math.log(2), 0.5, -0.25]),
+    "clip": (lambda x: jnp.clip(x, -1, 1) ** 2, 0.5, [0.25, 1.0, 2.0]),
+    "minimum": (lambda x: jnp.minimum(x, 0.5) ** 2, 0.25, [0.0625, 0.5, 2.0]),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_IN_JAX)
+def test_known_defects_of_jax_jet(name: str) -> None:
+    fun, point, exact = WRONG_IN_JAX[name]
+    value, series = oc.jet(fun, (point,), ((1.0, 0.0),))
+    np.testing.assert_allclose([value, *series], exact, rtol=1e-9, atol=1e-15)
+
+
+def test_a_users_function_is_not_mistaken_for_a_library_one() -> None:
+    @jax.jit
+    def silu(x):
+        return x**3
+
+    value, series = oc.jet(silu, (2.0,), ((1.0, 0.0, 0.0),))
+    assert [float(v) for v in (value, *series)] == [8.0, 12.0, 12.0, 6.0]
+
+
+def test_control_flow_with_integer_counters() -> None:
+    def fun(x):
+        def body(state):
+            k, y = state
+            return k + 1, y * x + k
+
+        return lax.while_loop(lambda s: s[0] < 4, body, (0, x))[1]
+
+    def unrolled(x):
+        y = x
+        for k in range(4):
+            y = y * x + k
+        return y
+
+    ours = oc.jet(fun, (0.7,), ((1.0, 0.0, 0.0),))
+    want = oc.jet(unrolled, (0.7,), ((1.0, 0.0, 0.0),))
+    np.testing.assert_allclose(ours[1], want[1], rtol=1e-13)
+
+
+def test_a_carry_that_gains_channels_on_the_way() -> None:
+    def fun(x):
+        (a, b), ys = lax.scan(
+            lambda c, k: ((c[1] * x, jnp.sin(c[0]) + k), c[0] * k),
+            (jnp.float64(1.0), jnp.float64(0.5)), jnp.arange(5.0), reverse=True,
+        )  # fmt: skip
+        return a * b + jnp.sum(ys)
+
+    series = oc.jet(fun, (0.3,), ((1.0, 0.0, 0.0),))[1]
+    slope = fun
+    for got in series:
+        slope = jax.grad(slope)
+        np.testing.assert_allclose(got, slope(0.3), rtol=1e-12)
+
+
+def test_inside_the_transformations_of_jax() -> None:
+    def third(x):
+        return oc.jet(network, (x,), ([jnp.ones(3), jnp.zeros(3), jnp.zeros(3)],))[1][2]
+
+    want = third(START)
+    np.testing.assert_allclose(jax.jit(third)(START), want, rtol=1e-12)
+    batch = jnp.stack([START, 2 * START])
+    np.testing.assert_allclose(jax.vmap(third)(batch)[0], want, rtol=1e-12)
+    fourth = jnp.sum(jax.grad(third)(START))
+    direct = oc.jet(network, (START,), ([jnp.ones(3)] + [jnp.zeros(3)] * 3,))[1][3]
+    np.testing.assert_allclose(fourth, direct, rtol=1e-10)
+    _, history = lax.scan(lambda x, _: (0.9 * x, third(x)), START, length=3)
+    np.testing.assert_allclose(history[0], want, rtol=1e-12)
+
+
+def test_saturation_does_not_overflow_at_order_ten() -> None:
+    one = [jnp.float32(1), *[jnp.float32(0)] * 9]
+    for fun in (jnp.tanh, jax.nn.sigmoid, jax.nn.softplus, jax.nn.gelu):
+        for point in (-80.0, 80.0):
+            assert np.all(np.isfinite(oc.jet(fun, (jnp.float32(point),), (one,))[1]))
+
+
+@pytest.mark.parametrize(
+    ("primals", "series", "words"),
+    [
+        ((1.0, 2.0), ((1.0,), (1.0, 0.0)), "[1, 2]"),
+        ((START,), ((jnp.ones(4),),), "(4,)"),
+        (({"a": 1.0},), ((1.0,),), "structure"),
+    ],
+)
+def test_bad_series(primals, series, words) -> None:
+    with pytest.raises(oc.OperatorError) as caught:
+        oc.jet(lambda *z: z, primals, series)
+    assert words in str(caught.value)

@@ -1,0 +1,70 @@
+"""Laplacian, bilaplacian, partials and derivatives of plain functions."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import opcompiler as oc
+from opcompiler.taylor import biharmonic, derivatives, laplacian, partials
+
+POINT = jnp.array([0.3, -0.4, 0.8])
+
+
+def fun(x):
+    return jnp.sin(x[0] * x[1]) * jnp.exp(x[2]) + jnp.tanh(x @ x)
+
+
+def exact_laplacian(f):
+    return lambda x: jnp.trace(jax.hessian(f)(x))
+
+
+def test_laplacian_and_bilaplacian() -> None:
+    np.testing.assert_allclose(laplacian(fun)(POINT), exact_laplacian(fun)(POINT))
+    twice = exact_laplacian(exact_laplacian(fun))
+    np.testing.assert_allclose(biharmonic(fun)(POINT), twice(POINT), rtol=1e-10)
+
+
+def test_polynomials_are_exact() -> None:
+    assert biharmonic(lambda x: jnp.sum(x**2) ** 2)(POINT) == pytest.approx(120, 1e-14)
+    assert laplacian(lambda x: {"a": x[0] ** 2, "b": 1.0})(POINT) == {
+        "a": 2.0,
+        "b": 0.0,
+    }
+
+
+def test_partials() -> None:
+    wanted = [(0, 0, 0), (1, 1, 1), (2, 0, 1), (0, 3, 0)]
+    got = partials(lambda x: x[0] ** 2 * x[1] ** 3 * x[2], wanted)(POINT)
+    x, y, z = POINT
+    exact = [x**2 * y**3 * z, 6 * x * y**2, 2 * y**3, 6 * x**2 * z]
+    np.testing.assert_allclose([got[a] for a in wanted], exact, rtol=1e-13)
+
+
+def test_derivatives() -> None:
+    got = derivatives(lambda x: jnp.stack([jnp.sin(x), x**4]), 5)(0.4)
+    sines = [np.sin(0.4 + k * np.pi / 2) for k in range(6)]
+    powers = [0.4**4, 4 * 0.4**3, 12 * 0.4**2, 24 * 0.4, 24.0, 0.0]
+    np.testing.assert_allclose(
+        got, np.stack([sines, powers], 1), rtol=1e-13, atol=1e-15
+    )
+    assert derivatives(jnp.sin, 0)(0.4)[0] == jnp.sin(0.4)
+
+
+def test_under_the_transformations_of_jax() -> None:
+    batch = jnp.stack([POINT, 2 * POINT])
+    want = jax.vmap(exact_laplacian(fun))(batch)
+    np.testing.assert_allclose(
+        jax.jit(jax.vmap(laplacian(fun)))(batch), want, rtol=1e-11
+    )
+    slope = jax.grad(laplacian(fun))(POINT)
+    np.testing.assert_allclose(slope, jax.grad(exact_laplacian(fun))(POINT), rtol=1e-9)
+
+
+def test_a_batch_is_refused() -> None:
+    with pytest.raises(oc.OperatorError, match=r"\(2, 3\)"):
+        laplacian(fun)(jnp.stack([POINT, POINT]))
+    with pytest.raises(oc.OperatorError, match=r"\(3,\)"):
+        derivatives(jnp.sin, 2)(POINT)
+    with pytest.raises(oc.OperatorError, match="length d"):
+        partials(fun, [(1, 1)])(POINT)
