@@ -12,6 +12,7 @@ import jax
 import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
+from jax.interpreters import ad
 
 Literal = jex.Literal
 Jaxpr = Any
@@ -79,3 +80,8 @@ def differentiable(dtype: Any) -> bool:
 def output_avals(equation: Equation) -> Sequence[Any]:
     """Returns the shapes and dtypes of an equation's outputs."""
     return [variable.aval for variable in equation.outvars]
+
+
+def primitives_with_jvp() -> frozenset[str]:
+    """Returns the names of all primitives that the installed JAX can differentiate."""
+    return frozenset(primitive.name for primitive in ad.primitive_jvps)

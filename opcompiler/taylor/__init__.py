@@ -14,8 +14,17 @@ jet.py           univariate Taylor mode, as `jax.experimental.jet`
 transforms.py    Laplacian, bilaplacian, chosen partials, all derivatives
 """
 
+from opcompiler.taylor.coverage import coverage
 from opcompiler.taylor.jet import jet
 from opcompiler.taylor.push import push
 from opcompiler.taylor.transforms import biharmonic, derivatives, laplacian, partials
 
-__all__ = ["biharmonic", "derivatives", "jet", "laplacian", "partials", "push"]
+__all__ = [
+    "biharmonic",
+    "coverage",
+    "derivatives",
+    "jet",
+    "laplacian",
+    "partials",
+    "push",
+]

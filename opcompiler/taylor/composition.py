@@ -40,7 +40,8 @@ def elementwise(*names: str) -> Callable[[Recurrence], Recurrence]:
         ) -> list[Value]:
             return apply_recurrence(context, equation, inputs, recurrence)
 
-        rule(*names, families=True)(by_recurrence)
+        kind = recurrence.__module__.rpartition(".")[2]
+        rule(*names, families=True, kind=kind)(by_recurrence)
         return recurrence
 
     return register

@@ -28,6 +28,7 @@ from jax import Array
 
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.core.errors import OperatorError
 from opcompiler.taylor.arithmetic import scale, total
 from opcompiler.taylor.registry import Context, RULES
 from opcompiler.taylor.value import (
@@ -44,9 +45,27 @@ from opcompiler.taylor.value import (
 def any_primitive(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
-    """Evaluates an equation that has a JVP but no rule."""
+    """Evaluates an equation that has a JVP but no rule.
+
+    Raises:
+        OperatorError: if JAX cannot differentiate the primitive.
+    """
     if not any(_compat.differentiable(a.dtype) for a in _compat.output_avals(equation)):
         return _compat.bind(equation, *map(primal, inputs))
+    try:
+        return _by_jvp(context, equation, inputs)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise OperatorError(
+            f"the network uses {equation.primitive.name}, which JAX cannot "
+            "differentiate here",
+            expression=f"{equation.primitive.name} at {_compat.source_line(equation)}: "
+            f"{type(error).__name__}: {str(error).splitlines()[0]}",
+            hint="use a differentiable operation, wrap it in jax.lax.stop_gradient, or "
+            "give it a rule with jax.custom_jvp",
+        ) from error
+
+
+def _by_jvp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     fun, active = _of_active_inputs(equation, inputs)
     traced = _trace_jvp(fun, active)
     if _linear_part_has_rules(traced):

@@ -44,23 +44,31 @@ class Context:
 
 RULES: dict[str, Rule] = {}
 
+KINDS: dict[str, str] = {}
+"""The class of each primitive: the file in which its rule stands."""
+
 FAMILY_RULES: set[str] = set()
 """Primitives whose rules take families; for the others families are written out."""
 
 
-def rule(*names: str, families: bool = False) -> Callable[[Rule], Rule]:
+def rule(
+    *names: str, families: bool = False, kind: str | None = None
+) -> Callable[[Rule], Rule]:
     """Registers the rule of primitives; each can have only one.
 
     Args:
         names: of the primitives.
-        families: whether the rule takes channels with a family's leading axis.
+        families: whether the rule takes channels with a family's axis.
+        kind: the class of the primitives; the file of the function by default.
     """
 
     def register(function: Rule) -> Rule:
+        where = kind or function.__module__.rpartition(".")[2]
         for name in names:
             if name in RULES:
                 raise AssertionError(f"{name} already has the rule {RULES[name]}")
             RULES[name] = function
+            KINDS[name] = where
             if families:
                 FAMILY_RULES.add(name)
         return function
