@@ -1,0 +1,43 @@
+"""The examples run, in a process of their own and in JAX's default precision."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "examples"
+
+
+def run(name: str, steps: int) -> str:
+    command = [sys.executable, FOLDER / name, "--steps", str(steps)]
+    root = {**os.environ, "PYTHONPATH": str(FOLDER.parent)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=root)
+    return done.stdout
+
+
+def test_every_example_is_in_the_list() -> None:
+    listed = (FOLDER / "README.md").read_text()
+    assert all(path.name in listed for path in FOLDER.glob("*.py"))
+
+
+def test_poisson_with_equinox() -> None:
+    found = re.search(
+        r"error after 400 steps: ([\d.]+) %", run("poisson_equinox.py", 400)
+    )
+    assert found is not None
+    assert float(found[1]) < 5
+
+
+@pytest.mark.parametrize("steps", [20])
+def test_viscosity_with_flax(steps: int) -> None:
+    assert "true 0.2" in run("viscosity_from_data.py", steps)
+
+
+@pytest.mark.slow
+def test_viscosity_is_found() -> None:
+    found = re.search(r"viscosity ([\d.]+)", run("viscosity_from_data.py", 4000))
+    assert found is not None
+    assert float(found[1]) == pytest.approx(0.2, rel=0.05)
