@@ -25,7 +25,7 @@ def test_every_example_is_in_the_list() -> None:
 
 def test_poisson_with_equinox() -> None:
     found = re.search(
-        r"error after 400 steps: ([\d.]+) %", run("poisson_equinox.py", 400)
+        r"error after 1500 steps: ([\d.]+) %", run("poisson_equinox.py", 1500)
     )
     assert found is not None
     assert float(found[1]) < 5
