@@ -30,7 +30,10 @@ def evaluate_functionals(
         sites: the points of each site, (N, number of arguments).
     """
     run = _nested if plan.strategy == "nested" else _taylor
-    pushed = [run(group.network, sites[p.site], p) for p in plan.pushes]
+    pushed = [
+        run(group.network, sites[push.site], push, _read_channels(plan, number))
+        for number, push in enumerate(plan.pushes)
+    ]
     values: dict[Functional, Array] = {}
     for readout in plan.readouts:
         functional = readout.functional
@@ -46,10 +49,18 @@ def evaluate_functionals(
     return values
 
 
-def _taylor(network: Network, points: Array, push: Push) -> Channels:
+def _read_channels(plan: Plan, push: int) -> frozenset[int]:
+    """Returns the channels of one push that read-outs use."""
+    terms = (term for readout in plan.readouts for term in readout.terms)
+    return frozenset(channel for number, channel, _ in terms if number == push)
+
+
+def _taylor(
+    network: Network, points: Array, push: Push, wanted: frozenset[int]
+) -> Channels:
     """One pass of our engine: the batched network, interpreted in the algebra."""
     seeds = [_row(tangent, points) for tangent in push.seeds[1:]]
-    (value,) = taylor_push(jax.vmap(network), points, seeds, push.algebra)
+    (value,) = taylor_push(jax.vmap(network), points, seeds, push.algebra, wanted)
     return lambda channel: _channel(value, channel)
 
 
@@ -59,8 +70,11 @@ def _channel(value: Value, channel: int) -> Array:
     return value if channel == 0 else instantiate(None, value.shape, value.dtype)
 
 
-def _nested(network: Network, points: Array, push: Push) -> Channels:
+def _nested(
+    network: Network, points: Array, push: Push, wanted: frozenset[int]
+) -> Channels:
     """Nested `jax.jvp`, one per unit of order; only the top channel is asked for."""
+    del wanted
     fun = network
     for tangent in push.seeds:
         row = _row(tangent, points)

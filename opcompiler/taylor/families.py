@@ -1,11 +1,11 @@
 """Writing families out and folding them back, for rules that do not take them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
-from jax import lax
+from jax import Array, lax
 
 from opcompiler.core.families import Folding
 from opcompiler.taylor.registry import Context, Rule
@@ -24,20 +24,37 @@ def without_families(
     return [refold(folding, value) for value in outputs]
 
 
-def unfold(folding: Folding, value: Value) -> Value:
-    """Writes a value's families out as single channels."""
+def unfold(
+    folding: Folding, value: Value, wanted: Collection[int] | None = None
+) -> Value:
+    """Writes a value's families out as single channels.
+
+    Args:
+        folding: the folding of the value's algebra.
+        value: folded.
+        wanted: explicit channels that somebody will read; the others are left zero, so
+            that a family nobody reads is not cut to pieces. All by default.
+    """
     if not isinstance(value, AlgebraArray):
         return value
-    rows: list[Sequence[Coefficient]] = []
-    for c, channel in zip(value.coefficients, folding.folded.channels, strict=True):
-        if c is None or channel.count == 1:
-            rows.append([c] * channel.count)
+    series: list[Coefficient] = []
+    cut: dict[int, Sequence[Coefficient]] = {}
+    for k, (channel, at) in enumerate(folding.places):
+        c = value.coefficients[channel]
+        if c is None or (wanted is not None and k and k not in wanted):
+            series.append(None)
+        elif folding.folded.channels[channel].count == 1:
+            series.append(c)
         else:
-            axis = family_axis(c.ndim - 1)
-            pieces = lax.split(c, (1,) * channel.count, axis)
-            rows.append([lax.squeeze(piece, (axis,)) for piece in pieces])
-    series = [rows[channel][at] for channel, at in folding.places]
-    return make(series, value.shape, value.dtype)
+            if channel not in cut:
+                cut[channel] = _rows(c, folding.folded.channels[channel].count)
+            series.append(cut[channel][at])
+    return AlgebraArray(value.shape, value.dtype, tuple(series))
+
+
+def _rows(c: Array, count: int) -> list[Array]:
+    axis = family_axis(c.ndim - 1)
+    return [lax.squeeze(p, (axis,)) for p in lax.split(c, (1,) * count, axis)]
 
 
 def refold(folding: Folding, value: Value) -> Value:

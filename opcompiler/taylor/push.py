@@ -1,6 +1,6 @@
 """Pushing a function forward along seeds in an algebra."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import jax
@@ -21,6 +21,7 @@ def push(
     point: Array,
     seeds: Sequence[Coefficient],
     algebra: TaylorAlgebra,
+    wanted: Collection[int] | None = None,
 ) -> list[Value]:
     """Evaluates a function on an algebra-valued array.
 
@@ -30,6 +31,7 @@ def push(
         seeds: for each channel but the unit, an array that broadcasts to the shape of
             `point`, or `None` for zero: the normalised coefficient it starts from.
         algebra: the algebra.
+        wanted: the channels that will be read; all by default.
 
     Returns:
         The leaves of the result, each an `AlgebraArray`, or a plain array where it
@@ -38,11 +40,15 @@ def push(
     Raises:
         OperatorError: for a primitive that JAX cannot differentiate.
     """
-    return push_values(fun, [make((point, *seeds), point.shape, point.dtype)], algebra)
+    start = make((point, *seeds), point.shape, point.dtype)
+    return push_values(fun, [start], algebra, wanted)
 
 
 def push_values(
-    fun: Callable[..., Any], starts: Sequence[Value], algebra: TaylorAlgebra
+    fun: Callable[..., Any],
+    starts: Sequence[Value],
+    algebra: TaylorAlgebra,
+    wanted: Collection[int] | None = None,
 ) -> list[Value]:
     """Evaluates a function of several arrays, some of them algebra-valued.
 
@@ -50,6 +56,7 @@ def push_values(
         fun: any JAX function of as many arrays, a pytree of arrays out.
         starts: an `AlgebraArray` or a plain array for each argument.
         algebra: the algebra of all of them.
+        wanted: the channels that will be read; all by default.
 
     Returns:
         As `push`.
@@ -64,7 +71,7 @@ def push_values(
         return evaluate(context, jaxpr, consts, starts)
     folded = [refold(context.folding, start) for start in starts]
     outputs = evaluate(context, jaxpr, consts, folded)
-    return [unfold(context.folding, output) for output in outputs]
+    return [unfold(context.folding, output, wanted) for output in outputs]
 
 
 def tangent_row(tangent: Tangent, dim: int, dtype: Any) -> Array | None:

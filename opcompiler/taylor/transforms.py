@@ -134,7 +134,8 @@ def _apply(
         )
     algebra, seeds, readouts = _scheme(symbols, point.size)
     rows = [tangent_row(tangent, point.size, point.dtype) for tangent in seeds[1:]]
-    outputs = push(fun, point, rows, algebra)
+    wanted = {channel for readout in readouts for channel, _ in readout}
+    outputs = push(fun, point, rows, algebra, wanted)
     structure = jax.tree.structure(jax.eval_shape(fun, point))
     return [
         jax.tree.unflatten(structure, [_read(output, readout) for output in outputs])
