@@ -54,7 +54,7 @@ def custom_jvp(context: Context, equation: Any, inputs: Sequence[Value]) -> list
     return without_families(context, any_primitive, equation, inputs)
 
 
-@rule("custom_vjp_call", "custom_vjp_call_jaxpr", "custom_lin", families=True)
+@rule("custom_vjp_call", "custom_vjp_call_jaxpr", families=True)
 def custom_vjp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Interprets the body: a reverse rule says nothing of Taylor coefficients."""
     return evaluate(context, *_body(equation), inputs)
