@@ -11,9 +11,10 @@ from fractions import Fraction
 from opcompiler.core.algebra import Channel, TaylorAlgebra
 from opcompiler.core.inverse_system import divided, inverse_system, Polynomial, Span
 from opcompiler.core.multiindex import MultiIndex
+from opcompiler.core.quadratic import Exact
 from opcompiler.core.symbol import linear_text, OperatorSymbol
 
-Tangent = tuple[tuple[int, Fraction], ...]
+Tangent = tuple[tuple[int, Exact], ...]
 """A sparse vector over a function's arguments: (argument, component), zeros left out."""
 
 

@@ -7,7 +7,8 @@ polynomial there, whatever program computes it; so it is enough to push monomial
 $$ \sum_b r_b \bigl[(a - x)^\beta\bigr]_b = p(\partial)\,\xi^\beta\big|_0
    = \beta!\; p_\beta \qquad\text{for all } \beta . $$
 
-Only $|\beta|$ up to the algebra's order can be non-zero on the left.
+Only $|\beta|$ up to the algebra's order can be non-zero on the left. Numbers are rational
+or of a quadratic field, and are compared exactly.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.core.quadratic import Exact, Quadratic
 
 if TYPE_CHECKING:
     from opcompiler.planning.plan import Plan, Push, ReadOut
 
-Element = dict[int, Fraction]
+Element = dict[int, Exact]
 """The nilpotent part of an algebra element: channel to coefficient, zeros left out."""
+
+_EXACT = (Fraction, Quadratic, int)
 
 Places = tuple[int, ...]
 """A monomial as its factors in order: (0, 0, 2) is the first squared times the third."""
@@ -31,7 +36,12 @@ Places = tuple[int, ...]
 
 def check_plan(plan: Plan) -> bool:
     """Returns whether every read-out equals its functional, exactly."""
-    if not all(_is_exact(readout) for readout in plan.readouts):
+    numbers = chain(
+        (c for readout in plan.readouts for _, _, c in readout.terms),
+        (c for push in plan.pushes for tangent in push.seeds for _, c in tangent),
+        (c for push in plan.pushes for *_, c in push.algebra.products),
+    )
+    if not all(type(number) in _EXACT for number in numbers):
         return False
     if not all(is_associative(push.algebra) for push in plan.pushes):
         return False
@@ -39,16 +49,12 @@ def check_plan(plan: Plan) -> bool:
     return all(_check_readout(plan, readout, reached) for readout in plan.readouts)
 
 
-def _is_exact(readout: ReadOut) -> bool:
-    return all(type(c) is Fraction for _, _, c in readout.terms)
-
-
 def _check_readout(
     plan: Plan, readout: ReadOut, reached: list[dict[Places, Element]]
 ) -> bool:
     if any(plan.pushes[p].site != readout.functional.site for p, _, _ in readout.terms):
         return False
-    found: dict[Places, Fraction] = defaultdict(Fraction)
+    found: dict[Places, Exact] = defaultdict(Fraction)
     for push, channel, c in readout.terms:
         if channel == 0:
             found[()] += c
@@ -64,6 +70,7 @@ def _check_readout(
 
 def _monomials(push: Push) -> Iterator[tuple[Places, Element]]:
     """Yields every non-vanishing monomial of the arguments' nilpotent parts."""
+    times = Multiplication(push.algebra)
     starts: dict[int, Element] = defaultdict(dict)
     for channel, tangent in enumerate(push.seeds):
         for argument, component in tangent:
@@ -76,21 +83,34 @@ def _monomials(push: Push) -> Iterator[tuple[Places, Element]]:
         if element:
             yield monomial, element
             stack.extend(
-                ((*monomial, argument), multiply(push.algebra, element, factor))
+                ((*monomial, argument), times(element, factor))
                 for argument, factor in starts.items()
                 if argument >= monomial[-1]
             )
 
 
-def multiply(algebra: TaylorAlgebra, a: Element, b: Element) -> Element:
-    """Returns the product of two nilpotent elements, exactly."""
-    table = algebra.table
-    result: Element = defaultdict(Fraction)
-    for i, x in a.items():
-        for j, y in b.items():
-            for k, c in table.get((i, j), ()):
-                result[k] += c * x * y
-    return {k: c for k, c in result.items() if c}
+class Multiplication:
+    """The product of nilpotent elements, exactly.
+
+    Args:
+        algebra: without families.
+    """
+
+    def __init__(self, algebra: TaylorAlgebra) -> None:
+        self.table = algebra.table
+        self.partners: dict[int, list[int]] = defaultdict(list)
+        for i, j in self.table:
+            self.partners[i].append(j)
+
+    def __call__(self, a: Element, b: Element) -> Element:
+        """Returns the product of two elements."""
+        result: Element = defaultdict(Fraction)
+        for i, x in a.items():
+            for j in self.partners.get(i, ()):
+                if j in b:
+                    for k, c in self.table[i, j]:
+                        result[k] += c * x * b[j]
+        return {k: c for k, c in result.items() if c}
 
 
 def is_associative(algebra: TaylorAlgebra) -> bool:
@@ -98,13 +118,13 @@ def is_associative(algebra: TaylorAlgebra) -> bool:
     degree = [channel.degree for channel in algebra.channels]
     if any(degree[i] + degree[j] != degree[k] for i, j, k, _ in algebra.products):
         return False
-    one = Fraction(1)
-    for i, j in algebra.table:
-        for k in range(1, algebra.size):
-            if degree[i] + degree[j] + degree[k] > algebra.order:
-                break
-            left = multiply(algebra, multiply(algebra, {i: one}, {j: one}), {k: one})
-            right = multiply(algebra, {i: one}, multiply(algebra, {j: one}, {k: one}))
-            if left != right:
+    times = Multiplication(algebra)
+    one = [{k: Fraction(1)} for k in range(algebra.size)]
+    for (i, j), terms in times.table.items():
+        # For all other k both sides vanish: nothing on them multiplies.
+        reached = {k for middle, _ in terms for k in times.partners.get(middle, ())}
+        for k in reached.union(times.partners[j]):
+            left = times(times(one[i], one[j]), one[k])
+            if left != times(one[i], times(one[j], one[k])):
                 return False
     return True

@@ -3,10 +3,19 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from pathlib import Path
+
+import networkx as nx
 
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.core.apolar import Tangent
 from opcompiler.core.symbol import Functional
+from opcompiler.inspection.comparison import Candidate, comparison_table
+from opcompiler.inspection.graph import plan_graph
+from opcompiler.inspection.latex import plan_latex
+from opcompiler.inspection.page import plan_card, plan_page
+from opcompiler.inspection.serial import plan_json, read_plan
+from opcompiler.inspection.svg import plan_svg
 from opcompiler.inspection.table import plan_table
 from opcompiler.planning.certificate import check_plan
 from opcompiler.planning.cost import Cost, plan_cost
@@ -88,3 +97,60 @@ class Plan:
 
     def __str__(self) -> str:
         return plan_table(self)
+
+    def to_json(self) -> str:
+        """Returns the plan as JSON; `from_json` gives an equal plan back."""
+        return plan_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Plan":
+        """Reads what `to_json` wrote; ask the plan to `verify` before you trust it.
+
+        Raises:
+            OperatorError: if the text is no plan, with what was expected and where.
+        """
+        return read_plan(text, cls, Push, ReadOut)
+
+    def graph(self) -> nx.DiGraph:
+        """Returns the derivation graph; `inspection/graph.py` says its attributes."""
+        return plan_graph(self)
+
+    def to_svg(self, path: str | Path | None = None) -> str:
+        """Returns the derivation graph as SVG, and writes it to `path` if given."""
+        return _written(plan_svg(self), path)
+
+    def to_latex(self) -> str:
+        r"""Returns channels, product rules and read-outs as one `aligned` block."""
+        return plan_latex(self)
+
+    def to_html(
+        self, path: str | Path | None = None, *, source: str | None = None
+    ) -> str:
+        """Returns a self-contained page about the plan and every other strategy's.
+
+        Args:
+            path: where to write it too.
+            source: the emitted function, if the page should show it.
+        """
+        return _written(plan_page(self, self._alternatives(), source), path)
+
+    def comparison(self) -> str:
+        """Returns a table of every strategy's cost for the same functionals."""
+        return comparison_table(self._alternatives())
+
+    def _alternatives(self) -> tuple[Candidate, ...]:
+        # Strategies make plans, so their table can be looked up only from inside.
+        from opcompiler.planning.comparison import (  # noqa: PLC0415
+            compare_strategies,
+        )
+
+        return compare_strategies(self.functionals, self.sites)
+
+    def _repr_html_(self) -> str:
+        return plan_card(self)
+
+
+def _written(text: str, path: str | Path | None) -> str:
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8")
+    return text

@@ -7,7 +7,9 @@ from opcompiler.core.errors import OperatorError
 from opcompiler.core.symbol import Functional
 from opcompiler.planning.algebra import plan_algebra
 from opcompiler.planning.nested import plan_nested
+from opcompiler.planning.partition import plan_partition
 from opcompiler.planning.plan import Plan
+from opcompiler.planning.polarization import plan_polarization
 
 Strategy = Callable[[Sequence[Functional], Sequence[tuple[str, ...]]], Plan]
 """(functionals, arguments of each site as text) -> plan; pure."""
@@ -15,6 +17,8 @@ Strategy = Callable[[Sequence[Functional], Sequence[tuple[str, ...]]], Plan]
 STRATEGIES: dict[str, Strategy] = {
     "algebra": plan_algebra,
     "nested": plan_nested,
+    "partition": plan_partition,
+    "polarization": plan_polarization,
 }
 
 

@@ -1,0 +1,241 @@
+r"""What the coefficients of a jet hold: a check of hand-made jet tables.
+
+The convention here is that of the published tables and of `jax.experimental.jet`: the
+curve is $x + \sum_s v_s\,\varepsilon^s/s!$ and coefficients are derivatives, $J_k = k!$
+times the coefficient of $\varepsilon^k$. With coordinate $e_i$ in slot $s_i$,
+
+$$ J_k = \sum_{\sum_i \beta_i s_i = k} \frac{k!}{\prod_i \beta_i!\,(s_i!)^{\beta_i}}\;
+   \partial^\beta u . $$
+
+Source: Shi, Hu, Lin, Kawaguchi, Stochastic Taylor Derivative Estimator, NeurIPS 2024,
+appendix F.2. Its equation 43 has the factors $1/s!$ twice; the examples have them once.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from io import StringIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from opcompiler.core.apolar import Tangent
+from opcompiler.core.errors import OperatorError
+from opcompiler.core.multiindex import argument_name, MultiIndex
+from opcompiler.core.quadratic import Exact
+from opcompiler.core.symbol import linear_text, OperatorSymbol
+from opcompiler.planning.slot_search import single_jet
+from opcompiler.planning.slots import contents, Curve, Jet
+
+_WIDTH = 96
+
+
+@dataclass(frozen=True)
+class Contamination:
+    """Which partial derivatives each coefficient of a jet holds.
+
+    Attributes:
+        arguments: names of the field's coordinates.
+        tangents: the tangent in each slot, $v_s$.
+        outputs: what $J_0, J_1, ...$ hold, exactly.
+    """
+
+    arguments: tuple[str, ...]
+    tangents: Curve
+    outputs: tuple[OperatorSymbol, ...]
+
+    @property
+    def order(self) -> int:
+        """The jet's order."""
+        return len(self.outputs) - 1
+
+    def coefficient(self, partial: MultiIndex | str, order: int) -> Exact:
+        """Returns the factor of a partial derivative in a coefficient; 0 if absent.
+
+        Args:
+            partial: a multi-index, or coordinates as in a subscript: `xxy`, `x1,x1,x2`.
+            order: number of the coefficient.
+
+        Raises:
+            OperatorError: for a coordinate or a coefficient that there is not.
+        """
+        return dict(self._output(order).terms).get(self._index(partial), Fraction(0))
+
+    def orders(self, partial: MultiIndex | str) -> tuple[int, ...]:
+        """Returns the coefficients that hold a partial derivative."""
+        return tuple(
+            k for k in range(self.order + 1) if self.coefficient(partial, k) != 0
+        )
+
+    def is_pure(self, partial: MultiIndex | str, order: int) -> bool:
+        """Returns whether a coefficient holds a partial derivative and nothing else."""
+        alone = len(self._output(order).terms) == 1
+        return alone and self.coefficient(partial, order) != 0
+
+    def unwanted(self, partial: MultiIndex | str, order: int) -> OperatorSymbol:
+        """Returns what has to be subtracted from a coefficient to get one derivative.
+
+        Raises:
+            OperatorError: if the coefficient does not hold the derivative.
+        """
+        alpha = self._index(partial)
+        terms = dict(self._output(order).terms)
+        if alpha not in terms:
+            there = ", ".join(f"J{k}" for k in self.orders(alpha))
+            raise OperatorError(
+                f"J{order} does not hold {self._name(alpha)}",
+                hint=f"it is in {there}" if there else "no coefficient holds it",
+            )
+        del terms[alpha]
+        return OperatorSymbol.of(terms)
+
+    def recipe(self, partial: MultiIndex | str, order: int) -> str:
+        """Returns how to read a derivative: `u_xxxy = (J9 - 280*u_yyy)/1260`.
+
+        Raises:
+            OperatorError: if the coefficient does not hold the derivative.
+        """
+        others = self.unwanted(partial, order).scaled(-1)
+        alpha = self._index(partial)
+        scale = self.coefficient(alpha, order)
+        minus = [(self._name(beta), c) for beta, c in others.terms]
+        value = linear_text([(f"J{order}", Fraction(1)), *minus])
+        value = f"({value})" if minus and scale != 1 else value
+        below = f"{scale}" if Fraction(scale).denominator == 1 else f"({scale})"
+        return f"{self._name(alpha)} = {value}" + ("" if scale == 1 else f"/{below}")
+
+    def __str__(self) -> str:
+        stream = StringIO()
+        console = Console(
+            file=stream, width=_WIDTH, highlight=False, color_system=None, markup=False
+        )
+        console.print(self._headline())
+        console.print(self._table())
+        return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+    def _headline(self) -> str:
+        places = (
+            f"{linear_text((f'e_{argument_name(self.arguments, i)}', c) for i, c in v)}"
+            f" in slot {slot}"
+            for slot, v in self.tangents
+        )
+        return f"jet of order {self.order}: {', '.join(places)}"
+
+    def _table(self) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in ("coefficient", "holds", "gives"):
+            table.add_column(column, overflow="fold")
+        for k, output in enumerate(self.outputs):
+            match output.terms:
+                case ():
+                    continue
+                case ((alpha, _),):
+                    gives = self.recipe(alpha, k)
+                case _:
+                    gives = f"nothing alone: {len(output.terms)} derivatives"
+            table.add_row(f"J{k}", output.label("u", self.arguments), gives)
+        return table
+
+    def _output(self, order: int) -> OperatorSymbol:
+        if not 0 <= order <= self.order:
+            raise OperatorError(
+                f"this jet has no coefficient J{order}",
+                hint=f"they go from J0 to J{self.order}",
+            )
+        return self.outputs[order]
+
+    def _name(self, alpha: MultiIndex) -> str:
+        return alpha.label("u", self.arguments)
+
+    def _index(self, partial: MultiIndex | str) -> MultiIndex:
+        if isinstance(partial, MultiIndex):
+            return partial
+        short = all(len(name) == 1 for name in self.arguments)
+        names = [n.strip() for n in partial.split(",")] if "," in partial else [partial]
+        if short and "," not in partial:
+            names = list(partial)
+        places = [_place(name, self.arguments) for name in names if name]
+        return MultiIndex(tuple(map(places.count, range(len(self.arguments)))))
+
+
+def contamination(
+    slots: Mapping[int, str | Mapping[str, int | Fraction]],
+    order: int,
+    arguments: Sequence[str] | None = None,
+) -> Contamination:
+    """Says exactly what each coefficient of a jet holds.
+
+    >>> contamination({2: "x", 3: "y"}, 9).recipe("xxxy", 9)
+    'u_xxxy = (J9 - 280*u_yyy)/1260'
+
+    Args:
+        slots: what is in each slot, counted from 1: a coordinate, for its unit vector,
+            or a dense tangent by its components, `{"x": 1, "y": -1}`.
+        order: of the jet.
+        arguments: all coordinates of the field, in its order; by default those that
+            are in slots, by slot.
+
+    Raises:
+        OperatorError: for a slot or an order below 1, or an unknown coordinate.
+    """
+    dense = {s: {v: 1} if isinstance(v, str) else v for s, v in sorted(slots.items())}
+    if order < 1 or min(dense, default=1) < 1:
+        raise OperatorError(
+            f"there is no jet of order {order} with the slots {sorted(slots)}",
+            hint="slots and orders are counted from 1",
+        )
+    names = tuple(
+        arguments or dict.fromkeys(name for v in dense.values() for name in v)
+    )
+    curve = tuple(
+        (s, tuple(sorted((_place(name, names), Fraction(c)) for name, c in v.items())))
+        for s, v in dense.items()
+    )
+    return _report(curve, order, names)
+
+
+def pure_jet(
+    symbols: Sequence[OperatorSymbol], arguments: Sequence[str]
+) -> Contamination | None:
+    """Returns the report of the least jet that gives all symbols purely, by itself.
+
+    Args:
+        symbols: at least one, all of order at least 1.
+        arguments: names of the field's coordinates.
+
+    Returns:
+        `None` if there is none among the slots that are tried.
+    """
+    jet = single_jet(symbols)
+    return jet and _report(jet.curve, jet.order, tuple(arguments))
+
+
+def _report(curve: Curve, order: int, arguments: tuple[str, ...]) -> Contamination:
+    normalised = tuple((s, _divided(v, math.factorial(s))) for s, v in curve)
+    outputs = (
+        OperatorSymbol.of(
+            {
+                alpha: Fraction(c) * math.factorial(k) / alpha.factorial
+                for places, c in content.items()
+                for alpha in [
+                    MultiIndex(tuple(map(places.count, range(len(arguments)))))
+                ]
+            }
+        )
+        for k, content in enumerate(contents(Jet(normalised, order)))
+    )
+    return Contamination(arguments, curve, tuple(outputs))
+
+
+def _divided(tangent: Tangent, by: int) -> Tangent:
+    return tuple((i, c / by) for i, c in tangent)
+
+
+def _place(name: str, arguments: Sequence[str]) -> int:
+    if name not in arguments:
+        raise OperatorError(
+            f"there is no coordinate {name!r}", hint=f"take {', '.join(arguments)}"
+        )
+    return list(arguments).index(name)
