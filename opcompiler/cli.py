@@ -1,14 +1,19 @@
 """The `opcompiler` command: thin over the package, results on stdout.
 
+The package is imported by the commands that need it, so that `--help` is quick.
+
 Errors about a user's operator go to stderr, with exit code 1. Benchmarks need the
 checkout and stay outside: `python -m tests.benchmarks`, or `make bench`.
 """
 
+import runpy
+import sys
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,6 +38,100 @@ def demo(
     """Compiles two PDEs, checks and times them, trains Burgers' equation, draws it."""
     with _errors_told():
         import_module("opcompiler.demo.story").tell(steps=steps, out=out, seed=seed)
+
+
+_NAMES = ("equations", "residual", "operator")
+
+
+@app.command()
+def plan(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE.py",
+            exists=True,
+            dir_okay=False,
+            help="your own Python program, which is RUN; it assigns SymPy equations (one, "
+            "a list or a dict) or a compiled residual to one of: " + ", ".join(_NAMES),
+        ),
+    ],
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="a strategy's name; auto, or the residual's own, by default"),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="write a page about the plan here")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="print the plan as JSON, and nothing else")
+    ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="print every strategy side by side")
+    ] = False,
+) -> None:
+    """Shows how an operator will be evaluated: channels, products, read-outs, cost."""
+    with _errors_told():
+        residual = _load(file, strategy)
+        chosen = residual.plan
+        if json:
+            typer.echo(chosen.to_json())
+        elif compare:
+            typer.echo(chosen.comparison())
+        elif html is None:
+            typer.echo(str(chosen))
+        if html is not None:
+            _write_page(residual, html)
+            typer.echo(f"wrote {html}", err=json)
+
+
+def _write_page(residual: Any, path: Path) -> None:
+    try:
+        residual.to_html(path)
+    except OSError as error:
+        raise OperatorError(
+            f"cannot write {path}: {error.strerror}",
+            hint="give the name of a file in a folder that exists",
+        ) from None
+
+
+def _load(file: Path, strategy: str | None) -> Any:
+    """Runs a user's program and returns its operator, compiled."""
+    package = import_module("opcompiler")
+    found = _run(file)
+    named = [found[name] for name in _NAMES if name in found]
+    if not named:
+        raise OperatorError(
+            f"{file} defines no equations",
+            hint=f"assign them to one of the names: {', '.join(_NAMES)}",
+        )
+    if not isinstance(named[0], package.Residual):
+        return package.compile(named[0], strategy=strategy or "auto")
+    if strategy is None:
+        return named[0]
+    return package.Residual(named[0].operator, strategy)
+
+
+def _run(file: Path) -> dict[str, Any]:
+    """Runs a program as Python would, but not as `__main__`; returns its names."""
+    folder = str(file.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        # What it prints must not get into our results.
+        with redirect_stdout(sys.stderr):
+            return runpy.run_path(str(file))
+    except OperatorError:
+        raise
+    # Whatever a user's program stops with is the user's to mend, not a defect of ours.
+    except (Exception, SystemExit) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame.lineno for frame in frames if frame.filename == str(file)]
+        where = f"{file}, line {own[-1]}," if own else f"{file}"
+        raise OperatorError(
+            f"{where} stops with {type(error).__name__}: {error}",
+            hint=f"it must run by itself: python {file}",
+        ) from None
+    finally:
+        sys.path.remove(folder)
 
 
 @contextmanager

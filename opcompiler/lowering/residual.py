@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -106,6 +107,13 @@ class Residual:
     def source(self) -> str:
         """Returns the emitted function as readable Python."""
         return source_text(self.operator, self.plan)
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """Returns the plan's page with the emitted function; writes it to `path`."""
+        return self.plan.to_html(path, source=self.source())
+
+    def _repr_html_(self) -> str:
+        return self.plan._repr_html_()
 
     def __repr__(self) -> str:
         names = ", ".join(self._names)
