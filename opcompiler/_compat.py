@@ -33,6 +33,11 @@ def open_jaxpr(closed: Any) -> tuple[Jaxpr, list[Any]]:
     return getattr(closed, "jaxpr", closed), consts
 
 
+def run(jaxpr: Jaxpr, consts: Sequence[Any], *operands: Any) -> list[Any]:
+    """Runs an open jaxpr on plain arrays."""
+    return jax.core.eval_jaxpr(jaxpr, consts, *operands)
+
+
 def literal_value(literal: Any) -> Any:
     """Returns a literal as an array that keeps its dtype."""
     return np.asarray(literal.val, dtype=literal.aval.dtype)

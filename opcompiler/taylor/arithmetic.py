@@ -129,6 +129,14 @@ def square_channel(
     return total(terms)
 
 
+def square_term(
+    algebra: TaylorAlgebra, k: int, x: Sequence[Coefficient]
+) -> Coefficient:
+    """Returns (x x)_k with the units' terms; the unit itself is there."""
+    head = _times(multiply, x[0], x[k])
+    return add_up(scaled(2, head), square_channel(algebra, k, x))
+
+
 def product(
     algebra: TaylorAlgebra,
     x: Sequence[Coefficient],
@@ -149,15 +157,8 @@ def product(
 
 def square(algebra: TaylorAlgebra, x: Sequence[Coefficient]) -> Series:
     """Returns all channels of x times x."""
-    result: Series = [_times(multiply, x[0], x[0])]
-    for k in range(1, algebra.size):
-        twice = _times(multiply, x[0], x[k])
-        parts = (
-            None if twice is None else scale(2, twice),
-            square_channel(algebra, k, x),
-        )
-        result.append(total([p for p in parts if p is not None]))
-    return result
+    head = _times(multiply, x[0], x[0])
+    return [head, *(square_term(algebra, k, x) for k in range(1, algebra.size))]
 
 
 def _times(op: Bilinear, a: Coefficient, b: Coefficient) -> Coefficient:

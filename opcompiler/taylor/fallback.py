@@ -18,7 +18,7 @@ $r_c$ the multiplicities. It needs nothing but nested JVPs, and is exponential i
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -30,7 +30,8 @@ from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.core.errors import OperatorError
 from opcompiler.taylor.arithmetic import scale, total
-from opcompiler.taylor.registry import Context, RULES
+from opcompiler.taylor.families import without_families
+from opcompiler.taylor.registry import Context, FAMILY_RULES, RULES
 from opcompiler.taylor.value import (
     AlgebraArray,
     instantiate,
@@ -41,6 +42,11 @@ from opcompiler.taylor.value import (
     Value,
 )
 
+_OUTSIDE = frozenset(
+    {"accum_grad_in_ref", "addupdate", "box_set", "log_extend", "swap"}
+)
+"""Primitives that write to a state which lives on after the network has been called."""
+
 
 def any_primitive(
     context: Context, equation: Any, inputs: Sequence[Value]
@@ -50,6 +56,15 @@ def any_primitive(
     Raises:
         OperatorError: if JAX cannot differentiate the primitive.
     """
+    name = equation.primitive.name
+    if name in _OUTSIDE:
+        raise OperatorError(
+            f"the network hands a value that depends on its input to {name}, which keeps "
+            "it outside, so that its derivative would be lost",
+            expression=f"{name} at {_compat.source_line(equation)}",
+            hint="return the value from the network, or wrap what is stored in "
+            "jax.lax.stop_gradient",
+        )
     if not any(_compat.differentiable(a.dtype) for a in _compat.output_avals(equation)):
         return _compat.bind(equation, *map(primal, inputs))
     try:
@@ -68,10 +83,17 @@ def any_primitive(
 def _by_jvp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     fun, active = _of_active_inputs(equation, inputs)
     traced = _trace_jvp(fun, active)
-    if _linear_part_has_rules(traced):
+    if not _has_rules(traced, RULES):
+        return without_families(context, polarised, equation, inputs)
+
+    def raised(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+        _, active = _of_active_inputs(equation, inputs)
         slopes = _raise(context, traced, active)
         return _integrate(context, equation, inputs, slopes)
-    return polarised(context, equation, inputs)
+
+    if _has_rules(traced, FAMILY_RULES, everywhere=True):
+        return raised(context, equation, inputs)
+    return without_families(context, raised, equation, inputs)
 
 
 def _of_active_inputs(
@@ -121,22 +143,24 @@ def _reached(jaxpr: Any, start: set[Any]) -> set[Any]:
     return reached
 
 
-def _linear_part_has_rules(traced: Traced) -> bool:
-    """Whether everything that touches a tangent has a rule of its own."""
+def _has_rules(
+    traced: Traced, rules: Collection[str], everywhere: bool = False
+) -> bool:
+    """Whether what touches a tangent, or all of a JVP, goes by the given rules."""
     jaxpr, _, reached = traced
     return all(
-        equation.primitive.name in RULES and _bodies_have_rules(equation)
+        _goes_by(equation, rules)
         for equation in jaxpr.eqns
-        if any(variable in reached for variable in equation.outvars)
+        if everywhere or any(variable in reached for variable in equation.outvars)
     )
 
 
-def _bodies_have_rules(equation: Any) -> bool:
+def _goes_by(equation: Any, rules: Collection[str]) -> bool:
     if equation.primitive.name.startswith("custom_"):
         return False
     bodies = [v for v in equation.params.values() if hasattr(v, "eqns")]
-    return all(
-        inner.primitive.name in RULES and _bodies_have_rules(inner)
+    return equation.primitive.name in rules and all(
+        _goes_by(inner, rules)
         for body in bodies
         for inner in _compat.open_jaxpr(body)[0].eqns
     )

@@ -29,7 +29,8 @@ def apply(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
     if not any(map(is_active, inputs)):
         return _compat.bind(equation, *inputs)
     name = equation.primitive.name
-    found = RULES.get(name, any_primitive)
+    if name not in RULES:
+        return any_primitive(context, equation, inputs)
     if name in FAMILY_RULES:
-        return found(context, equation, inputs)
-    return without_families(context, found, equation, inputs)
+        return RULES[name](context, equation, inputs)
+    return without_families(context, RULES[name], equation, inputs)

@@ -55,6 +55,12 @@ def instantiate(coefficient: Coefficient, shape: tuple[int, ...], dtype: Any) ->
     return coefficient
 
 
+def present(coefficient: Coefficient) -> Array:
+    """Returns a coefficient that is known not to be a structural zero."""
+    assert coefficient is not None
+    return coefficient
+
+
 def is_active(value: Value) -> bool:
     """Whether a value has channels."""
     return isinstance(value, AlgebraArray)
@@ -112,6 +118,22 @@ def lift(
     if all(axis is None for axis in axes):
         return function(*arrays)
     return jax.vmap(function, tuple(axes), family_axis(rank))(*arrays)
+
+
+def raised(value: Value, shape: Sequence[int]) -> Value:
+    """Gives a number's channels the axes of an array that it stands beside.
+
+    JAX lets a value of rank 0 meet an array in an elementwise operation. A family of
+    such a value has one axis, which must not be taken for the array's.
+    """
+    rank = len(shape)
+    if not isinstance(value, AlgebraArray) or value.shape or not rank:
+        return value
+    ones = (1,) * (rank - 1)
+    series = map_channels(
+        lambda c: c.reshape((1, *c.shape, *ones)[: rank + c.ndim]), value
+    )
+    return AlgebraArray(tuple(shape), value.dtype, tuple(series))
 
 
 def resized(value: Value, size: int) -> Value:

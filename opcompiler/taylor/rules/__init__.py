@@ -4,9 +4,17 @@ constant.py     zero derivative: comparisons, rounding, integers
 linear.py       one operation per channel: shapes, sums, selections
 bilinear.py     products under any bilinear operation: mul, dot_general, conv
 elementwise.py  functions of one array: exp, tanh, log, ...
+special.py      gamma, Bessel and inverse error functions
 powers.py       powers with constant exponents, absolute value
 binary.py       functions of two arrays: div, pow, max, ...
 calls.py        programs inside programs: jit, custom rules, checkpoint
+control.py      scan, while, cond
+structure.py    sorting, extrema and products along an axis
+windows.py      reductions by a user's function
+piecewise.py    what follows a choice made by plain values: pooling, extremal scatters
+linalg.py       linear solves, cholesky, lu, qr
+spectral.py     eigh, svd
+parallel.py     collectives, sharding, shard_map
 """
 
 from opcompiler.taylor.registry import RULES
@@ -17,9 +25,15 @@ from opcompiler.taylor.rules import (
     constant,
     control,
     elementwise,
+    linalg,
     linear,
+    parallel,
+    piecewise,
     powers,
+    special,
+    spectral,
     structure,
+    windows,
 )
 
 __all__ = [
@@ -30,7 +44,13 @@ __all__ = [
     "constant",
     "control",
     "elementwise",
+    "linalg",
     "linear",
+    "parallel",
+    "piecewise",
     "powers",
+    "special",
+    "spectral",
     "structure",
+    "windows",
 ]

@@ -5,7 +5,9 @@ With few channels each goes by itself; with many they go as one stacked operatio
 that a dense layer is one matrix product with (channels x points) rows.
 """
 
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -23,6 +25,8 @@ from opcompiler.taylor.value import (
     lift,
     make,
     map_channels,
+    present,
+    raised,
     Value,
 )
 
@@ -31,13 +35,13 @@ from opcompiler.taylor.value import (
 def mul(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Elementwise product; the square of one value costs half."""
     (aval,) = _compat.output_avals(equation)
-    x, w = inputs
+    x, w = (raised(value, aval.shape) for value in inputs)
     if not is_active(x):
         x, w = w, x
     if not is_active(w):
         w = jnp.asarray(w)
         series = map_channels(lambda c: multiply(c, w), x)
-    elif x is w:
+    elif inputs[0] is inputs[1]:
         series = square(context.algebra, x.coefficients)
     else:
         series = product(context.algebra, x.coefficients, w.coefficients)
@@ -63,11 +67,21 @@ def dot_general(
     return _bilinear(context, equation, inputs, needed)
 
 
-@rule("conv_general_dilated", "ragged_dot_general", families=True)
-def all_axes(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """Bilinear operations that need every axis in full."""
+@rule("conv_general_dilated", families=True)
+def convolution(
+    context: Context, equation: Any, inputs: Sequence[Value]
+) -> list[Value]:
+    """Convolutions need every axis in full."""
     needed = [range(len(_shape(value))) for value in inputs[:2]]
     return _bilinear(context, equation, inputs, needed)
+
+
+@rule("ragged_dot_general")
+def ragged_product(
+    context: Context, equation: Any, inputs: Sequence[Value]
+) -> list[Value]:
+    """Grouped matrix products, without families: JAX cannot batch all their axes."""
+    return convolution(replace(context, stack_from=sys.maxsize), equation, inputs)
 
 
 def _shape(value: Value) -> tuple[int, ...]:
@@ -127,17 +141,12 @@ def _alike(
             groups.setdefault(c.shape, []).append(k)
     for members in groups.values():
         if len(members) < context.stack_from:
-            outputs: Sequence[Array] = [op(_there(series[k])) for k in members]
+            outputs: Sequence[Array] = [op(present(series[k])) for k in members]
         else:
-            stacked = jnp.stack([_there(series[k]) for k in members])
+            stacked = jnp.stack([present(series[k]) for k in members])
             # `split` is transposed to one concatenation; indexing to a sum of pads.
             pieces = lax.split(jax.vmap(op)(stacked), (1,) * len(members))
             outputs = [lax.squeeze(piece, (0,)) for piece in pieces]
         for k, output in zip(members, outputs, strict=True):
             result[k] = output
     return result
-
-
-def _there(c: Coefficient) -> Array:
-    assert c is not None
-    return c

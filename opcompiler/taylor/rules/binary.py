@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler import _compat
+from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.arithmetic import (
     compose,
     divide,
@@ -22,11 +23,13 @@ from opcompiler.taylor.rules.elementwise import _exp, _log
 from opcompiler.taylor.value import (
     Coefficient,
     coefficients,
+    family_axis,
     instantiate,
     is_active,
     make,
     map_channels,
     primal,
+    raised,
     Value,
 )
 
@@ -35,7 +38,7 @@ from opcompiler.taylor.value import (
 def quotient(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     r"""$y_d = (u_d - \sum_{s \ge 1} w_s y_{d-s})/w_0$."""
     (aval,) = _compat.output_avals(equation)
-    u, w = inputs
+    u, w = (raised(value, aval.shape) for value in inputs)
     if not is_active(w):
         w = jnp.asarray(w)
         series: Series = map_channels(lambda c: divide(c, w), u)
@@ -65,18 +68,69 @@ def quotient(context: Context, equation: Any, inputs: Sequence[Value]) -> list[V
 def power(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """x**r: the binomial series for constant r, else exp(r log x)."""
     (aval,) = _compat.output_avals(equation)
-    x, r = inputs
+    algebra = context.algebra
+    x, r = (raised(value, aval.shape) for value in inputs)
     value = _compat.bind(equation, *map(primal, inputs))[0]
+    base, start = coefficients(x, algebra), jnp.asarray(primal(x))
     if is_active(r):
-        algebra = context.algebra
-        base = coefficients(x, algebra)
-        log, _ = _log(algebra, base, lax.log(jnp.asarray(primal(x))))
-        series, _ = _exp(algebra, product(algebra, r.coefficients, log), value)
+        safe = jnp.where(start == 0, 1, start)
+        log, _ = _log(algebra, [safe, *base[1:]], lax.log(safe))
+        exponent = product(algebra, r.coefficients, log)
+        series, _ = _exp(algebra, exponent, jnp.where(start == 0, 1, value))
+        at_zero = _power_of_zero(algebra, base, r.coefficients, value)
+        series = [
+            _where(start == 0, a, b, aval) for a, b in zip(at_zero, series, strict=True)
+        ]
     else:
-        slopes = _power_slopes(x.primal, jnp.asarray(r), context.algebra.order)
-        series = compose(context.algebra, x.coefficients, [value, *slopes])
+        slopes = _power_slopes(start, jnp.asarray(r), algebra.order)
+        series = compose(algebra, base, [value, *slopes])
     series[0] = value
     return [make(series, aval.shape, aval.dtype)]
+
+
+def _power_of_zero(
+    algebra: TaylorAlgebra,
+    x: Sequence[Coefficient],
+    r: Sequence[Coefficient],
+    value: Array,
+) -> Series:
+    """Returns x**r where x starts at 0: as if r were constant, until its change counts.
+
+    The change of r enters as x**r log(x) times it, which has a limit in a degree only
+    if the factor x**r vanishes there; where it does not, there is no derivative.
+    """
+    assert r[0] is not None
+    start = jnp.asarray(x[0])
+    steady = compose(algebra, x, [value, *_power_slopes(start, r[0], algebra.order)])
+    change = product(algebra, steady, [None, *r[1:]])
+    broken = jnp.zeros((), bool)
+    series: Series = [value]
+    for degree in range(1, algebra.order + 1):
+        for k in algebra.of_degree(degree):
+            if (moved := change[k]) is not None:
+                counts = moved != 0
+                if moved.ndim > value.ndim:
+                    counts = jnp.any(counts, family_axis(value.ndim))
+                broken = broken | counts
+        for k in algebra.of_degree(degree):
+            series.append(_where(broken, jnp.full((), jnp.nan), steady[k], value))
+    return series
+
+
+def _where(which: Array, a: Coefficient, b: Coefficient, like: Any) -> Coefficient:
+    """Selects between channels, each direction of a family alike."""
+    if a is None and b is None:
+        return None
+    zero = jnp.zeros((), like.dtype)
+    a, b = (zero if c is None else c.astype(like.dtype) for c in (a, b))
+    rank = max(a.ndim, b.ndim)
+    if rank > len(like.shape):
+        axis = family_axis(len(like.shape))
+        which, a, b = (
+            c if c.ndim in (0, rank) else jnp.expand_dims(c, axis)
+            for c in (which, a, b)
+        )
+    return jnp.where(which, a, b)
 
 
 def _power_slopes(x: Array, r: Array, order: int) -> list[Array]:
@@ -130,19 +184,25 @@ def _choose(
 
 @rule("clamp")
 def clamp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """The channels of whichever of bound and operand is returned."""
+    """The channels of whichever of bound and operand is returned.
+
+    At the bounds themselves the derivative is zero, as JAX has it.
+    """
     (aval,) = _compat.output_avals(equation)
     low, x, high = (jnp.asarray(primal(value)) for value in inputs)
-    below, above = x < low, x > high
+    taken = ((x < low) & (low < high), (low < x) & (x < high), high < x)
     channels = [coefficients(value, context.algebra) for value in inputs]
     series: Series = [_compat.bind(equation, low, x, high)[0]]
-    for bottom, c, top in zip(*(c[1:] for c in channels), strict=True):
-        if bottom is None and c is None and top is None:
-            series.append(None)
-            continue
-        parts = [instantiate(p, aval.shape, aval.dtype) for p in (bottom, c, top)]
-        inside = jnp.where(above, parts[2], parts[1])
-        series.append(jnp.where(below, parts[0], inside))
+    for channel in zip(*(c[1:] for c in channels), strict=True):
+        series.append(
+            total(
+                [
+                    jnp.where(here, instantiate(c, aval.shape, aval.dtype), 0)
+                    for here, c in zip(taken, channel, strict=True)
+                    if c is not None
+                ]
+            )
+        )
     return [make(series, aval.shape, aval.dtype)]
 
 

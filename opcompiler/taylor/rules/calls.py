@@ -13,8 +13,8 @@ from opcompiler.taylor.arithmetic import scale, Series
 from opcompiler.taylor.composition import composed, should_compose
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.fallback import any_primitive
-from opcompiler.taylor.families import without_families
 from opcompiler.taylor.registry import Context, rule
+from opcompiler.taylor.rules.linear import jointly_linear
 from opcompiler.taylor.value import (
     AlgebraArray,
     coefficients,
@@ -23,22 +23,29 @@ from opcompiler.taylor.value import (
     Value,
 )
 
-_BODY = ("call_jaxpr", "jaxpr", "fun_jaxpr")
+_BODY = ("call_jaxpr", "jaxpr", "fun_jaxpr", "call", "callee")
 
-_POINTWISE = frozenset(
+_CURVED = frozenset(
     {
-        "abs", "acos", "acosh", "add", "and", "asin", "asinh", "atan", "atan2", "atanh",
-        "broadcast_in_dim", "cbrt", "clamp", "convert_element_type", "copy", "cos",
-        "cosh", "digamma", "div", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1",
-        "ge", "gt", "integer_pow", "is_finite", "le", "lgamma", "log", "log1p",
-        "logistic", "lt", "max", "min", "mul", "ne", "neg", "not", "or", "pow", "rsqrt",
-        "select_n", "sign", "sin", "sinh", "sqrt", "square", "stop_gradient", "sub",
-        "tan", "tanh",
+        "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cos", "cosh",
+        "digamma", "div", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "integer_pow",
+        "lgamma", "log", "log1p", "logistic", "pow", "rsqrt", "sin", "sinh", "sqrt",
+        "square", "tan", "tanh",
     }
 )  # fmt: skip
+"""Elementwise primitives whose composition is worth something."""
+
+_SELECTING = frozenset({"clamp", "max", "min", "select_n"})
+"""They keep what is not taken from the result; a slope of zero times infinity would not."""
+
+_POINTWISE = _CURVED | {
+    "abs", "add", "and", "broadcast_in_dim", "convert_element_type", "copy", "eq", "ge",
+    "gt", "is_finite", "le", "lt", "mul", "ne", "neg", "not", "or", "sign",
+    "stop_gradient", "sub",
+}  # fmt: skip
 
 
-@rule("jit", "pjit", "closed_call", "core_call", "eval_jaxpr", families=True)
+@rule("jit", "pjit", "closed_call", "call", "core_call", "eval_jaxpr", families=True)
 def inlined(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Interprets the body in place; a pointwise body of one value is composed."""
     if is_pointwise(context, equation, inputs):
@@ -51,13 +58,30 @@ def custom_jvp(context: Context, equation: Any, inputs: Sequence[Value]) -> list
     """Honours the user's rule at every order, by the raise identity."""
     if is_pointwise(context, equation, inputs):
         return pointwise(context, equation, inputs)
-    return without_families(context, any_primitive, equation, inputs)
+    return any_primitive(context, equation, inputs)
 
 
 @rule("custom_vjp_call", "custom_vjp_call_jaxpr", families=True)
 def custom_vjp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Interprets the body: a reverse rule says nothing of Taylor coefficients."""
     return evaluate(context, *_body(equation), inputs)
+
+
+@rule("composite", "custom_vmap_call", families=True)
+def body_alone(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """Interprets the body: batching and backend replacements do not concern channels."""
+    return evaluate(context, *_body(equation), inputs)
+
+
+@rule("linear_call")
+def linear_call(
+    context: Context, equation: Any, inputs: Sequence[Value]
+) -> list[Value]:
+    """Maps each channel alike, so that the user's transpose is kept, or the body."""
+    first = equation.params["num_callee_consts"] + equation.params["num_res"]
+    if any(map(is_active, inputs[:first])):
+        return evaluate(context, *_body(equation), inputs)
+    return jointly_linear(context, equation, inputs, range(first, len(inputs)))
 
 
 @rule("remat2", "checkpoint", "remat", families=True)
@@ -116,22 +140,46 @@ def is_pointwise(context: Context, equation: Any, inputs: Sequence[Value]) -> bo
         return False
     if avals[0].shape != active[0].shape or avals[0].dtype != active[0].dtype:
         return False
-    return _only_pointwise(_body(equation)[0], avals[0].shape)
+    return _is_pointwise_call(equation, avals[0].shape)
 
 
-def _only_pointwise(jaxpr: Any, shape: tuple[int, ...]) -> bool:
-    return all(
-        _is_pointwise_equation(equation, shape) for equation in jaxpr.eqns
-    ) and all(getattr(v.aval, "shape", None) in ((), shape) for v in jaxpr.invars)
+def _is_pointwise_call(equation: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a call holds elementwise equations only, a curved one among them.
+
+    A custom rule says itself how tangents are selected; its body may select (logaddexp
+    does), unless nothing in it is curved (relu).
+    """
+    jaxpr, _ = _body(equation)
+    names = _POINTWISE
+    if equation.primitive.name == "custom_jvp_call":
+        names = _POINTWISE | _SELECTING
+    return (
+        all(_is_pointwise_equation(inner, shape, names) for inner in jaxpr.eqns)
+        and all(getattr(v.aval, "shape", None) in ((), shape) for v in jaxpr.invars)
+        and any(_is_curved(inner) for inner in jaxpr.eqns)
+    )
 
 
-def _is_pointwise_equation(equation: Any, shape: tuple[int, ...]) -> bool:
-    name = equation.primitive.name
+def _is_pointwise_equation(
+    equation: Any, shape: tuple[int, ...], names: frozenset[str]
+) -> bool:
     if any(aval.shape not in ((), shape) for aval in _compat.output_avals(equation)):
         return False
-    if name in ("jit", "pjit", "custom_jvp_call"):
-        return _only_pointwise(_body(equation)[0], shape)
-    return name in _POINTWISE
+    name = equation.primitive.name
+    if name == "custom_jvp_call":
+        return _is_pointwise_call(equation, shape)
+    if name in ("jit", "pjit"):
+        return all(
+            _is_pointwise_equation(inner, shape, names)
+            for inner in _body(equation)[0].eqns
+        )
+    return name in names
+
+
+def _is_curved(equation: Any) -> bool:
+    if equation.primitive.name in ("jit", "pjit", "custom_jvp_call"):
+        return any(_is_curved(inner) for inner in _body(equation)[0].eqns)
+    return equation.primitive.name in _CURVED
 
 
 def pointwise(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:

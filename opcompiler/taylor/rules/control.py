@@ -7,7 +7,7 @@ and keys are plain values.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,59 +15,19 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler import _compat
-from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.evaluation import evaluate
+from opcompiler.taylor.packing import (
+    Form,
+    forms_of,
+    pack_all,
+    Packed,
+    Pattern,
+    pattern_of,
+    union,
+    unpack_all,
+)
 from opcompiler.taylor.registry import Context, rule
-from opcompiler.taylor.value import AlgebraArray, make, primal, Value
-
-Pattern = tuple[int, ...]
-"""The channels, above the unit, that a value has."""
-
-Packed = tuple[Any, ...]
-"""The plain value and the channels of a pattern, all in full shape."""
-
-
-@dataclass(frozen=True)
-class _Form:
-    """Shape, dtype and pattern of a loop variable."""
-
-    shape: tuple[int, ...]
-    dtype: Any
-    pattern: Pattern
-
-    def pack(self, value: Value) -> Packed:
-        plain = primal(value)
-        if _compat.differentiable(self.dtype):
-            plain = jnp.asarray(plain, self.dtype)
-        if not self.pattern:
-            return (plain,)
-        if not isinstance(value, AlgebraArray):
-            zero = jnp.zeros(self.shape, self.dtype)
-            return (plain, *(zero for _ in self.pattern))
-        return (plain, *(value.dense(k) for k in self.pattern))
-
-    def unpack(self, packed: Packed, algebra: TaylorAlgebra) -> Value:
-        plain, *channels = packed
-        if not self.pattern:
-            return plain
-        series: list[Array | None] = [plain, *[None] * (algebra.size - 1)]
-        for k, channel in zip(self.pattern, channels, strict=True):
-            series[k] = channel
-        return make(series, self.shape, self.dtype)
-
-
-def _pattern(value: Value) -> Pattern:
-    if not isinstance(value, AlgebraArray):
-        return ()
-    return tuple(k for k, c in enumerate(value.coefficients) if k and c is not None)
-
-
-def _forms(avals: Sequence[Any], patterns: Sequence[Pattern]) -> list[_Form]:
-    return [_Form(a.shape, a.dtype, p) for a, p in zip(avals, patterns, strict=True)]
-
-
-def _union(a: Sequence[Pattern], b: Sequence[Pattern]) -> list[Pattern]:
-    return [tuple(sorted({*p, *q})) for p, q in zip(a, b, strict=True)]
+from opcompiler.taylor.value import primal, Value
 
 
 def _fixpoint(
@@ -75,19 +35,9 @@ def _fixpoint(
 ) -> list[Pattern]:
     """Grows the carries' patterns until a step adds no channel."""
     current = list(start)
-    while (grown := _union(current, step(current))) != current:
+    while (grown := union(current, step(current))) != current:
         current = grown
     return current
-
-
-def _pack_all(forms: Sequence[_Form], values: Sequence[Value]) -> list[Packed]:
-    return [form.pack(value) for form, value in zip(forms, values, strict=True)]
-
-
-def _unpack_all(
-    forms: Sequence[_Form], packed: Sequence[Packed], algebra: TaylorAlgebra
-) -> list[Value]:
-    return [f.unpack(p, algebra) for f, p in zip(forms, packed, strict=True)]
 
 
 def _body(closed: Any) -> tuple[Any, list[Any]]:
@@ -104,52 +54,57 @@ def scan(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value
         inputs[:first], inputs[first : first + carries], inputs[first + carries :],
     )  # fmt: skip
     avals = [v.aval for v in jaxpr.invars]
-    slice_forms = _forms(
+    slice_forms = forms_of(
         [v.aval for v in equation.invars[first + carries :]],
-        list(map(_pattern, slices)),
+        list(map(pattern_of, slices)),
     )
-    item_forms = _forms(avals[first + carries :], [f.pattern for f in slice_forms])
-    packed_slices = _pack_all(slice_forms, slices)
+    item_forms = forms_of(avals[first + carries :], [f.pattern for f in slice_forms])
+    packed_slices = pack_all(slice_forms, slices)
     out_patterns: list[Pattern] = []
 
-    def body(forms: list[_Form]) -> Callable[..., tuple[list[Packed], list[Packed]]]:
+    def body(forms: list[Form]) -> Callable[..., tuple[list[Packed], list[Packed]]]:
         def step(carry: list[Packed], items: list[Packed]) -> tuple[Any, Any]:
-            values = _unpack_all(forms, carry, context.algebra)
-            values += _unpack_all(item_forms, items, context.algebra)
+            values = unpack_all(forms, carry, context.algebra)
+            values += unpack_all(item_forms, items, context.algebra)
             outputs = evaluate(context, jaxpr, jaxpr_consts, [*consts, *values])
-            out_patterns[:] = map(_pattern, outputs)
-            results = _forms([v.aval for v in jaxpr.outvars], out_patterns)
+            out_patterns[:] = map(pattern_of, outputs)
+            results = forms_of([v.aval for v in jaxpr.outvars], out_patterns)
             return (
-                _pack_all(forms, outputs[:carries]),
-                _pack_all(results[carries:], outputs[carries:]),
+                pack_all(forms, outputs[:carries]),
+                pack_all(results[carries:], outputs[carries:]),
             )
 
         return step
 
     def grow(patterns: list[Pattern]) -> list[Pattern]:
-        forms = _forms(avals[first : first + carries], patterns)
+        forms = forms_of(avals[first : first + carries], patterns)
         items = [tuple(c[0] for c in packed) for packed in packed_slices]
-        jax.eval_shape(body(forms), _pack_all(forms, start), items)
+        jax.eval_shape(body(forms), pack_all(forms, start), items)
         return out_patterns[:carries]
 
     if params["length"] == 0:
-        return _compat.bind(equation, *map(primal, inputs))
-    patterns = _fixpoint(list(map(_pattern, start)), grow)
-    forms = _forms(avals[first : first + carries], patterns)
+        outputs = _compat.bind(equation, *map(primal, inputs))
+        return [*start, *outputs[carries:]]
+    patterns = _fixpoint(list(map(pattern_of, start)), grow)
+    forms = forms_of(avals[first : first + carries], patterns)
     carry, stacked = lax.scan(
-        body(forms), _pack_all(forms, start), packed_slices,
+        body(forms), pack_all(forms, start), packed_slices,
         length=params["length"], reverse=params["reverse"], unroll=params["unroll"],
     )  # fmt: skip
-    results = _forms(_compat.output_avals(equation)[carries:], out_patterns[carries:])
+    results = forms_of(_compat.output_avals(equation)[carries:], out_patterns[carries:])
     return [
-        *_unpack_all(forms, carry, context.algebra),
-        *_unpack_all(results, stacked, context.algebra),
+        *unpack_all(forms, carry, context.algebra),
+        *unpack_all(results, stacked, context.algebra),
     ]
 
 
 @rule("while")
 def while_loop(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """`jax.lax.while_loop`; the condition sees plain values only."""
+    """`jax.lax.while_loop`; the condition sees plain values only.
+
+    Under `vmap` the condition may have one answer per lane: then the loop runs while any
+    lane does, and a lane that is done keeps its values.
+    """
     params = equation.params
     condition, condition_consts = _body(params["cond_jaxpr"])
     jaxpr, jaxpr_consts = _body(params["body_jaxpr"])
@@ -159,27 +114,39 @@ def while_loop(context: Context, equation: Any, inputs: Sequence[Value]) -> list
     avals = [v.aval for v in jaxpr.outvars]
     found: list[Pattern] = []
 
-    def step(forms: list[_Form]) -> Callable[[list[Packed]], list[Packed]]:
+    def step(forms: list[Form]) -> Callable[[list[Packed]], list[Packed]]:
         def run(carry: list[Packed]) -> list[Packed]:
-            values = _unpack_all(forms, carry, context.algebra)
+            values = unpack_all(forms, carry, context.algebra)
             outputs = evaluate(context, jaxpr, jaxpr_consts, [*consts, *values])
-            found[:] = map(_pattern, outputs)
-            return _pack_all(forms, outputs)
+            found[:] = map(pattern_of, outputs)
+            renewed = pack_all(forms, outputs)
+            lanes = tests(carry)
+            if lanes.ndim == 0:
+                return renewed
+            return jax.tree.map(partial(_where_running, lanes), renewed, carry)
 
         return run
 
-    def goes_on(carry: list[Packed]) -> Array:
+    def tests(carry: list[Packed]) -> Array:
         plain = [*map(primal, tested), *(packed[0] for packed in carry)]
         return evaluate(context, condition, condition_consts, plain)[0]
 
     def grow(patterns: list[Pattern]) -> list[Pattern]:
-        forms = _forms(avals, patterns)
-        jax.eval_shape(step(forms), _pack_all(forms, start))
+        forms = forms_of(avals, patterns)
+        jax.eval_shape(step(forms), pack_all(forms, start))
         return list(found)
 
-    forms = _forms(avals, _fixpoint(list(map(_pattern, start)), grow))
-    carry = lax.while_loop(goes_on, step(forms), _pack_all(forms, start))
-    return _unpack_all(forms, carry, context.algebra)
+    forms = forms_of(avals, _fixpoint(list(map(pattern_of, start)), grow))
+    carry = lax.while_loop(
+        lambda carry: jnp.any(tests(carry)), step(forms), pack_all(forms, start)
+    )
+    return unpack_all(forms, carry, context.algebra)
+
+
+def _where_running(lanes: Array, new: Array, old: Array) -> Array:
+    """Lanes stand on the leading axes."""
+    mask = lanes.reshape(lanes.shape + (1,) * (new.ndim - lanes.ndim))
+    return jnp.where(mask, new, old)
 
 
 @rule("cond")
@@ -188,25 +155,27 @@ def cond(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value
     index, operands = primal(inputs[0]), inputs[1:]
     avals = _compat.output_avals(equation)
     branches = [_body(branch) for branch in equation.params["branches"]]
-    forms = _forms([v.aval for v in equation.invars[1:]], list(map(_pattern, operands)))
-    packed = _pack_all(forms, operands)
+    forms = forms_of(
+        [v.aval for v in equation.invars[1:]], list(map(pattern_of, operands))
+    )
+    packed = pack_all(forms, operands)
 
     def run(branch: tuple[Any, list[Any]], packed: list[Packed]) -> list[Value]:
-        return evaluate(context, *branch, _unpack_all(forms, packed, context.algebra))
+        return evaluate(context, *branch, unpack_all(forms, packed, context.algebra))
 
     patterns: list[Pattern] = [()] * len(avals)
     for branch in branches:
         found: list[Pattern] = []
 
         def look(packed: list[Packed], branch: Any = branch) -> None:
-            found[:] = map(_pattern, run(branch, packed))  # noqa: B023 - used at once
+            found[:] = map(pattern_of, run(branch, packed))  # noqa: B023 - used at once
 
         jax.eval_shape(look, packed)
-        patterns = _union(patterns, found)
-    results = _forms(avals, patterns)
+        patterns = union(patterns, found)
+    results = forms_of(avals, patterns)
     chosen = lax.switch(
         index,
-        [lambda packed, b=b: _pack_all(results, run(b, packed)) for b in branches],
+        [lambda packed, b=b: pack_all(results, run(b, packed)) for b in branches],
         packed,
     )
-    return _unpack_all(results, chosen, context.algebra)
+    return unpack_all(results, chosen, context.algebra)

@@ -6,13 +6,10 @@ Source: Griewank & Walther, *Evaluating Derivatives* (2008), chapter 13; Neiding
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.arithmetic import (
     add_up,
@@ -24,15 +21,14 @@ from opcompiler.taylor.arithmetic import (
     scaled,
     Series,
     square,
-    square_channel,
+    square_term,
 )
-from opcompiler.taylor.composition import composed, elementwise, plain_value
-from opcompiler.taylor.registry import Context, rule
+from opcompiler.taylor.composition import elementwise, plain_value
 from opcompiler.taylor.rules.powers import power_series
-from opcompiler.taylor.value import Coefficient, make, Value
+from opcompiler.taylor.value import Coefficient
 
 
-def _solve(
+def solve(
     algebra: TaylorAlgebra,
     u: Sequence[Coefficient],
     y0: Array,
@@ -50,13 +46,6 @@ def _solve(
     return y, z
 
 
-def _square_term(algebra: TaylorAlgebra, k: int, y: Series) -> Coefficient:
-    """(y y)_k, the units' terms included."""
-    assert y[0] is not None
-    head = None if y[k] is None else scale(2, multiply(y[0], y[k]))
-    return add_up(head, square_channel(algebra, k, y))
-
-
 # --- exponentials -------------------------------------------------------------------
 
 
@@ -64,7 +53,7 @@ def _square_term(algebra: TaylorAlgebra, k: int, y: Series) -> Coefficient:
 def _exp(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
 ) -> tuple[Series, Series]:
-    return _solve(algebra, u, value, value, lambda k, y, z: y[k])
+    return solve(algebra, u, value, value, lambda k, y, z: y[k])
 
 
 @elementwise("exp2")
@@ -73,14 +62,14 @@ def _exp2(
 ) -> tuple[Series, Series]:
     rate = math.log(2.0)
     first = value * rate
-    return _solve(algebra, u, value, first, lambda k, y, z: scaled(rate, y[k]))
+    return solve(algebra, u, value, first, lambda k, y, z: scaled(rate, y[k]))
 
 
 @elementwise("expm1")
 def _expm1(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
 ) -> tuple[Series, Series]:
-    return _solve(algebra, u, value, value + 1, lambda k, y, z: y[k])
+    return solve(algebra, u, value, value + 1, lambda k, y, z: y[k])
 
 
 @elementwise("logistic")
@@ -91,9 +80,9 @@ def _logistic(
     first = value * lax.logistic(-plain_value(u))
 
     def companion(k: int, y: Series, z: Series) -> Coefficient:
-        return add_up(y[k], scaled(-1, _square_term(algebra, k, y)))
+        return add_up(y[k], scaled(-1, square_term(algebra, k, y)))
 
-    return _solve(algebra, u, value, first, companion)
+    return solve(algebra, u, value, first, companion)
 
 
 # --- trigonometric and hyperbolic ---------------------------------------------------
@@ -106,9 +95,9 @@ def _tanh(
     first = (1 - value) * (1 + value)
 
     def companion(k: int, y: Series, z: Series) -> Coefficient:
-        return scaled(-1, _square_term(algebra, k, y))
+        return scaled(-1, square_term(algebra, k, y))
 
-    return _solve(algebra, u, value, first, companion)
+    return solve(algebra, u, value, first, companion)
 
 
 @elementwise("tan")
@@ -116,7 +105,7 @@ def _tan(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
 ) -> tuple[Series, Series]:
     first = 1 + value * value
-    return _solve(algebra, u, value, first, lambda k, y, z: _square_term(algebra, k, y))
+    return solve(algebra, u, value, first, lambda k, y, z: square_term(algebra, k, y))
 
 
 def _pair(
@@ -265,16 +254,35 @@ def _acos(
 def _asinh(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
 ) -> tuple[Series, Series]:
-    return _root_type(algebra, u, value, _one_plus_square(algebra, u, 1, 1))
+    v, scale_of_u = _of_order_one(u)
+    radicand = square(algebra, v)
+    radicand[0] = scale_of_u * scale_of_u + plain_value(radicand)
+    return _rescaled(_root_type(algebra, v, value, radicand), scale_of_u)
 
 
 @elementwise("acosh")
 def _acosh(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
 ) -> tuple[Series, Series]:
-    radicand = _one_plus_square(algebra, u, -1, 1)
-    radicand[0] = (plain_value(u) - 1) * (plain_value(u) + 1)
-    return _root_type(algebra, u, value, radicand)
+    v, scale_of_u = _of_order_one(u)
+    radicand = square(algebra, v)
+    radicand[0] = (plain_value(v) - scale_of_u) * (plain_value(v) + scale_of_u)
+    return _rescaled(_root_type(algebra, v, value, radicand), scale_of_u)
+
+
+def _rescaled(solution: tuple[Series, Series], size: Array) -> tuple[Series, Series]:
+    """Turns the slope by s u into that by u."""
+    y, slope = solution
+    return y, [None if c is None else multiply(size, c) for c in slope]
+
+
+def _of_order_one(u: Sequence[Coefficient]) -> tuple[Series, Array]:
+    """Returns s u and s = 1/max(1, |u_0|), so that squares do not overflow.
+
+    The root of s^2 +- (s u)^2 is s times that of 1 +- u^2, and dy = d(s u) over it.
+    """
+    size = 1 / jnp.maximum(1, jnp.abs(plain_value(u)))
+    return [None if c is None else multiply(size, c) for c in u], size
 
 
 # --- error function -----------------------------------------------------------------
@@ -305,37 +313,3 @@ def _erfc(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
 ) -> tuple[Series, Series]:
     return _gaussian(algebra, u, value, -2 / math.sqrt(math.pi))
-
-
-# --- any other ----------------------------------------------------------------------
-
-
-@rule("lgamma", "digamma", "bessel_i0e", "bessel_i1e", "erf_inv")
-def by_nested_jvp(
-    context: Context, equation: Any, inputs: Sequence[Value]
-) -> list[Value]:
-    """Elementwise primitives without a recurrence: scalar derivatives by nested JVPs."""
-    (aval,) = _compat.output_avals(equation)
-    (u,) = inputs
-
-    def scalar(start: Array) -> tuple[Series, Series]:
-        def primitive(x: Array) -> Array:
-            return _compat.bind(equation, x)[0]
-
-        fun: Callable[[Array], Array] = primitive
-        derivatives = [fun(start)]
-        for _ in range(context.algebra.order + 1):
-            fun = _derivative(fun)
-            derivatives.append(fun(start))
-        return _normalised(derivatives[:-1]), _normalised(derivatives[1:])
-
-    series = composed(context.algebra, (u.primal, *u.coefficients[1:]), scalar)
-    return [make(series, aval.shape, aval.dtype)]
-
-
-def _normalised(derivatives: Sequence[Array]) -> Series:
-    return [scale(1 / math.factorial(k), d) for k, d in enumerate(derivatives)]
-
-
-def _derivative(fun: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    return lambda x: jax.jvp(fun, (x,), (jnp.ones_like(x),))[1]

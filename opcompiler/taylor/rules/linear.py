@@ -14,6 +14,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler import _compat
+from opcompiler.taylor.arithmetic import product
+from opcompiler.taylor.fallback import any_primitive
 from opcompiler.taylor.registry import Context, rule
 from opcompiler.taylor.rules.constant import constant
 from opcompiler.taylor.value import (
@@ -25,6 +27,7 @@ from opcompiler.taylor.value import (
     lift,
     make,
     primal,
+    raised,
     Value,
 )
 
@@ -161,7 +164,9 @@ def _add(
     alone: Callable[[Array], Array],
 ) -> list[Value]:
     (aval,) = _compat.output_avals(equation)
-    left, right = (coefficients(value, context.algebra) for value in inputs)
+    left, right = (
+        coefficients(raised(value, aval.shape), context.algebra) for value in inputs
+    )
     series: list[Coefficient] = []
     for a, b in zip(left, right, strict=True):
         if a is None or b is None:
@@ -239,7 +244,18 @@ def concatenate(
     return [make(series, aval.shape, aval.dtype)]
 
 
-@rule("split", "dynamic_slice", "gather")
+@rule("gather")
+def gather(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """Gathers from every channel; beyond the array the value is constant."""
+    filled = equation.replace(params={**equation.params, "fill_value": 0})
+    (value,) = _compat.bind(equation, *map(primal, inputs))
+    (moved,) = jointly_linear(context, filled, inputs, (0,))
+    if not is_active(moved):
+        return [value]
+    return [make([value, *moved.coefficients[1:]], moved.shape, moved.dtype)]
+
+
+@rule("split", "dynamic_slice", "unstack")
 def first_operand(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -261,10 +277,60 @@ def scatter(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Va
     return jointly_linear(context, equation, inputs, (0, 2))
 
 
-@rule("select_n")
+@rule("scatter-mul", "scatter_mul")
+def scatter_product(
+    context: Context, equation: Any, inputs: Sequence[Value]
+) -> list[Value]:
+    """Multiplies by ones into which the factors are scattered.
+
+    Raises:
+        OperatorError: for active factors at places that may coincide; JAX defines no
+            derivative for them either.
+    """
+    operand, places, factors = inputs
+    if not is_active(factors):
+        return jointly_linear(context, equation, inputs, (0,))
+    if not equation.params["unique_indices"]:
+        return any_primitive(context, equation, inputs)
+    (aval,) = _compat.output_avals(equation)
+    ones = jnp.ones(aval.shape, aval.dtype)
+    spread = [_compat.bind(equation, ones, places, factors.primal)[0]]
+    for k in range(1, context.algebra.size):
+        # Zeros take on the change of the factor as a difference of two scatters.
+        at = factors.coefficients[k]
+        spread.append(
+            None if at is None else
+            _compat.bind(equation, ones, places, factors.dense(k) + 1)[0] - ones
+        )  # fmt: skip
+    series = product(context.algebra, coefficients(operand, context.algebra), spread)
+    return [make(series, aval.shape, aval.dtype)]
+
+
+@rule("select_n", families=True)
 def select(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Selects in every channel by the plain predicate.
 
     A branch that is not taken cannot leak: its channels are never multiplied.
     """
-    return jointly_linear(context, equation, inputs, range(1, len(inputs)))
+    which, cases = primal(inputs[0]), inputs[1:]
+    (aval,) = _compat.output_avals(equation)
+    rank = len(aval.shape)
+    zero = jnp.zeros(aval.shape, aval.dtype)
+    columns = [coefficients(case, context.algebra) for case in cases]
+    series: list[Coefficient] = [_compat.bind(equation, which, *map(primal, cases))[0]]
+    for channel in zip(*(column[1:] for column in columns), strict=True):
+        if all(c is None for c in channel):
+            series.append(None)
+            continue
+        operands = [
+            (zero if c is None else _full(c, aval.shape), rank) for c in channel
+        ]
+        chosen = lift(lambda *arrays: lax.select_n(which, *arrays), rank, *operands)
+        series.append(chosen)
+    return [make(series, aval.shape, aval.dtype)]
+
+
+def _full(c: Array, shape: Shape) -> Array:
+    """Writes a coefficient out, each direction of a family by itself."""
+    wide = partial(instantiate, shape=shape, dtype=c.dtype)
+    return lift(wide, len(shape), (c, len(shape)))

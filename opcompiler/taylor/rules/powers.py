@@ -116,7 +116,8 @@ def absolute(context: Context, equation: Any, inputs: Sequence[Value]) -> list[V
         radicand = [None if c is None else lax.real(c) for c in norm]
         series = power_series(algebra, radicand, value, 0.5)
     else:
-        sign = lax.sign(start)
+        # One at zero, as in JAX; so i1(x) = sign(x) i1e(x) exp|x| is smooth there.
+        sign = jnp.where(start >= 0, 1, -1).astype(start.dtype)
         series = [None if c is None else multiply(sign, c) for c in u.coefficients]
     series[0] = value
     return [make(series, aval.shape, aval.dtype)]

@@ -7,18 +7,22 @@ choice. At a tie JAX's own first derivative decides: the mean for `reduce_max`.
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.arithmetic import product, Series
+from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.registry import Context, rule
 from opcompiler.taylor.value import (
     AlgebraArray,
+    coefficients,
     instantiate,
     is_active,
     make,
+    present,
     primal,
     Value,
 )
@@ -167,3 +171,37 @@ def running_product(
     )  # fmt: skip
     result[0] = _compat.bind(equation, value.primal)[0]
     return [make(result, value.shape, value.dtype)]
+
+
+@rule("cumlogsumexp")
+def running_logsumexp(
+    context: Context, equation: Any, inputs: Sequence[Value]
+) -> list[Value]:
+    """An associative scan of `logaddexp` in the algebra."""
+    (value,) = inputs
+    params = equation.params
+    algebra = context.algebra
+    shape, dtype = value.shape, value.dtype
+
+    def combined(a: Series, b: Series) -> Series:
+        size = present(a[0]).shape
+        jaxpr, consts = _compat.trace(
+            _logaddexp, *[jax.ShapeDtypeStruct(size, dtype)] * 2
+        )
+        pair = [make(c, size, dtype) for c in (a, b)]
+        (joined,) = evaluate(context, jaxpr, consts, pair)
+        return [instantiate(c, size, dtype) for c in coefficients(joined, algebra)]
+
+    dense = [value.dense(k) for k in range(algebra.size)]
+    result = lax.associative_scan(
+        combined, dense, reverse=params["reverse"], axis=params["axis"]
+    )
+    result[0] = _compat.bind(equation, value.primal)[0]
+    return [make(result, shape, dtype)]
+
+
+def _logaddexp(a: Array, b: Array) -> Array:
+    """Returns log(exp a + exp b), shifted by the larger so that nothing overflows."""
+    top = lax.stop_gradient(jnp.maximum(a, b))
+    top = jnp.where(jnp.isfinite(top), top, 0)
+    return top + jnp.log(jnp.exp(a - top) + jnp.exp(b - top))

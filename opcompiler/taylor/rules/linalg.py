@@ -1,0 +1,341 @@
+"""Linear solves and triangular factorisations: one plain factorisation for all channels.
+
+The solves cost one back-substitution per channel, the factorisations two, at any order.
+Source of the first-order parts: I. Murray, *Differentiation of the Cholesky
+decomposition*, arXiv 1602.07527; S. F. Walter & L. Lehmann, *Algorithmic
+differentiation of linear algebra functions in Taylor arithmetic*, 2010.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from opcompiler import _compat
+from opcompiler.taylor.arithmetic import Series
+from opcompiler.taylor.evaluation import evaluate
+from opcompiler.taylor.fallback import any_primitive
+from opcompiler.taylor.registry import Context, rule
+from opcompiler.taylor.rules.matrices import (
+    adjoint,
+    dense_series,
+    diagonal,
+    mapped,
+    matmul,
+    mixed,
+    remainder,
+    transpose,
+    value_of,
+)
+from opcompiler.taylor.value import (
+    AlgebraArray,
+    is_active,
+    make,
+    present,
+    primal,
+    resized,
+    Value,
+)
+
+# --- solves -------------------------------------------------------------------------
+
+
+@rule("triangular_solve")
+def triangular_solve(
+    context: Context, equation: Any, inputs: Sequence[Value]
+) -> list[Value]:
+    r"""Solves $A_0 X_k = B_k - \sum_{i \ge 1} A_i X_j$, or from the right."""
+    (aval,) = _compat.output_avals(equation)
+    params = equation.params
+    algebra = context.algebra
+    right = dense_series(inputs[1], algebra)
+    matrix = mapped(
+        partial(_as_applied, params=params), dense_series(inputs[0], algebra)
+    )
+    start = primal(inputs[0])
+
+    def applied(a: Array, x: Array) -> Array:
+        return matmul(a, x) if params["left_side"] else matmul(x, a)
+
+    solution: Series = _compat.bind(equation, start, right[0])
+    for k in range(1, algebra.size):
+        parts = [mixed(algebra, k, matrix, solution, applied)]
+        if matrix[k] is not None:
+            parts.append(applied(matrix[k], solution[0]))
+        rest = remainder(right[k], *parts)
+        solution += [None] if rest is None else _compat.bind(equation, start, rest)
+    return [value_of(solution, aval)]
+
+
+def _as_applied(a: Array, params: dict[str, Any]) -> Array:
+    """Returns the matrix that a solve inverts, of what it is given."""
+    skip = 1 if params["unit_diagonal"] else 0
+    a = jnp.tril(a, -skip) if params["lower"] else jnp.triu(a, skip)
+    a = transpose(a) if params["transpose_a"] else a
+    return jnp.conj(a) if params["conjugate_a"] else a
+
+
+@rule("tridiagonal_solve")
+def tridiagonal_solve(
+    context: Context, equation: Any, inputs: Sequence[Value]
+) -> list[Value]:
+    r"""Solves $T_0 X_k = B_k - \sum_{i \ge 1} T_i X_j$ by the primitive itself."""
+    (aval,) = _compat.output_avals(equation)
+    algebra = context.algebra
+    *bands, right = (dense_series(value, algebra) for value in inputs)
+    start = [primal(value) for value in inputs[:3]]
+    # A family of three bands is one stack, so that the product is one operation.
+    matrix = [
+        None if all(c is None for c in rows) else _stacked(rows, start[1])
+        for rows in zip(*bands, strict=True)
+    ]
+    solution: Series = _compat.bind(equation, *start, right[0])
+    for k in range(1, algebra.size):
+        parts = [mixed(algebra, k, matrix, solution, _tridiagonal_product)]
+        if matrix[k] is not None:
+            parts.append(_tridiagonal_product(matrix[k], solution[0]))
+        rest = remainder(right[k], *parts)
+        solution += [None] if rest is None else _compat.bind(equation, *start, rest)
+    return [value_of(solution, aval)]
+
+
+def _stacked(rows: Sequence[Array | None], like: Array) -> Array:
+    return jnp.stack([jnp.zeros_like(like) if c is None else c for c in rows])
+
+
+def _tridiagonal_product(bands: Array, x: Array) -> Array:
+    lower, middle, upper = bands[..., None]
+    before = jnp.roll(x, 1, -2).at[..., 0, :].set(0)
+    after = jnp.roll(x, -1, -2).at[..., -1, :].set(0)
+    return lower * before + middle * x + upper * after
+
+
+@rule("custom_linear_solve")
+def custom_linear_solve(
+    context: Context, equation: Any, inputs: Sequence[Value]
+) -> list[Value]:
+    r"""Solves $A_0 X_k = B_k - [A X]_k$ by the user's solver, X known below k.
+
+    `[A X]` is the user's matvec, interpreted once per degree; so whatever A is made of
+    may have channels, and the solver sees plain values only.
+    """
+    params = equation.params
+    lengths = params["const_lengths"]
+    total = sum(lengths)
+    right = inputs[total:]
+    operands = [primal(value) for value in inputs[:total]]
+    algebra = context.algebra
+    avals = _compat.output_avals(equation)
+    plain = _compat.bind(equation, *operands, *map(primal, right))
+    solution = [[value, *[None] * (algebra.size - 1)] for value in plain]
+    sides = [dense_series(value, algebra) for value in right]
+    shapes = [(a.shape, a.dtype) for a in avals[: len(right)]]
+    moving = any(map(is_active, inputs[: lengths.matvec]))
+    for degree in range(1, algebra.order + 1):
+        images: list[Value] = [None] * len(right)
+        if moving:  # a constant matrix maps the unknown channels to nothing
+            known = [make(solution[i], *shape) for i, shape in enumerate(shapes)]
+            images = _image(
+                context, params, [*inputs[: lengths.matvec], *known], degree
+            )
+        for k in algebra.of_degree(degree):
+            rests = [
+                remainder(side[k], *_nilpotent(image, k))
+                for side, image in zip(sides, images, strict=True)
+            ]
+            if all(rest is None for rest in rests):
+                continue
+            dense = [
+                jnp.zeros_like(side[0]) if rest is None else rest
+                for side, rest in zip(sides, rests, strict=True)
+            ]
+            found = _compat.bind(equation, *operands, *dense)
+            for column, value in zip(solution[: len(right)], found, strict=False):
+                column[k] = value
+    return [value_of(s, aval) for s, aval in zip(solution, avals, strict=True)]
+
+
+def _image(
+    context: Context, params: dict[str, Any], operands: Sequence[Value], degree: int
+) -> list[Value]:
+    """Returns A X up to a degree."""
+    lower = context.truncated(degree)
+    cut = [resized(value, lower.algebra.size) for value in operands]
+    return evaluate(lower, *_compat.open_jaxpr(params["jaxprs"].matvec), cut)
+
+
+def _nilpotent(image: Value, k: int) -> list[Array]:
+    if isinstance(image, AlgebraArray) and image.coefficients[k] is not None:
+        return [image.dense(k)]
+    return []
+
+
+# --- factorisations -----------------------------------------------------------------
+
+
+@rule("cholesky")
+def cholesky(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    r"""$A = L L^*$: $L_k = L_0\,\Phi(L_0^{-1} S_k L_0^{-*})$, $\Phi$ half the diagonal."""
+    (aval,) = _compat.output_avals(equation)
+    algebra = context.algebra
+    matrix = dense_series(inputs[0], algebra)
+    start = jnp.tril(_compat.bind(equation, matrix[0])[0])
+    factor: Series = [start]
+    mirror: Series = [adjoint(start)]
+    for k in range(1, algebra.size):
+        rest = remainder(matrix[k], mixed(algebra, k, factor, mirror))
+        if rest is not None:
+            rest = _solve(start, rest, left_side=True, lower=True)
+            rest = _solve(
+                start, rest, left_side=False, lower=True, transpose_a=True,
+                conjugate_a=True,
+            )  # fmt: skip
+            rest = matmul(start, _half_lower(rest))
+        factor.append(rest)
+        mirror.append(None if rest is None else adjoint(rest))
+    return [value_of(factor, aval)]
+
+
+def _solve(a: Array, b: Array, **options: bool) -> Array:
+    return lax.linalg.triangular_solve(a, b, **options)
+
+
+def _half_lower(a: Array) -> Array:
+    return jnp.tril(a) / (1 + jnp.eye(a.shape[-1], dtype=a.dtype))
+
+
+@rule("lu")
+def lu(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    r"""$P A = L U$: $L_0^{-1} S_k U_0^{-1}$ splits into $L_0^{-1} L_k + U_k U_0^{-1}$."""
+    avals = _compat.output_avals(equation)
+    algebra = context.algebra
+    matrix = dense_series(inputs[0], algebra)
+    packed, pivots, order = _compat.bind(equation, matrix[0])
+    rank = min(packed.shape[-2:])
+    low, up = _padded_factors(packed)
+    lower: Series = [low[..., :, :rank]]
+    upper: Series = [up[..., :rank, :]]
+    result: Series = [packed]
+    for k in range(1, algebra.size):
+        rows = matrix[k]
+        if rows is not None:
+            rows = jnp.take_along_axis(rows, order[..., None], -2)
+        rest = remainder(rows, mixed(algebra, k, lower, upper))
+        if rest is None:
+            lower.append(None)
+            upper.append(None)
+            result.append(None)
+            continue
+        rest = _solve(low, rest, left_side=True, lower=True, unit_diagonal=True)
+        rest = _solve(up, rest, left_side=False, lower=False)
+        below = matmul(low, jnp.tril(rest, -1))
+        above = matmul(jnp.triu(rest), up)
+        lower.append(below[..., :, :rank])
+        upper.append(above[..., :rank, :])
+        result.append(below + above)
+    return [value_of(result, avals[0]), pivots, order]
+
+
+def _padded_factors(packed: Array) -> tuple[Array, Array]:
+    """Returns square factors of a matrix that may be rectangular, padded with ones."""
+    rows, columns = packed.shape[-2:]
+    rank = min(rows, columns)
+    low = jnp.tril(packed[..., :, :rank], -1)
+    up = jnp.triu(packed[..., :rank, :])
+    keep = [(0, 0)] * (packed.ndim - 2)
+    low = jnp.pad(low, [*keep, (0, 0), (0, rows - rank)])
+    up = jnp.pad(up, [*keep, (0, columns - rank), (0, 0)])
+    spare = (jnp.arange(columns) >= rank).astype(packed.dtype)
+    return low + jnp.eye(rows, dtype=packed.dtype), up + jnp.diag(spare)
+
+
+@rule("qr")
+def qr(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """$A = Q R$ with orthonormal columns; a pivoting permutation is plain."""
+    params = equation.params
+    rows, columns = inputs[0].shape[-2:]
+    if params["full_matrices"] and rows > columns:
+        return any_primitive(context, equation, inputs)  # JAX defines no derivative
+    algebra = context.algebra
+    matrix = dense_series(inputs[0], algebra)
+    q, r, *order = _compat.bind(equation, matrix[0])
+    if order:
+        matrix = mapped(
+            lambda a: jnp.take_along_axis(a, order[0][..., None, :], -1), matrix
+        )
+    orthogonal, upper = _orthonormal(
+        context, mapped(lambda a: a[..., :, :rows], matrix), q, r[..., :, :rows]
+    )
+    if columns > rows:
+        wide = mapped(lambda a: a[..., :, rows:], matrix)
+        upper = _beside(context, orthogonal, upper, wide)
+        upper[0] = r
+    avals = _compat.output_avals(equation)
+    return [value_of(orthogonal, avals[0]), value_of(upper, avals[1]), *order]
+
+
+def _orthonormal(
+    context: Context, matrix: Series, q: Array, r: Array
+) -> tuple[Series, Series]:
+    r"""Returns the series of Q and R, where R is square.
+
+    With $X = Q_0^* Q_k$ and $T = Q_0^* S_k R_0^{-1} = X + R_k R_0^{-1}$, the part of X
+    below the diagonal is that of T, the rest follows from $Q^* Q = 1$.
+    """
+    algebra = context.algebra
+    series_q: Series = [q]
+    series_r: Series = [r]
+    mirror: Series = [adjoint(q)]
+    for k in range(1, algebra.size):
+        rest = remainder(matrix[k], mixed(algebra, k, series_q, series_r))
+        change_q = change_r = None
+        if rest is not None:
+            scaled = _solve(r, rest, left_side=False, lower=False)
+            turned = matmul(mirror[0], scaled)
+            defect = -mixed(algebra, k, mirror, series_q)
+            rotation = _rotation(turned, defect)
+            change_r = matmul(turned - rotation, r)
+            change_q = scaled - matmul(q, turned - rotation)
+        series_q.append(change_q)
+        series_r.append(change_r)
+        mirror.append(None if change_q is None else adjoint(change_q))
+    return series_q, series_r
+
+
+def _rotation(turned: Array, defect: Array | float) -> Array:
+    """Returns X with X + X* = defect, lower as `turned`, R's diagonal staying real."""
+    low = jnp.tril(turned, -1)
+    eye = jnp.eye(turned.shape[-1], dtype=turned.dtype)
+    rotation = low - adjoint(low)
+    if not isinstance(defect, float):
+        rotation = rotation + jnp.triu(defect, 1) + eye * defect / 2
+    if jnp.iscomplexobj(turned):
+        rotation = rotation + eye * 1j * diagonal(turned).imag[..., None, :]
+    return rotation
+
+
+def _beside(
+    context: Context, orthogonal: Series, upper: Series, wide: Series
+) -> Series:
+    """Puts Q* times the columns that a wide matrix has more beside R."""
+    algebra = context.algebra
+    mirror = mapped(adjoint, orthogonal)
+    result: Series = [None]
+    for k in range(1, algebra.size):
+        parts = [mixed(algebra, k, mirror, wide)]
+        for a, b in ((mirror[0], wide[k]), (mirror[k], wide[0])):
+            if a is not None and b is not None:
+                parts.append(matmul(a, b))
+        rest = [part for part in parts if not isinstance(part, float)]
+        if not rest and upper[k] is None:
+            result.append(None)
+            continue
+        shape = (*present(orthogonal[0]).shape[:-1], present(wide[0]).shape[-1])
+        right = sum(rest, start=jnp.zeros(shape, present(wide[0]).dtype))
+        left = upper[k]
+        if left is None:
+            left = jnp.zeros_like(present(upper[0]))
+        result.append(jnp.concatenate([left, right], -1))
+    return result

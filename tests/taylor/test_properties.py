@@ -1,0 +1,167 @@
+"""Random programs against nested jvp, and the laws of Taylor algebras."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+import opcompiler as oc
+from opcompiler.taylor import laplacian
+from opcompiler.taylor.push import push, push_values
+from opcompiler.taylor.value import AlgebraArray
+from tests.taylor.oracle import (
+    apolar,
+    by_engine,
+    by_nested_jvp,
+    line,
+    Model,
+    seeds_for,
+    worst_error,
+)
+from tests.taylor.random_programs import programs, ROW, run
+
+MIXED = apolar(2, {(2, 0): 1, (0, 2): 3}, {(2, 1): 1})
+fast = settings(derandomize=True, deadline=None, max_examples=12)
+brief = settings(derandomize=True, deadline=None, max_examples=6)
+few = settings(derandomize=True, deadline=None, max_examples=4)
+long = settings(derandomize=True, deadline=None, max_examples=200)
+seeds = st.integers(0, 1000)
+
+
+def drawn(model: Model, seed: int):
+    random = np.random.default_rng(seed)
+    start = jnp.asarray(random.uniform(-0.9, 0.9, ROW))
+    return start, seeds_for(model, start, random)
+
+
+def against_nested_jvp(model, program, seed) -> None:
+    start, terms = drawn(model, seed)
+    fun = lambda x: run(program, x)
+    want = by_nested_jvp(model, fun, start, terms)
+    assert worst_error(by_engine(model, fun, start, terms), want) < 1e-8
+
+
+@given(programs(), st.sampled_from([1, 2, 2, 3, 3]), seeds)
+@fast
+def test_random_programs_along_curves(program, order, seed) -> None:
+    against_nested_jvp(line(order), program, seed)
+
+
+@given(programs(5), seeds)
+@few
+def test_random_programs_to_order_five(program, seed) -> None:
+    against_nested_jvp(line(5), program, seed)
+
+
+@given(programs(), seeds)
+@few
+def test_random_programs_in_two_directions(program, seed) -> None:
+    against_nested_jvp(MIXED, program, seed)
+
+
+@pytest.mark.slow
+@given(programs(12), st.integers(1, 5), seeds)
+@long
+def test_longer_programs_along_curves(program, order, seed) -> None:
+    against_nested_jvp(line(order), program, seed)
+
+
+@pytest.mark.slow
+@given(programs(12), seeds)
+@long
+def test_longer_programs_in_two_directions(program, seed) -> None:
+    against_nested_jvp(MIXED, program, seed)
+
+
+# --- laws, without an oracle --------------------------------------------------------
+
+models = st.sampled_from([line(2), line(5), MIXED])
+
+
+def channels(output, model: Model) -> list:
+    if isinstance(output, AlgebraArray):
+        return [output.dense(k) for k in range(model.algebra.size)]
+    return [output, *[jnp.zeros_like(output)] * (model.algebra.size - 1)]
+
+
+@given(models, programs(4), programs(4), seeds)
+@brief
+def test_a_composition_is_pushed_one_after_the_other(model, one, two, seed) -> None:
+    start, terms = drawn(model, seed)
+    whole = by_engine(model, lambda x: run(two, run(one, x)), start, terms)
+    (middle,) = push(lambda x: run(one, x), start, terms, model.algebra)
+    (end,) = push_values(lambda y: run(two, y), [middle], model.algebra)
+    assert worst_error(channels(end, model), whole) < 1e-10
+
+
+@given(models, programs(4), programs(4), seeds)
+@brief
+def test_sums_and_products_of_functions(model, one, two, seed) -> None:
+    start, terms = drawn(model, seed)
+    f, g = (lambda x, p=p: jnp.sum(run(p, x)) for p in (one, two))
+    left, right = (
+        np.array(by_engine(model, fun, start, terms)) for fun in (f, g)
+    )  # fmt: skip
+    total = by_engine(model, lambda x: 2 * f(x) - 3 * g(x), start, terms)
+    np.testing.assert_allclose(total, 2 * left - 3 * right, rtol=1e-9, atol=1e-9)
+    product = np.array(by_engine(model, lambda x: f(x) * g(x), start, terms))
+    want = left[0] * right + right[0] * left  # the unit's products
+    want[0] = left[0] * right[0]
+    for i, j in model.algebra.table:
+        for k, c in model.algebra.table[i, j]:
+            want[k] += float(c) * left[i] * right[j]
+    np.testing.assert_allclose(product, want, rtol=1e-9, atol=1e-9)
+
+
+@given(models, programs(6), seeds)
+@brief
+def test_stretching_the_parameters_scales_each_degree(model, program, seed) -> None:
+    start, terms = drawn(model, seed)
+    fun = lambda x: run(program, x)
+    powers = [0.5**channel.degree for channel in model.algebra.channels]
+    shorter = [c * p for c, p in zip(terms, powers[1:], strict=True)]
+    want = [
+        c * p for c, p in zip(by_engine(model, fun, start, terms), powers, strict=True)
+    ]
+    assert worst_error(by_engine(model, fun, start, shorter), want) < 1e-10
+
+
+@given(programs(6), seeds)
+@brief
+def test_higher_orders_do_not_change_lower_ones(program, seed) -> None:
+    start, terms = drawn(line(6), seed)
+    fun = lambda x: run(program, x)
+    high = by_engine(line(6), fun, start, terms)
+    for order in (1, 3, 5):
+        low = by_engine(line(order), fun, start, terms[:order])
+        assert worst_error(low, high[: order + 1]) < 1e-10
+
+
+@given(programs(6), seeds)
+@brief
+def test_a_laplacian_is_a_sum_of_second_derivatives(program, seed) -> None:
+    start, _ = drawn(line(1), seed)
+    fun = lambda x: run(program, x)
+    zero = jnp.zeros(3)
+    want = sum(oc.jet(fun, (start,), ([e, zero],))[1][1] for e in jnp.eye(3))
+    assert worst_error([laplacian(fun)(start)], [want]) < 1e-9
+
+
+@given(programs(5), seeds)
+@few
+def test_jet_under_jit_vmap_and_jvp(program, seed) -> None:
+    start, (slope, *_) = drawn(line(1), seed)
+    zero = jnp.zeros(3)
+
+    def derivatives(x, order):
+        rest = [zero] * (order - 1)
+        return oc.jet(lambda y: run(program, y), (x,), ([slope, *rest],))[1]
+
+    want = derivatives(start, 3)
+    two = lambda x: derivatives(x, 2)
+    compiled, changes = jax.jit(lambda x: jax.jvp(two, (x,), (slope,)))(start)
+    assert worst_error(compiled, want[:2]) < 1e-9
+    assert worst_error(changes, want[1:]) < 1e-8
+    both = jax.vmap(two)(jnp.stack([start[::-1], start]))
+    assert worst_error([c[1] for c in both], want[:2]) < 1e-9
