@@ -21,7 +21,7 @@ from jax import Array
 
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra, univariate
-from opcompiler.taylor.arithmetic import compose, product, Series
+from opcompiler.taylor.arithmetic import compose, product, Series, times_composed
 from opcompiler.taylor.registry import Context, rule
 from opcompiler.taylor.value import Coefficient, instantiate, make, Value
 
@@ -83,11 +83,19 @@ def composed(
 ) -> Series:
     r"""Composes $\sigma$ with u; `scalar` gives the series of $\sigma, \sigma'$ at u_0."""
 
-    def both(series: Sequence[Coefficient]) -> tuple[Series, Series]:
-        value, slope = scalar(plain_value(series))
-        return compose(algebra, series, value), compose(algebra, series, slope)
+    @jax.custom_jvp
+    def sigma(series: tuple[Coefficient, ...]) -> Series:
+        return compose(algebra, series, scalar(plain_value(series))[0])
 
-    return with_slope(algebra, u, both)
+    @sigma.defjvp
+    def derivative(primals: Any, tangents: Any) -> tuple[Series, Series]:
+        (series,), (du,) = primals, tangents
+        value, slope = scalar(plain_value(series))
+        y = compose(algebra, series, value)
+        dy = times_composed(algebra, series, slope, du)
+        return y, [_like(d, c) for d, c in zip(dy, y, strict=True)]
+
+    return sigma(tuple(u))
 
 
 def with_slope(

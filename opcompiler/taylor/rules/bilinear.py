@@ -17,6 +17,7 @@ from jax import Array, lax
 from opcompiler import _compat
 from opcompiler.taylor.arithmetic import multiply, product, square
 from opcompiler.taylor.registry import Context, rule
+from opcompiler.taylor.rules.dense import dense_layer, is_dense
 from opcompiler.taylor.value import (
     AlgebraArray,
     Coefficient,
@@ -62,9 +63,18 @@ def dot_general(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
     """Matrix products of every batching; free axes may be narrow."""
+    (aval,) = _compat.output_avals(equation)
     (contract, batch) = equation.params["dimension_numbers"]
     needed = [(*contract[side], *batch[side]) for side in (0, 1)]
-    return _bilinear(context, equation, inputs, needed)
+    active = [side for side in (0, 1) if is_active(inputs[side])]
+    side, value = active[0], inputs[active[0]]
+    if len(active) == 2 or not is_dense(equation.params, len(value.shape), side):
+        return _bilinear(context, equation, inputs, needed)
+    series = dense_layer(
+        context, equation.params, _widen(value, needed[side]), len(value.shape),
+        jnp.asarray(inputs[1 - side]), side,
+    )  # fmt: skip
+    return [make(series, aval.shape, aval.dtype)]
 
 
 @rule("conv_general_dilated", families=True)
