@@ -1,0 +1,90 @@
+"""A matrix product of an algebra value with a constant, which is what a layer is.
+
+Every channel is flattened to a matrix whose rows are points, directions and whatever
+else, and is multiplied as such, few channels one by one and many as one matrix. Then the
+transpose, which a parameter gradient needs, is a product of two matrices too; of arrays
+of higher rank XLA makes transposed copies first. Measured on the Laplacian in 50
+dimensions (4 x 128, 128 points, CPU): the gradient takes half the time.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from opcompiler.taylor.arithmetic import Series
+from opcompiler.taylor.registry import Context
+from opcompiler.taylor.value import Coefficient, present
+
+
+def is_dense(params: dict[str, Any], rank: int, side: int) -> bool:
+    """Whether the channels, operand `side` of this rank, flatten to rows as they are.
+
+    Args:
+        params: of the `dot_general`.
+        rank: of the operand that has channels.
+        side: 0 if it stands on the left, 1 on the right.
+    """
+    contract, batch = params["dimension_numbers"]
+    taken = tuple(contract[side])
+    trailing = tuple(range(rank - len(taken), rank))
+    plain = not batch[0] and params.get("out_sharding") is None
+    return plain and bool(taken) and taken == trailing and len(taken) < rank
+
+
+def dense_layer(
+    context: Context,
+    params: dict[str, Any],
+    series: Sequence[Coefficient],
+    rank: int,
+    constant: Array,
+    side: int,
+) -> Series:
+    """Multiplies all channels by a constant.
+
+    Args:
+        context: says from how many channels on they go together.
+        params: of the `dot_general`, for which `is_dense` holds.
+        series: the channels; the contracted axes in full, the others may be narrow.
+        rank: of the value, without a family's axis.
+        constant: the other operand.
+        side: where the channels stand, as in `is_dense`.
+    """
+    contract, _ = params["dimension_numbers"]
+    depth = len(contract[side])
+    living = [k for k, c in enumerate(series) if c is not None]
+    channels = [present(series[k]) for k in living]
+    rows = [c.reshape(-1, *c.shape[c.ndim - depth :]) for c in channels]
+    numbers = ((tuple(range(1, depth + 1)), tuple(contract[1 - side])), ((), ()))
+
+    def times(matrix: Array) -> Array:
+        return lax.dot_general(
+            matrix,
+            constant,
+            numbers,
+            precision=params["precision"],
+            preferred_element_type=params["preferred_element_type"],
+        )
+
+    if len(rows) < context.stack_from:
+        products = list(map(times, rows))
+    else:
+        # `split` is transposed to one concatenation; slicing to a sum of pads.
+        joined = times(jnp.concatenate(rows))
+        products = lax.split(joined, [len(r) for r in rows])
+    result: Series = [None] * len(series)
+    for k, c, matrix in zip(living, channels, products, strict=True):
+        free = c.shape[: c.ndim - depth]
+        array = matrix.reshape(*free, *matrix.shape[1:])
+        result[k] = array if side == 0 else _constant_first(array, len(free), c, rank)
+    return result
+
+
+def _constant_first(array: Array, free: int, channel: Array, rank: int) -> Array:
+    """Puts the constant's axes first; a family's axis stays behind the first of all."""
+    order = list(range(free, array.ndim)) + list(range(free))
+    if channel.ndim > rank and array.ndim > free:
+        order.remove(1)
+        order.insert(1, 1)
+    return lax.transpose(array, order)
