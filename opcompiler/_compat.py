@@ -88,5 +88,9 @@ def output_avals(equation: Equation) -> Sequence[Any]:
 
 
 def primitives_with_jvp() -> frozenset[str]:
-    """Returns the names of all primitives that the installed JAX can differentiate."""
-    return frozenset(primitive.name for primitive in ad.primitive_jvps)
+    """Returns the names of all primitives of JAX itself that it can differentiate."""
+    return frozenset(
+        primitive.name
+        for primitive, jvp in ad.primitive_jvps.items()
+        if getattr(jvp, "func", jvp).__module__.startswith("jax.")
+    )
