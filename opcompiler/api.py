@@ -7,6 +7,7 @@ import sympy as sp
 
 from opcompiler.lowering import Residual
 from opcompiler.operator import normalize
+from opcompiler.taylor.tuning import Tuning
 
 
 def compile(
@@ -15,6 +16,8 @@ def compile(
     coordinates: Sequence[sp.Symbol] | None = None,
     fields: Sequence[str] | None = None,
     strategy: str = "auto",
+    chunk: int | None = None,
+    remat: bool = False,
 ) -> Residual:
     """Compiles a SymPy residual to a JAX function of networks and points.
 
@@ -28,6 +31,10 @@ def compile(
             that of first appearance (SymPy sorts sums!) does not suit.
         strategy: `auto`, or the name of a strategy: `algebra` (the operator's minimal
             Taylor algebra), `nested` (the reference, nested forward mode).
+        chunk: directions of a sum over many coordinates that are pushed at a time, to
+            bound memory; all by default.
+        remat: keep only the results of matrix products for a gradient and evaluate
+            the rest again: less memory, more time.
 
     Returns:
         The compiled residual; `residual(net, points, **parameters)`.
@@ -38,4 +45,5 @@ def compile(
 
     Source: `docs/theory.md`.
     """
-    return Residual(normalize(equations, coordinates, fields), strategy)
+    tuning = Tuning(chunk=chunk, remat=remat)
+    return Residual(normalize(equations, coordinates, fields), strategy, tuning)

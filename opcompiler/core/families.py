@@ -7,7 +7,7 @@ in any algebra; it changes the layout and nothing else.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from opcompiler.core.algebra import Channel, Constant, TaylorAlgebra
@@ -55,6 +55,48 @@ def fold(algebra: TaylorAlgebra, at_least: int) -> Folding | None:
     if len(directions) < at_least:
         return None
     return _folded(algebra, owners, directions, views)
+
+
+def narrowed(folding: Folding, start: int, stop: int) -> Folding:
+    """Returns the folding of the family's directions `start` to `stop` alone.
+
+    Args:
+        folding: with all directions.
+        start: the first place along the family's axis.
+        stop: the place behind the last, at least two further.
+    """
+    before = folding.folded.channels
+    kept = [
+        k
+        for k, (channel, at) in enumerate(folding.places)
+        if before[channel].count == 1 or start <= at < stop
+    ]
+    number = {k: n for n, k in enumerate(kept)}
+    explicit = TaylorAlgebra(
+        tuple(folding.explicit.channels[k] for k in kept),
+        tuple(
+            (number[i], number[j], number[k], c)
+            for i, j, k, c in folding.explicit.products
+            if i in number and j in number and k in number
+        ),
+    )
+    channels = tuple(
+        replace(channel, count=stop - start) if channel.count > 1 else channel
+        for channel in before
+    )
+    products = tuple(
+        (i, j, k, c[start:stop] if isinstance(c, tuple) else c)
+        for i, j, k, c in folding.folded.products
+    )
+    places = (folding.places[k] for k in kept)
+    return Folding(
+        explicit,
+        TaylorAlgebra(channels, products),
+        tuple(
+            (channel, at - start if before[channel].count > 1 else 0)
+            for channel, at in places
+        ),
+    )
 
 
 def _owners(algebra: TaylorAlgebra) -> dict[int, int] | None:

@@ -5,9 +5,11 @@ points.py     points and parameters as flat arrays
 pushes.py     running a plan's pushes on a network
 shell.py      running the shell program
 residual.py   the compiled operator a user calls
+autotune.py   measuring how a plan is laid out best
 source.py     the emitted function as readable Python
 """
 
+from opcompiler.lowering.autotune import autotune
 from opcompiler.lowering.residual import Bound, Residual
 
-__all__ = ["Bound", "Residual"]
+__all__ = ["Bound", "Residual", "autotune"]

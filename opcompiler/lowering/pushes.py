@@ -1,6 +1,8 @@
 """Runs the pushes of a plan on a network, at all points of a site at once."""
 
+import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,6 +15,7 @@ from opcompiler.lowering.networks import Group, Network
 from opcompiler.lowering.points import as_precise_as
 from opcompiler.planning import Plan, Push
 from opcompiler.taylor.push import push as taylor_push, tangent_row
+from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import AlgebraArray, instantiate, Value
 
 Channels = Callable[[int], Array]
@@ -20,7 +23,7 @@ Channels = Callable[[int], Array]
 
 
 def evaluate_functionals(
-    plan: Plan, group: Group, sites: Mapping[int, Array]
+    plan: Plan, group: Group, sites: Mapping[int, Array], tuning: Tuning = DEFAULT
 ) -> dict[Functional, Array]:
     """Evaluates every functional of a plan; returns arrays of shape (N,).
 
@@ -28,8 +31,9 @@ def evaluate_functionals(
         plan: for functionals of the group's fields only.
         group: the fields and the network that gives them.
         sites: the points of each site, (N, number of arguments).
+        tuning: how the algebras are laid out.
     """
-    run = _nested if plan.strategy == "nested" else _taylor
+    run = _nested if plan.strategy == "nested" else partial(_taylor, tuning)
     pushed = [
         run(group.network, sites[push.site], push, _read_channels(plan, number))
         for number, push in enumerate(plan.pushes)
@@ -56,12 +60,42 @@ def _read_channels(plan: Plan, push: int) -> frozenset[int]:
 
 
 def _taylor(
-    network: Network, points: Array, push: Push, wanted: frozenset[int]
+    tuning: Tuning,
+    network: Network,
+    points: Array,
+    push: Push,
+    wanted: frozenset[int],
 ) -> Channels:
     """One pass of our engine: the batched network, interpreted in the algebra."""
     seeds = [_row(tangent, points) for tangent in push.seeds[1:]]
-    (value,) = taylor_push(jax.vmap(network), points, seeds, push.algebra, wanted)
-    return lambda channel: _channel(value, channel)
+    channels = push.algebra.channels
+    curved = [k for k in wanted if channels[k].degree > 1]
+
+    def run(points: Array) -> dict[int, Array]:
+        (value,) = taylor_push(
+            jax.vmap(network), points, seeds, push.algebra, wanted, tuning
+        )
+        if curved and not any(_has_channel(value, k) for k in curved):
+            _warn_piecewise_linear()
+        return {k: _channel(value, k) for k in wanted}
+
+    if tuning.remat:
+        run = jax.checkpoint(run, policy=jax.checkpoint_policies.dots_saveable)
+    return run(points).__getitem__
+
+
+def _has_channel(value: Value, channel: int) -> bool:
+    return isinstance(value, AlgebraArray) and value.coefficients[channel] is not None
+
+
+def _warn_piecewise_linear() -> None:
+    warnings.warn(
+        "derivatives of order 2 and higher of this network are zero everywhere: it is "
+        "piecewise linear in its arguments (relu?); take a smooth activation such as "
+        "tanh or gelu, if it is to be trained on them",
+        category=UserWarning,
+        stacklevel=2,
+    )
 
 
 def _channel(value: Value, channel: int) -> Array:

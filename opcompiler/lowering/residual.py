@@ -17,6 +17,7 @@ from opcompiler.lowering.shell import run_program
 from opcompiler.lowering.source import source_text
 from opcompiler.operator import Operator
 from opcompiler.planning import make_plan, Plan
+from opcompiler.taylor.tuning import DEFAULT, Tuning
 
 
 class Residual:
@@ -26,14 +27,19 @@ class Residual:
         coordinates: the SymPy symbols, in the order of the points' columns.
         fields: names of the unknown fields, in the order of one network's outputs.
         parameters: names of everything else that must be given at call time.
+        plan: what is pushed through the networks, and how functionals are read off.
+        tuning: how the plan is laid out in arrays.
     """
 
-    def __init__(self, operator: Operator, strategy: str = "auto") -> None:
+    def __init__(
+        self, operator: Operator, strategy: str = "auto", tuning: Tuning = DEFAULT
+    ) -> None:
         self.operator = operator
         self.coordinates = operator.coordinates
         self.fields = operator.fields
         self.parameters = operator.parameters
         self._names = tuple(c.name for c in operator.coordinates)
+        self.tuning = tuning
         self._strategy = strategy
         self.plan = self._plan_for(operator.fields)
 
@@ -104,6 +110,10 @@ class Residual:
         """
         return Bound(self, apply)
 
+    def tuned(self, tuning: Tuning) -> "Residual":
+        """Returns the same residual, laid out otherwise; see `opcompiler.autotune`."""
+        return Residual(self.operator, self._strategy, tuning)
+
     def source(self) -> str:
         """Returns the emitted function as readable Python."""
         return source_text(self.operator, self.plan)
@@ -135,7 +145,7 @@ class Residual:
         for group in read_networks(net, self.operator):
             plan = self._plan_for(group.fields)
             self._check(group, plan, sites)
-            functionals.update(evaluate_functionals(plan, group, sites))
+            functionals.update(evaluate_functionals(plan, group, sites, self.tuning))
         for functional, name in zip(
             self.operator.functionals, self.operator.names, strict=True
         ):

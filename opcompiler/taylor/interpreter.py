@@ -10,18 +10,20 @@ from opcompiler.taylor.fallback import any_primitive
 from opcompiler.taylor.families import without_families
 from opcompiler.taylor.registry import Context, FAMILY_RULES
 from opcompiler.taylor.rules import RULES
+from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import is_active, Value
 
-FOLD_FROM = 13
-"""Directions from which a family is worth its axis; fewer fuse better written out."""
 
-
-def interpreter(algebra: TaylorAlgebra) -> Context:
-    """Returns the context in which programs are interpreted by default."""
-    folding = fold(algebra, FOLD_FROM)
-    if folding is None:
-        return Context(algebra, apply)
-    return Context(folding.folded, apply, folding)
+def interpreter(algebra: TaylorAlgebra, tuning: Tuning = DEFAULT) -> Context:
+    """Returns the context in which programs are interpreted."""
+    folding = fold(algebra, tuning.fold_from)
+    return Context(
+        algebra if folding is None else folding.folded,
+        apply,
+        folding,
+        tuning.stack_from,
+        tuning.compose_upto,
+    )
 
 
 def apply(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:

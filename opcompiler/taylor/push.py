@@ -10,9 +10,11 @@ from jax import Array
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.core.apolar import Tangent
+from opcompiler.taylor.chunks import evaluate_in_chunks
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.families import refold, unfold
 from opcompiler.taylor.interpreter import interpreter
+from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import Coefficient, is_active, make, Value
 
 
@@ -22,6 +24,7 @@ def push(
     seeds: Sequence[Coefficient],
     algebra: TaylorAlgebra,
     wanted: Collection[int] | None = None,
+    tuning: Tuning = DEFAULT,
 ) -> list[Value]:
     """Evaluates a function on an algebra-valued array.
 
@@ -32,16 +35,18 @@ def push(
             `point`, or `None` for zero: the normalised coefficient it starts from.
         algebra: the algebra.
         wanted: the channels that will be read; all by default.
+        tuning: how the algebra is laid out.
 
     Returns:
         The leaves of the result, each an `AlgebraArray`, or a plain array where it
         does not depend on the point.
 
     Raises:
-        OperatorError: for a primitive that JAX cannot differentiate.
+        OperatorError: for a primitive that JAX cannot differentiate, and for chunks of
+            an operator that does not split.
     """
     start = make((point, *seeds), point.shape, point.dtype)
-    return push_values(fun, [start], algebra, wanted)
+    return push_values(fun, [start], algebra, wanted, tuning)
 
 
 def push_values(
@@ -49,6 +54,7 @@ def push_values(
     starts: Sequence[Value],
     algebra: TaylorAlgebra,
     wanted: Collection[int] | None = None,
+    tuning: Tuning = DEFAULT,
 ) -> list[Value]:
     """Evaluates a function of several arrays, some of them algebra-valued.
 
@@ -57,6 +63,7 @@ def push_values(
         starts: an `AlgebraArray` or a plain array for each argument.
         algebra: the algebra of all of them.
         wanted: the channels that will be read; all by default.
+        tuning: how the algebra is laid out.
 
     Returns:
         As `push`.
@@ -66,12 +73,20 @@ def push_values(
         for s in starts
     ]
     jaxpr, consts = _compat.trace(fun, *shapes)
-    context = interpreter(algebra)
-    if context.folding is None:
+    context = interpreter(algebra, tuning)
+    folding = context.folding
+    if folding is None:
         return evaluate(context, jaxpr, consts, starts)
-    folded = [refold(context.folding, start) for start in starts]
-    outputs = evaluate(context, jaxpr, consts, folded)
-    return [unfold(context.folding, output, wanted) for output in outputs]
+    folded = [refold(folding, start) for start in starts]
+    if tuning.chunk is None:
+        outputs = evaluate(context, jaxpr, consts, folded)
+    else:
+        read = range(algebra.size) if wanted is None else wanted
+        channels = frozenset(folding.places[k][0] for k in read)
+        outputs = evaluate_in_chunks(
+            context, jaxpr, consts, folded, tuning.chunk, channels
+        )
+    return [unfold(folding, output, wanted) for output in outputs]
 
 
 def tangent_row(tangent: Tangent, dim: int, dtype: Any) -> Array | None:

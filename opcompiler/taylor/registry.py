@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from opcompiler._compat import Equation
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.core.families import Folding
+from opcompiler.taylor.tuning import DEFAULT
 from opcompiler.taylor.value import Value
 
 Rule = Callable[["Context", Equation, Sequence[Value]], list[Value]]
@@ -34,8 +35,8 @@ class Context:
     algebra: TaylorAlgebra
     apply: Rule
     folding: Folding | None = None
-    stack_from: int = 13
-    compose_upto: int = 4
+    stack_from: int = DEFAULT.stack_from
+    compose_upto: int = DEFAULT.compose_upto
 
     def truncated(self, order: int) -> "Context":
         """Returns the context for values known up to a lower order only."""

@@ -19,18 +19,25 @@ from opcompiler.core.multiindex import MultiIndex
 from opcompiler.core.symbol import OperatorSymbol
 from opcompiler.taylor.jet import series_of
 from opcompiler.taylor.push import push, tangent_row
+from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import AlgebraArray, Value
 
 ReadOut = tuple[tuple[int, Fraction], ...]
 
 
-def laplacian(fun: Callable[[Array], Any]) -> Callable[[Array], Any]:
+def laplacian(
+    fun: Callable[[Array], Any], *, chunk: int | None = None
+) -> Callable[[Array], Any]:
     r"""Returns $\Delta f$ of f: (d,) -> pytree; d + 2 channels.
+
+    Args:
+        fun: the function.
+        chunk: coordinates that are pushed at a time, to bound memory; all by default.
 
     Source: Li et al., *A computational framework for neural network-based variational
     Monte Carlo with forward Laplacian* (2024).
     """
-    return _powers_of_laplacian(fun, 1)
+    return _powers_of_laplacian(fun, 1, Tuning(chunk=chunk))
 
 
 def biharmonic(fun: Callable[[Array], Any]) -> Callable[[Array], Any]:
@@ -91,11 +98,11 @@ def derivatives(fun: Callable[[Array], Any], order: int) -> Callable[[Array], tu
 
 
 def _powers_of_laplacian(
-    fun: Callable[[Array], Any], power: int
+    fun: Callable[[Array], Any], power: int, tuning: Tuning = DEFAULT
 ) -> Callable[[Array], Any]:
     def at(point: Array) -> Any:
         point = jnp.asarray(point)
-        return _apply(fun, point, (_laplacian_symbol(point.size, power),))[0]
+        return _apply(fun, point, (_laplacian_symbol(point.size, power),), tuning)[0]
 
     return at
 
@@ -124,7 +131,10 @@ def _scheme(
 
 
 def _apply(
-    fun: Callable[[Array], Any], point: Array, symbols: tuple[OperatorSymbol, ...]
+    fun: Callable[[Array], Any],
+    point: Array,
+    symbols: tuple[OperatorSymbol, ...],
+    tuning: Tuning = DEFAULT,
 ) -> list[Any]:
     if point.ndim != 1 or any(s.dim != point.size for s in symbols):
         raise OperatorError(
@@ -135,7 +145,7 @@ def _apply(
     algebra, seeds, readouts = _scheme(symbols, point.size)
     rows = [tangent_row(tangent, point.size, point.dtype) for tangent in seeds[1:]]
     wanted = {channel for readout in readouts for channel, _ in readout}
-    outputs = push(fun, point, rows, algebra, wanted)
+    outputs = push(fun, point, rows, algebra, wanted, tuning)
     structure = jax.tree.structure(jax.eval_shape(fun, point))
     return [
         jax.tree.unflatten(structure, [_read(output, readout) for output in outputs])

@@ -26,6 +26,7 @@ from opcompiler.core.inverse_system import divided, inverse_system
 from opcompiler.core.multiindex import MultiIndex
 from opcompiler.core.symbol import OperatorSymbol
 from opcompiler.taylor import push
+from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import AlgebraArray
 
 Polynomial = dict[tuple[int, ...], float]
@@ -96,10 +97,14 @@ def seeds_for(model: Model, start: jax.Array, random) -> list[jax.Array]:
 
 
 def by_engine(
-    model: Model, fun: Callable, start: jax.Array, seeds: Sequence[jax.Array | None]
+    model: Model,
+    fun: Callable,
+    start: jax.Array,
+    seeds: Sequence[jax.Array | None],
+    tuning: Tuning = DEFAULT,
 ) -> list[jax.Array]:
     """Returns all channels of the one output of `fun`, zeros written out."""
-    (output,) = push(fun, start, seeds, model.algebra)
+    (output,) = push(fun, start, seeds, model.algebra, tuning=tuning)
     if not isinstance(output, AlgebraArray):
         zeros = jnp.zeros_like(output)
         return [output, *[zeros] * (model.algebra.size - 1)]

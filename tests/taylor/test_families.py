@@ -9,7 +9,7 @@ import sympy as sp
 import opcompiler as oc
 from opcompiler.core.algebra import univariate
 from opcompiler.core.families import fold
-from opcompiler.taylor import interpreter
+from opcompiler.taylor.tuning import DEFAULT, NEVER, Tuning
 
 DIM = 15
 X = sp.symbols(f"x1:{DIM + 1}")
@@ -89,21 +89,20 @@ def test_what_does_not_fold() -> None:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_folded_equals_written_out(network, monkeypatch) -> None:
-    residual = oc.compile(OPERATORS["signed"])
+def test_folded_equals_written_out(network) -> None:
+    plain = oc.compile(OPERATORS["signed"])
     points = jax.random.uniform(jax.random.key(1), (3, DIM + 1))
     net = NETWORKS[network]
 
-    def values(scale):
+    def values(residual, scale):
         return residual(lambda z: net(scale * z), points)
 
-    def both(scale):
-        slope = jax.grad(lambda s: jnp.sum(values(s) ** 2))
-        return values(scale), slope(scale)
+    def both(tuning):
+        residual = plain.tuned(tuning)
+        slope = jax.grad(lambda s: jnp.sum(values(residual, s) ** 2))
+        return jax.jit(lambda s: (values(residual, s), slope(s)))(1.1)
 
-    folded = jax.jit(lambda s: both(s))(1.1)
-    monkeypatch.setattr(interpreter, "FOLD_FROM", 10**9)
-    explicit = jax.jit(lambda s: both(s))(1.1)
+    folded, explicit = both(DEFAULT), both(Tuning(fold_from=NEVER))
     np.testing.assert_allclose(folded[0], explicit[0], rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(folded[1], explicit[1], rtol=1e-9)
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import opcompiler as oc
-from opcompiler.taylor import coverage, interpreter
+from opcompiler.taylor import coverage
+from opcompiler.taylor.tuning import DEFAULT, Tuning
 from tests.taylor.oracle import (
     apolar,
     by_engine,
@@ -153,33 +154,31 @@ FOLDED = [
 """Programs in which directions are folded by default; the others when there is time."""
 
 
-def families_change_nothing(name: str, monkeypatch) -> None:
+def families_change_nothing(name: str) -> None:
     program = PROGRAMS[name]
     start, random = program.start(name)
     model = apolar(3, {(3, 0, 0): 1, (0, 3, 0): 2, (0, 0, 3): -1})
     seeds = seeds_for(model, start, random)
 
-    def run():
-        fun = lambda x: by_engine(model, program, x, seeds)
+    def run(tuning):
+        fun = lambda x: by_engine(model, program, x, seeds, tuning)
         fun = fun if program.eager else jax.jit(fun, compiler_options=QUICK)
         return fun(start)
 
-    want = run()
-    monkeypatch.setattr(interpreter, "FOLD_FROM", 2)
-    assert worst_error(run(), want) < 1e-11
+    assert worst_error(run(Tuning(fold_from=2)), run(DEFAULT)) < 1e-11
 
 
 @pytest.mark.parametrize("name", FOLDED)
-def test_families_change_nothing(name: str, monkeypatch) -> None:
-    families_change_nothing(name, monkeypatch)
+def test_families_change_nothing(name: str) -> None:
+    families_change_nothing(name)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [n for n, p in PROGRAMS.items() if p.order > 2 and n not in FOLDED]
 )
-def test_families_change_nothing_else(name: str, monkeypatch) -> None:
-    families_change_nothing(name, monkeypatch)
+def test_families_change_nothing_else(name: str) -> None:
+    families_change_nothing(name)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+"""How an algebra is laid out in arrays: choices that change speed and no number."""
+
+import sys
+from dataclasses import dataclass
+
+from opcompiler.core.errors import OperatorError
+
+NEVER = sys.maxsize
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Layout choices; `opcompiler.autotune` measures them on the present device.
+
+    Attributes:
+        fold_from: like directions from which they become one channel with an axis of
+            its own, a family; fewer fuse better written out.
+        stack_from: channels from which a layer multiplies all of them as one matrix.
+        compose_upto: order up to which elementwise functions are composed from scalar
+            derivatives, instead of by recurrence in the algebra.
+        chunk: directions of a family that are pushed at a time; all, if `None`. Memory
+            grows with the chunk, time by one plain evaluation per chunk; a gradient
+            evaluates every chunk a second time.
+        remat: keep only the results of matrix products for a gradient, and evaluate
+            everything elementwise a second time: less memory, more time.
+
+    Raises:
+        OperatorError: for a chunk of fewer than two directions.
+    """
+
+    fold_from: int = 13
+    stack_from: int = 13
+    compose_upto: int = 4
+    chunk: int | None = None
+    remat: bool = False
+
+    def __post_init__(self) -> None:
+        if self.chunk is not None and self.chunk < 2:
+            raise OperatorError(
+                "a chunk holds at least two directions",
+                expression=f"chunk={self.chunk}",
+                hint="give a chunk of 2 or more, or None for all directions at once",
+            )
+
+
+DEFAULT = Tuning()
