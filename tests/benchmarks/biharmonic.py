@@ -10,6 +10,7 @@ import sympy as sp
 from jax.experimental.jet import jet
 
 import opcompiler as oc
+from tests.benchmarks.laplacian import hessian
 from tests.benchmarks.navier_stokes import per_point, slope
 from tests.benchmarks.network import apply
 from tests.benchmarks.timing import Row
@@ -25,6 +26,11 @@ def nested(dim):
         return pure + 2 * sum(slope(slope(seconds[i], j), j)(z) for i, j in pairs)
 
     return residual
+
+
+def hessians(net, z):
+    """What one writes first: the trace of the Hessian of the trace of the Hessian."""
+    return hessian(lambda z: hessian(net, z), z)
 
 
 def directions(dim):
@@ -76,6 +82,7 @@ def row(dim: int) -> Row:
         {
             "opcompiler": residual.bind(apply),
             "nested jvp": per_point(nested(dim)),
+            "traces of jax.hessian": per_point(hessians),
             "jax.experimental.jet": per_point(polarised(dim)),
             "folx of folx": per_point(folded),
         },

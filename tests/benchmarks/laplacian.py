@@ -28,6 +28,11 @@ def nested(net, z):
     )
 
 
+def hessian(net, z):
+    """What one writes first: the trace of `jax.hessian`, forward over reverse."""
+    return jnp.trace(jax.hessian(net)(z))
+
+
 def univariate(net, z):
     """One 2-jet per coordinate, vmapped over coordinates."""
 
@@ -51,6 +56,7 @@ def row(dim: int, hidden: tuple[int, ...], points: int) -> Row:
         {
             "opcompiler": residual.bind(apply),
             "nested jvp": per_point(nested),
+            "trace of jax.hessian": per_point(hessian),
             "jax.experimental.jet": per_point(univariate),
             "folx": per_point(forward),
         },

@@ -15,7 +15,7 @@ from tests.benchmarks.timing import Measurement
 
 FOLDER = Path(__file__).parents[2] / "docs" / "benchmarks"
 HEAD = ("operator", "contestant", "evaluation ms", "ratio", "gradient ms", "ratio",
-        "compile s", "difference")  # fmt: skip
+        "compile s", "memory MiB", "difference")  # fmt: skip
 
 
 def machine() -> str:
@@ -51,6 +51,7 @@ def lines(results: list[Measurement]) -> list[tuple[str, ...]]:
                 f"{m.gradient:.2f}",
                 f"{m.gradient / ours.gradient:.2f}",
                 f"{m.compile_evaluation:.1f} + {m.compile_gradient:.1f}",
+                f"{m.memory:.1f}",
                 "" if m.difference is None else f"{m.difference:.0e}",
             )
         )
@@ -75,7 +76,8 @@ def write(results: list[Measurement]) -> None:
         "Tanh networks, float32. Medians of contestants run in turns; the gradient is "
         "that of the mean squared residual by the network's parameters. A ratio is the "
         "contestant's time over ours. The floor is the matrix products of all our "
-        "channels, without activations.\n"
+        "channels, without activations. Compilation is that of values and of gradients; "
+        "memory is what the gradient's program needs beside arguments and results.\n"
     )
     page = f"# Benchmarks on {name}\n\n{machine()}\n\n{note}\n{text}\n"
     (FOLDER / f"{name}.md").write_text(page)

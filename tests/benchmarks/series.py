@@ -34,7 +34,7 @@ def univariate(order):
     return residual
 
 
-def row(order: int) -> Row:
+def row(order: int, hidden: tuple[int, ...] = (128,) * 3, points: int = 1024) -> Row:
     x = sp.Symbol("x")
     u = sp.Function("u")(x)
     residual = oc.compile([u, *(u.diff(x, k) for k in range(1, order + 1))])
@@ -46,5 +46,5 @@ def row(order: int) -> Row:
             "nested jvp": per_point(nested(order)),
             "jax.experimental.jet": per_point(univariate(order)),
         },
-        (128,) * 3, 1024,
+        hidden, points,
     )  # fmt: skip

@@ -45,9 +45,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Milliseconds, medians; compilation in seconds.
+    """Milliseconds, medians; compilation in seconds; memory in MiB.
 
     Attributes:
+        memory: what the gradient's program needs beside arguments and results, at most,
+            as the compiler has planned it.
         difference: largest relative difference of the values to ours; none for references.
     """
 
@@ -57,6 +59,7 @@ class Measurement:
     gradient: float
     compile_evaluation: float
     compile_gradient: float
+    memory: float
     difference: float | None
 
 
@@ -71,18 +74,20 @@ def measure(row: Row, params: Any, points: Any) -> list[Measurement]:
         f"(floor: matmuls of {row.channels} channels)": matmuls(row.channels),
     }
     everybody = {**row.contestants, **references}
-    values, slopes, compiling = {}, {}, {}
+    values, slopes, compiling, memory = {}, {}, {}, {}
     for name, evaluate in everybody.items():
         values[name], first = _compile(evaluate, params, points)
         slopes[name], second = _compile(jax.grad(_loss(evaluate)), params, points)
         compiling[name] = (first, second)
+        planned = slopes[name].memory_analysis()
+        memory[name] = planned.temp_size_in_bytes / 2**20
     differences = _agree(row, values, params, points)
     evaluation = _race(values, params, points)
     gradient = _race(slopes, params, points)
     return [
         Measurement(
             row.title, name, evaluation[name], gradient[name], *compiling[name],
-            differences.get(name),
+            memory[name], differences.get(name),
         )
         for name in everybody
     ]  # fmt: skip
