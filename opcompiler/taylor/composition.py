@@ -72,8 +72,15 @@ def apply_recurrence(
 
 
 def should_compose(context: Context) -> bool:
-    """Whether composing scalar derivatives beats the recurrence in the algebra."""
-    return 1 <= context.algebra.order <= context.compose_upto
+    """Whether composing scalar derivatives beats the recurrence in the algebra.
+
+    In one direction the recurrence is the scalar one, and there is nothing to compose.
+    """
+    algebra = context.algebra
+    one_direction = algebra.degrees == (1,) * (algebra.order + 1)
+    if one_direction and not algebra.has_families:
+        return False
+    return 1 <= algebra.order <= context.compose_upto
 
 
 def composed(

@@ -135,9 +135,6 @@ def is_pointwise(context: Context, equation: Any, inputs: Sequence[Value]) -> bo
     active = [value for value in inputs if is_active(value)]
     if len(active) != 1 or len(avals) != 1 or not should_compose(context):
         return False
-    one_direction = context.algebra.degrees == (1,) * (context.algebra.order + 1)
-    if one_direction and not context.algebra.has_families:
-        return False
     if avals[0].shape != active[0].shape or avals[0].dtype != active[0].dtype:
         return False
     return _is_pointwise_call(equation, avals[0].shape)
