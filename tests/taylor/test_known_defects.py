@@ -1,0 +1,158 @@
+"""What `jax.experimental.jet` and folx get wrong or refuse, each as a test of ours.
+
+Source: a survey of both (jax 0.10.2, folx 0.2.30); the comments say what they give.
+"""
+
+from collections import Counter
+
+import jax
+import jax.numpy as jnp
+import mpmath as mp
+import numpy as np
+import pytest
+from jax import lax
+
+import opcompiler as oc
+from opcompiler import _compat
+from tests.taylor.cases import nested_series
+
+
+def series(fun, point, order=3):
+    """Taylor coefficients along x + t."""
+    point = jnp.asarray(point)
+    terms = [jnp.ones_like(point), *[jnp.zeros_like(point)] * (order - 1)]
+    value, rest = oc.jet(fun, (point,), (terms,), factorial_scaled=False)
+    return [value, *rest]
+
+
+@pytest.mark.parametrize(
+    ("fun", "exact", "point"),
+    [  # jet composes the value anew: 0, 0, 0, -inf, inf or nan
+        (jnp.log1p, mp.log1p, 1e-12),
+        (jnp.expm1, mp.expm1, 1e-9),
+        (jnp.arctanh, mp.atanh, 1e-9),
+        (jnp.arcsinh, mp.asinh, -1e9),
+        (jnp.arccosh, mp.acosh, 1e20),
+    ],
+)
+def test_values_keep_their_digits(fun, exact, point) -> None:
+    with mp.workdps(200):
+        want = [float(c) for c in mp.taylor(exact, point, 3)]
+    np.testing.assert_allclose(series(fun, point), want, rtol=1e-12)
+
+
+def test_the_remainder_is_truncated() -> None:  # jet: 0.1
+    got = series(lambda x: lax.rem(x, 0.3), -0.5, 1)
+    np.testing.assert_allclose(got, [-0.2, 1], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("exponent", "point", "want"),
+    [  # jet: nan
+        (2.0, 0.0, [0, 0, 1, 0]),
+        (2.5, 0.0, [0, 0, 0, np.inf]),
+        (3.0, -2.0, [-8, 12, -6, 1]),
+    ],
+)
+def test_powers_at_zero_and_below(exponent, point, want) -> None:
+    got = series(lambda x: x ** jnp.asarray(exponent), point)
+    np.testing.assert_allclose(got, want, atol=1e-15)
+
+
+def test_ties_follow_jax() -> None:
+    fun = lambda x: jnp.maximum(x, x * x)
+    got = series(fun, 0.0)
+    want = nested_series(fun, jnp.asarray(0.0), [1.0, 0.0, 0.0])
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+def test_factorials_are_exact_in_float32() -> None:  # jet: 2.0000005
+    point = jnp.float32(3)
+    order = 8
+    terms = [jnp.float32(1), *[jnp.float32(0)] * (order - 1)]
+    _, found = oc.jet(lambda x: x**8, (point,), (terms,))
+    assert float(found[1]) == 56 * 3.0**6
+    assert float(found[7]) == 40320.0
+
+
+@pytest.mark.parametrize(
+    ("fun", "want"),
+    [  # jet, were it to trace them, differentiates the bodies: 0, 0, 0.5, 0
+        (jax.nn.softplus, 0.5),
+        (lambda x: jax.jvp(jnp.sinc, (x,), (1.0,))[1], -(np.pi**2) / 3),
+        (jax.nn.relu, 0.0),
+        (jax.nn.log_sigmoid, 0.5),
+    ],
+)
+def test_custom_rules_hold_at_points(fun, want) -> None:
+    np.testing.assert_allclose(series(fun, 0.0, 1)[1], want, rtol=1e-12)
+
+
+def test_a_name_is_not_a_rule() -> None:  # folx: 2.49 and 0.352
+    @jax.jit
+    def silu(x):
+        return x**3
+
+    def sigmoid(x):
+        return x * x
+
+    x = jnp.array([1.0, 2.0])
+    fun = lambda x: jnp.sum(silu(x) + jax.jit(sigmoid)(x))
+    np.testing.assert_allclose(fun(x), 14.0)
+    np.testing.assert_allclose(oc.taylor.laplacian(fun)(x), 6 * 3 + 2 * 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("order", [2, 4, 6])
+def test_a_layer_costs_one_product_per_channel(order) -> None:  # jet: 45 at order 4
+    layers = [jnp.ones((3, 3)) / 3] * 3
+
+    def net(x):
+        for weights in layers:
+            x = jnp.tanh(x @ weights)
+        return x
+
+    def pushed(x, v):
+        return oc.jet(net, (x,), ([v, *[jnp.zeros_like(v)] * (order - 1)],))
+
+    jaxpr, _ = _compat.trace(pushed, jnp.ones((4, 3)), jnp.ones((4, 3)))
+    assert dots(jaxpr) == 3 * (order + 1)
+
+
+def dots(jaxpr) -> int:
+    count = Counter(equation.primitive.name for equation in jaxpr.eqns)["dot_general"]
+    for equation in jaxpr.eqns:
+        for value in equation.params.values():
+            if hasattr(value, "eqns") or hasattr(value, "jaxpr"):
+                count += dots(_compat.open_jaxpr(value)[0])
+    return count
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float32])
+def test_dtypes_are_kept(dtype) -> None:
+    x = jnp.asarray(0.5, dtype)
+    value, rest = oc.jet(lambda x: jnp.tanh(2 * x) ** 2, (x,), ([x * 0 + 1, x * 0],))
+    assert {value.dtype, *(c.dtype for c in rest)} == {jnp.dtype(dtype)}
+
+
+def test_integers_beside_floats_stay_integers() -> None:  # folx: float0 errors
+    def fun(x):
+        order = jnp.argsort(x)
+        top, places = lax.top_k(x, 2)
+        return jnp.sum(x[order] * jnp.arange(3)) ** 2 + jnp.sum(top * places)
+
+    x = jnp.array([0.3, -0.2, 0.9])
+    want = jnp.trace(jax.hessian(fun)(x))
+    np.testing.assert_allclose(oc.taylor.laplacian(fun)(x), want, rtol=1e-12)
+
+
+def test_integer_counters_of_loops_stay_integers() -> None:
+    def fun(x):
+        def body(state):
+            count, y = state
+            return count + 1, y * x[0] + jnp.sin(y)
+
+        return lax.while_loop(lambda s: s[0] < 3, body, (0, x[1]))[1]
+
+    x = jnp.array([0.3, 0.8])
+    want = jnp.trace(jax.jacfwd(jax.jacfwd(fun))(x))
+    np.testing.assert_allclose(oc.taylor.laplacian(fun)(x), want, rtol=1e-12)
