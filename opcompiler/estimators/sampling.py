@@ -1,0 +1,91 @@
+"""What a user asks for: how many samples, drawn how."""
+
+from dataclasses import dataclass
+
+from opcompiler.core.errors import OperatorError
+
+_DISTRIBUTIONS = ("rademacher", "gaussian", "sphere")
+
+
+@dataclass(frozen=True, slots=True)
+class Sparse:
+    """Sample the terms of a sum; unbiased for every operator of every order.
+
+    Attributes:
+        samples: terms per point and sum.
+        replace: whether a term may be drawn twice. Without replacement the variance is
+            smaller, and none is left when all terms are drawn.
+        per_point: whether every point has a draw of its own, or all points share one.
+        importance: probabilities of the terms: `None` for uniform, "coefficients" for
+            proportional to the absolute coefficients, or weights, one per term.
+
+    Raises:
+        OperatorError: for fewer than one sample, or weights that are no probabilities.
+
+    Source: STDE, sections 4.2 and 4.3, equations 13-17.
+    """
+
+    samples: int
+    replace: bool = False
+    per_point: bool = False
+    importance: str | tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        _check_samples(self.samples)
+        if isinstance(self.importance, str) and self.importance != "coefficients":
+            raise OperatorError(
+                "there is no such importance",
+                expression=f"importance={self.importance!r}",
+                hint='give None, "coefficients", or a tuple of weights, one per term',
+            )
+        if isinstance(self.importance, tuple) and not all(
+            weight >= 0 for weight in self.importance
+        ):
+            raise OperatorError(
+                "importance weights are probabilities up to a factor",
+                expression=f"importance={self.importance}",
+                hint="give weights of at least zero",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """Push random directions whose moments give the operator, if any do.
+
+    Attributes:
+        samples: directions per point.
+        distribution: "rademacher", "gaussian" or "sphere".
+        per_point: whether every point has directions of its own, or all share them.
+        antithetic: whether directions come in pairs v, -v.
+
+    Raises:
+        OperatorError: for fewer than one sample, or an unknown distribution.
+
+    Source: STDE, section 4.4 and appendix K.
+    """
+
+    samples: int
+    distribution: str = "rademacher"
+    per_point: bool = False
+    antithetic: bool = False
+
+    def __post_init__(self) -> None:
+        _check_samples(self.samples)
+        if self.distribution not in _DISTRIBUTIONS:
+            raise OperatorError(
+                "there is no such distribution",
+                expression=f"distribution={self.distribution!r}",
+                hint=f"choose one of: {', '.join(_DISTRIBUTIONS)}",
+            )
+
+
+Estimator = Sparse | Dense
+
+
+def _check_samples(samples: int) -> None:
+    if samples < 1:
+        raise OperatorError(
+            "an estimator needs at least one sample",
+            expression=f"samples={samples}",
+            hint="give a whole number of 1 or more",
+        )
