@@ -1,7 +1,5 @@
 """`oc.jet` beside `jax.experimental.jet`, and where that one is wrong or refuses."""
 
-import math
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -57,44 +55,6 @@ def test_entire_functions_to_order_ten(dtype) -> None:
     rtol = 2e-6 if dtype == jnp.float32 else 1e-13
     np.testing.assert_allclose(series, exact, rtol=rtol, atol=1e-9)
     assert series[0].dtype == dtype
-
-
-def test_float32_factorials_are_exact() -> None:
-    one = [jnp.float32(1), *[jnp.float32(0)] * 7]
-    _, series = oc.jet(lambda x: x**8, (jnp.float32(0.0),), (one,))
-    assert series[7] == math.factorial(8)
-
-
-WRONG_IN_JAX = {
-    "log1p": (jnp.log1p, 1e-12, [1e-12, 1.0, -1.0]),
-    "expm1": (jnp.expm1, 1e-12, [1e-12, 1.0, 1.0]),
-    "atanh": (jnp.arctanh, 1e-12, [1e-12, 1.0, 2e-12]),
-    "asinh": (jnp.arcsinh, -1e9, [float(np.arcsinh(-1e9)), 1e-9, 1e-18]),
-    "rem": (lambda x: lax.rem(x, 0.3), -0.5, [-0.2, 1.0, 0.0]),
-    "float power at 0": (lambda x: x ** jnp.float64(2.0), 0.0, [0.0, 0.0, 2.0]),
-    "softplus at 0": (jax.nn.softplus, 0.0, [math.log(2), 0.5, 0.25]),
-    "relu at 0": (jax.nn.relu, 0.0, [0.0, 0.0, 0.0]),
-    "sinc at 0": (jnp.sinc, 0.0, [1.0, 0.0, -(math.pi**2) / 3]),
-    "log_sigmoid at 0": (jax.nn.log_sigmoid, 0.0, [-math.log(2), 0.5, -0.25]),
-    "clip": (lambda x: jnp.clip(x, -1, 1) ** 2, 0.5, [0.25, 1.0, 2.0]),
-    "minimum": (lambda x: jnp.minimum(x, 0.5) ** 2, 0.25, [0.0625, 0.5, 2.0]),
-}
-
-
-@pytest.mark.parametrize("name", WRONG_IN_JAX)
-def test_known_defects_of_jax_jet(name: str) -> None:
-    fun, point, exact = WRONG_IN_JAX[name]
-    value, series = oc.jet(fun, (point,), ((1.0, 0.0),))
-    np.testing.assert_allclose([value, *series], exact, rtol=1e-9, atol=1e-15)
-
-
-def test_a_users_function_is_not_mistaken_for_a_library_one() -> None:
-    @jax.jit
-    def silu(x):
-        return x**3
-
-    value, series = oc.jet(silu, (2.0,), ((1.0, 0.0, 0.0),))
-    assert [float(v) for v in (value, *series)] == [8.0, 12.0, 12.0, 6.0]
 
 
 def test_control_flow_with_integer_counters() -> None:
