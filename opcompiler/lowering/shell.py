@@ -17,6 +17,7 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "div": operator.truediv,
     "neg": operator.neg,
 }
+
 _MODULES = {"jnp": jnp, "lax": lax, "jsp": jsp}
 
 
@@ -40,5 +41,27 @@ def run_program(program: Program, inputs: Mapping[str, Any]) -> list[Any]:
 def _function(name: str) -> Callable[..., Any]:
     if name in _ARITHMETIC:
         return _ARITHMETIC[name]
+    if name == "guard":
+        return guard
     module, function = name.split(".")
     return getattr(_MODULES[module], function)
+
+
+_GENERIC = 0.6180339887498949
+
+
+def guard(taken: Any, value: Any) -> Any:
+    """Returns a value where a branch is taken; elsewhere one that the branch can take.
+
+    Args:
+        taken: booleans.
+        value: what the branch reads, of a shape that broadcasts with `taken`.
+
+    Returns:
+        The value; where the branch is not taken, the constant that it is at some point
+        where it is, or a generic number if it is taken nowhere.
+    """
+    taken, value = jnp.broadcast_arrays(taken, value)
+    first = value.reshape(-1)[jnp.argmax(taken)] if value.size else _GENERIC
+    safe = lax.stop_gradient(jnp.where(jnp.any(taken), first, _GENERIC))
+    return jnp.where(taken, value, safe.astype(value.dtype))

@@ -42,6 +42,7 @@ _FUNCTIONS: dict[type[sp.Basic], str] = {
     sp.im: "jnp.imag",
     sp.arg: "jnp.angle",
     sp.Heaviside: "jnp.heaviside",
+    sp.sinc: "jnp.sinc",
     sp.erf: "jsp.erf",
     sp.erfc: "jsp.erfc",
     sp.erfinv: "jsp.erfinv",
@@ -81,10 +82,6 @@ _REWRITTEN: dict[type[sp.Basic], Callable[..., sp.Expr]] = {
     sp.acoth: lambda x: sp.atanh(1 / x),
     sp.factorial: lambda n: sp.gamma(n + 1),
     sp.frac: lambda x: x - sp.floor(x),
-    sp.sinc: lambda x: sp.Piecewise(
-        (sp.S.One, sp.Eq(x, 0)),
-        (sp.sin(x) / sp.Piecewise((sp.S.One, sp.Eq(x, 0)), (x, True)), True),
-    ),
 }
 
 
@@ -106,15 +103,29 @@ class _Emitter:
         self._inputs = tuple(inputs)
         self._steps: list[Step] = []
         self._known: dict[sp.Basic, Operand] = {}
+        self._cases: dict[sp.Basic, sp.Basic] = {}
         taken = set(inputs)
         self._fresh = (n for i in count() if (n := f"s{i}") not in taken)
 
     def program(self, expressions: list[sp.Expr]) -> Program:
+        # What a branch needs is computed for that branch alone, so not shared.
+        expressions = [self._without_cases(e) for e in expressions]
         shared, bodies = sp.cse(expressions, symbols=_dummies(), order="canonical")
         for symbol, body in shared:
             self._known[symbol] = self._operand(body)
         outputs = tuple(self._operand(body) for body in bodies)
         return Program(self._inputs, tuple(self._steps), outputs)
+
+    def _without_cases(self, expr: sp.Basic) -> sp.Basic:
+        """Puts a symbol in the place of each outermost `Piecewise`."""
+        if not expr.has(sp.Piecewise):
+            return expr
+        if isinstance(expr, sp.Piecewise):
+            known = {case: symbol for symbol, case in self._cases.items()}
+            symbol = known.get(expr) or sp.Dummy(f"cases_{len(self._cases)}")
+            self._cases[symbol] = expr
+            return symbol
+        return expr.func(*map(self._without_cases, expr.args))
 
     def _step(self, function: str, *operands: Operand) -> str:
         name = next(self._fresh)
@@ -127,6 +138,8 @@ class _Emitter:
         return self._known[expr]
 
     def _write(self, expr: sp.Basic) -> Operand:
+        if expr in self._cases:
+            return self._operand(self._cases[expr])
         if isinstance(expr, sp.Symbol):
             return expr.name
         if expr is sp.I or expr.is_Number or isinstance(expr, sp.NumberSymbol):
@@ -187,13 +200,30 @@ class _Emitter:
 
     def _write_piecewise(self, expr: sp.Piecewise) -> Operand:
         result: Operand = float("nan")
-        for value, when in reversed(expr.args):
-            value = self._operand(value)
+        for place, (value, when) in reversed(list(enumerate(expr.args))):
+            earlier = [condition for _, condition in expr.args[:place]]
+            branch = self._branch(value, sp.And(when, *map(sp.Not, earlier)))
             if isinstance(when, BooleanTrue):
-                result = value
+                result = branch
             else:
-                result = self._step("jnp.where", self._operand(when), value, result)
+                result = self._step("jnp.where", self._operand(when), branch, result)
         return result
+
+    def _branch(self, value: sp.Basic, taken: sp.Basic) -> Operand:
+        """Writes a branch so that where it is not taken it is not singular either.
+
+        A gradient multiplies what is not taken by zero, and zero times infinity is not
+        zero; so a branch sees only values at points where it is taken.
+        """
+        if isinstance(taken, BooleanTrue) or _is_entire(value):
+            return self._operand(value)
+        where = self._operand(taken)
+        inside = _Emitter(self._inputs)
+        inside._steps, inside._fresh = self._steps, self._fresh
+        inside._cases = self._cases
+        for symbol in sorted(value.free_symbols, key=lambda s: s.name):
+            inside._known[symbol] = self._step("guard", where, self._operand(symbol))
+        return inside._operand(value)
 
     def _write_function(self, expr: sp.Basic) -> Operand:
         if type(expr) in _REWRITTEN:
@@ -208,6 +238,8 @@ class _Emitter:
                 hint="pass it as a known field: write Function('f')(x, ...) and give "
                 "{'f': callable} with the networks",
             )
+        if isinstance(expr, sp.sinc):  # SciPy's and JAX's has a factor pi
+            return self._step("jnp.sinc", self._operand(expr.args[0] / sp.pi))
         operands = [self._operand(argument) for argument in expr.args]
         if isinstance(expr, sp.beta | sp.zeta) and len(operands) == 1:
             operands.append(operands[0] if isinstance(expr, sp.beta) else 1.0)
@@ -239,6 +271,20 @@ def _fraction(
     if number.q != 1:
         below.insert(0, sp.Integer(number.q))
     return above, below
+
+
+_ENTIRE = (sp.Add, sp.Mul, sp.Symbol, sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh,
+           sp.atan, sp.asinh, sp.erf, sp.erfc, sp.sign, sp.Abs)  # fmt: skip
+
+
+def _is_entire(expr: sp.Basic) -> bool:
+    """Whether values and slopes are finite at all finite real arguments."""
+    if isinstance(expr, sp.Pow):
+        whole = isinstance(expr.exp, sp.Integer) and expr.exp.is_nonnegative
+        return bool(whole) and _is_entire(expr.base)
+    if expr.is_Number or isinstance(expr, sp.NumberSymbol) or expr is sp.I:
+        return True
+    return isinstance(expr, _ENTIRE) and all(map(_is_entire, expr.args))
 
 
 def _negative(exponent: sp.Expr) -> bool:

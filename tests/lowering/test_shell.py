@@ -1,5 +1,6 @@
 """The shell: every SymPy function we claim, against SymPy's own value."""
 
+import jax
 import jax.numpy as jnp
 import mpmath
 import numpy as np
@@ -67,6 +68,36 @@ def test_derivatives_of_piecewise_functions() -> None:
     # At 0 < u = 2x < a: |u| a^2 u, whose slope by x is 4 a^2 u.
     got = residual(lambda z: 2 * z[0], jnp.array([POINT]), a=1.3)
     np.testing.assert_allclose(got, 4 * 1.3**2 * 2 * POINT, rtol=1e-13)
+
+
+GUARDED = {
+    "root": sp.Piecewise((sp.sqrt(u), u > 0), (0, True)),
+    "logarithm": sp.Piecewise((u * sp.log(u), u > 0), (0, True)),
+    "second branch": sp.Piecewise((0, u <= 0), (1 / u, True)),
+    "nested": sp.Piecewise(
+        (sp.Piecewise((sp.log(u), u > 1), (sp.sqrt(u), True)), u > 0), (a * u, True)
+    ),
+    "shared": sp.log(u + 2)
+    + sp.Piecewise((sp.log(u + 2) * sp.sqrt(u), u > 0), (0, True)),
+}
+
+
+@pytest.mark.parametrize("name", GUARDED)
+@pytest.mark.parametrize("points", [[-1.0, 0.25, 2.0, 0.0], [-1.0, 0.0]])
+def test_a_branch_not_taken_is_not_singular(name: str, points: list[float]) -> None:
+    expression = GUARDED[name]
+    residual = oc.compile(expression)
+    parameters = {"a": 1.3} if "a" in residual.parameters else {}
+
+    def total(scale):
+        net = lambda z: scale * z[0]
+        return jnp.sum(residual(net, jnp.array(points)[:, None], **parameters))
+
+    got = jax.grad(total)(1.0)
+    v = sp.Symbol("v", real=True)
+    slope = sp.diff(expression.subs(u, v).subs(a, 1.3), v)
+    want = sum(p * float(slope.subs(v, p)) for p in points if p)
+    np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
 def test_complex_functions() -> None:
