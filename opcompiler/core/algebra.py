@@ -13,6 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import combinations
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,5 +130,23 @@ def univariate(order: int) -> TaylorAlgebra:
         (i, j, i + j, Fraction(1))
         for i in range(1, order)
         for j in range(i, order + 1 - i)
+    )
+    return TaylorAlgebra(channels, products)
+
+
+def dual_numbers(count: int) -> TaylorAlgebra:
+    """Returns the product of `count` dual numbers; channels are sets of them."""
+    sets = [
+        frozenset(s) for k in range(count + 1) for s in combinations(range(count), k)
+    ]
+    place = {s: i for i, s in enumerate(sets)}
+    channels = tuple(
+        Channel(len(s), "".join(f"e{i + 1}" for i in sorted(s)) or "1") for s in sets
+    )
+    products = tuple(
+        (place[a], place[b], place[a | b], Fraction(1))
+        for a in sets[1:]
+        for b in sets[1:]
+        if place[a] <= place[b] and not a & b
     )
     return TaylorAlgebra(channels, products)

@@ -36,13 +36,13 @@ def comparison_table(candidates: Sequence[Candidate]) -> str:
     """Returns a plain-text table, one row per strategy; `auto` marks the chosen one."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("strategy")
-    for column in ("pushes", "channels", "products"):
+    for column in ("pushes", "channels", "products", "cost"):
         table.add_column(column, justify="right")
     table.add_column("", overflow="fold")
     for candidate in candidates:
         note = "<- auto" if candidate.chosen else ""
         if candidate.plan is None:
-            table.add_row(candidate.strategy, "-", "-", "-", candidate.reason)
+            table.add_row(candidate.strategy, "-", "-", "-", "-", candidate.reason)
         else:
             table.add_row(candidate.strategy, *_numbers(candidate.plan), note)
     stream = StringIO()
@@ -53,5 +53,7 @@ def comparison_table(candidates: Sequence[Candidate]) -> str:
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
-def _numbers(plan: Plan) -> tuple[str, str, str]:
-    return str(len(plan.pushes)), str(plan.channels), str(plan.cost.products)
+def _numbers(plan: Plan) -> tuple[str, str, str, str]:
+    cost = plan.cost
+    counts = (len(plan.pushes), plan.channels, cost.products)
+    return (*map(str, counts), f"{cost.time:.1f}")

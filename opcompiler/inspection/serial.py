@@ -1,7 +1,8 @@
 r"""A plan as JSON: an exact round trip, for files and for other programs.
 
-    plan    ::= {format, version, strategy, sites, pushes, readouts}
-    push    ::= {site, channels: [{degree, label, count?}], products, seeds}
+    plan    ::= {format, version, strategy, choices, sites, pushes, readouts}
+    choice  ::= {site, strategy, predicted: [[strategy, number], ...]}
+    push    ::= {site, kind, channels: [{degree, label, count?}], products, seeds}
     product ::= [i, j, k, constant]         seed ::= [[argument, number], ...]
     readout ::= {field, site, symbol: [[exponents, number], ...],
                  terms: [[push, channel, number], ...]}
@@ -14,6 +15,7 @@ Numbers are text, so that no reader can round them. Reading builds data and runs
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from typing import Any, TYPE_CHECKING
 
 from opcompiler.core.algebra import Channel, Constant, TaylorAlgebra
@@ -25,7 +27,7 @@ from opcompiler.inspection.reading import parse, Reader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opcompiler.planning.plan import Plan, Push, ReadOut
+    from opcompiler.planning.plan import Choice, Plan, Push, ReadOut
 
 FORMAT = "opcompiler-plan"
 VERSION = 1
@@ -40,6 +42,7 @@ def plan_json(plan: Plan) -> str:
         "format": FORMAT,
         "version": VERSION,
         "strategy": plan.strategy,
+        "choices": [_choice_data(choice) for choice in plan.choices],
         "sites": [list(site) for site in plan.sites],
         "pushes": [_push_data(push) for push in plan.pushes],
         "readouts": [_readout_data(readout) for readout in plan.readouts],
@@ -47,9 +50,20 @@ def plan_json(plan: Plan) -> str:
     return json.dumps(data, ensure_ascii=False)
 
 
+def _choice_data(choice: Choice) -> dict[str, Any]:
+    return {
+        "site": choice.site,
+        "strategy": choice.strategy,
+        "predicted": [
+            [name, number_json(Fraction(str(time)))] for name, time in choice.predicted
+        ],
+    }
+
+
 def _push_data(push: Push) -> dict[str, Any]:
     return {
         "site": push.site,
+        "kind": push.kind,
         "channels": [_channel_data(channel) for channel in push.algebra.channels],
         "products": [[i, j, k, _constant(c)] for i, j, k, c in push.algebra.products],
         "seeds": [[[i, number_json(c)] for i, c in seed] for seed in push.seeds],
@@ -83,11 +97,12 @@ def read_plan(
     plan: Callable[..., Plan],
     push: Callable[..., Push],
     readout: Callable[..., ReadOut],
+    choice: Callable[..., Choice],
 ) -> Plan:
     """Builds the plan that `plan_json` wrote.
 
     The form is checked, numbers of channels included; whether the plan is *right* is
-    what `Plan.verify` says. The three constructors are arguments because planning
+    what `Plan.verify` says. The four constructors are arguments because planning
     imports this room, not the other way round.
 
     Raises:
@@ -104,7 +119,17 @@ def read_plan(
     readouts = tuple(
         readout(*_read_readout(r, sites, sizes)) for r in top.key("readouts").items()
     )
-    return plan(top.key("strategy").text(), sites, pushes, readouts)
+    choices = tuple(choice(*_read_choice(c, sites)) for c in top.key("choices").items())
+    return plan(top.key("strategy").text(), sites, pushes, readouts, choices)
+
+
+def _read_choice(reader: Reader, sites: _Sites) -> tuple[Any, ...]:
+    predicted = tuple(
+        (name.text(), float(time.number()))
+        for name, time in (p.items(exactly=2) for p in reader.key("predicted").items())
+    )
+    site = reader.key("site").integer(below=len(sites))
+    return site, reader.key("strategy").text(), predicted
 
 
 _Sites = tuple[tuple[str, ...], ...]
@@ -124,7 +149,7 @@ def _read_push(reader: Reader, sites: _Sites) -> tuple[Any, ...]:
     )
     if seeds[0]:
         rows[0].refuse("[], because the unit starts from the point itself")
-    return site, TaylorAlgebra(channels, products), seeds
+    return site, TaylorAlgebra(channels, products), seeds, reader.key("kind").text()
 
 
 def _read_channels(reader: Reader) -> tuple[Channel, ...]:

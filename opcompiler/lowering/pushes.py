@@ -33,9 +33,11 @@ def evaluate_functionals(
         sites: the points of each site, (N, number of arguments).
         tuning: how the algebras are laid out.
     """
-    run = _nested if plan.strategy == "nested" else partial(_taylor, tuning)
+    kinds = {"nested": _nested, "taylor": partial(_taylor, tuning)}
     pushed = [
-        run(group.network, sites[push.site], push, _read_channels(plan, number))
+        kinds[push.kind](
+            group.network, sites[push.site], push, _read_channels(plan, number)
+        )
         for number, push in enumerate(plan.pushes)
     ]
     values: dict[Functional, Array] = {}

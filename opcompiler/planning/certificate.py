@@ -19,7 +19,7 @@ from fractions import Fraction
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.core.algebra import dual_numbers, TaylorAlgebra
 from opcompiler.core.quadratic import Exact, Quadratic
 
 if TYPE_CHECKING:
@@ -45,8 +45,28 @@ def check_plan(plan: Plan) -> bool:
         return False
     if not all(is_associative(push.algebra) for push in plan.pushes):
         return False
+    if not all(_runs_as_it_says(plan, number) for number in range(len(plan.pushes))):
+        return False
     reached = [dict(_monomials(push)) for push in plan.pushes]
     return all(_check_readout(plan, readout, reached) for readout in plan.readouts)
+
+
+def _runs_as_it_says(plan: Plan, number: int) -> bool:
+    """Whether a nested push is what nested `jax.jvp` gives: dual numbers, the last read.
+
+    Our engine runs any algebra.
+    """
+    push = plan.pushes[number]
+    if push.kind != "nested":
+        return push.kind == "taylor"
+    order = push.algebra.order
+    last = push.algebra.size - 1
+    read = {k for readout in plan.readouts for p, k, _ in readout.terms if p == number}
+    return (
+        push.algebra.products == dual_numbers(order).products
+        and not any(push.seeds[order + 1 :])
+        and read <= {last}
+    )
 
 
 def _check_readout(

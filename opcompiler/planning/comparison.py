@@ -13,7 +13,7 @@ def compare_strategies(
 ) -> tuple[Candidate, ...]:
     """Returns what each strategy plans, or why it refuses, in the order of the table."""
     wanted, where = tuple(functionals), tuple(sites)
-    chosen = make_plan(wanted, where, "auto").strategy
+    taken = {choice.strategy for choice in make_plan(wanted, where).choices}
     candidates: list[Candidate] = []
     for name in STRATEGIES:
         try:
@@ -22,5 +22,5 @@ def compare_strategies(
             reason = f"{refusal.problem}; {refusal.hint}"
             candidates.append(Candidate(name, None, reason))
         else:
-            candidates.append(Candidate(name, plan, chosen=name == chosen))
+            candidates.append(Candidate(name, plan, chosen=name in taken))
     return tuple(candidates)

@@ -7,9 +7,8 @@ channels; the lowering runs it by `jax.jvp`, not by our engine.
 
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import combinations
 
-from opcompiler.core.algebra import Channel, TaylorAlgebra
+from opcompiler.core.algebra import dual_numbers
 from opcompiler.core.apolar import Tangent
 from opcompiler.core.multiindex import MultiIndex
 from opcompiler.core.symbol import Functional
@@ -41,22 +40,4 @@ def _push(site: int, alpha: MultiIndex) -> Push:
     seeds: list[Tangent] = [()] * 2 ** len(slots)
     for place, slot in enumerate(slots):
         seeds[1 + place] = ((slot, Fraction(1)),)
-    return Push(site, dual_numbers(len(slots)), tuple(seeds))
-
-
-def dual_numbers(count: int) -> TaylorAlgebra:
-    """Returns the product of `count` dual numbers; channels are sets of them."""
-    sets = [
-        frozenset(s) for k in range(count + 1) for s in combinations(range(count), k)
-    ]
-    place = {s: i for i, s in enumerate(sets)}
-    channels = tuple(
-        Channel(len(s), "".join(f"e{i + 1}" for i in sorted(s)) or "1") for s in sets
-    )
-    products = tuple(
-        (place[a], place[b], place[a | b], Fraction(1))
-        for a in sets[1:]
-        for b in sets[1:]
-        if place[a] <= place[b] and not a & b
-    )
-    return TaylorAlgebra(channels, products)
+    return Push(site, dual_numbers(len(slots)), tuple(seeds), "nested")

@@ -1,7 +1,6 @@
 """A plan: what is pushed through the network, and how functionals are read off."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import networkx as nx
 
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.core.apolar import Tangent
+from opcompiler.core.quadratic import Exact
 from opcompiler.core.symbol import Functional
 from opcompiler.inspection.comparison import Candidate, comparison_table
 from opcompiler.inspection.graph import plan_graph
@@ -30,11 +30,28 @@ class Push:
         algebra: what travels with the values.
         seeds: for every channel the tangent it starts from; empty for none. The unit's
             is empty: it starts from the point itself.
+        kind: how it is run: "taylor" by our engine, "nested" by nested `jax.jvp`.
     """
 
     site: int
     algebra: TaylorAlgebra
     seeds: tuple[Tangent, ...]
+    kind: str = "taylor"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Why `auto` took a strategy at a site.
+
+    Attributes:
+        site: number of the evaluation site.
+        strategy: the one taken: the cheapest.
+        predicted: the cost of each that was asked, `Cost.time` in forward passes.
+    """
+
+    site: int
+    strategy: str
+    predicted: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -47,7 +64,7 @@ class ReadOut:
     """
 
     functional: Functional
-    terms: tuple[tuple[int, int, Fraction], ...]
+    terms: tuple[tuple[int, int, Exact], ...]
 
 
 @dataclass(frozen=True)
@@ -59,12 +76,14 @@ class Plan:
         sites: the arguments of each evaluation site, as text.
         pushes: the evaluations.
         readouts: one per functional, in the order in which they were asked for.
+        choices: what `auto` weighed at each site; empty if the user chose.
     """
 
     strategy: str
     sites: tuple[tuple[str, ...], ...]
     pushes: tuple[Push, ...]
     readouts: tuple[ReadOut, ...]
+    choices: tuple[Choice, ...] = ()
 
     @property
     def channels(self) -> int:
@@ -109,7 +128,7 @@ class Plan:
         Raises:
             OperatorError: if the text is no plan, with what was expected and where.
         """
-        return read_plan(text, cls, Push, ReadOut)
+        return read_plan(text, cls, Push, ReadOut, Choice)
 
     def graph(self) -> nx.DiGraph:
         """Returns the derivation graph; `inspection/graph.py` says its attributes."""

@@ -1,18 +1,15 @@
 """The table of strategies; a new one is a file beside this and a line here."""
 
-from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.symbol import Functional
 from opcompiler.planning.algebra import plan_algebra
+from opcompiler.planning.auto import plan_auto, Strategy
 from opcompiler.planning.nested import plan_nested
 from opcompiler.planning.partition import plan_partition
 from opcompiler.planning.plan import Plan
 from opcompiler.planning.polarization import plan_polarization
-
-Strategy = Callable[[Sequence[Functional], Sequence[tuple[str, ...]]], Plan]
-"""(functionals, arguments of each site as text) -> plan; pure."""
 
 STRATEGIES: dict[str, Strategy] = {
     "algebra": plan_algebra,
@@ -28,15 +25,16 @@ def make_plan(
     sites: tuple[tuple[str, ...], ...],
     strategy: str = "auto",
 ) -> Plan:
-    """Plans functionals by the named strategy; `auto` is the minimal algebra.
+    """Plans functionals by the named strategy; `auto` is the cheapest at each site.
 
     Raises:
         OperatorError: if there is no such strategy.
     """
-    name = "algebra" if strategy == "auto" else strategy
-    if name not in STRATEGIES:
+    if strategy == "auto":
+        return plan_auto(functionals, sites, STRATEGIES)
+    if strategy not in STRATEGIES:
         raise OperatorError(
             f"there is no strategy {strategy!r}",
             hint=f"choose one of: auto, {', '.join(sorted(STRATEGIES))}",
         )
-    return STRATEGIES[name](functionals, sites)
+    return STRATEGIES[strategy](functionals, sites)

@@ -1,0 +1,110 @@
+"""Rows T3, T4 and T32 of the seed works' exam (T1, T2, T5, T6 stand beside this)."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+from opcompiler.planning.strategies import STRATEGIES
+
+w, t, x, y, z = sp.symbols("w t x y z")
+PARTIALS = ["xy", "xxy", "xxxy", "xxyy", "xyz", "wxyz", "xxyyzz"]
+NAMES = dict(zip("wtxyz", (w, t, x, y, z), strict=True))
+
+
+def partial(subscript: str) -> sp.Expr:
+    arguments = [NAMES[name] for name in dict.fromkeys(subscript)]
+    return sp.Function("u")(*arguments).diff(*(NAMES[name] for name in subscript))
+
+
+def layers(dim, dtype):
+    keys = jax.random.split(jax.random.key(dim), 4)
+    shapes = [(dim, 8), (8, 8), (8,), (8,)]
+    drawn = [jax.random.normal(k, s) / 3 for k, s in zip(keys, shapes, strict=True)]
+    return [array.astype(dtype) for array in drawn]
+
+
+def network(dim, dtype):
+    first, second, last, bias = layers(dim, dtype)
+    return lambda p: jnp.tanh(jnp.tanh(p @ first + bias) @ second) @ last
+
+
+def by_nested_jvp(net, points, subscript):
+    order = list(dict.fromkeys(subscript))
+    for name in subscript:
+        unit = jnp.zeros(len(order), points.dtype).at[order.index(name)].set(1)
+        net = lambda p, net=net, unit=unit: jax.jvp(net, (p,), (unit,))[1]
+    return jax.vmap(net)(points)
+
+
+@pytest.mark.parametrize("subscript", PARTIALS)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_t3_mixed_partials(subscript: str, strategy: str) -> None:
+    residual = oc.compile(partial(subscript), strategy=strategy)
+    dim = len(set(subscript))
+    points = jax.random.normal(jax.random.key(7), (5, dim), jnp.float64) / 2
+    want = by_nested_jvp(network(dim, jnp.float64), points, subscript)
+    # Relative to the largest: at single points a derivative may cross zero.
+    size = float(jnp.max(jnp.abs(want)))
+    got = jax.jit(lambda p: residual(network(dim, jnp.float64), p))(points)
+    np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-10 * size)
+    single = points.astype(jnp.float32)
+    got = jax.jit(lambda p: residual(network(dim, jnp.float32), p))(single)
+    assert got.dtype == jnp.float32
+    tolerance = 1e-3 if subscript in ("wxyz", "xxyyzz") else 1e-4
+    np.testing.assert_allclose(got, want, atol=tolerance * size)
+
+
+def test_t4_no_long_jets() -> None:
+    few = oc.compile(partial("xy"), strategy="partition").plan
+    assert len(few.pushes) == 2
+    assert max(push.algebra.order for push in few.pushes) == 2
+    more = oc.compile(partial("xxxy"), strategy="polarization").plan
+    assert more.pushes[0].algebra.order == 4
+    assert more.pushes[0].algebra.degrees[1] <= 4
+    u = sp.Function("u")(t, x, y)
+    kdv = (
+        u.diff(t, y) + u.diff(x, 3, y) + 3 * u.diff(y) * u.diff(x, 2)
+        + 3 * u.diff(x) * u.diff(x, y) - u.diff(x, 2) + 2 * u.diff(y, 2)
+    )  # fmt: skip
+    for strategy in ("auto", "polarization"):
+        plan = oc.compile(kdv, strategy=strategy).plan
+        assert max(push.algebra.order for push in plan.pushes) == 4
+        assert sum(push.algebra.degrees[1] for push in plan.pushes) <= 6
+
+
+COUNTED = {
+    "u_xxxy": partial("xxxy"),
+    "hessian": [partial("xy"), partial("xy").integrate(y).diff(x)],
+    "laplacian": sum(sp.Function("u")(x, y, z).diff(a, 2) for a in (x, y, z)),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_t32_the_plan_tells_the_work(name: str, strategy: str) -> None:
+    residual = oc.compile(COUNTED[name], strategy=strategy)
+    dim, width, depth, count = len(residual.coordinates), 256, 6, 16
+    keys = jax.random.split(jax.random.key(0), depth + 1)
+    first, *weights = (
+        jax.random.normal(key, (dim if k == 0 else width, width))
+        for k, key in enumerate(keys)
+    )
+
+    def net(weights, p):
+        h = p @ first
+        for matrix in weights:
+            h = jnp.tanh(h @ matrix / width)
+        return jnp.sum(h)
+
+    def flops(function):
+        compiled = jax.jit(function).lower(weights, jnp.ones((count, dim))).compile()
+        return compiled.cost_analysis()["flops"]
+
+    passes = residual.plan.cost.passes
+    plain = flops(jax.vmap(net, (None, 0)))
+    measured = flops(lambda w, p: residual(lambda z: net(w, z), p)) / plain
+    assert 0.8 < measured / passes < 1.2
+    assert f"{passes} forward passes" in str(residual.plan)

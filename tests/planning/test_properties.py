@@ -1,0 +1,126 @@
+"""Random operators: every strategy proves itself, and all give the same numbers."""
+
+from fractions import Fraction
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from opcompiler.core.multiindex import MultiIndex
+from opcompiler.core.symbol import Functional, OperatorSymbol
+from opcompiler.lowering.networks import Group
+from opcompiler.lowering.pushes import evaluate_functionals
+from opcompiler.planning import make_plan, Plan
+from opcompiler.planning.strategies import STRATEGIES
+
+COEFFICIENTS = [Fraction(c) for c in (1, 1, 1, -1, 2, -3)] + [Fraction(1, 2)]
+
+
+@st.composite
+def functionals(draw, order: int, dims: int, terms: int) -> tuple[Functional, ...]:
+    """Up to three functionals of one field, homogeneous or not."""
+    dim = draw(st.integers(1, dims))
+    index = st.lists(st.integers(0, dim - 1), min_size=1, max_size=order).map(
+        lambda places: MultiIndex(tuple(map(places.count, range(dim))))
+    )
+    symbol = st.dictionaries(
+        index, st.sampled_from(COEFFICIENTS), min_size=1, max_size=terms
+    ).map(OperatorSymbol.of)
+    symbols = draw(st.lists(symbol, min_size=1, max_size=3, unique=True))
+    return tuple(Functional("u", 0, s) for s in symbols)
+
+
+def sites(wanted: tuple[Functional, ...]) -> tuple[tuple[str, ...], ...]:
+    return (tuple("wxyz"[: wanted[0].symbol.dim]),)
+
+
+def proves_itself(wanted: tuple[Functional, ...]) -> None:
+    for strategy in (*STRATEGIES, "auto"):
+        plan = make_plan(wanted, sites(wanted), strategy)
+        assert plan.functionals == wanted
+        assert plan.verify(), strategy
+        assert Plan.from_json(plan.to_json()) == plan
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(functionals(4, 3, 3))
+def test_plans_prove_themselves(wanted) -> None:
+    proves_itself(wanted)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(functionals(6, 4, 4))
+def test_larger_plans_prove_themselves(wanted) -> None:
+    proves_itself(wanted)
+
+
+def network(dim: int):
+    keys = jax.random.split(jax.random.key(dim), 3)
+    first = jax.random.normal(keys[0], (dim, 6)) / 2
+    second = jax.random.normal(keys[1], (6, 6)) / 3
+    last = jax.random.normal(keys[2], (6,)) / 2
+    return lambda z: jnp.tanh(jnp.sin(z @ first) @ second + 0.3) @ last
+
+
+def by_nested_jvp(net, points, symbol: OperatorSymbol) -> jax.Array:
+    total = jnp.zeros(len(points))
+    for alpha, c in symbol.terms:
+        fun = net
+        for place in alpha.slots():
+            unit = jnp.zeros(symbol.dim).at[place].set(1)
+            fun = lambda z, fun=fun, unit=unit: jax.jvp(fun, (z,), (unit,))[1]
+        total = total + float(c) * jax.vmap(fun)(points)
+    return total
+
+
+def agrees(wanted: tuple[Functional, ...]) -> None:
+    dim = wanted[0].symbol.dim
+    net = network(dim)
+    points = jax.random.normal(jax.random.key(5), (3, dim)) / 2
+
+    @jax.jit
+    def everybody(points):
+        group = Group(("u",), net)
+        got = {
+            strategy: evaluate_functionals(
+                make_plan(wanted, sites(wanted), strategy), group, {0: points}
+            )
+            for strategy in (*STRATEGIES, "auto")
+        }
+        return got, [by_nested_jvp(net, points, f.symbol) for f in wanted]
+
+    got, want = everybody(points)
+    for strategy, values in got.items():
+        # Read-outs may cancel large channels: what they lose is their weights' worth.
+        plan = make_plan(wanted, sites(wanted), strategy)
+        for readout, exact in zip(plan.readouts, want, strict=True):
+            weight = 1 + sum(abs(float(c)) for *_, c in readout.terms)
+            size = weight * max(map(largest, plan.pushes)) ** order(readout)
+            found = values[readout.functional]
+            np.testing.assert_allclose(found, exact, rtol=1e-9, atol=1e-13 * size)
+
+
+def largest(push) -> float:
+    """The longest tangent of a push."""
+    lengths = [sum(abs(float(c)) for _, c in tangent) for tangent in push.seeds]
+    return max([1.0, *lengths])
+
+
+def order(readout) -> int:
+    return readout.functional.symbol.order
+
+
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(functionals(4, 3, 3))
+def test_strategies_agree_in_numbers(wanted) -> None:
+    agrees(wanted)
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(functionals(6, 4, 3))
+def test_strategies_agree_on_larger_operators(wanted) -> None:
+    agrees(wanted)
