@@ -27,6 +27,7 @@ def plan_table(plan: Plan) -> str:
     parts.append("read-outs")
     parts.append(_readouts(plan))
     parts.append(_cost(plan))
+    parts.extend(_choices(plan))
     parts.append(_certificate(plan))
     stream = StringIO()
     console = Console(
@@ -98,6 +99,23 @@ def _cost(plan: Plan) -> str:
         f"cost: {cost.passes} forward passes, {cost.products} products per "
         f"nonlinearity; nested AD: {cost.nested} forward passes"
     )
+
+
+def _choices(plan: Plan) -> list[str]:
+    """One line per site: what was taken, and what the others would have cost."""
+    lines = []
+    for choice in plan.choices:
+        where = (
+            ""
+            if len(plan.choices) == 1
+            else f" at ({', '.join(plan.sites[choice.site])})"
+        )
+        costs = sorted(choice.predicted, key=lambda entry: entry[1])
+        others = ", ".join(f"{name} {time:.1f}" for name, time in costs)
+        lines.append(
+            f"chosen{where}: {choice.strategy}; predicted training step: {others}"
+        )
+    return lines
 
 
 def _certificate(plan: Plan) -> str:

@@ -33,7 +33,11 @@ def evaluate_functionals(
         sites: the points of each site, (N, number of arguments).
         tuning: how the algebras are laid out.
     """
-    kinds = {"nested": _nested, "taylor": partial(_taylor, tuning)}
+    kinds = {
+        "nested": _nested,
+        "reverse": partial(_reverse, _places(plan, group), tuning),
+        "taylor": partial(_taylor, tuning),
+    }
     pushed = [
         kinds[push.kind](
             group.network, sites[push.site], push, _read_channels(plan, number)
@@ -118,6 +122,63 @@ def _nested(
             fun = _directional(fun, row[0])
     values = jax.vmap(fun)(points)
     return lambda channel: values
+
+
+def _places(plan: Plan, group: Group) -> tuple[int, ...]:
+    """Returns the outputs of the network that reverse passes are needed for."""
+    numbers = {n for n, push in enumerate(plan.pushes) if push.kind == "reverse"}
+    fields = {
+        readout.functional.field
+        for readout in plan.readouts
+        if any(number in numbers for number, _, _ in readout.terms)
+    }
+    return tuple(n for n, field in enumerate(group.fields) if field in fields)
+
+
+def _reverse(
+    places: tuple[int, ...],
+    tuning: Tuning,
+    network: Network,
+    points: Array,
+    push: Push,
+    wanted: frozenset[int],
+) -> Channels:
+    """One forward pass, and a reverse pass for each output that is asked for.
+
+    What JAX cannot reverse (a `while_loop`), and complex values, which would need two
+    passes each, go through our engine in the same algebra.
+    """
+    at = partial(_value_and_slopes, network, places)
+    try:
+        shape, _ = jax.eval_shape(at, points[0])
+    except (NotImplementedError, TypeError, ValueError):
+        return _taylor(tuning, network, points, push, wanted)
+    if jnp.issubdtype(shape.dtype, jnp.complexfloating):
+        return _taylor(tuning, network, points, push, wanted)
+    value, slopes = jax.vmap(at)(points)
+
+    def channel(number: int) -> Array:
+        tangent = push.seeds[number]
+        if number == 0:
+            return value
+        if len(tangent) == 1 and tangent[0][1] == 1:
+            return slopes[..., tangent[0][0]]
+        row = tangent_row(tangent, points.shape[1], points.dtype)
+        return jnp.zeros_like(value) if row is None else slopes @ row
+
+    return channel
+
+
+def _value_and_slopes(
+    network: Network, places: tuple[int, ...], point: Array
+) -> tuple[Array, Array]:
+    """Returns the outputs at one point and their gradients, zero where not asked for."""
+    value, pull = jax.vjp(network, point)
+    rows = [jnp.zeros_like(point)] * max(value.size, 1)
+    for place in places:
+        unit = jnp.zeros(value.size, value.dtype).at[place].set(1)
+        (rows[place],) = pull(unit.reshape(value.shape))
+    return value, jnp.stack(rows).reshape(*value.shape, point.size)
 
 
 def _directional(fun: Network, tangent: Array) -> Network:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.symbol import Functional
-from opcompiler.planning.plan import Choice, Plan, Push, ReadOut
+from opcompiler.planning.joining import joined
+from opcompiler.planning.plan import Choice, Plan
 
 Strategy = Callable[[Sequence[Functional], Sequence[tuple[str, ...]]], Plan]
 """(functionals, arguments of each site as text) -> plan; pure."""
@@ -56,23 +57,3 @@ def _candidates(
             except OperatorError:  # it refuses; the others remain
                 continue
     return plans
-
-
-def joined(
-    plans: Sequence[Plan],
-    functionals: Sequence[Functional],
-    sites: tuple[tuple[str, ...], ...],
-    strategy: str,
-    choices: tuple[Choice, ...] = (),
-) -> Plan:
-    """Puts plans for different functionals side by side, in the order asked for."""
-    pushes: list[Push] = []
-    readouts: dict[Functional, ReadOut] = {}
-    for plan in plans:
-        shift = len(pushes)
-        pushes += plan.pushes
-        for readout in plan.readouts:
-            terms = tuple((push + shift, k, c) for push, k, c in readout.terms)
-            readouts[readout.functional] = ReadOut(readout.functional, terms)
-    ordered = tuple(readouts[f] for f in functionals)
-    return Plan(strategy, sites, tuple(pushes), ordered, choices)

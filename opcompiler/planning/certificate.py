@@ -52,11 +52,14 @@ def check_plan(plan: Plan) -> bool:
 
 
 def _runs_as_it_says(plan: Plan, number: int) -> bool:
-    """Whether a nested push is what nested `jax.jvp` gives: dual numbers, the last read.
+    """Whether a push is of a form that the way it is run gives.
 
-    Our engine runs any algebra.
+    Our engine runs any algebra; a reverse pass gives values and first derivatives; nested
+    `jax.jvp` is in dual numbers, and only the last channel is read.
     """
     push = plan.pushes[number]
+    if push.kind == "reverse":
+        return push.algebra.order <= 1
     if push.kind != "nested":
         return push.kind == "taylor"
     order = push.algebra.order

@@ -32,16 +32,18 @@ class Device:
         product: of one structure constant in a nonlinearity.
         push: of what a push costs beside its channels.
         nested: of a channel of nested forward mode, at order n: nested**(n - 1).
+        reverse: of a value with its reverse pass, or of each further field's pass.
     """
 
     product: float
     push: float
     nested: float
+    reverse: float
 
 
 DEVICES = {
-    "cpu": Device(product=0.12, push=0.2, nested=1.2),
-    "gpu": Device(product=0.05, push=0.5, nested=1.2),
+    "cpu": Device(product=0.12, push=0.2, nested=1.2, reverse=1.05),
+    "gpu": Device(product=0.05, push=0.5, nested=1.2, reverse=1.05),
 }
 """Prices by device class. Those of the CPU are fitted to docs/benchmarks/strategies.md;
 those of a GPU, whose elementwise work is cheap beside its launches, are estimates."""
@@ -81,21 +83,27 @@ def plan_cost(plan: Plan, device: str = "cpu") -> Cost:
     known: set[object] = set()
     for number, push in enumerate(plan.pushes):
         useful = _useful(plan, number)
-        fresh = _carried(push, number, useful) - known
+        fresh = _carried(plan, number, useful) - known
         known |= fresh
         count = sum(
             1 for k in useful for i, j, _ in push.algebra.entries[k] if {i, j} <= useful
         )
         products += count
-        if push.kind == "nested":
+        if push.kind == "reverse":
+            time += price.reverse * len(fresh)
+        elif push.kind == "nested":
             time += len(fresh) * price.nested ** max(push.algebra.order - 1, 0)
         else:
             time += len(fresh) + price.product * count
     return Cost(len(known), products, _nested_passes(plan), round(time, 2))
 
 
-def _carried(push: Push, number: int, useful: set[int]) -> set[object]:
+def _carried(plan: Plan, number: int, useful: set[int]) -> set[object]:
     """Names the arrays of a push; those of the same name are equal."""
+    push = plan.pushes[number]
+    if push.kind == "reverse":
+        fields = {plan.readouts[n].functional.field for n in _readers(plan, number)}
+        return {(push.site, ()), *((number, field) for field in fields)}
     if push.kind == "nested":
         tangents = [tangent for tangent in push.seeds if tangent]
         subsets = chain.from_iterable(
@@ -108,6 +116,15 @@ def _carried(push: Push, number: int, useful: set[int]) -> set[object]:
         else (number, k) if k else (push.site, ())
         for k in useful
     }  # fmt: skip
+
+
+def _readers(plan: Plan, number: int) -> list[int]:
+    """Returns the read-outs that need a push."""
+    return [
+        n
+        for n, readout in enumerate(plan.readouts)
+        if any(push == number for push, _, _ in readout.terms)
+    ]
 
 
 def _useful(plan: Plan, number: int) -> set[int]:

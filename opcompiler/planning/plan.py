@@ -30,7 +30,8 @@ class Push:
         algebra: what travels with the values.
         seeds: for every channel the tangent it starts from; empty for none. The unit's
             is empty: it starts from the point itself.
-        kind: how it is run: "taylor" by our engine, "nested" by nested `jax.jvp`.
+        kind: how it is run: "taylor" by our engine, "nested" by nested `jax.jvp`,
+            "reverse" by one reverse pass per field.
     """
 
     site: int

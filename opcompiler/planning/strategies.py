@@ -6,16 +6,19 @@ from opcompiler.core.errors import OperatorError
 from opcompiler.core.symbol import Functional
 from opcompiler.planning.algebra import plan_algebra
 from opcompiler.planning.auto import plan_auto, Strategy
+from opcompiler.planning.cache import cached
 from opcompiler.planning.nested import plan_nested
 from opcompiler.planning.partition import plan_partition
 from opcompiler.planning.plan import Plan
 from opcompiler.planning.polarization import plan_polarization
+from opcompiler.planning.reverse import plan_reverse
 
 STRATEGIES: dict[str, Strategy] = {
     "algebra": plan_algebra,
     "nested": plan_nested,
     "partition": plan_partition,
     "polarization": plan_polarization,
+    "reverse": plan_reverse,
 }
 
 
@@ -27,14 +30,26 @@ def make_plan(
 ) -> Plan:
     """Plans functionals by the named strategy; `auto` is the cheapest at each site.
 
+    Plans are kept in the process, and on disk where the user wants it (`cache.py`).
+
     Raises:
         OperatorError: if there is no such strategy.
     """
-    if strategy == "auto":
-        return plan_auto(functionals, sites, STRATEGIES)
-    if strategy not in STRATEGIES:
+    if strategy != "auto" and strategy not in STRATEGIES:
         raise OperatorError(
             f"there is no strategy {strategy!r}",
             hint=f"choose one of: auto, {', '.join(sorted(STRATEGIES))}",
         )
+    return cached(
+        functionals, sites, strategy, lambda: _make(functionals, sites, strategy)
+    )
+
+
+def _make(
+    functionals: tuple[Functional, ...],
+    sites: tuple[tuple[str, ...], ...],
+    strategy: str,
+) -> Plan:
+    if strategy == "auto":
+        return plan_auto(functionals, sites, STRATEGIES)
     return STRATEGIES[strategy](functionals, sites)
