@@ -29,8 +29,11 @@ def compile(
         coordinates: overrides the order (first appearance) and choice of coordinates.
         fields: the names of all fields in the order of one network's outputs, where
             that of first appearance (SymPy sorts sums!) does not suit.
-        strategy: `auto`, or the name of a strategy: `algebra` (the operator's minimal
-            Taylor algebra), `nested` (the reference, nested forward mode).
+        strategy: `auto`, the cheapest at each evaluation site, or the name of a strategy:
+            `algebra` (the operator's minimal Taylor algebra), `partition` (univariate
+            jets with tangents in several slots), `polarization` (jets along
+            directions), `reverse` (a reverse pass for first derivatives), `nested`
+            (the reference, nested forward mode).
         chunk: directions of a sum over many coordinates that are pushed at a time, to
             bound memory; all by default.
         remat: keep only the results of matrix products for a gradient and evaluate
