@@ -18,6 +18,9 @@ from opcompiler.operator.signature import Signature
 
 _LARGEST_SUM = 10_000
 
+_FEW_TERMS = 4
+"""Shorter sums are left as they were written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
@@ -91,7 +94,7 @@ class Leaves:
         steps = self._derivative_steps(expr, bound)
         result = self._expand(expr.expr, bound)
         for coordinate in steps:
-            result = total_derivative(result, coordinate, self._slope)
+            result = _merged(total_derivative(result, coordinate, self._slope))
         return result
 
     def _derivative_steps(
@@ -171,6 +174,18 @@ class Leaves:
                 next_leaf = Leaf(leaf.function, index, leaf.arguments)
                 terms.append(rate * self.symbol(next_leaf))
         return sp.Add(*terms)
+
+
+def _merged(expr: sp.Expr) -> sp.Expr:
+    """Adds up like terms where that makes an expression shorter.
+
+    Each application of the chain rule doubles the terms of a product; most of them are
+    alike, and the next derivative would double them again.
+    """
+    if not isinstance(expr, sp.Add) or len(expr.args) < _FEW_TERMS:
+        return expr
+    merged = sp.expand(expr, deep=False)
+    return merged if merged.count_ops() < expr.count_ops() else expr
 
 
 def _plain_slope(symbol: sp.Symbol, coordinate: sp.Symbol) -> sp.Expr:

@@ -15,6 +15,10 @@ _SEARCHED = 40
 more, and looking for their directions and slots would take longer than compiling."""
 
 
+_HIGHEST = 6
+"""Above this order likewise: nested mode alone would write out 2^order channels."""
+
+
 def plan_auto(
     functionals: Sequence[Functional],
     sites: Sequence[tuple[str, ...]],
@@ -47,7 +51,8 @@ def _candidates(
     strategies: Mapping[str, Strategy],
 ) -> dict[str, Plan]:
     least = strategies["algebra"](functionals, sites)
-    if least.channels > _SEARCHED:
+    order = max(f.symbol.order for f in functionals)
+    if least.channels > _SEARCHED or order > _HIGHEST:
         return {"algebra": least}
     plans = {"algebra": least}
     for name, strategy in strategies.items():

@@ -1,0 +1,47 @@
+"""Operators on residuals, written in SymPy and evaluated when they are compiled."""
+
+from collections.abc import Sequence
+from itertools import combinations_with_replacement
+
+import sympy as sp
+
+from opcompiler.core.errors import OperatorError
+
+
+def sobolev(
+    residual: sp.Expr | sp.Eq, order: int, wrt: sp.Symbol | Sequence[sp.Symbol]
+) -> tuple[sp.Expr, ...]:
+    r"""Returns a residual and its derivatives up to an order, for a Sobolev loss.
+
+    They are held: nothing is multiplied out here, and `compile` merges what is alike.
+    Compiled together, all of them are one push of the network.
+
+    Args:
+        residual: an expression that is to be zero, or an equation.
+        order: the highest order m, at least 0.
+        wrt: the coordinate, or coordinates, to differentiate by.
+
+    Returns:
+        By order, and within it in the order of `wrt`: for one coordinate $R, D_x R,
+        \ldots, D_x^m R$; for several $R, R_x, R_y, R_{xx}, R_{xy}, R_{yy}, \ldots$
+
+    Raises:
+        OperatorError: for a negative order, no coordinates, or a coordinate twice.
+
+    Source: n-TangentProp, arXiv 2412.09752, section 4 (Sobolev loss).
+    """
+    coordinates = [wrt] if isinstance(wrt, sp.Symbol) else list(wrt)
+    if order < 0 or not coordinates or len(set(coordinates)) < len(coordinates):
+        raise OperatorError(
+            "a Sobolev family needs an order of at least 0 and distinct coordinates",
+            expression=f"order={order}, wrt={coordinates}",
+            hint="for instance sobolev(residual, 2, x), or sobolev(residual, 2, [x, y])",
+        )
+    if isinstance(residual, sp.Eq):
+        residual = residual.lhs - residual.rhs
+    family = [residual]
+    for count in range(1, order + 1):
+        for chosen in combinations_with_replacement(coordinates, count):
+            steps = [(c, chosen.count(c)) for c in dict.fromkeys(chosen)]
+            family.append(sp.Derivative(residual, *steps))
+    return tuple(family)
