@@ -81,7 +81,8 @@ def _taylor(
         (value,) = taylor_push(
             jax.vmap(network), points, seeds, push.algebra, wanted, tuning
         )
-        if curved and not any(_has_channel(value, k) for k in curved):
+        flat = curved and not any(_has_channel(value, k) for k in curved)
+        if flat and _has_kinks(jax.make_jaxpr(network)(points[0])):
             _warn_piecewise_linear()
         return {k: _channel(value, k) for k in wanted}
 
@@ -92,6 +93,20 @@ def _taylor(
 
 def _has_channel(value: Value, channel: int) -> bool:
     return isinstance(value, AlgebraArray) and value.coefficients[channel] is not None
+
+
+_KINKS = frozenset(
+    {"abs", "clamp", "custom_jvp_call", "max", "min", "select_n", "sort"}
+)
+
+
+def _has_kinks(jaxpr: Any) -> bool:
+    """Whether a program is more than affine: then it was meant to be curved."""
+    return any(
+        equation.primitive.name in _KINKS
+        or any(_has_kinks(v) for v in equation.params.values() if hasattr(v, "eqns"))
+        for equation in jaxpr.eqns
+    )
 
 
 def _warn_piecewise_linear() -> None:
