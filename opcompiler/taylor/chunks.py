@@ -16,9 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.core.errors import OperatorError
-from opcompiler.core.families import Folding, narrowed
+from opcompiler.core.families import Folding, narrowed, summed_channels
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.registry import Context
 from opcompiler.taylor.value import (
@@ -64,28 +62,6 @@ def evaluate_in_chunks(
     varied = any(isinstance(c, tuple) for *_, c in folding.folded.products)
     totals, families = (pushes.one_by_one if varied else pushes.in_a_loop)(count)
     return pushes.assembled(totals, families, count)
-
-
-def summed_channels(algebra: TaylorAlgebra) -> frozenset[int]:
-    """Returns the single channels that grow by what a family gives.
-
-    Raises:
-        OperatorError: if they are multiplied by each other or by a family.
-    """
-    family = {k for k, channel in enumerate(algebra.channels) if channel.count > 1}
-    summed: set[int] = set()
-    for i, j, k, _ in sorted(algebra.products, key=lambda p: p[2]):
-        factors = {i, j}
-        if k not in family and factors & (family | summed):
-            summed.add(k)
-        if factors & summed and factors <= family | summed:
-            raise OperatorError(
-                "the operator does not split into a sum over its directions",
-                expression=f"({algebra.channels[i].label}) * "
-                f"({algebra.channels[j].label})",
-                hint="leave chunk out: this operator couples its directions",
-            )
-    return frozenset(summed)
 
 
 class _Pushes:
