@@ -8,9 +8,9 @@ from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.core.families import fold
 from opcompiler.taylor.fallback import any_primitive
 from opcompiler.taylor.families import without_families
-from opcompiler.taylor.onehot import densified, SparseArray
 from opcompiler.taylor.registry import Context, FAMILY_RULES, SPARSE_RULES
 from opcompiler.taylor.rules import RULES
+from opcompiler.taylor.sparse import densified, SparseArray
 from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import is_active, Value
 

@@ -14,7 +14,8 @@ from opcompiler.taylor.chunks import evaluate_in_chunks
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.families import refold, unfold
 from opcompiler.taylor.interpreter import interpreter
-from opcompiler.taylor.onehot import densified, OneHot, seeded
+from opcompiler.taylor.onehot import OneHot, seeded
+from opcompiler.taylor.sparse import densified
 from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import Coefficient, is_active, Value
 

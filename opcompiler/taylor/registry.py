@@ -58,7 +58,7 @@ SPARSE_RULES: dict[str, SparseRule] = {}
 
 
 def sparse_rule(*names: str) -> Callable[[SparseRule], SparseRule]:
-    """Registers how primitives act where some operands are sparse, see `onehot.py`."""
+    """Registers how primitives act where some operands are sparse, see `sparse.py`."""
 
     def register(function: SparseRule) -> SparseRule:
         for name in names:

@@ -16,12 +16,13 @@ linalg.py       linear solves, cholesky, lu, qr
 spectral.py     eigh, svd
 parallel.py     collectives, sharding, shard_map
 
-Where some operand is one-hot, see `opcompiler/taylor/onehot.py`:
+Where some operand is sparse, see `opcompiler/taylor/sparse.py`:
 
 sparse.py           functions of single entries, programs inside programs
 sparse_axes.py      axes that are permuted, split, joined
 sparse_ranges.py    parts that are cut off, put together, turned round
-sparse_products.py  sums over places, matrix products, convolutions, gathers
+sparse_products.py  sums over places, matrix products
+sparse_windows.py   convolutions and gathers
 """
 
 from opcompiler.taylor.registry import RULES
@@ -41,6 +42,7 @@ from opcompiler.taylor.rules import (
     sparse_axes,
     sparse_products,
     sparse_ranges,
+    sparse_windows,
     special,
     spectral,
     structure,
@@ -64,6 +66,7 @@ __all__ = [
     "sparse_axes",
     "sparse_products",
     "sparse_ranges",
+    "sparse_windows",
     "special",
     "spectral",
     "structure",

@@ -21,7 +21,9 @@ from opcompiler.core.algebra import univariate
 from opcompiler.core.families import Split
 from opcompiler.taylor.arithmetic import compose
 from opcompiler.taylor.evaluation import evaluate
-from opcompiler.taylor.onehot import (
+from opcompiler.taylor.registry import Context, KINDS, sparse_rule
+from opcompiler.taylor.rules import calls, constant, elementwise, powers, special
+from opcompiler.taylor.sparse import (
     assembled,
     has_dense_family,
     meeting,
@@ -33,8 +35,6 @@ from opcompiler.taylor.onehot import (
     take,
     without_family,
 )
-from opcompiler.taylor.registry import Context, KINDS, sparse_rule
-from opcompiler.taylor.rules import calls, constant, elementwise, powers, special
 from opcompiler.taylor.value import (
     Active,
     AlgebraArray,

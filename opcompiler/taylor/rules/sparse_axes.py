@@ -14,15 +14,15 @@ from typing import Any
 from jax import Array, lax
 
 from opcompiler import _compat
-from opcompiler.taylor.onehot import (
+from opcompiler.taylor.registry import Context, sparse_rule
+from opcompiler.taylor.rules.linear import _narrow_broadcast
+from opcompiler.taylor.rules.sparse import on_bases, sparse
+from opcompiler.taylor.sparse import (
     Index,
     Patch,
     Places,
     SparseArray,
 )
-from opcompiler.taylor.registry import Context, sparse_rule
-from opcompiler.taylor.rules.linear import _narrow_broadcast
-from opcompiler.taylor.rules.sparse import on_bases, sparse
 from opcompiler.taylor.value import (
     family_axis,
     instantiate,

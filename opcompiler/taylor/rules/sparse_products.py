@@ -12,18 +12,17 @@ from jax import Array, lax
 
 from opcompiler import _compat
 from opcompiler.taylor.evaluation import evaluate
-from opcompiler.taylor.onehot import (
+from opcompiler.taylor.registry import Context, sparse_rule
+from opcompiler.taylor.rules.sparse import on_bases, sparse
+from opcompiler.taylor.sparse import (
     assembled,
     changes,
     family_place,
-    Index,
     Patch,
     Places,
     SparseArray,
     take,
 )
-from opcompiler.taylor.registry import Context, sparse_rule
-from opcompiler.taylor.rules.sparse import on_bases, sparse
 from opcompiler.taylor.value import (
     Active,
     coefficients,
@@ -38,7 +37,7 @@ Changes = dict[int, Array]
 """What each direction adds to an output, channel by channel."""
 
 
-def _collected(
+def collected(
     value: SparseArray,
     aval: Any,
     base: Value,
@@ -82,7 +81,7 @@ def _collected(
     return [sparse(parts, aval, base, patches)]
 
 
-def _varies_along(places: Places, axes: Sequence[int], rank: int) -> bool:
+def varies_along(places: Places, axes: Sequence[int], rank: int) -> bool:
     """Whether directions stand at different places along axes without an index."""
     arrays = [i.array for i in places.indices]
     arrays += [] if places.inside is None else [places.inside]
@@ -104,7 +103,7 @@ def reduce_sum(
     found = []
     for patch in value.patches:
         left = _after_sum(patch.places, axes, value.shape)
-        if left is not None and _varies_along(
+        if left is not None and varies_along(
             patch.places, [a for a in axes if a not in patch.places.axes],
             len(value.shape),
         ):  # fmt: skip
@@ -115,7 +114,7 @@ def reduce_sum(
             for k, c in changes(value, patch).items()
         }
         found.append((left, added))
-    return _collected(value, aval, base, found)
+    return collected(value, aval, base, found)
 
 
 def _sum(axes: Shape, full: Shape, placed: Shape, c: Array) -> Array:
@@ -168,14 +167,14 @@ def dot_general(
     for patch in value.patches:
         layer = _Rows(patch.places, ranks[side], matrix, contract[side],
                       contract[1 - side], side)  # fmt: skip
-        if _varies_along(patch.places, layer.others, ranks[side]):
+        if varies_along(patch.places, layer.others, ranks[side]):
             return None
         added = {
             k: layer.of(c, value.shape).astype(aval.dtype)
             for k, c in changes(value, patch).items()
         }
         found.append((layer.places(), added))
-    return _collected(value, aval, base, found)
+    return collected(value, aval, base, found)
 
 
 def _shape(value: Value) -> Shape:
@@ -288,129 +287,3 @@ class _Rows:
         return Places(
             indices, None if inside is None else carry(inside), self.before.mask
         )
-
-
-# --- convolutions -----------------------------------------------------------------------
-
-
-@sparse_rule("conv_general_dilated")
-def convolution(
-    context: Context, equation: Any, inputs: Sequence[Value]
-) -> list[Value] | None:
-    """One-dimensional: an entry meets the kernel at a few offsets, one patch for each."""
-    value, kernel = inputs
-    params = equation.params
-    if not _is_plain_line(params, value, kernel):
-        return None
-    (aval,) = _compat.output_avals(equation)
-    (base,) = on_bases(context, equation, inputs, value.split)
-    lhs, rhs, out = params["dimension_numbers"]
-    (stride,), ((low, _),) = params["window_strides"], params["padding"]
-    size, length = kernel.shape[rhs[2]], aval.shape[out[2]]
-    weights = lax.transpose(kernel, (rhs[2], rhs[1], rhs[0]))
-
-    def laid_out(c: Array) -> Array:
-        """Orders (points, directions, features, 1) as the output."""
-        order = [0, 0, 0]
-        order[out[0]], order[out[1]], order[out[2]] = 0, 2, 3
-        order.insert(family_axis(3), 1)
-        return lax.transpose(c, order)
-
-    def rows(c: Array) -> Array:
-        """Orders an operand's array as (points, directions, features)."""
-        c = jnp.moveaxis(c, family_axis(3), 0)
-        c = lax.transpose(c, (lhs[0] + 1, 0, lhs[1] + 1, lhs[2] + 1))
-        return lax.squeeze(c, (3,))
-
-    found = []
-    for patch in value.patches:
-        if patch.places.axes != (lhs[2],):
-            return None
-        if _varies_along(patch.places, [lhs[1]], 3):
-            return None
-        (index,) = patch.places.indices
-        at = rows(index.array)[..., 0] + low
-        changed = changes(value, patch)
-        for step in range(-(-size // stride)):
-            j, k = at // stride - step, at % stride + step * stride
-            inside = (j >= 0) & (j < length) & (k < size)
-            if patch.places.inside is not None:
-                inside = inside & rows(patch.places.inside)[..., 0]
-            name = ("convolved", index.key[1:], stride, low)
-            place = Index(laid_out(j[..., None, None]), out[2], name, -step, 0, length)
-            mask = ("convolved", patch.places.mask, size, length)
-            places = Places((place,), laid_out(inside[..., None, None]), mask)
-            taps = weights.at[k].get(mode="clip")
-            added = {}
-            for n, c in changed.items():
-                c = rows(c)
-                full = (*c.shape[:2], weights.shape[1])
-                terms = instantiate(c, full, c.dtype)[..., None] * taps
-                added[n] = laid_out(jnp.sum(terms, 2)[..., None]).astype(aval.dtype)
-            found.append((places, added))
-    return _collected(value, aval, base, found)
-
-
-def _is_plain_line(params: dict[str, Any], value: Value, kernel: Value) -> bool:
-    return (
-        isinstance(value, SparseArray)
-        and not isinstance(kernel, Active)
-        and len(value.shape) == 3
-        and params["feature_group_count"] == params["batch_group_count"] == 1
-        and tuple(params["lhs_dilation"]) == tuple(params["rhs_dilation"]) == (1,)
-    )
-
-
-# --- gathers ----------------------------------------------------------------------------
-
-
-@sparse_rule("gather")
-def gather(
-    context: Context, equation: Any, inputs: Sequence[Value]
-) -> list[Value] | None:
-    """Picks entries of one axis: each compares where it is from with the places."""
-    value, picked = inputs
-    numbers, params = equation.params["dimension_numbers"], equation.params
-    if not isinstance(value, SparseArray) or isinstance(picked, Active):
-        return None
-    rank = len(value.shape)
-    (aval,) = _compat.output_avals(equation)
-    after = len(aval.shape)
-    axes = tuple(numbers.start_index_map)
-    whole = [n == m for n, m in zip(params["slice_sizes"], value.shape, strict=True)]
-    if (
-        len(axes) != 1
-        or tuple(numbers.collapsed_slice_dims) != axes
-        or numbers.operand_batching_dims
-        or not all(fits for a, fits in enumerate(whole) if a not in axes)
-        or any(patch.places.axes != axes for patch in value.patches)
-    ):
-        return None
-    (axis,) = axes
-    (base,) = on_bases(context, equation, inputs, value.split)
-    source = jnp.asarray(picked)[..., 0]
-    if params["mode"] == lax.GatherScatterMode.CLIP:
-        source = jnp.clip(source, 0, value.shape[axis] - 1)
-    rest = [a for a in range(after) if a not in numbers.offset_dims]
-    shape = [1] * after
-    for a in rest:
-        shape[a] = aval.shape[a]
-    source = jnp.expand_dims(source.reshape(shape), family_axis(after))
-
-    def carry(c: Array) -> Array:
-        def laid_out(c: Array) -> Array:
-            c = lax.squeeze(c, (axis,))
-            line = [1] * after
-            for a, n in zip(numbers.offset_dims, c.shape, strict=True):
-                line[a] = n
-            return lax.broadcast_in_dim(c, line, numbers.offset_dims)
-
-        return lift(laid_out, after, (c, rank))
-
-    found: list[tuple[Places | None, Changes]] = []
-    for patch in value.patches:
-        here = carry(patch.places.indices[0].array) == source
-        found.append((None, {
-            k: jnp.where(here, carry(c), 0) for k, c in changes(value, patch).items()
-        }))  # fmt: skip
-    return _collected(value, aval, base, found)

@@ -12,7 +12,11 @@ from jax import Array, lax
 from opcompiler import _compat
 from opcompiler.core.families import Split
 from opcompiler.taylor.evaluation import evaluate
-from opcompiler.taylor.onehot import (
+from opcompiler.taylor.registry import Context, sparse_rule
+from opcompiler.taylor.rules.linear import _narrow_slice
+from opcompiler.taylor.rules.sparse import apart, on_bases, sparse, split_of
+from opcompiler.taylor.rules.sparse_axes import Move, Moved, moved
+from opcompiler.taylor.sparse import (
     family_place,
     has_dense_family,
     Index,
@@ -21,10 +25,6 @@ from opcompiler.taylor.onehot import (
     read_at,
     SparseArray,
 )
-from opcompiler.taylor.registry import Context, sparse_rule
-from opcompiler.taylor.rules.linear import _narrow_slice
-from opcompiler.taylor.rules.sparse import apart, on_bases, sparse, split_of
-from opcompiler.taylor.rules.sparse_axes import Move, Moved, moved
 from opcompiler.taylor.value import Active, Coefficient, instantiate, Value
 
 Shape = tuple[int, ...]
