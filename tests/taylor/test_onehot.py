@@ -68,6 +68,7 @@ STAYS = {
     "checkpoint": lambda z: jax.checkpoint(
         lambda y: (1 - y @ y) * jnp.tanh(y @ W).sum()
     )(jnp.sin(z)),
+    "barrier": lambda z: jnp.sum(jnp.sin(lax.optimization_barrier((z * z, A))[0]) @ A),
     "even and odd": lambda z: jnp.sum(jnp.sin(z[::2] * z[1::2])),
     "padded": lambda z: jnp.sum(jnp.sin(z * jnp.pad(z[2:], (0, 2)))),
     "gaps": lambda z: jnp.sum(jnp.sin(lax.pad(z, 0.3, ((1, 2, 1),)))),

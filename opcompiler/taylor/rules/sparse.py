@@ -174,6 +174,24 @@ def _at_places(
     return list(coefficients(output, parts.alone))
 
 
+@sparse_rule("device_put", "layout_constraint", "optimization_barrier", "pvary",
+             "sharding_constraint")  # fmt: skip
+def unchanged(
+    context: Context, equation: Any, inputs: Sequence[Value]
+) -> list[Value] | None:
+    """Tells the compiler something of the bases, which are large; patches are not."""
+    parts = split_of(inputs)
+    if any(has_dense_family(parts, value) for value in inputs):
+        return None
+    bases = on_bases(context, equation, inputs, parts)
+    return [
+        replace(value, base=base)
+        if isinstance(value, SparseArray)
+        else assembled(parts, base, {}, {})
+        for value, base in zip(inputs, bases, strict=True)
+    ]
+
+
 # --- programs inside programs ----------------------------------------------------------
 
 
