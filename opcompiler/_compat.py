@@ -66,6 +66,11 @@ def scan_partition(parameters: dict[str, Any]) -> tuple[int, int]:
     return len(constants), len(carries)
 
 
+def is_concrete(array: Any) -> bool:
+    """Whether the numbers of an array are known now, not only when compiled."""
+    return not isinstance(array, jax.core.Tracer)
+
+
 def source_line(equation: Equation) -> str:
     """Returns where in the user's program an equation was written, if JAX knows."""
     traceback = getattr(equation.source_info, "traceback", None)

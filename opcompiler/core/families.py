@@ -9,8 +9,10 @@ in any algebra; it changes the layout and nothing else.
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 
 from opcompiler.core.algebra import Channel, Constant, TaylorAlgebra
+from opcompiler.core.errors import OperatorError
 
 _Key = tuple[tuple[str, int], ...]
 """An entry as one direction sees it: ("own", place) or ("single", channel), thrice."""
@@ -96,6 +98,109 @@ def narrowed(folding: Folding, start: int, stop: int) -> Folding:
             (channel, at - start if before[channel].count > 1 else 0)
             for channel, at in places
         ),
+    )
+
+
+@lru_cache(maxsize=256)
+def written_out(algebra: TaylorAlgebra) -> Folding:
+    """Returns the folding of an algebra that was given with families from the start."""
+    first: list[int] = []
+    channels: list[Channel] = []
+    for channel in algebra.channels:
+        first.append(len(channels))
+        channels += [replace(channel, count=1)] * channel.count
+    products: list[tuple[int, int, int, Constant]] = []
+    for *numbers, c in algebra.products:
+        counts = [algebra.channels[k].count for k in numbers]
+        for r in range(max(counts)):
+            i, j, k = (
+                first[k] + (r if count > 1 else 0)
+                for k, count in zip(numbers, counts, strict=True)
+            )
+            products.append((*_sorted(i, j), k, c[r] if isinstance(c, tuple) else c))
+    places = tuple(
+        (number, at)
+        for number, channel in enumerate(algebra.channels)
+        for at in range(channel.count)
+    )
+    return Folding(TaylorAlgebra(tuple(channels), tuple(products)), algebra, places)
+
+
+def summed_channels(algebra: TaylorAlgebra) -> frozenset[int]:
+    """Returns the single channels that grow by what a family gives.
+
+    Raises:
+        OperatorError: if they are multiplied by each other or by a family.
+    """
+    family = {k for k, channel in enumerate(algebra.channels) if channel.count > 1}
+    summed: set[int] = set()
+    for i, j, k, _ in sorted(algebra.products, key=lambda p: p[2]):
+        factors = {i, j}
+        if k not in family and factors & (family | summed):
+            summed.add(k)
+        if factors & summed and factors <= family | summed:
+            raise OperatorError(
+                "the operator does not split into a sum over its directions",
+                expression=f"({algebra.channels[i].label}) * "
+                f"({algebra.channels[j].label})",
+                hint="leave chunk out: this operator couples its directions",
+            )
+    return frozenset(summed)
+
+
+@dataclass(frozen=True)
+class Split:
+    """An algebra with families, seen without them and by one direction alone.
+
+    Attributes:
+        algebra: with families.
+        bare: without them; what a value is where no direction reaches.
+        kept: for every channel of `bare` its number in `algebra`.
+        alone: all channels single, as one direction sees them; into a summed channel
+            it gives its own share. Constants that differ stay one per direction.
+        touched: the channels that a direction can change: families and summed ones.
+    """
+
+    algebra: TaylorAlgebra
+    bare: TaylorAlgebra
+    kept: tuple[int, ...]
+    alone: TaylorAlgebra
+    touched: frozenset[int]
+
+    @property
+    def count(self) -> int:
+        """Number of directions."""
+        return max(channel.count for channel in self.algebra.channels)
+
+
+@lru_cache(maxsize=256)
+def split(algebra: TaylorAlgebra) -> Split | None:
+    """Splits an algebra into what each direction adds to what is there without any.
+
+    Returns:
+        `None` if directions are multiplied by each other, or have several lengths.
+    """
+    counts = {channel.count for channel in algebra.channels} - {1}
+    try:
+        summed = summed_channels(algebra)
+    except OperatorError:
+        return None
+    if len(counts) != 1:
+        return None
+    channels = algebra.channels
+    kept = tuple(k for k, channel in enumerate(channels) if channel.count == 1)
+    number = {k: n for n, k in enumerate(kept)}
+    bare = tuple(
+        (number[i], number[j], number[k], c)
+        for i, j, k, c in algebra.products
+        if i in number and j in number and k in number
+    )
+    return Split(
+        algebra,
+        TaylorAlgebra(tuple(channels[k] for k in kept), bare),
+        kept,
+        TaylorAlgebra(tuple(replace(c, count=1) for c in channels), algebra.products),
+        summed | (set(range(len(channels))) - set(kept)),
     )
 
 

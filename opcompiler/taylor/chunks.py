@@ -8,8 +8,9 @@ where (0) is the push without the family and (c) that with the directions of one
 This needs that no two such channels, nor one of them and a family, are multiplied.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,10 +18,17 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.core.errors import OperatorError
-from opcompiler.core.families import Folding, narrowed
+from opcompiler.core.families import Folding, narrowed, summed_channels, written_out
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.registry import Context
+from opcompiler.taylor.sparse import (
+    assembled,
+    densified,
+    Patch,
+    rolled,
+    SparseArray,
+    unrolled,
+)
 from opcompiler.taylor.value import (
     AlgebraArray,
     Coefficient,
@@ -31,7 +39,8 @@ from opcompiler.taylor.value import (
     Value,
 )
 
-Run = Callable[[Context, Sequence[Value]], list[Value]]
+_Seeds = dict[int, Array] | tuple[Patch, ...]
+"""Families by channel, or the patches of a sparse value; directions come first."""
 
 
 def evaluate_in_chunks(
@@ -45,7 +54,7 @@ def evaluate_in_chunks(
     """Evaluates a jaxpr as `evaluate`, `chunk` directions of the family at a time.
 
     Args:
-        context: with a folding.
+        context: of an algebra with families.
         jaxpr: the program.
         consts: its constants.
         starts: its arguments.
@@ -55,8 +64,7 @@ def evaluate_in_chunks(
     Raises:
         OperatorError: if the operator does not split into a sum over its directions.
     """
-    folding = context.folding
-    assert folding is not None
+    folding = context.folding or written_out(context.algebra)
     count = max(channel.count for channel in folding.folded.channels)
     if chunk >= count:
         return evaluate(context, jaxpr, consts, starts)
@@ -64,28 +72,6 @@ def evaluate_in_chunks(
     varied = any(isinstance(c, tuple) for *_, c in folding.folded.products)
     totals, families = (pushes.one_by_one if varied else pushes.in_a_loop)(count)
     return pushes.assembled(totals, families, count)
-
-
-def summed_channels(algebra: TaylorAlgebra) -> frozenset[int]:
-    """Returns the single channels that grow by what a family gives.
-
-    Raises:
-        OperatorError: if they are multiplied by each other or by a family.
-    """
-    family = {k for k, channel in enumerate(algebra.channels) if channel.count > 1}
-    summed: set[int] = set()
-    for i, j, k, _ in sorted(algebra.products, key=lambda p: p[2]):
-        factors = {i, j}
-        if k not in family and factors & (family | summed):
-            summed.add(k)
-        if factors & summed and factors <= family | summed:
-            raise OperatorError(
-                "the operator does not split into a sum over its directions",
-                expression=f"({algebra.channels[i].label}) * "
-                f"({algebra.channels[j].label})",
-                hint="leave chunk out: this operator couples its directions",
-            )
-    return frozenset(summed)
 
 
 class _Pushes:
@@ -117,16 +103,21 @@ class _Pushes:
 
     @staticmethod
     def _started(start: Value, family: dict[int, Coefficient]) -> Value:
+        if isinstance(start, SparseArray):
+            return assembled(start.split, start.base, {}, {})
         if not is_active(start):
             return start
         series = [family.get(k, c) for k, c in enumerate(start.coefficients)]
         return make(series, start.shape, start.dtype)
 
-    def _seeds(self) -> list[dict[int, Array]]:
+    def _seeds(self) -> list[_Seeds]:
         """Returns each argument's families, the axis of directions first."""
-        found = []
+        found: list[_Seeds] = []
         for start in self.starts:
             seeds: dict[int, Array] = {}
+            if isinstance(start, SparseArray):
+                found.append(unrolled(start))
+                continue
             if is_active(start):
                 axis = family_axis(len(start.shape))
                 for k in self.family:
@@ -136,19 +127,29 @@ class _Pushes:
             found.append(seeds)
         return found
 
+    def _with_directions(
+        self, start: Value, seeds: _Seeds, algebra: TaylorAlgebra
+    ) -> Value:
+        if isinstance(start, SparseArray):
+            assert isinstance(seeds, tuple)
+            return rolled(start, seeds, algebra)
+        axis = family_axis(len(start.shape))
+        assert isinstance(seeds, dict)
+        return self._started(
+            start, {k: jnp.moveaxis(c, 0, axis) for k, c in seeds.items()}
+        )
+
     def _push(
-        self, folding: Folding, seeds: Sequence[dict[int, Array]]
+        self, folding: Folding, seeds: Sequence[_Seeds]
     ) -> tuple[list[list[Array]], list[list[Array]]]:
         """Returns what one chunk adds to each output's sums, and its own families."""
         context = replace(self.context, algebra=folding.folded, folding=folding)
         starts = [
-            self._started(start, {
-                k: jnp.moveaxis(c, 0, family_axis(len(start.shape)))
-                for k, c in seed.items()
-            })
+            self._with_directions(start, seed, folding.folded)
             for start, seed in zip(self.starts, seeds, strict=True)
-        ]  # fmt: skip
+        ]
         outputs = evaluate(context, self.jaxpr, self.consts, starts)
+        outputs = list(map(densified, outputs))
         sums = [
             [_minus(_channel(o, k), _channel(b, k), o) for k in self.summed]
             for o, b in zip(outputs, self.base, strict=True)
@@ -162,12 +163,16 @@ class _Pushes:
         short = chunks * self.chunk - count
         folding = narrowed(self.folding, 0, self.chunk)
 
-        def split(c: Array) -> Array:
-            # Directions of zero add nothing.
-            padded = jnp.pad(c, [(0, short)] + [(0, 0)] * (c.ndim - 1))
+        def split(c: Array, masked: bool) -> Array:
+            # Directions of zero add nothing, and none that are masked out do.
+            mode = "edge" if masked and c.dtype != bool else "constant"
+            padded = jnp.pad(c, [(0, short)] + [(0, 0)] * (c.ndim - 1), mode)
             return padded.reshape(chunks, self.chunk, *c.shape[1:])
 
-        items = jax.tree.map(split, self._seeds())
+        items = [
+            jax.tree.map(partial(split, masked=isinstance(seeds, tuple)), seeds)
+            for seeds in self._seeds()
+        ]
         run = jax.checkpoint(lambda seeds: self._push(folding, seeds))
         first = jax.tree.map(lambda c: c[0], items)
         shapes, _ = jax.eval_shape(run, first)
@@ -190,12 +195,19 @@ class _Pushes:
             folding = narrowed(self.folding, at, at + self.chunk)
             fresh = jnp.arange(at, at + self.chunk) >= start
 
-            def cut(c: Array, at: int = at, fresh: Array = fresh) -> Array:
+            def cut(
+                c: Array, masked: bool, at: int = at, fresh: Array = fresh
+            ) -> Array:
                 # The last chunk goes back over directions that are done: zeros there.
                 rows = c[at : at + self.chunk]
+                if masked and c.dtype != bool:
+                    return rows
                 return rows * fresh.reshape(-1, *[1] * (c.ndim - 1)).astype(c.dtype)
 
-            seeds = jax.tree.map(cut, self._seeds())
+            seeds = [
+                jax.tree.map(partial(cut, masked=isinstance(seeds, tuple)), seeds)
+                for seeds in self._seeds()
+            ]
             sums, families = jax.checkpoint(
                 lambda seeds, folding=folding: self._push(folding, seeds)
             )(seeds)

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array, lax
 
-from opcompiler.core.families import Folding
+from opcompiler.core.families import Folding, written_out
 from opcompiler.taylor.registry import Context, Rule
 from opcompiler.taylor.value import AlgebraArray, Coefficient, family_axis, make, Value
 
@@ -17,6 +17,10 @@ def without_families(
 ) -> list[Value]:
     """Runs a rule in the algebra as it was before folding."""
     folding = context.folding
+    if context.algebra.has_families and (
+        folding is None or folding.folded is not context.algebra
+    ):
+        folding = written_out(context.algebra)
     if folding is None:
         return rule(context, equation, inputs)
     explicit = replace(context, algebra=folding.explicit, folding=None)

@@ -8,15 +8,19 @@ from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.core.families import fold
 from opcompiler.taylor.fallback import any_primitive
 from opcompiler.taylor.families import without_families
-from opcompiler.taylor.registry import Context, FAMILY_RULES
+from opcompiler.taylor.registry import Context, FAMILY_RULES, SPARSE_RULES
 from opcompiler.taylor.rules import RULES
+from opcompiler.taylor.sparse import densified, SparseArray
 from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import is_active, Value
 
 
 def interpreter(algebra: TaylorAlgebra, tuning: Tuning = DEFAULT) -> Context:
-    """Returns the context in which programs are interpreted."""
-    folding = fold(algebra, tuning.fold_from)
+    """Returns the context in which programs are interpreted.
+
+    An algebra that has families from the start stays as it is.
+    """
+    folding = None if algebra.has_families else fold(algebra, tuning.fold_from)
     return Context(
         algebra if folding is None else folding.folded,
         apply,
@@ -31,6 +35,12 @@ def apply(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
     if not any(map(is_active, inputs)):
         return _compat.bind(equation, *inputs)
     name = equation.primitive.name
+    if any(isinstance(value, SparseArray) for value in inputs):
+        if name in SPARSE_RULES:
+            outputs = SPARSE_RULES[name](context, equation, inputs)
+            if outputs is not None:
+                return outputs
+        inputs = [densified(value) for value in inputs]
     if name not in RULES:
         return any_primitive(context, equation, inputs)
     if name in FAMILY_RULES:

@@ -51,6 +51,24 @@ KINDS: dict[str, str] = {}
 FAMILY_RULES: set[str] = set()
 """Primitives whose rules take families; for the others families are written out."""
 
+SparseRule = Callable[["Context", Equation, Sequence[Value]], list[Value] | None]
+
+SPARSE_RULES: dict[str, SparseRule] = {}
+"""Rules that take sparse values; `None` from one of them: this one has to be dense."""
+
+
+def sparse_rule(*names: str) -> Callable[[SparseRule], SparseRule]:
+    """Registers how primitives act where some operands are sparse, see `sparse.py`."""
+
+    def register(function: SparseRule) -> SparseRule:
+        for name in names:
+            if name in SPARSE_RULES:
+                raise AssertionError(f"{name} already has {SPARSE_RULES[name]}")
+            SPARSE_RULES[name] = function
+        return function
+
+    return register
+
 
 def rule(
     *names: str, families: bool = False, kind: str | None = None

@@ -14,8 +14,25 @@ Coefficient = Array | None
 """One channel; `None` is a structural zero."""
 
 
+class Active:
+    """A value that has channels: an `AlgebraArray`, or one of another layout.
+
+    Attributes:
+        shape: the shape of the value.
+        dtype: the dtype of every channel.
+    """
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+    @property
+    def primal(self) -> Array:
+        """The plain value, in full shape."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class AlgebraArray:
+class AlgebraArray(Active):
     """A value of shape `shape` in a Taylor algebra.
 
     Attributes:
@@ -41,9 +58,17 @@ class AlgebraArray:
         """Returns a channel as an array of full shape, zeros written out."""
         return instantiate(self.coefficients[channel], self.shape, self.dtype)
 
+    def family(self, channel: int, count: int) -> Array:
+        """Returns a family's channel in full shape, the axis of directions first."""
+        c = self.coefficients[channel]
+        if c is None:
+            return jnp.zeros((count, *self.shape), self.dtype)
+        moved = jnp.moveaxis(c, family_axis(len(self.shape)), 0)
+        return jnp.broadcast_to(moved, (count, *self.shape))
+
 
 Value = Any
-"""A plain array (constant in the algebra) or an `AlgebraArray`."""
+"""A plain array (constant in the algebra) or an `Active` value."""
 
 
 def instantiate(coefficient: Coefficient, shape: tuple[int, ...], dtype: Any) -> Array:
@@ -63,12 +88,12 @@ def present(coefficient: Coefficient) -> Array:
 
 def is_active(value: Value) -> bool:
     """Whether a value has channels."""
-    return isinstance(value, AlgebraArray)
+    return isinstance(value, Active)
 
 
 def primal(value: Value) -> Any:
     """Returns the plain value."""
-    return value.primal if isinstance(value, AlgebraArray) else value
+    return value.primal if isinstance(value, Active) else value
 
 
 def make(

@@ -7,6 +7,7 @@
     laplacian.py         contestants for the Laplacian in d dimensions
     mixed.py             contestants for u_xxxy
     series.py            contestants for all derivatives 0...n in one variable
+    sparse.py            sampled Laplacians in up to a million dimensions; run by itself
     report.py            tables on screen and under docs/benchmarks
 
 A new row is a `Row` in a file of its own, listed in `__main__.py`.

@@ -27,6 +27,8 @@ class Row:
         channels: Taylor channels of our plan, for the matmul floor.
         contestants: ours first.
         hidden: widths of the hidden layers; points: how many.
+        floor: what is measured instead of all matrix products of all channels.
+        repeats: of every measurement.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Row:
     contestants: Mapping[str, Evaluate]
     hidden: tuple[int, ...] = (128,) * 4
     points: int = 256
+    floor: Evaluate | None = None
+    repeats: int = REPEATS
 
     @property
     def title(self) -> str:
@@ -71,7 +75,8 @@ def measure(row: Row, params: Any, points: Any) -> list[Measurement]:
     """
     references = {
         "(plain network)": jax.vmap(apply, (None, 0)),
-        f"(floor: matmuls of {row.channels} channels)": matmuls(row.channels),
+        f"(floor: matmuls of {row.channels} channels)": row.floor
+        or matmuls(row.channels),
     }
     everybody = {**row.contestants, **references}
     values, slopes, compiling, memory = {}, {}, {}, {}
@@ -82,8 +87,8 @@ def measure(row: Row, params: Any, points: Any) -> list[Measurement]:
         planned = slopes[name].memory_analysis()
         memory[name] = planned.temp_size_in_bytes / 2**20
     differences = _agree(row, values, params, points)
-    evaluation = _race(values, params, points)
-    gradient = _race(slopes, params, points)
+    evaluation = _race(values, params, points, row.repeats)
+    gradient = _race(slopes, params, points, row.repeats)
     return [
         Measurement(
             row.title, name, evaluation[name], gradient[name], *compiling[name],
@@ -130,11 +135,13 @@ def _agree(
     return differences
 
 
-def _race(functions: Mapping[str, Any], params: Any, points: Any) -> dict[str, float]:
+def _race(
+    functions: Mapping[str, Any], params: Any, points: Any, repeats: int
+) -> dict[str, float]:
     times: dict[str, list[float]] = {name: [] for name in functions}
     for function in functions.values():
         jax.block_until_ready(function(params, points))
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         for name, function in functions.items():
             start = time.perf_counter()
             jax.block_until_ready(function(params, points))

@@ -15,6 +15,14 @@ piecewise.py    what follows a choice made by plain values: pooling, extremal sc
 linalg.py       linear solves, cholesky, lu, qr
 spectral.py     eigh, svd
 parallel.py     collectives, sharding, shard_map
+
+Where some operand is sparse, see `opcompiler/taylor/sparse.py`:
+
+sparse.py           functions of single entries, programs inside programs
+sparse_axes.py      axes that are permuted, split, joined
+sparse_ranges.py    parts that are cut off, put together, turned round
+sparse_products.py  sums over places, matrix products
+sparse_windows.py   convolutions and gathers
 """
 
 from opcompiler.taylor.registry import RULES
@@ -30,6 +38,11 @@ from opcompiler.taylor.rules import (
     parallel,
     piecewise,
     powers,
+    sparse,
+    sparse_axes,
+    sparse_products,
+    sparse_ranges,
+    sparse_windows,
     special,
     spectral,
     structure,
@@ -49,6 +62,11 @@ __all__ = [
     "parallel",
     "piecewise",
     "powers",
+    "sparse",
+    "sparse_axes",
+    "sparse_products",
+    "sparse_ranges",
+    "sparse_windows",
     "special",
     "spectral",
     "structure",

@@ -50,7 +50,7 @@ def inlined(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Va
     """Interprets the body in place; a pointwise body of one value is composed."""
     if is_pointwise(context, equation, inputs):
         return pointwise(context, equation, inputs)
-    return evaluate(context, *_body(equation), inputs)
+    return evaluate(context, *body(equation), inputs)
 
 
 @rule("custom_jvp_call", families=True)
@@ -64,13 +64,13 @@ def custom_jvp(context: Context, equation: Any, inputs: Sequence[Value]) -> list
 @rule("custom_vjp_call", "custom_vjp_call_jaxpr", families=True)
 def custom_vjp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Interprets the body: a reverse rule says nothing of Taylor coefficients."""
-    return evaluate(context, *_body(equation), inputs)
+    return evaluate(context, *body(equation), inputs)
 
 
 @rule("composite", "custom_vmap_call", families=True)
 def body_alone(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Interprets the body: batching and backend replacements do not concern channels."""
-    return evaluate(context, *_body(equation), inputs)
+    return evaluate(context, *body(equation), inputs)
 
 
 @rule("linear_call")
@@ -80,19 +80,19 @@ def linear_call(
     """Maps each channel alike, so that the user's transpose is kept, or the body."""
     first = equation.params["num_callee_consts"] + equation.params["num_res"]
     if any(map(is_active, inputs[:first])):
-        return evaluate(context, *_body(equation), inputs)
+        return evaluate(context, *body(equation), inputs)
     return jointly_linear(context, equation, inputs, range(first, len(inputs)))
 
 
 @rule("remat2", "checkpoint", "remat", families=True)
 def checkpoint(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Interprets the body under `jax.checkpoint`, with the user's policy."""
-    jaxpr, consts = _body(equation)
+    jaxpr, consts = body(equation)
     places = [i for i, value in enumerate(inputs) if is_active(value)]
     active = [inputs[i] for i in places]
     shapes: list[tuple[tuple[int, ...], Any] | None] = []
 
-    def body(plain: list[Any], channels: list[tuple[Any, ...]]) -> list[Any]:
+    def inside(plain: list[Any], channels: list[tuple[Any, ...]]) -> list[Any]:
         operands = list(plain)
         for place, value, series in zip(places, active, channels, strict=True):
             operands[place] = AlgebraArray(value.shape, value.dtype, tuple(series))
@@ -102,7 +102,7 @@ def checkpoint(context: Context, equation: Any, inputs: Sequence[Value]) -> list
 
     plain = [None if i in places else value for i, value in enumerate(inputs)]
     remat = jax.checkpoint(
-        body,
+        inside,
         policy=equation.params.get("policy"),
         prevent_cse=equation.params.get("prevent_cse", True),
     )
@@ -113,7 +113,7 @@ def checkpoint(context: Context, equation: Any, inputs: Sequence[Value]) -> list
     ]
 
 
-def _body(equation: Any) -> tuple[Any, list[Any]]:
+def body(equation: Any) -> tuple[Any, list[Any]]:
     """Returns the jaxpr and constants that an equation calls."""
     for name in _BODY:
         if name in equation.params:
@@ -137,24 +137,21 @@ def is_pointwise(context: Context, equation: Any, inputs: Sequence[Value]) -> bo
         return False
     if avals[0].shape != active[0].shape or avals[0].dtype != active[0].dtype:
         return False
-    return _is_pointwise_call(equation, avals[0].shape)
+    return _is_curved(equation) and is_pointwise_call(equation, avals[0].shape)
 
 
-def _is_pointwise_call(equation: Any, shape: tuple[int, ...]) -> bool:
-    """Whether a call holds elementwise equations only, a curved one among them.
+def is_pointwise_call(equation: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a call holds elementwise equations only.
 
-    A custom rule says itself how tangents are selected; its body may select (logaddexp
-    does), unless nothing in it is curved (relu).
+    A custom rule says itself how tangents are selected; its body may select, too.
     """
-    jaxpr, _ = _body(equation)
+    jaxpr, _ = body(equation)
     names = _POINTWISE
     if equation.primitive.name == "custom_jvp_call":
         names = _POINTWISE | _SELECTING
-    return (
-        all(_is_pointwise_equation(inner, shape, names) for inner in jaxpr.eqns)
-        and all(getattr(v.aval, "shape", None) in ((), shape) for v in jaxpr.invars)
-        and any(_is_curved(inner) for inner in jaxpr.eqns)
-    )
+    return all(
+        _is_pointwise_equation(inner, shape, names) for inner in jaxpr.eqns
+    ) and all(getattr(v.aval, "shape", None) in ((), shape) for v in jaxpr.invars)
 
 
 def _is_pointwise_equation(
@@ -164,18 +161,19 @@ def _is_pointwise_equation(
         return False
     name = equation.primitive.name
     if name == "custom_jvp_call":
-        return _is_pointwise_call(equation, shape)
+        return _is_curved(equation) and is_pointwise_call(equation, shape)
     if name in ("jit", "pjit"):
         return all(
             _is_pointwise_equation(inner, shape, names)
-            for inner in _body(equation)[0].eqns
+            for inner in body(equation)[0].eqns
         )
     return name in names
 
 
 def _is_curved(equation: Any) -> bool:
+    """Whether composing is worth something: for logaddexp it is, for relu not."""
     if equation.primitive.name in ("jit", "pjit", "custom_jvp_call"):
-        return any(_is_curved(inner) for inner in _body(equation)[0].eqns)
+        return any(_is_curved(inner) for inner in body(equation)[0].eqns)
     return equation.primitive.name in _CURVED
 
 
