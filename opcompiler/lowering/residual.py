@@ -26,10 +26,18 @@ class Residual:
         coordinates: the SymPy symbols, in the order of the points' columns.
         fields: names of the unknown fields, in the order of one network's outputs.
         parameters: names of everything else that must be given at call time.
+        defaults: values of parameters that need not be given.
     """
 
-    def __init__(self, operator: Operator, strategy: str = "auto") -> None:
+    def __init__(
+        self,
+        operator: Operator,
+        strategy: str = "auto",
+        defaults: Mapping[str, complex] | None = None,
+    ) -> None:
         self.operator = operator
+        known = defaults or {}
+        self.defaults = {p: known[p] for p in operator.parameters if p in known}
         self.coordinates = operator.coordinates
         self.fields = operator.fields
         self.parameters = operator.parameters
@@ -67,6 +75,7 @@ class Residual:
         Raises:
             OperatorError: if networks, points or parameters do not fit the operator.
         """
+        parameters = {**self.defaults, **parameters}
         if isinstance(net, Mapping) or not callable(net) or _is_leaf(net):
             return self._like_equations(self._evaluate(net, points, parameters))
         leaves, structure = jax.tree.flatten(net)
@@ -195,7 +204,7 @@ class Bound:
         Returns:
             As the residual.
         """
-        functions, numbers = _split(parameters)
+        functions, numbers = _split({**self.residual.defaults, **parameters})
         outputs = self._jitted(functions, params, points, numbers)
         # Outside of jit, which would sort the keys of a dict.
         return self.residual._like_equations(outputs)
