@@ -87,7 +87,7 @@ class Declarations:
 
     def _interval(self, node: Node) -> tuple[sp.Expr, sp.Expr]:
         lower, upper = (self._end(part) for part in node.nodes[:2])
-        if lower.is_number and upper.is_number and not (upper - lower).is_positive:
+        if lower.is_number and upper.is_number and not (upper - lower).is_extended_positive:
             raise self._reader.error(node, "this interval is empty", "write [0, 1]")
         return lower, upper
 

@@ -94,8 +94,7 @@ class Formulas:
         return repr(float(expr)), _ATOM if expr >= 0 else _SUM
 
     def _add(self, expr: sp.Add) -> tuple[str, int]:
-        positive = [a for a in expr.args if not _negative(a)]
-        terms = positive + [a for a in expr.args if _negative(a)]
+        terms = sorted(expr.args, key=lambda a: (_negative(a), a.is_Number))
         text = ""
         for term in terms:
             sign = "-" if _negative(term) else "+"
@@ -113,7 +112,7 @@ class Formulas:
         for factor in expr.args if number == 1 else expr.args[1:]:
             inverse = isinstance(factor, sp.Pow) and _negative(factor.exp)
             (below if inverse else above).append(factor)
-        above.sort(key=lambda factor: isinstance(factor, sp.Add))
+        above.sort(key=lambda f: (isinstance(f, sp.Add), isinstance(f, sp.Derivative)))
         parts = [self._within(factor, _POWER) for factor in above]
         only_sums = bool(above) and isinstance(above[0], sp.Add)
         if only_sums and number != 1:

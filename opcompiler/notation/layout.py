@@ -14,7 +14,7 @@ from lark.exceptions import UnexpectedCharacters
 
 from opcompiler.notation.errors import NotationError, Source
 from opcompiler.notation.grammar import operator_parser
-from opcompiler.notation.limits import LONGEST_TEXT, MOST_COMPONENTS, MOST_TOKENS
+from opcompiler.notation.limits import LONGEST_NAME, LONGEST_TEXT, MOST_COMPONENTS, MOST_TOKENS
 from opcompiler.notation.names import spelled, splits
 from opcompiler.notation.syntax import DEEPEST
 
@@ -46,6 +46,7 @@ KINDS = (
     "symmetry",
     "point",
 )
+_WITH_LENGTH = {"NAME", "PARTIAL_SUB", "PRIME"}
 _OPENING = {"LPAR": "RPAR", "LSQB": "RSQB"}
 _CLOSING = set(_OPENING.values())
 _OPERAND_ENDS = {"NAME", "NUMBER", "SUPER", "PRIME", "RBAR", "RNORM", *_CLOSING}
@@ -88,6 +89,9 @@ def _lexed(source: Source) -> list[Token]:
         for token in operator_parser().lex(source.text):
             tokens.append(token)
             depth += (token.type in _OPENING) - (token.type in _CLOSING)
+            if token.type in _WITH_LENGTH and len(token) > LONGEST_NAME:
+                hint = f"names have up to {LONGEST_NAME} characters"
+                raise _at(source, token, "this name is too long", hint)
             if depth > DEEPEST or len(tokens) > MOST_TOKENS:
                 what = "is nested too deeply" if depth > DEEPEST else "is too long"
                 raise _at(source, token, f"the text {what}", "split it by definitions")

@@ -4,6 +4,8 @@ They are far above what an operator needs; SymPy has none of its own (`9**9**9**
 computed at once, and fills the memory).
 """
 
+from collections.abc import Sequence
+
 import sympy as sp
 
 from opcompiler.notation.errors import MeaningError
@@ -11,7 +13,10 @@ from opcompiler.notation.errors import MeaningError
 LONGEST_TEXT = 60_000
 """Characters of a text."""
 
-MOST_TOKENS = 15_000
+MOST_TOKENS = 8_000
+LONGEST_NAME = 100
+"""Characters of a name with its subscript, and of a row of primes."""
+
 LONGEST_NUMBER = 1_300
 """Characters of a numeral; those of the longest number within `MOST_BITS`."""
 
@@ -19,6 +24,9 @@ LARGEST_EXPONENT = 1_000
 """Of powers and of ten in numerals; the numerals' own bound is 400."""
 
 LARGEST_DECIMAL_EXPONENT = 400
+MOST_SLOPES = 2_048
+"""Derivatives that one vector operator writes out."""
+
 HIGHEST_ORDER = 24
 """Of a derivative, all coordinates together."""
 
@@ -50,6 +58,16 @@ def checked(value: sp.Expr) -> sp.Expr:
                 "this number is too large", "numbers go up to about 1e308"
             )
     return value
+
+
+def total(terms: Sequence[sp.Expr]) -> sp.Expr:
+    """Returns the sum; numbers that multiply the same thing are bounded as they add."""
+    numbers: dict[sp.Expr, sp.Expr] = {}
+    for value in terms:
+        for term in sp.Add.make_args(value):
+            number, rest = term.as_coeff_Mul(rational=True)
+            numbers[rest] = checked(sp.Add(numbers.get(rest, sp.S.Zero), number))
+    return checked(sp.Add(*terms))
 
 
 def product(left: sp.Expr, right: sp.Expr) -> sp.Expr:

@@ -10,10 +10,7 @@ import sympy as sp
 from opcompiler.notation import limits, vectors
 from opcompiler.notation.derivatives import Moves, slope
 from opcompiler.notation.problem import Value
-from opcompiler.notation.scope import Scope
-
-PREFIX = "normal_"
-
+from opcompiler.notation.scope import NORMAL, Scope
 
 def derivative(value: Value, scope: Scope) -> Value:
     """Returns the derivative along the outward normal, of every component."""
@@ -29,7 +26,7 @@ def derivative(value: Value, scope: Scope) -> Value:
 
 def component(x: sp.Expr) -> sp.Symbol:
     """Returns the parameter that holds the normal's component along a coordinate."""
-    return sp.Symbol(f"{PREFIX}{x}")
+    return sp.Symbol(f"{NORMAL}{x}")
 
 
 def known(moves: Moves, scope: Scope) -> dict[sp.Basic, sp.Expr]:

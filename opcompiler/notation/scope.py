@@ -8,6 +8,9 @@ from opcompiler.notation.errors import MeaningError, nearest
 from opcompiler.notation.names import bases, splits
 from opcompiler.notation.problem import Coordinate, Field, Parameter, Value
 
+NORMAL = "normal_"
+"""Begins the names of the outward normal's components, parameters known to all texts."""
+
 
 @dataclass
 class Scope:
@@ -123,6 +126,8 @@ class Scope:
             return sp.pi
         if name in ("I", "i") and self.complex:
             return sp.I
+        if name.startswith(NORMAL) and name.removeprefix(NORMAL) in self.symbols:
+            return sp.Symbol(name)
         return None
 
     def derivative(self, name: str) -> tuple[str, tuple[str, ...]] | None:

@@ -105,7 +105,11 @@ class _Body:
         moves = self._moves(statement, head)
         if moves:
             normals = normal.known(moves, self._scope)
-            values = [pin(pin(value, normals), moves) for value in values]
+            try:
+                values = [pin(pin(value, normals), moves) for value in values]
+            except MeaningError as error:
+                problem = f"at this point {error.problem}"
+                raise self._reader.error(statement, problem, error.hint) from None
         kind = self._kind(head, values, bool(moves))
         self._add(statement, kind, self._label(head, kind), values)
 

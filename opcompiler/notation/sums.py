@@ -43,7 +43,13 @@ def _sum_over(reader: Reader, ranges: list[Node], body: Node) -> Value:
         count = int(upper) - int(lower) + 1
         if count < 1:
             raise reader.error(first, "this range is empty", "write sum(i=1..n, ...)")
-        if count <= limits.LONGEST_SUM and _all_written_out(reader):
+        if _all_written_out(reader):
+            if count > limits.LONGEST_SUM:
+                raise reader.error(
+                    first,
+                    f"this sum has {count} terms",
+                    f"sums of up to {limits.LONGEST_SUM} terms are written out",
+                )
             terms = []
             for number in range(int(lower), int(upper) + 1):
                 reader.scope.bound[name] = sp.Integer(number)

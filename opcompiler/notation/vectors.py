@@ -61,7 +61,7 @@ def add(values: list[Value]) -> Value:
         raise MeaningError(f"a sum of {kinds}", "only values of one shape can be added")
     if isinstance(values[0], tuple):
         return tuple(add(list(parts)) for parts in zip(*values, strict=True))
-    return limits.checked(sp.Add(*values))
+    return limits.total([scalar(value) for value in values])
 
 
 def scale(factor: sp.Expr, value: Value) -> Value:
@@ -140,6 +140,7 @@ def flat(value: Value) -> list[sp.Expr]:
 
 def grad(value: Value, space: Space, scope: Scope) -> Value:
     """Returns the gradient: of a vector, the matrix of derivatives of each component."""
+    _check_length(value, space)
     if isinstance(value, tuple):
         return tuple(grad(part, space, scope) for part in value)
     return tuple(slope(value, x, scope) for x in _written(space))
@@ -186,6 +187,7 @@ def curl(value: Value, space: Space, scope: Scope) -> Value:
 
 def laplacian(value: Value, space: Space, scope: Scope) -> Value:
     """Returns the sum of second derivatives, of every component."""
+    _check_length(value, space)
     if isinstance(value, tuple):
         return tuple(laplacian(part, space, scope) for part in value)
     terms = [_twice(value, x, scope) for x in _written(space)]
@@ -216,6 +218,16 @@ def advect(velocity: Value, value: Value, space: Space, scope: Scope) -> Value:
     if isinstance(value, tuple):
         return tuple(advect(velocity, part, space, scope) for part in value)
     return dot(velocity, grad(value, space, scope))
+
+
+def _check_length(value: Value, space: Space) -> None:
+    """Refuses what would be written out in too many derivatives."""
+    terms = sum(len(sp.Add.make_args(part)) for part in flat(value))
+    if terms * len(space) > limits.MOST_SLOPES:
+        raise MeaningError(
+            f"this operator stands for {terms * len(space)} derivatives",
+            f"up to {limits.MOST_SLOPES} are written out",
+        )
 
 
 def _matrix(value: Value, head: str) -> tuple[tuple[Value, ...], ...]:
