@@ -86,6 +86,11 @@ def load(
         with Path(path).open("rb") as file:
             # One byte more than any text that is read, so that huge files are not.
             content = file.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise OperatorError(
+                f"{path} has more than {_LARGEST_FILE} bytes",
+                hint=f"texts of up to {LONGEST_TEXT} characters are read",
+            )
         text = content.decode("utf-8-sig")
     except OSError as error:
         raise OperatorError(

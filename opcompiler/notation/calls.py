@@ -35,14 +35,14 @@ def call(reader: Reader, node: Node) -> Value:
     """Returns the value of `head(arguments)`."""
     head, *arguments = node.nodes
     if head.kind != "name":
-        return _at_point(reader, reader.value(head), None, arguments)
+        return _pinned(reader, head, arguments)
     name = spelled(str(head.children[0]))
     scope = reader.scope
     declared = _field_called(reader, name)
     if declared is not None:
         return _applied(reader, declared, name, arguments)
     if scope.lookup(name) is not None and not _is_derivative_head(reader, name):
-        return _at_point(reader, reader.value(head), None, arguments)
+        return _pinned(reader, head, arguments)
     if name in _HEADS:
         return reader.charge(_HEADS[name](reader, arguments))
     if name in functions.NAMES:
@@ -157,15 +157,23 @@ def _at_point(
     return reader.charge(pin(value, moves))
 
 
+def _pinned(reader: Reader, head: Node, arguments: list[Node]) -> Value:
+    """Returns what is no field of its own at a point: `d(u, x)(x=0)`, `omega(x=0)`."""
+    words = reader.text(head)
+    for argument in arguments:
+        if argument.kind != "named":
+            raise reader.error(
+                argument,
+                f"{words} is not a field, so it has no arguments",
+                f"a product is {words}*({reader.text(argument)}); "
+                f"to fix a coordinate write {words}(x=0)",
+            )
+    return _at_point(reader, reader.value(head), None, arguments)
+
+
 def _named_move(
     reader: Reader, argument: Node, value: Value
 ) -> dict[sp.Basic, sp.Expr]:
-    if argument.kind != "named":
-        raise reader.error(
-            argument,
-            "this is not a field, so it has no arguments",
-            "products need their sign: a*(b); to fix a coordinate write (x=0)",
-        )
     name = spelled(str(argument.tokens("NAME")[0]))
     if name not in reader.scope.coordinates and name not in reader.scope.symbols:
         raise reader.error(

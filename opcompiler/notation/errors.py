@@ -82,5 +82,5 @@ def _visible(character: str) -> str:
 
 def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
     """Returns a hint with the known names closest to `name`, or `otherwise`."""
-    close = get_close_matches(name, sorted(set(known)), n=2, cutoff=0.6)
+    close = get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
     return f"did you mean {' or '.join(close)}?" if close else otherwise

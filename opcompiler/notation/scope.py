@@ -157,9 +157,9 @@ class Scope:
             return True
         return any(name in f.names for f in self.fields.values())
 
-    def unknown(self, name: str) -> MeaningError:
-        """Returns the error about a name that means nothing."""
-        known = self.names
+    def unknown(self, name: str, known: list[str] | None = None) -> MeaningError:
+        """Returns the error about a name that means nothing; `known` for the hint."""
+        known = self.names if known is None else known
         for base, subscript in bases(name):
             if self._differentiable(base):
                 return MeaningError(

@@ -9,7 +9,7 @@ from sympy.core.function import AppliedUndef
 from opcompiler.notation import normal, vectors
 from opcompiler.notation.declarations import Declarations
 from opcompiler.notation.derivatives import pin
-from opcompiler.notation.errors import MeaningError, nearest, Source
+from opcompiler.notation.errors import MeaningError, nearest, NotationError, Source
 from opcompiler.notation.expressions import Reader
 from opcompiler.notation.names import spelled
 from opcompiler.notation.problem import Condition, Problem, Value
@@ -65,16 +65,7 @@ class _Body:
         scope = self._scope
         for name, token in self._short.items():
             if name not in scope.used:
-                raise self._reader.error(
-                    token,
-                    f"{name} is defined here and used nowhere",
-                    nearest(
-                        name,
-                        [n for n in scope.names if n != name],
-                        f"for an equation declare {name}, or write "
-                        f"`define {name} = ...` to keep the definition",
-                    ),
-                )
+                raise self._unused(name, token)
         unknown = [name for name in given if name not in scope.parameters]
         if unknown:
             raise self._reader.source.error(
@@ -91,6 +82,16 @@ class _Body:
             equations=self._equations,
             conditions=self._conditions,
         )
+
+    def _unused(self, name: str, token: Token) -> NotationError:
+        """Returns the error about what may be an equation with a misspelt left side."""
+        others = [known for known in self._scope.names if known != name]
+        mistaken = self._scope.unknown(name, others)
+        if "derivative" in mistaken.problem:
+            return self._reader.error(token, mistaken.problem, mistaken.hint)
+        keep = f"for an equation declare {name}; `define {name} = ...` keeps a definition"
+        problem = f"{name} is defined here and used nowhere"
+        return self._reader.error(token, problem, nearest(name, others, keep))
 
     def read(self, statement: Node) -> None:
         """Reads `[head:] left = right [at pins]`."""
