@@ -23,9 +23,9 @@ def compile(
     Args:
         equations: a SymPy expression (to be zero) or `Eq`, or a list, tuple, dict or
             matrix of them; or a `Problem`, of which the equations are compiled, or
-            `problem.condition(name)`, `problem.equation(name)`. Applied undefined functions are the unknown fields, symbols
-            that stand as their arguments the coordinates, every other free symbol a
-            parameter given at call time.
+            `problem.condition(name)`, `problem.equation(name)`. Applied undefined
+            functions are the unknown fields, symbols that stand as their arguments the
+            coordinates, every other free symbol a parameter given at call time.
         coordinates: overrides the order (first appearance) and choice of coordinates.
         fields: the names of all fields in the order of one network's outputs, where
             that of first appearance (SymPy sorts sums!) does not suit.

@@ -25,7 +25,14 @@ from opcompiler.core.errors import OperatorError
 from opcompiler.notation.errors import NotationError, Source
 from opcompiler.notation.limits import LONGEST_TEXT
 from opcompiler.notation.printing import to_text
-from opcompiler.notation.problem import Condition, Coordinate, Field, Parameter, Part, Problem
+from opcompiler.notation.problem import (
+    Condition,
+    Coordinate,
+    Field,
+    Parameter,
+    Part,
+    Problem,
+)
 from opcompiler.notation.statements import read_problem
 
 __all__ = [
@@ -67,9 +74,7 @@ def parse(
     return read_problem(Source(text, file), given)
 
 
-def load(
-    path: str | Path, *, parameters: Mapping[str, float] | None = None
-) -> Problem:
+def load(path: str | Path, *, parameters: Mapping[str, float] | None = None) -> Problem:
     """Reads a problem from a file, by custom `name.pde`, in UTF-8.
 
     Args:

@@ -108,7 +108,8 @@ def _positional(reader: Reader, declared: Field, arguments: list[Node]) -> list[
             f"{declared.name}({names[0]}=0) to fix one",
         )
     return [
-        _argument(reader, name, node) for name, node in zip(names, arguments, strict=True)
+        _argument(reader, name, node)
+        for name, node in zip(names, arguments, strict=True)
     ]
 
 
@@ -335,9 +336,7 @@ def _where(reader: Reader, arguments: list[Node]) -> Value:
         )
     pieces = []
     for condition, value in zip(arguments[0:-1:2], arguments[1:-1:2], strict=True):
-        if condition.kind not in ("relation", "conjunction", "disjunction"):
-            raise reader.error(condition, "this is not a condition", "write x < 0")
-        pieces.append((reader.scalar(value), reader.value(condition)))
+        pieces.append((reader.scalar(value), reader.condition(condition)))
     last = reader.scalar(arguments[-1])
     return sp.Piecewise(*pieces, (last, sp.true), evaluate=False)
 

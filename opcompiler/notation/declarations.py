@@ -72,7 +72,7 @@ class Declarations:
             value = self._numbers(self._reader.scalar(last, "a dimension"))
         else:
             return None
-        if not (isinstance(value, sp.Integer) and value > 0 or value.free_symbols):
+        if not ((isinstance(value, sp.Integer) and value > 0) or value.free_symbols):
             raise self._reader.error(node, f"the dimension {value}", "write R^2")
         return value
 
@@ -87,7 +87,11 @@ class Declarations:
 
     def _interval(self, node: Node) -> tuple[sp.Expr, sp.Expr]:
         lower, upper = (self._end(part) for part in node.nodes[:2])
-        if lower.is_number and upper.is_number and not (upper - lower).is_extended_positive:
+        if (
+            lower.is_number
+            and upper.is_number
+            and not (upper - lower).is_extended_positive
+        ):
             raise self._reader.error(node, "this interval is empty", "write [0, 1]")
         return lower, upper
 
@@ -110,7 +114,9 @@ class Declarations:
             names = names or tuple(self._scope.coordinates)
             if not names:
                 raise self._reader.error(
-                    declared, f"{name} has no arguments", "declare the coordinates first"
+                    declared,
+                    f"{name} has no arguments",
+                    "declare the coordinates first",
                 )
             components, is_complex = self._kind(words, declared)
             field = Field(name, names, components, is_complex, known)
@@ -174,7 +180,9 @@ class Declarations:
                 value = self._numbers(self._reader.scalar(node, "a parameter's value"))
                 if not value.is_number:
                     raise self._reader.error(
-                        node, "a parameter's value is a number", "define gives a formula"
+                        node,
+                        "a parameter's value is a number",
+                        "define gives a formula",
                     )
             self._scope.parameters[name] = Parameter(name, value, unknown)
 

@@ -133,8 +133,10 @@ def _pin(expr: sp.Basic, moves: Moves) -> sp.Expr:
     if isinstance(expr, sp.Function):
         for part in parts:
             limits.check_argument(part)
-    return limits.checked(expr.func(*parts)) if isinstance(expr, sp.Expr) else (
-        expr.func(*parts)
+    return (
+        limits.checked(expr.func(*parts))
+        if isinstance(expr, sp.Expr)
+        else (expr.func(*parts))
     )
 
 
@@ -142,11 +144,7 @@ def _substituted(
     body: sp.Expr, bound: list[sp.Basic], moved: dict[sp.Basic, sp.Expr], moves: Moves
 ) -> sp.Expr:
     """Returns `Subs(body)`: variables of its derivative in the point, others inside."""
-    fresh = {
-        k: v
-        for k, v in moves.items()
-        if k not in moved and depends(body, k)
-    }
+    fresh = {k: v for k, v in moves.items() if k not in moved and depends(body, k)}
     held_by = set(bound)
     if isinstance(body, sp.Derivative):
         held_by |= set(body.variables)

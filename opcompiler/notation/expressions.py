@@ -15,7 +15,10 @@ from opcompiler.notation import calls, limits, vectors
 from opcompiler.notation.derivatives import differentiate
 from opcompiler.notation.errors import MeaningError, NotationError, Source
 from opcompiler.notation.names import spelled, splits
-from opcompiler.notation.precedence import refuse_doubtful_power, refuse_doubtful_product
+from opcompiler.notation.precedence import (
+    refuse_doubtful_power,
+    refuse_doubtful_product,
+)
 from opcompiler.notation.problem import Value
 from opcompiler.notation.scope import Scope
 from opcompiler.notation.syntax import Node
@@ -29,6 +32,14 @@ _COMPARE: dict[str, Callable[..., sp.Basic]] = {
     "≥": sp.Ge,
     "!=": sp.Ne,
     "≠": sp.Ne,
+}
+_COMPARISON = ("a comparison is no value", "use it in where(x < 0, a, b)")
+_NO_VALUES = {
+    "relation": _COMPARISON,
+    "conjunction": _COMPARISON,
+    "disjunction": _COMPARISON,
+    "named": ("a coordinate is fixed here", "only fields are taken at points: u(x=0)"),
+    "ranged": ("a range stands here", "ranges belong to sums: sum(i=1..n, ...)"),
 }
 _DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
@@ -54,9 +65,22 @@ class Reader:
         """
         try:
             self._spend(1)
+            if node.kind in _NO_VALUES:
+                raise MeaningError(*_NO_VALUES[node.kind])
             return getattr(self, f"_{node.kind}")(node)
         except MeaningError as error:
             raise self.error(node, error.problem, error.hint) from None
+
+    def condition(self, node: Node) -> sp.Basic:
+        """Returns a comparison, or several joined by `and` and `or`."""
+        if node.kind == "relation":
+            left, right = (self.scalar(part) for part in node.nodes)
+            sign = str(node.tokens("CMP")[0])
+            return _COMPARE[sign](left, right, evaluate=False)
+        if node.kind not in ("conjunction", "disjunction"):
+            raise self.error(node, "this is not a condition", "write x < 0")
+        join = sp.And if node.kind == "conjunction" else sp.Or
+        return join(*(self.condition(part) for part in node.nodes), evaluate=False)
 
     def scalar(self, node: Node, what: str = "this") -> sp.Expr:
         """Returns the value of an expression that must be a scalar."""
@@ -113,7 +137,9 @@ class Reader:
             known = name in self.scope.definitions
             return self.charge(value) if known else value
         if calls.is_function(name):
-            raise MeaningError(f"{name} is a function", f"give it arguments: {name}(...)")
+            raise MeaningError(
+                f"{name} is a function", f"give it arguments: {name}(...)"
+            )
         return self.derivative_name(name)
 
     def derivative_name(self, name: str) -> Value:
@@ -190,7 +216,8 @@ class Reader:
         refuse_doubtful_product(node, self)
         result = self.value(node.nodes[0])
         for sign, factor in zip(node.children[1::2], node.children[2::2], strict=True):
-            assert isinstance(sign, Token) and isinstance(factor, Node)
+            assert isinstance(sign, Token)
+            assert isinstance(factor, Node)
             result = self._times(result, sign.type, factor)
         return result
 
@@ -228,19 +255,6 @@ class Reader:
     def _radical(self, node: Node) -> Value:
         refuse_doubtful_power(node, self)
         return limits.power(self.scalar(node.nodes[0]), sp.Rational(1, 2))
-
-    # Comparisons, in the conditions of `where`.
-
-    def _relation(self, node: Node) -> sp.Basic:
-        left, right = (self.scalar(part) for part in node.nodes)
-        sign = str(node.tokens("CMP")[0])
-        return _COMPARE[sign](left, right, evaluate=False)
-
-    def _conjunction(self, node: Node) -> sp.Basic:
-        return sp.And(*(self.value(part) for part in node.nodes), evaluate=False)
-
-    def _disjunction(self, node: Node) -> sp.Basic:
-        return sp.Or(*(self.value(part) for part in node.nodes), evaluate=False)
 
     # Differential operators written as signs.
 

@@ -27,8 +27,39 @@ _FUNCTIONS: dict[str, str] = {
     "conjugate": "conj",
 }
 _PLAIN = frozenset(
-    "sin cos tan cot sec csc asin acos atan sinh cosh tanh coth sech csch asinh acosh "
-    "atanh exp log erf erfc erfinv gamma loggamma sign floor re im arg atan2".split()
+    [
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "asin",
+        "acos",
+        "atan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "coth",
+        "sech",
+        "csch",
+        "asinh",
+        "acosh",
+        "atanh",
+        "exp",
+        "log",
+        "erf",
+        "erfc",
+        "erfinv",
+        "gamma",
+        "loggamma",
+        "sign",
+        "floor",
+        "re",
+        "im",
+        "arg",
+        "atan2",
+    ]
 )
 
 
@@ -198,9 +229,7 @@ class Formulas:
         body, ranges = expr.function, []
         for index, lower, upper in expr.limits:
             body = shifted(body, index, -1)
-            ranges.insert(
-                0, f"{index}={self.text(lower + 1)}..{self.text(upper + 1)}"
-            )
+            ranges.insert(0, f"{index}={self.text(lower + 1)}..{self.text(upper + 1)}")
         return f"sum({', '.join(ranges)}, {self.text(body)})", _ATOM
 
     def _integral(self, expr: sp.Integral) -> tuple[str, int]:
@@ -237,7 +266,7 @@ def _negative(expr: sp.Basic) -> bool:
     return bool(number < 0)
 
 
-_Writer = Callable[[Formulas, sp.Basic], tuple[str, int]]
+_Writer = Callable[..., tuple[str, int]]
 _WRITERS: tuple[tuple[type | tuple[type, ...], _Writer], ...] = (
     (sp.Symbol, Formulas._symbol),
     ((type(sp.pi), type(sp.I), type(sp.E)), Formulas._constant),

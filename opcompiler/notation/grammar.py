@@ -32,6 +32,17 @@ def grammar_text(name: str) -> str:
 
 
 @cache
+def operator_lexer() -> Lark:
+    """Returns what cuts text into terminals, built once.
+
+    Apart from the parser, because Lark would build it again for every text.
+    """
+    return Lark(
+        grammar_text("operator.lark"), parser=None, lexer="basic", postlex=_Kept()
+    )
+
+
+@cache
 def operator_parser() -> Lark:
     """Returns the LALR(1) parser of the text notation, built once (about 0.1 s)."""
     return Lark(

@@ -13,8 +13,13 @@ from lark import Token
 from lark.exceptions import UnexpectedCharacters
 
 from opcompiler.notation.errors import NotationError, Source
-from opcompiler.notation.grammar import operator_parser
-from opcompiler.notation.limits import LONGEST_NAME, LONGEST_TEXT, MOST_COMPONENTS, MOST_TOKENS
+from opcompiler.notation.grammar import operator_lexer
+from opcompiler.notation.limits import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    MOST_COMPONENTS,
+    MOST_TOKENS,
+)
 from opcompiler.notation.names import spelled, splits
 from opcompiler.notation.syntax import DEEPEST
 
@@ -86,7 +91,7 @@ def _lexed(source: Source) -> list[Token]:
     tokens: list[Token] = []
     depth = 0
     try:
-        for token in operator_parser().lex(source.text):
+        for token in operator_lexer().lex(source.text):
             tokens.append(token)
             depth += (token.type in _OPENING) - (token.type in _CLOSING)
             if token.type in _WITH_LENGTH and len(token) > LONGEST_NAME:
@@ -115,8 +120,8 @@ def _statements(tokens: list[Token], source: Source) -> list[list[Token]]:
     for place, token in enumerate(tokens):
         current = statements[-1]
         if token.type in ("NEWLINE", "SEMICOLON"):
-            hanging = current and current[-1].type in _HANGING or bars % 2
-            if open_brackets or token.type == "NEWLINE" and hanging:
+            hanging = (current and current[-1].type in _HANGING) or bars % 2
+            if open_brackets or (token.type == "NEWLINE" and hanging):
                 continue
             if token.type == "NEWLINE" and _leads(tokens, place):
                 continue
@@ -139,7 +144,9 @@ def _balance(token: Token, opened: list[Token], source: Source) -> None:
         opened.append(token)
     elif token.type in _CLOSING:
         if not opened or _OPENING[opened[-1].type] != token.type:
-            raise _at(source, token, "this bracket closes nothing", "open it, or drop it")
+            raise _at(
+                source, token, "this bracket closes nothing", "open it, or drop it"
+            )
         opened.pop()
 
 

@@ -12,6 +12,7 @@ from opcompiler.notation.derivatives import Moves, slope
 from opcompiler.notation.problem import Value
 from opcompiler.notation.scope import NORMAL, Scope
 
+
 def derivative(value: Value, scope: Scope) -> Value:
     """Returns the derivative along the outward normal, of every component."""
     if isinstance(value, tuple):

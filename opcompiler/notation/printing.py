@@ -31,7 +31,9 @@ def to_text(problem: Problem) -> str:
         parameters={p.name: p for p in problem.parameters},
     )
     formulas = Formulas(scope)
-    lines = [_parameter(p.name, p.value, p.unknown, formulas) for p in problem.parameters]
+    lines = [
+        _parameter(p.name, p.value, p.unknown, formulas) for p in problem.parameters
+    ]
     lines += [_coordinate(c, formulas) for c in problem.coordinates]
     lines += [_field(f, formulas) for f in problem.fields]
     for name, value in problem.definitions.items():

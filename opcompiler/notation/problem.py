@@ -191,11 +191,13 @@ def _number(value: sp.Expr) -> float | complex:
     return number if number.imag else number.real
 
 
-def _called(
-    name: str, equations: Mapping[str, sp.Eq], what: str
-) -> dict[str, sp.Eq]:
+def _called(name: str, equations: Mapping[str, sp.Eq], what: str) -> dict[str, sp.Eq]:
     """Returns the equation of a name, or those of its components, `name_1`, ..."""
-    own = {n: e for n, e in equations.items() if re.fullmatch(rf"{re.escape(name)}(_\d+)?", n)}
+    own = {
+        n: e
+        for n, e in equations.items()
+        if re.fullmatch(rf"{re.escape(name)}(_\d+)?", n)
+    }
     if name in own:
         return {name: own[name]}
     if not own:

@@ -32,7 +32,17 @@ _IN_WORDS = {
     "$END": "the end of the text",
     "RANGE": "'..'",
 }
-_OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "POW", "DOT", "CROSS", "OTIMES", "SUPER"}
+_OPERATORS = {
+    "PLUS",
+    "MINUS",
+    "STAR",
+    "SLASH",
+    "POW",
+    "DOT",
+    "CROSS",
+    "OTIMES",
+    "SUPER",
+}
 _OPERANDS = {"NAME", "NUMBER", "LPAR", "PARTIAL", "NABLA", "DELTA", "LBAR", "LNORM"}
 
 

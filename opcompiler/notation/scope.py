@@ -175,6 +175,4 @@ class Scope:
             hint = "declare a complex field: `complex field psi(t, x)`"
             return MeaningError(f"the imaginary unit {name} in a real problem", hint)
         declare = f"declare it: `parameter {name}`, or as a field or coordinate"
-        return MeaningError(
-            f"there is no name {name!r}", nearest(name, known, declare)
-        )
+        return MeaningError(f"there is no name {name!r}", nearest(name, known, declare))

@@ -89,7 +89,9 @@ class _Body:
         mistaken = self._scope.unknown(name, others)
         if "derivative" in mistaken.problem:
             return self._reader.error(token, mistaken.problem, mistaken.hint)
-        keep = f"for an equation declare {name}; `define {name} = ...` keeps a definition"
+        keep = (
+            f"for an equation declare {name}; `define {name} = ...` keeps a definition"
+        )
         problem = f"{name} is defined here and used nowhere"
         return self._reader.error(token, problem, nearest(name, others, keep))
 

@@ -89,7 +89,9 @@ def _all_written_out(reader: Reader) -> bool:
 def integral(reader: Reader, arguments: list[Node]) -> Value:
     """Returns `int(body, s, a, b)`; `s` is a name of its own, or a coordinate."""
     if len(arguments) != 4 or arguments[1].kind != "name":
-        raise MeaningError("an integral is int(body, s, a, b)", "e.g. int(u(s), s, 0, x)")
+        raise MeaningError(
+            "an integral is int(body, s, a, b)", "e.g. int(u(s), s, 0, x)"
+        )
     body, variable, *ends = arguments
     name = spelled(str(variable.children[0]))
     lower, upper = (reader.scalar(end, "an end of an integral") for end in ends)

@@ -101,7 +101,8 @@ def cross(left: Value, right: Value) -> Value:
 
 
 def _minor(a: Value, b: Value, i: int, j: int) -> Value:
-    assert isinstance(a, tuple) and isinstance(b, tuple)
+    assert isinstance(a, tuple)
+    assert isinstance(b, tuple)
     return add([times(a[i], b[j]), scale(sp.S.NegativeOne, times(a[j], b[i]))])
 
 
@@ -109,7 +110,8 @@ def outer(left: Value, right: Value) -> Value:
     """Returns the matrix of products of components."""
     if len(shape(left)) != 1 or len(shape(right)) != 1:
         raise _mismatch("outer", left, right)
-    assert isinstance(left, tuple) and isinstance(right, tuple)
+    assert isinstance(left, tuple)
+    assert isinstance(right, tuple)
     return tuple(tuple(times(a, b) for b in right) for a in left)
 
 
@@ -162,10 +164,10 @@ def div(value: Value, space: Space, scope: Scope) -> Value:
 
 
 def curl(value: Value, space: Space, scope: Scope) -> Value:
-    """Returns the curl: in 3 dimensions a vector.
+    r"""Returns the curl: in 3 dimensions a vector.
 
     In 2 that of a vector is the scalar $v_x - u_y$, that of a scalar the vector
-    $(\\psi_y, -\\psi_x)$.
+    $(\psi_y, -\psi_x)$.
     """
     form = (shape(value), len(_written(space)))
     if form == ((), 2):
@@ -240,7 +242,9 @@ def _matrix(value: Value, head: str) -> tuple[tuple[Value, ...], ...]:
 
 def _written(space: Space) -> Space:
     if not space:
-        raise MeaningError("there is no coordinate of space", "declare one: coordinates x")
+        raise MeaningError(
+            "there is no coordinate of space", "declare one: coordinates x"
+        )
     for x in space:
         if isinstance(x, sp.IndexedBase):
             raise MeaningError(

@@ -104,7 +104,8 @@ def test_what_cannot_be_compiled_yet_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted(n for n, r in RECORDS.items() if r.vector and "A[" not in str(r.equations))
+    "name",
+    sorted(n for n, r in RECORDS.items() if r.vector and "A[" not in str(r.equations)),
 )
 def test_a_dimension_writes_the_coordinates_out(name: str) -> None:
     problem = oc.load(FOLDER / f"{name}.pde", parameters={"d": 3})

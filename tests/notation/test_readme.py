@@ -21,7 +21,7 @@ velocity v
 
 def rows(heading: str) -> list[tuple[str, str]]:
     """The lines of the first table under a heading, as (first, second) cells."""
-    section = re.split(r"^## ", TEXT, flags=re.M)
+    section = re.split(r"^## ", TEXT, flags=re.MULTILINE)
     (body,) = (part for part in section if part.startswith(f"{heading}\n"))
     lines = [line for line in body.splitlines() if line.startswith("| `")]
     cells = [re.split(r"(?<!\\) \| ", line.strip("| ")) for line in lines]
@@ -98,11 +98,11 @@ def test_what_has_two_readings_is_refused(form: str, ways: str) -> None:
 
 
 def test_the_first_example_and_its_error() -> None:
-    (text,) = re.findall(r"```pde\n(.*?)```", TEXT, flags=re.S)
+    (text,) = re.findall(r"```pde\n(.*?)```", TEXT, flags=re.DOTALL)
     problem = oc.parse(text)
     assert list(problem.equations) == ["burgers"]
     assert list(problem.conditions) == ["initial", "left", "right"]
     with pytest.raises(oc.OperatorError) as caught:
         oc.parse(text.replace("nu*u_xx + k", "nux*u_xx"), file="burgers.pde")
-    shown = re.findall(r"```text\n(.*?)```", TEXT, flags=re.S)[0]
+    shown = re.findall(r"```text\n(.*?)```", TEXT, flags=re.DOTALL)[0]
     assert str(caught.value) == shown.rstrip("\n")
