@@ -153,6 +153,12 @@ def _at_point(
             moves.update(zip(symbols, _components(new), strict=True))
     else:
         for argument in arguments:
+            if argument.kind != "named":
+                raise reader.error(
+                    argument,
+                    "some arguments are given by place and some by name",
+                    "give all by place, u(0, x), or only those that change: u(t=0)",
+                )
             moves.update(_named_move(reader, argument, value))
     moves = {old: new for old, new in moves.items() if old != new}
     return reader.charge(pin(value, moves))

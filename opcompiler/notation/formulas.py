@@ -216,7 +216,11 @@ class Formulas:
         for coordinate in self._scope.coordinates.values():
             if coordinate.symbols == values:
                 return coordinate.name
-        return f"({self._list(values)})"
+        return (
+            f"({self._list(values)})"
+            if len(values) > 1
+            else f"({self.text(values[0])},)"
+        )
 
     def _base(self, expr: sp.IndexedBase) -> tuple[str, int]:
         return str(expr.label), _ATOM

@@ -81,7 +81,8 @@ def _field(field: Field, formulas: Formulas) -> str:
 
 def _value(value: Value, formulas: Formulas) -> str:
     if isinstance(value, tuple):
-        return f"({', '.join(_value(part, formulas) for part in value)})"
+        parts = ", ".join(_value(part, formulas) for part in value)
+        return f"({parts})" if len(value) > 1 else f"({parts},)"
     return formulas.text(value)
 
 

@@ -90,7 +90,7 @@ def _refusal(
 def _hint(token: Token, before: Token | None, expected: set[str]) -> str:
     if before is not None and "STAR" in expected and token.type in _OPERANDS:
         left, right = before.value, token.value
-        if before.type in ("NAME", "NUMBER", "RPAR") and token.type == "NAME":
+        if before.type in ("NAME", "NUMBER") and token.type == "NAME":
             return f"products need their sign: write {left}*{right}"
         return f"products need their sign: write * between {left} and {right}"
     words = [_IN_WORDS[kind] for kind in _rank(expected) if kind in _IN_WORDS]

@@ -113,7 +113,7 @@ class _Body:
             except MeaningError as error:
                 problem = f"at this point {error.problem}"
                 raise self._reader.error(statement, problem, error.hint) from None
-        kind = self._kind(head, values, bool(moves))
+        kind = self._kind(head, sides.nodes, values, bool(moves))
         self._add(statement, kind, self._label(head, kind), values)
 
     def _defined(self, sides: Node) -> Token | None:
@@ -158,21 +158,44 @@ class _Body:
             )
         return dict(zip(old, new, strict=True))
 
-    def _kind(self, head: Node | None, values: list[Value], pinned: bool) -> str:
+    def _kind(
+        self, head: Node | None, sides: list[Node], values: list[Value], pinned: bool
+    ) -> str:
         """Returns the kind by its word; else by whether all fields stand elsewhere."""
         words = head.tokens("KIND") if head is not None else []
         if words:
             return str(words[0])
         if pinned:
             return "condition"
-        applied = {a for v in values for p in vectors.flat(v) for a in _applications(p)}
+        parts = [part for value in values for part in vectors.flat(value)]
+        applied = {a for part in parts for a in _applications(part)}
         home = {
             sp.Function(name)(*self._scope.arguments(field))
             for field in self._scope.fields.values()
             for name in field.names
         }
-        away = bool(applied) and not applied & home
-        return "condition" if away else "equation"
+        if not applied & home:
+            return "condition" if applied else "equation"
+        # `W(-X) = -W(X)`: with all arguments written, and none differentiated at home.
+        changed = {a for part in parts for a in _applications(part, derivatives=True)}
+        bare = any(self._is_bare(side) for side in sides)
+        elsewhere = not bare and applied - home and not changed & home
+        return "condition" if elsewhere else "equation"
+
+    def _is_bare(self, node: Node) -> bool:
+        """Whether a field stands somewhere without its arguments."""
+        parts = node.nodes
+        if node.kind == "name":
+            name = spelled(str(node.children[0]))
+            known = self._scope.lookup(name)
+            if known is None:
+                return True  # a derivative: `u_x`
+            return any(_applications(part) for part in vectors.flat(known))
+        if node.kind == "primed":
+            return True
+        if node.kind == "call" and parts[0].kind == "name":
+            parts = parts[1:]
+        return any(self._is_bare(part) for part in parts)
 
     def _label(self, head: Node | None, kind: str) -> str:
         """Returns the label as written, or a new one that says the kind."""
@@ -224,12 +247,17 @@ class _Body:
             )
 
 
-def _applications(expr: sp.Basic) -> set[AppliedUndef]:
-    """Returns every field at its point; a derivative at a point stands at that one."""
+def _applications(expr: sp.Basic, derivatives: bool = False) -> set[AppliedUndef]:
+    """Returns every field at its point; a derivative at a point stands at that one.
+
+    With `derivatives` only those fields that are differentiated.
+    """
     if isinstance(expr, sp.Subs):
         moves = dict(zip(expr.variables, expr.point, strict=True))
         inner = _applications(expr.expr)
         return {a.func(*(arg.xreplace(moves) for arg in a.args)) for a in inner}
     if isinstance(expr, AppliedUndef):
-        return {expr}
-    return {a for argument in expr.args for a in _applications(argument)}
+        return set() if derivatives else {expr}
+    if isinstance(expr, sp.Derivative):
+        derivatives = False
+    return {a for argument in expr.args for a in _applications(argument, derivatives)}

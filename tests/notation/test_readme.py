@@ -45,7 +45,7 @@ REFUSED = rows("What is refused because it has two readings")
 
 def test_the_tables_are_found() -> None:
     assert len(FORMS) > 60
-    assert len(STATEMENTS) == 15
+    assert len(STATEMENTS) == 17
     assert len(DECLARATIONS) == 17
     assert len(REFUSED) == 7
 
