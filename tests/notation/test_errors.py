@@ -20,7 +20,7 @@ PLANE = "coordinates t, x, y; field u(t, x); field p; parameter nu; vector field
         ("u(u, x) = 0", 3, "an argument of a field is itself a field", "coordinates"),
         ("nu(x) = u", 4, "nu is not a field", "nu*(x)"),
         ("u(t, x=0) = 0", 3, "some by name", "u(t=0)"),
-        ("u_t = nu < 2", 12, "'<' cannot stand here", "the end of"),
+        ("u_t = nu < 2", 10, "'<' cannot stand here", "the end of"),
         ("sin(x < 2)*u = 0", 5, "a comparison is no value", "where"),
         ("u(s=0) = 0", 3, "s is not a coordinate", "only coordinates"),
         ("u(y=0) = 0", 3, "nothing here depends on y", "leave the point out"),
