@@ -5,16 +5,21 @@ from opcompiler.api import compile
 from opcompiler.calculus import sobolev
 from opcompiler.core.errors import OperatorError
 from opcompiler.lowering import autotune, Residual
+from opcompiler.notation import load, parse, Problem, to_text
 from opcompiler.planning import Plan
 from opcompiler.taylor import jet
 
 __all__ = [
     "OperatorError",
     "Plan",
+    "Problem",
     "Residual",
     "autotune",
     "compile",
     "jet",
+    "load",
+    "parse",
     "sobolev",
     "taylor",
+    "to_text",
 ]

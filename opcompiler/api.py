@@ -1,11 +1,13 @@
-"""`compile`: the way from an expression to a residual, in three lines."""
+"""`compile`: the way from an expression, or a problem in the notation, to a residual."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import sympy as sp
 
+from opcompiler.core.errors import OperatorError
 from opcompiler.lowering import Residual
+from opcompiler.notation import Part, Problem
 from opcompiler.operator import normalize
 from opcompiler.taylor.tuning import Tuning
 
@@ -23,9 +25,10 @@ def compile(
 
     Args:
         equations: a SymPy expression (to be zero) or `Eq`, or a list, tuple, dict or
-            matrix of them. Applied undefined functions are the unknown fields, symbols
-            that stand as their arguments the coordinates, every other free symbol a
-            parameter given at call time.
+            matrix of them; or a `Problem`, of which the equations are compiled, or
+            `problem.condition(name)`, `problem.equation(name)`. Applied undefined
+            functions are the unknown fields, symbols that stand as their arguments the
+            coordinates, every other free symbol a parameter given at call time.
         coordinates: overrides the order (first appearance) and choice of coordinates.
         fields: the names of all fields in the order of one network's outputs, where
             that of first appearance (SymPy sorts sums!) does not suit.
@@ -49,4 +52,46 @@ def compile(
     Source: `docs/theory.md`.
     """
     tuning = Tuning(chunk=chunk, remat=remat)
+    if isinstance(equations, Problem):
+        whole = Part(equations, equations.equations)
+        given = dict(whole.equations)
+        return _compile_part(whole, given, coordinates, fields, strategy, tuning)
+    if isinstance(equations, Part):
+        parts = tuple(equations.equations.values())
+        only = parts[0] if len(parts) == 1 else parts
+        return _compile_part(equations, only, coordinates, fields, strategy, tuning)
     return Residual(normalize(equations, coordinates, fields), strategy, tuning)
+
+
+def _compile_part(
+    part: Part,
+    equations: object,
+    coordinates: Sequence[sp.Symbol] | None,
+    fields: Sequence[str] | None,
+    strategy: str,
+    tuning: Tuning,
+) -> Residual:
+    """Compiles equations of a problem: its coordinates are the columns of the points.
+
+    Conditions too take all coordinates, so that one batch of points serves equations
+    and conditions; the columns of coordinates that a condition fixes are not read.
+    """
+    problem = part.problem
+    if not part.equations:
+        raise OperatorError(
+            "the problem has no equations",
+            hint="write one, or compile problem.condition(name)",
+        )
+    large = [c for c in problem.coordinates if not c.written_out]
+    if large:
+        name, dimension = large[0].name, large[0].dimension
+        raise OperatorError(
+            f"{name} has {dimension} components, and sums over a symbolic or very large "
+            "number of coordinates cannot be compiled yet",
+            hint=f"give a small dimension: parse(text, parameters={{'{dimension}': 3}})",
+        )
+    if fields is None:
+        used = part.fields
+        fields = [n for f in problem.fields for n in f.names if n in used]
+    operator = normalize(equations, coordinates or problem.symbols, fields)
+    return Residual(operator, strategy, tuning, problem.defaults)

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,19 +41,76 @@ def demo(
         import_module("opcompiler.demo.story").tell(steps=steps, out=out, seed=seed)
 
 
-_NAMES = ("equations", "residual", "operator")
+_NAMES = ("equations", "residual", "operator", "problem")
+_SET = typer.Option("--set", metavar="NAME=VALUE", help="value of a parameter")
+
+
+@app.command()
+def check(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="a .pde file, or a text")],
+    parameter: Annotated[list[str] | None, _SET] = None,
+    json: Annotated[bool, typer.Option("--json", help="tell it as JSON")] = False,
+) -> None:
+    """Reads a problem, compiles its equations and conditions, and says what they are."""
+    with _errors_told():
+        package = import_module("opcompiler")
+        problem = _read(file, _assignments(parameter))
+        parts = {name: problem.equation(name) for name in problem.equations}
+        parts |= {name: problem.condition(name) for name in problem.conditions}
+        residuals = {name: package.compile(part) for name, part in parts.items()}
+        if json:
+            typer.echo(_as_json(problem, residuals))
+            return
+        typer.echo(package.to_text(problem), nl=False)
+        for name, residual in residuals.items():
+            typer.echo(f"# {name}: {residual.plan.channels} channels")
+
+
+def _as_json(problem: Any, residuals: dict[str, Any]) -> str:
+    channels = {name: residual.plan.channels for name, residual in residuals.items()}
+    told = {
+        "coordinates": [str(symbol) for symbol in problem.symbols],
+        "fields": [name for field in problem.fields for name in field.names],
+        "parameters": [parameter.name for parameter in problem.parameters],
+        "unknowns": list(problem.unknowns),
+        "equations": {name: channels[name] for name in problem.equations},
+        "conditions": {name: channels[name] for name in problem.conditions},
+    }
+    return dumps(told, indent=2)
+
+
+def _assignments(given: list[str] | None) -> dict[str, float]:
+    """Reads `nu=0.01` from the command line."""
+    values: dict[str, float] = {}
+    for assignment in given or []:
+        name, _, number = assignment.partition("=")
+        try:
+            # An integer stays one: it may be a dimension.
+            values[name] = int(number) if number.isdecimal() else float(number)
+        except ValueError:
+            raise OperatorError(
+                f"{assignment!r} sets no parameter", hint="write --set nu=0.01"
+            ) from None
+    return values
+
+
+def _read(file: str, parameters: dict[str, float]) -> Any:
+    """Reads a problem from a file, or from the argument itself if it is no name."""
+    package = import_module("opcompiler")
+    if any(sign in file for sign in "=;\n"):
+        return package.parse(file, parameters=parameters)
+    return package.load(file, parameters=parameters)
 
 
 @app.command()
 def plan(
     file: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="FILE.py",
-            exists=True,
-            dir_okay=False,
-            help="your own Python program, which is RUN; it assigns SymPy equations (one, "
-            "a list or a dict) or a compiled residual to one of: " + ", ".join(_NAMES),
+            metavar="FILE",
+            help="a .pde file in the notation, or a text in it, or your own Python "
+            "program (.py), which is RUN; it assigns SymPy equations (one, a list or a "
+            "dict), a problem or a compiled residual to one of: " + ", ".join(_NAMES),
         ),
     ],
     strategy: Annotated[
@@ -68,10 +126,11 @@ def plan(
     compare: Annotated[
         bool, typer.Option("--compare", help="print every strategy side by side")
     ] = False,
+    parameter: Annotated[list[str] | None, _SET] = None,
 ) -> None:
     """Shows how an operator will be evaluated: channels, products, read-outs, cost."""
     with _errors_told():
-        residual = _load(file, strategy)
+        residual = _load(file, strategy, _assignments(parameter))
         chosen = residual.plan
         if json:
             typer.echo(chosen.to_json())
@@ -94,9 +153,19 @@ def _write_page(residual: Any, path: Path) -> None:
         ) from None
 
 
-def _load(file: Path, strategy: str | None) -> Any:
-    """Runs a user's program and returns its operator, compiled."""
+def _load(name: str, strategy: str | None, parameters: dict[str, float]) -> Any:
+    """Reads a text, or runs a user's program, and returns its operator, compiled."""
     package = import_module("opcompiler")
+    file = Path(name)
+    if file.suffix != ".py":
+        problem = _read(name, parameters)
+        return package.compile(problem, strategy=strategy or "auto")
+    if not file.is_file():
+        raise OperatorError(f"cannot read {file}", hint="give the name of a file")
+    if parameters:
+        raise OperatorError(
+            "--set sets parameters of a .pde file", hint="set it in the program"
+        )
     found = _run(file)
     named = [found[name] for name in _NAMES if name in found]
     if not named:

@@ -27,14 +27,21 @@ class Residual:
         coordinates: the SymPy symbols, in the order of the points' columns.
         fields: names of the unknown fields, in the order of one network's outputs.
         parameters: names of everything else that must be given at call time.
+        defaults: values of parameters that need not be given.
         plan: what is pushed through the networks, and how functionals are read off.
         tuning: how the plan is laid out in arrays.
     """
 
     def __init__(
-        self, operator: Operator, strategy: str = "auto", tuning: Tuning = DEFAULT
+        self,
+        operator: Operator,
+        strategy: str = "auto",
+        tuning: Tuning = DEFAULT,
+        defaults: Mapping[str, complex] | None = None,
     ) -> None:
         self.operator = operator
+        known = defaults or {}
+        self.defaults = {p: known[p] for p in operator.parameters if p in known}
         self.coordinates = operator.coordinates
         self.fields = operator.fields
         self.parameters = operator.parameters
@@ -73,6 +80,7 @@ class Residual:
         Raises:
             OperatorError: if networks, points or parameters do not fit the operator.
         """
+        parameters = {**self.defaults, **parameters}
         if isinstance(net, Mapping) or not callable(net) or _is_leaf(net):
             return self._like_equations(self._evaluate(net, points, parameters))
         leaves, structure = jax.tree.flatten(net)
@@ -112,7 +120,7 @@ class Residual:
 
     def tuned(self, tuning: Tuning) -> "Residual":
         """Returns the same residual, laid out otherwise; see `opcompiler.autotune`."""
-        return Residual(self.operator, self._strategy, tuning)
+        return Residual(self.operator, self._strategy, tuning, self.defaults)
 
     def source(self) -> str:
         """Returns the emitted function as readable Python."""
@@ -205,7 +213,7 @@ class Bound:
         Returns:
             As the residual.
         """
-        functions, numbers = _split(parameters)
+        functions, numbers = _split({**self.residual.defaults, **parameters})
         outputs = self._jitted(functions, params, points, numbers)
         # Outside of jit, which would sort the keys of a dict.
         return self.residual._like_equations(outputs)

@@ -1,0 +1,8 @@
+# poisson nd
+# source: sail-sg/stde:stde/equations.py
+coordinates x in R^d
+field u
+coefficient f
+parameter d
+
+equation eq1: sum(i=1..d, d(u, x[i], 2)) - f = 0

@@ -1,0 +1,123 @@
+"""The text notation: from text to a `Problem` of SymPy equations, and back.
+
+The way of a text through this room:
+
+    grammar.py       grammar/operator.lark -> parser
+    layout.py        characters -> tokens, within limits.py
+    reading.py       tokens -> syntax.py's tree
+    scope.py         which names are declared; names.py spells and splits them
+    declarations.py  coordinates, fields, parameters
+    expressions.py   tree -> SymPy; precedence.py refuses what has two readings
+    calls.py         what stands before parentheses; functions.py, sums.py, vectors.py
+    derivatives.py   derivatives and evaluation points, unevaluated; normal.py
+    statements.py    equations and conditions -> problem.py's Problem
+    printing.py      a Problem -> text
+
+Every form stands with an example in `grammar/README.md`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import sympy as sp
+
+from opcompiler.core.errors import OperatorError
+from opcompiler.notation.errors import NotationError, Source
+from opcompiler.notation.limits import LONGEST_TEXT
+from opcompiler.notation.printing import to_text
+from opcompiler.notation.problem import (
+    Condition,
+    Coordinate,
+    Field,
+    Parameter,
+    Part,
+    Problem,
+)
+from opcompiler.notation.statements import read_problem
+
+__all__ = [
+    "Condition",
+    "Coordinate",
+    "Field",
+    "NotationError",
+    "Parameter",
+    "Part",
+    "Problem",
+    "load",
+    "parse",
+    "to_text",
+]
+
+
+def parse(
+    text: str, *, parameters: Mapping[str, float] | None = None, file: str = "<text>"
+) -> Problem:
+    """Reads a problem in the notation of `grammar/README.md`.
+
+    Args:
+        text: declarations, equations and conditions.
+        parameters: values that replace those in the text, by name; a dimension among
+            them (`x in R^d`) writes the coordinates out.
+        file: the name that errors tell.
+
+    Returns:
+        The problem: `opcompiler.compile(problem)` takes it.
+
+    Raises:
+        OperatorError: with file, line, column and a caret under what is wrong.
+    """
+    if not isinstance(text, str):
+        raise OperatorError(
+            "the notation is text", expression=type(text).__name__, hint="pass a str"
+        )
+    given = {name: _number(name, value) for name, value in (parameters or {}).items()}
+    return read_problem(Source(text, file), given)
+
+
+def load(path: str | Path, *, parameters: Mapping[str, float] | None = None) -> Problem:
+    """Reads a problem from a file, by custom `name.pde`, in UTF-8.
+
+    Args:
+        path: of the file.
+        parameters: as for `parse`.
+
+    Returns:
+        The problem.
+
+    Raises:
+        OperatorError: if the file cannot be read, or as `parse` does.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            # One byte more than any text that is read, so that huge files are not.
+            content = file.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise OperatorError(
+                f"{path} has more than {_LARGEST_FILE} bytes",
+                hint=f"texts of up to {LONGEST_TEXT} characters are read",
+            )
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise OperatorError(
+            f"cannot read {path}: {error.strerror}", hint="give the name of a file"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise OperatorError(
+            f"{path} is not UTF-8 at byte {error.start}", hint="save the file as UTF-8"
+        ) from None
+    return parse(text, parameters=parameters, file=str(path))
+
+
+_LARGEST_FILE = 4 * LONGEST_TEXT
+
+
+def _number(name: str, value: float) -> sp.Expr:
+    if isinstance(value, bool) or not isinstance(value, int | float | sp.Rational):
+        raise OperatorError(
+            f"the parameter {name} is given {value!r}", hint="give it a number"
+        )
+    if isinstance(value, float) and not -1e300 < value < 1e300:
+        raise OperatorError(
+            f"the parameter {name} is given {value!r}", hint="give it a finite number"
+        )
+    return sp.Rational(value)

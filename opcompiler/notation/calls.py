@@ -1,0 +1,390 @@
+"""What stands before parentheses or brackets: fields at points, operators, functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from opcompiler.notation import functions, normal, sums, vectors
+from opcompiler.notation.derivatives import differentiate, pin
+from opcompiler.notation.errors import MeaningError, nearest
+from opcompiler.notation.names import spelled, splits
+from opcompiler.notation.problem import Field, Value
+from opcompiler.notation.syntax import Node
+
+if TYPE_CHECKING:
+    from opcompiler.notation.expressions import Reader
+
+_Head = Callable[["Reader", list[Node]], Value]
+
+
+def is_function(name: str) -> bool:
+    """Whether an undeclared name is a function or an operator of the notation."""
+    return name in functions.NAMES or name in _HEADS
+
+
+def modulus(value: sp.Expr) -> sp.Expr:
+    """Returns the absolute value."""
+    return functions.apply("abs", [value])
+
+
+def call(reader: Reader, node: Node) -> Value:
+    """Returns the value of `head(arguments)`."""
+    head, *arguments = node.nodes
+    if head.kind != "name":
+        return _pinned(reader, head, arguments)
+    name = spelled(str(head.children[0]))
+    scope = reader.scope
+    declared = _field_called(reader, name)
+    if declared is not None:
+        return _applied(reader, declared, name, arguments)
+    if scope.lookup(name) is not None and not _is_derivative_head(reader, name):
+        return _pinned(reader, head, arguments)
+    if name in _HEADS:
+        return reader.charge(_HEADS[name](reader, arguments))
+    if name in functions.NAMES:
+        values = [reader.scalar(a, f"an argument of {name}") for a in arguments]
+        return functions.apply(name, values)
+    reading = scope.derivative(name)
+    if reading is not None:
+        base = _field_called(reader, reading[0])
+        return _at_point(reader, reader.value(head), base, arguments)
+    by = _derivative_head(reader, name)
+    if by is not None and len(arguments) == 1:
+        symbols = scope.symbols
+        value = reader.value(arguments[0])
+        return differentiate(value, [(symbols[n], 1) for n in by], scope)
+    known = [*scope.names, *functions.NAMES, *_HEADS]
+    hint = nearest(name, known, f"declare it: `field {name}(...)` or `coefficient`")
+    raise reader.error(head, f"there is no function {name!r}", hint)
+
+
+def _is_derivative_head(reader: Reader, name: str) -> bool:
+    """Whether a constant such as a parameter `d` is here the head `d(u, x)`."""
+    return name in ("d", "D") and name in reader.scope.parameters
+
+
+def _field_called(reader: Reader, name: str) -> Field | None:
+    for declared in reader.scope.fields.values():
+        if declared.shape is None and name in (declared.name, *declared.names):
+            return declared
+    return None
+
+
+def _derivative_head(reader: Reader, name: str) -> tuple[str, ...] | None:
+    """Reads `dx(u)`, `Dxx(u)`."""
+    if name[0] not in "dD":
+        return None
+    readings = splits(name[1:], list(reader.scope.symbols))
+    return readings[0] if len(readings) == 1 else None
+
+
+def _applied(
+    reader: Reader, declared: Field, name: str, arguments: list[Node]
+) -> Value:
+    """Returns a field at the point that the arguments give."""
+    if any(a.kind == "named" for a in arguments):
+        return _at_point(reader, reader.scope.lookup(name), declared, arguments)
+    values = _positional(reader, declared, arguments)
+    flat = tuple(part for value in values for part in _components(value))
+    if name == declared.name:
+        return reader.scope.applied(declared, flat)
+    return sp.Function(name)(*flat)
+
+
+def _components(value: Value | sp.IndexedBase) -> list[sp.Expr]:
+    return vectors.flat(value)
+
+
+def _positional(reader: Reader, declared: Field, arguments: list[Node]) -> list[Value]:
+    names = declared.arguments
+    if len(arguments) != len(names):
+        raise MeaningError(
+            f"{declared.name} has {len(names)} arguments and is given {len(arguments)}",
+            f"write {declared.name}({', '.join(names)}), or "
+            f"{declared.name}({names[0]}=0) to fix one",
+        )
+    return [
+        _argument(reader, name, node)
+        for name, node in zip(names, arguments, strict=True)
+    ]
+
+
+def _argument(reader: Reader, name: str, node: Node) -> Value:
+    """Returns the value that a coordinate takes at a point."""
+    coordinate = reader.scope.coordinates[name]
+    if not coordinate.written_out:
+        if node.kind == "name" and spelled(str(node.children[0])) == name:
+            return coordinate.symbols[0]
+        raise reader.error(
+            node,
+            f"{name} has too many components to be given another value",
+            f"write {name} itself, or declare it with a small dimension",
+        )
+    value = reader.value(node)
+    wanted = () if coordinate.dimension is None else (len(coordinate.symbols),)
+    if vectors.shape(value) != wanted:
+        like = "a number" if not wanted else f"{wanted[0]} components"
+        raise reader.error(
+            node, f"{name} is given {vectors.shown(value)}", f"{name} takes {like}"
+        )
+    if any(part.has(AppliedUndef) for part in vectors.flat(value)):
+        raise reader.error(
+            node,
+            "an argument of a field is itself a field",
+            "arguments hold coordinates, parameters and numbers only",
+        )
+    return value
+
+
+def _at_point(
+    reader: Reader, value: Value | None, declared: Field | None, arguments: list[Node]
+) -> Value:
+    """Returns an expression at a point: `u_x(x=0)`, `d(u, x)(x=0)`, `u_x(t, 0)`."""
+    assert value is not None
+    moves: dict[sp.Basic, sp.Expr] = {}
+    if declared is not None and not any(a.kind == "named" for a in arguments):
+        values = _positional(reader, declared, arguments)
+        old = [reader.scope.coordinates[n].symbols for n in declared.arguments]
+        for symbols, new in zip(old, values, strict=True):
+            moves.update(zip(symbols, _components(new), strict=True))
+    else:
+        for argument in arguments:
+            if argument.kind != "named":
+                raise reader.error(
+                    argument,
+                    "some arguments are given by place and some by name",
+                    "give all by place, u(0, x), or only those that change: u(t=0)",
+                )
+            moves.update(_named_move(reader, argument, value))
+    moves = {old: new for old, new in moves.items() if old != new}
+    return reader.charge(pin(value, moves))
+
+
+def _pinned(reader: Reader, head: Node, arguments: list[Node]) -> Value:
+    """Returns what is no field of its own at a point: `d(u, x)(x=0)`, `omega(x=0)`."""
+    words = reader.text(head)
+    for argument in arguments:
+        if argument.kind != "named":
+            raise reader.error(
+                argument,
+                f"{words} is not a field, so it has no arguments",
+                f"a product is {words}*({reader.text(argument)}); "
+                f"to fix a coordinate write {words}(x=0)",
+            )
+    return _at_point(reader, reader.value(head), None, arguments)
+
+
+def _named_move(
+    reader: Reader, argument: Node, value: Value
+) -> dict[sp.Basic, sp.Expr]:
+    name = spelled(str(argument.tokens("NAME")[0]))
+    if name not in reader.scope.coordinates and name not in reader.scope.symbols:
+        raise reader.error(
+            argument,
+            f"{name} is not a coordinate",
+            nearest(name, reader.scope.coordinates, "only coordinates can be fixed"),
+        )
+    if name in reader.scope.symbols:
+        old: tuple[sp.Basic, ...] = (reader.scope.symbols[name],)
+        new = reader.scalar(argument.nodes[0], "a coordinate")
+    else:
+        old = reader.scope.coordinates[name].symbols
+        new = _argument(reader, name, argument.nodes[0])
+    free = {s for part in vectors.flat(value) for s in part.free_symbols}
+    if not free & set(old):
+        raise reader.error(
+            argument, f"nothing here depends on {name}", "leave the point out"
+        )
+    return dict(zip(old, _components(new), strict=True))
+
+
+def index(reader: Reader, node: Node) -> Value:
+    """Returns the value of `head[indices]`: a component, or an entry of a table."""
+    head, *places = node.nodes
+    indices = [reader.scalar(place, "an index") for place in places]
+    if head.kind == "name":
+        name = spelled(str(head.children[0]))
+        declared = reader.scope.fields.get(name)
+        if declared is not None and declared.shape is not None:
+            if len(declared.shape) != len(indices):
+                raise MeaningError(
+                    f"{name} has {len(declared.shape)} indices", "give as many"
+                )
+            return sp.IndexedBase(name)[tuple(i - 1 for i in indices)]
+        coordinate = reader.scope.coordinates.get(name)
+        if coordinate is not None and not coordinate.written_out and len(indices) == 1:
+            return sp.IndexedBase(name)[indices[0] - 1]
+    value = reader.value(head)
+    for place, number in zip(places, indices, strict=True):
+        value = _component(reader, value, place, number)
+    return value
+
+
+def _component(reader: Reader, value: Value, place: Node, number: sp.Expr) -> Value:
+    if not isinstance(value, tuple):
+        raise MeaningError("a scalar has no components", "leave the brackets out")
+    if not isinstance(number, sp.Integer) or not 1 <= number <= len(value):
+        raise reader.error(
+            place, f"there is no component {number}", f"they are 1 to {len(value)}"
+        )
+    return value[int(number) - 1]
+
+
+# Operators by name.
+
+
+def _derivative(reader: Reader, arguments: list[Node]) -> Value:
+    """`d(u, x, 2)`, `diff(u, x, y)`, `D(u, (x, 2))`."""
+    if len(arguments) < 2:
+        raise MeaningError(
+            "a derivative needs what it is taken by", "write d(u, x) or d(u, x, 2)"
+        )
+    value = reader.value(arguments[0])
+    steps: list[tuple[sp.Expr, int]] = []
+    for node in arguments[1:]:
+        for part in node.nodes if node.kind == "tuple" else [node]:
+            given = reader.scalar(part, "what a derivative is taken by")
+            if isinstance(given, sp.Integer) and steps and given > 0:
+                if given > 1000:
+                    raise reader.error(part, f"order {given}", "orders are small")
+                steps[-1] = (steps[-1][0], int(given))
+            elif _is_coordinate(reader, given):
+                steps.append((given, 1))
+            else:
+                raise reader.error(
+                    part,
+                    f"a derivative by {given}, which is not a coordinate",
+                    f"the coordinates are {', '.join(reader.scope.coordinates)}; "
+                    "orders are positive integers: d(u, x, 2)",
+                )
+    return differentiate(value, steps, reader.scope)
+
+
+def _is_coordinate(reader: Reader, given: sp.Expr) -> bool:
+    if isinstance(given, sp.Indexed):
+        declared = reader.scope.coordinates.get(str(given.base))
+        return declared is not None
+    return given in reader.scope.symbols.values()
+
+
+_OverSpace = Callable[[Value, vectors.Space, "vectors.Scope"], Value]
+
+
+def _over_space(operator: _OverSpace) -> _Head:
+    """`lap(u)` over all coordinates of space, `lap(u, (x, y))` over those named."""
+
+    def head(reader: Reader, arguments: list[Node]) -> Value:
+        _count(arguments, (1, 2))
+        space = reader.scope.space
+        if len(arguments) == 2:
+            named = vectors.flat(reader.value(arguments[1]))
+            for given in named:
+                if not _is_coordinate(reader, given):
+                    raise reader.error(
+                        arguments[1], f"{given} is not a coordinate", "name coordinates"
+                    )
+            space = tuple(named)
+        return operator(reader.value(arguments[0]), space, reader.scope)
+
+    return head
+
+
+def _of_values(operator: Callable[..., Value], count: int) -> _Head:
+    def head(reader: Reader, arguments: list[Node]) -> Value:
+        _count(arguments, (count,))
+        return operator(*(reader.value(argument) for argument in arguments))
+
+    return head
+
+
+def _advect(reader: Reader, arguments: list[Node]) -> Value:
+    _count(arguments, (2,))
+    velocity, value = (reader.value(argument) for argument in arguments)
+    return vectors.advect(velocity, value, reader.scope.space, reader.scope)
+
+
+def material(reader: Reader, value: Value) -> Value:
+    """Returns `u_t + (v·∇)u` with the declared velocity, or the only vector field."""
+    scope = reader.scope
+    velocity = scope.velocity
+    if velocity is None:
+        fields = [f for f in scope.fields.values() if f.components and not f.known]
+        if len(fields) != 1:
+            raise MeaningError(
+                "D/Dt moves with no known velocity", "declare it: `velocity (u, v)`"
+            )
+        velocity = scope.applied(fields[0], scope.arguments(fields[0]))
+    along = vectors.advect(velocity, value, scope.space, scope)
+    by_time = differentiate(value, [(scope.time, 1)], scope)
+    return reader.charge(vectors.add([by_time, along]))
+
+
+def _material(reader: Reader, arguments: list[Node]) -> Value:
+    _count(arguments, (1,))
+    return material(reader, reader.value(arguments[0]))
+
+
+def _normal(reader: Reader, arguments: list[Node]) -> Value:
+    _count(arguments, (1,))
+    return normal.derivative(reader.value(arguments[0]), reader.scope)
+
+
+def _where(reader: Reader, arguments: list[Node]) -> Value:
+    """`where(x < 0, a, b)`; more pairs of condition and value may come first."""
+    if len(arguments) < 3 or len(arguments) % 2 == 0:
+        raise MeaningError(
+            "where needs conditions, their values, and a last value",
+            "write where(x < 0, a, b)",
+        )
+    pieces = []
+    for condition, value in zip(arguments[0:-1:2], arguments[1:-1:2], strict=True):
+        pieces.append((reader.scalar(value), reader.condition(condition)))
+    last = reader.scalar(arguments[-1])
+    return sp.Piecewise(*pieces, (last, sp.true), evaluate=False)
+
+
+def _count(arguments: list[Node], allowed: tuple[int, ...]) -> None:
+    if len(arguments) not in allowed:
+        wanted = " or ".join(map(str, allowed))
+        raise MeaningError(
+            f"{len(arguments)} arguments are given", f"this operator takes {wanted}"
+        )
+
+
+def _hessian(value: Value, space: vectors.Space, scope: vectors.Scope) -> Value:
+    return vectors.grad(vectors.grad(value, space, scope), space, scope)
+
+
+def _strain(value: Value, space: vectors.Space, scope: vectors.Scope) -> Value:
+    table = vectors.grad(value, space, scope)
+    whole = vectors.add([table, vectors.transpose(table)])
+    return vectors.scale(sp.Rational(1, 2), whole)
+
+
+_HEADS: dict[str, _Head] = {
+    **dict.fromkeys(("d", "D", "diff", "Derivative"), _derivative),
+    **dict.fromkeys(("lap", "laplace", "laplacian"), _over_space(vectors.laplacian)),
+    **dict.fromkeys(("bilap", "biharmonic"), _over_space(vectors.biharmonic)),
+    **dict.fromkeys(("curl", "rot"), _over_space(vectors.curl)),
+    "grad": _over_space(vectors.grad),
+    "div": _over_space(vectors.div),
+    "hessian": _over_space(_hessian),
+    "strain": _over_space(_strain),
+    "dot": _of_values(vectors.dot, 2),
+    "cross": _of_values(vectors.cross, 2),
+    "outer": _of_values(vectors.outer, 2),
+    "transpose": _of_values(vectors.transpose, 1),
+    "trace": _of_values(vectors.trace, 1),
+    "norm": _of_values(vectors.norm, 1),
+    "advect": _advect,
+    "material": _material,
+    "dn": _normal,
+    "where": _where,
+    "sum": sums.total,
+    "int": sums.integral,
+    "integral": sums.integral,
+}

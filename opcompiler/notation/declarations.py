@@ -1,0 +1,225 @@
+"""Declarations: coordinates, fields, parameters, velocity, definitions."""
+
+from collections.abc import Mapping
+
+import sympy as sp
+from lark import Token
+
+from opcompiler.notation import limits, vectors
+from opcompiler.notation.errors import nearest
+from opcompiler.notation.expressions import Reader
+from opcompiler.notation.names import spelled
+from opcompiler.notation.problem import Coordinate, Field, Parameter, Value
+from opcompiler.notation.syntax import Node
+
+_TIMES = ("t", "tau", "time")
+_MOST_FIELD_COMPONENTS = 64
+
+
+class Declarations:
+    """Reads declarations into the scope of a reader."""
+
+    def __init__(self, reader: Reader, given: Mapping[str, sp.Expr]) -> None:
+        self._reader = reader
+        self._scope = reader.scope
+        self._given = given
+        self._named_times = False
+
+    def read(self, statement: Node) -> None:
+        """Reads one declaration, of whatever kind."""
+        getattr(self, f"_{statement.kind}")(statement)
+
+    def finish_coordinates(self) -> None:
+        """Finds the coordinate of time by its usual names, if none was declared."""
+        if self._named_times:
+            return
+        for name, coordinate in self._scope.coordinates.items():
+            if name in _TIMES and coordinate.dimension is None:
+                self._scope.coordinates[name] = Coordinate(
+                    name, None, coordinate.interval, time=True
+                )
+
+    def _coordinates(self, statement: Node) -> None:
+        time = str(statement.children[0]) == "time"
+        self._named_times |= time
+        for region in statement.nodes:
+            name = self._new(region.tokens("NAME")[0])
+            dimension, interval = None, None
+            for node in region.nodes:
+                dimension = self._dimension(node)
+                if node.kind == "interval":
+                    interval = self._interval(node)
+                elif str(node.children[0]) not in ("R", "ℝ"):
+                    raise self._reader.error(
+                        node, "coordinates are real", "write x in R^2 or x in [0, 1]"
+                    )
+            if time and dimension is not None:
+                raise self._reader.error(region, "time is one number", "drop the power")
+            written = dimension is None or _is_small(dimension)
+            coordinate = Coordinate(name, dimension, interval, time, written)
+            for symbol in coordinate.symbols if dimension is not None else ():
+                self._refuse_taken(region, str(symbol))
+            self._scope.coordinates[name] = coordinate
+
+    def _dimension(self, node: Node) -> sp.Expr | None:
+        """Returns the power of a set, a positive integer or a symbol."""
+        last = node.children[-1]
+        if isinstance(last, Token):
+            if last.type != "SUPER":
+                return None
+            value: sp.Expr = sp.Integer(self._reader.superscript(last))
+        elif last is node.nodes[-1] and node.tokens("POW"):
+            value = self._numbers(self._reader.scalar(last, "a dimension"))
+        else:
+            return None
+        if not ((isinstance(value, sp.Integer) and value > 0) or value.free_symbols):
+            raise self._reader.error(node, f"the dimension {value}", "write R^2")
+        return value
+
+    def _numbers(self, value: sp.Expr) -> sp.Expr:
+        """Puts the values of parameters that have one."""
+        known = {
+            sp.Symbol(p.name): p.value
+            for p in self._scope.parameters.values()
+            if p.value is not None and not p.unknown
+        }
+        return value.xreplace(known)
+
+    def _interval(self, node: Node) -> tuple[sp.Expr, sp.Expr]:
+        lower, upper = (self._end(part) for part in node.nodes[:2])
+        if (
+            lower.is_number
+            and upper.is_number
+            and not (upper - lower).is_extended_positive
+        ):
+            raise self._reader.error(node, "this interval is empty", "write [0, 1]")
+        return lower, upper
+
+    def _end(self, node: Node) -> sp.Expr:
+        words = self._reader.text(node).replace(" ", "")
+        if words.lstrip("+-−") in ("inf", "∞"):
+            return -sp.oo if words[0] in "-−" else sp.oo
+        return self._reader.scalar(node, "the end of an interval")
+
+    def _fields(self, statement: Node) -> None:
+        words = str(statement.children[0]).split()
+        known = words[-1].startswith("coefficient")
+        for declared in statement.nodes:
+            first, *arguments = declared.tokens("NAME")
+            name = self._new(first)
+            if declared.kind == "table":
+                self._table(name, declared, known)
+                continue
+            names = tuple(self._argument(token) for token in arguments)
+            names = names or tuple(self._scope.coordinates)
+            if not names:
+                raise self._reader.error(
+                    declared,
+                    f"{name} has no arguments",
+                    "declare the coordinates first",
+                )
+            components, is_complex = self._kind(words, declared)
+            field = Field(name, names, components, is_complex, known)
+            for part in field.names if components is not None else ():
+                self._refuse_taken(declared, part)
+            self._scope.fields[name] = field
+
+    def _table(self, name: str, declared: Node, known: bool) -> None:
+        if not known:
+            raise self._reader.error(
+                declared, "a field has arguments", f"write field {name}(x)"
+            )
+        shape = tuple(self._reader.scalar(n, "a dimension") for n in declared.nodes)
+        self._scope.fields[name] = Field(name, (), None, False, True, shape)
+
+    def _argument(self, token: Token) -> str:
+        name = spelled(str(token))
+        if name not in self._scope.coordinates:
+            hint = nearest(name, self._scope.coordinates, "declare it before the field")
+            raise self._reader.error(token, f"{name} is not a coordinate", hint)
+        return name
+
+    def _kind(self, words: list[str], declared: Node) -> tuple[int | None, bool]:
+        """Returns (number of components, whether complex) of a field."""
+        is_complex = "complex" in words
+        components: int | None = None
+        for node in declared.nodes:
+            letter = str(node.children[0])
+            if node.kind != "space" or letter not in ("R", "C", "ℝ", "ℂ"):
+                raise self._reader.error(
+                    node, "a field has values in R, C, R^n or C^n", "write in R^2"
+                )
+            is_complex |= letter in ("C", "ℂ")
+            dimension = self._dimension(node)
+            if dimension is not None:
+                if not 0 < dimension <= _MOST_FIELD_COMPONENTS:
+                    raise self._reader.error(
+                        node,
+                        f"a field of {dimension} components",
+                        f"their number is 1 to {_MOST_FIELD_COMPONENTS}",
+                    )
+                components = int(dimension)
+        if components is None and "vector" in words:
+            space = self._scope.space
+            if not space or any(isinstance(x, sp.IndexedBase) for x in space):
+                raise self._reader.error(
+                    declared, "a vector of how many components?", "write in R^2"
+                )
+            components = len(space)
+        return components, is_complex
+
+    def _parameters(self, statement: Node) -> None:
+        unknown = str(statement.children[0]).startswith("unknown")
+        for assigned in statement.nodes:
+            name = self._new(assigned.tokens("NAME")[0])
+            value: sp.Expr | None = None
+            if name in self._given:
+                value = self._given[name]
+            elif assigned.nodes:
+                node = assigned.nodes[0]
+                value = self._numbers(self._reader.scalar(node, "a parameter's value"))
+                if not value.is_number:
+                    raise self._reader.error(
+                        node,
+                        "a parameter's value is a number",
+                        "define gives a formula",
+                    )
+            self._scope.parameters[name] = Parameter(name, value, unknown)
+
+    def _velocity(self, statement: Node) -> None:
+        value = self._reader.value(statement.nodes[0])
+        if len(vectors.shape(value)) != 1:
+            raise self._reader.error(
+                statement, "a velocity is a vector", "write velocity (u, v)"
+            )
+        self._scope.velocity = value
+
+    def _definition(self, statement: Node) -> None:
+        token = statement.tokens("NAME")[0]
+        self.define(token, self._reader.value(statement.nodes[0]))
+        self._scope.used.add(spelled(str(token)))
+
+    def define(self, token: Token, value: Value) -> None:
+        """Adds a definition."""
+        name = self._new(token)
+        self._scope.definitions[name] = value
+
+    def _new(self, token: Token) -> str:
+        """Returns the spelling of a name that is declared here for the first time."""
+        name = spelled(str(token))
+        if not name.isidentifier():
+            raise self._reader.error(token, f"{name!r} is not a name", "write letters")
+        self._refuse_taken(token, name)
+        return name
+
+    def _refuse_taken(self, node: Node | Token, name: str) -> None:
+        if name in self._scope.names:
+            raise self._reader.error(
+                node,
+                f"{name} is declared twice",
+                "components of a vector x are called x1, x2, ...; rename one",
+            )
+
+
+def _is_small(dimension: sp.Expr) -> bool:
+    return isinstance(dimension, sp.Integer) and dimension <= limits.MOST_COMPONENTS

@@ -1,0 +1,162 @@
+"""Derivatives and evaluation points, as SymPy nodes that nothing has evaluated.
+
+A derivative of a field is one `Derivative` whose variables stand in declared order,
+however it was written; a derivative at a point is a `Subs` of it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from opcompiler.notation import limits
+from opcompiler.notation.errors import MeaningError
+from opcompiler.notation.problem import Value
+from opcompiler.notation.scope import Scope
+
+Steps = Sequence[tuple[sp.Expr, int]]
+Moves = Mapping[sp.Basic, sp.Expr]
+
+
+def differentiate(value: Value, steps: Steps, scope: Scope) -> Value:
+    """Returns the derivative of a value, of every component of a tuple.
+
+    Raises:
+        MeaningError: if it would be zero because a coordinate is missing, or if its
+            order is beyond all use.
+    """
+    if isinstance(value, tuple):
+        return tuple(differentiate(part, steps, scope) for part in value)
+    for variable, _ in steps:
+        _check_dependence(value, variable)
+    return held(value, steps, scope)
+
+
+def slope(value: sp.Expr, variable: sp.Expr, scope: Scope) -> sp.Expr:
+    """Returns a partial derivative, zero where nothing depends on the variable."""
+    if not depends(value, variable):
+        return sp.S.Zero
+    return held(value, [(variable, 1)], scope)
+
+
+def held(value: sp.Expr, steps: Steps, scope: Scope) -> sp.Expr:
+    """Returns the unevaluated derivative, merged with one that `value` already is."""
+    counts: dict[sp.Expr, int] = {}
+    if isinstance(value, sp.Derivative):
+        for variable, count in value.variable_count:
+            counts[variable] = counts.get(variable, 0) + int(count)
+        value = value.expr
+    for variable, count in steps:
+        counts[variable] = counts.get(variable, 0) + count
+    if sum(counts.values()) + _order(value) > limits.HIGHEST_ORDER:
+        raise MeaningError(
+            f"a derivative of order {sum(counts.values())}",
+            f"orders go up to {limits.HIGHEST_ORDER}",
+        )
+    ordered = sorted(counts, key=lambda v: (scope.rank(v), str(v)))
+    return sp.Derivative(value, *((v, counts[v]) for v in ordered), evaluate=False)
+
+
+def _order(expr: sp.Basic) -> int:
+    """The order of the derivatives inside an expression."""
+    if not expr.has(sp.Derivative):
+        return 0
+    own = 0
+    if isinstance(expr, sp.Derivative):
+        own = sum(int(count) for _, count in expr.variable_count)
+        return own + _order(expr.expr)
+    return max(_order(argument) for argument in expr.args)
+
+
+def depends(value: sp.Basic, variable: sp.Expr) -> bool:
+    """Whether a value has a coordinate in it, also inside indexed vectors."""
+    base = variable.base if isinstance(variable, sp.Indexed) else variable
+    if isinstance(value, sp.Derivative):
+        return depends(value.expr, variable)
+    if isinstance(value, sp.Subs):
+        inner = base not in value.variables and depends(value.expr, variable)
+        return inner or any(depends(point, variable) for point in value.point)
+    if value == base:
+        return True
+    return any(depends(argument, variable) for argument in value.args)
+
+
+def _check_dependence(value: sp.Expr, variable: sp.Expr) -> None:
+    if depends(value, variable):
+        return
+    fields = sorted({f.func.__name__ for f in value.atoms(AppliedUndef)})
+    if isinstance(value, AppliedUndef):
+        pinned = any(not isinstance(a, sp.Symbol | sp.IndexedBase) for a in value.args)
+        name = fields[0]
+        problem = f"{variable} is not among the arguments of {name}, so this is zero"
+        if pinned:
+            where = ", ".join(map(str, value.args))
+            problem = f"{name} stands at ({where}), which does not vary with {variable}"
+        raise MeaningError(
+            problem,
+            f"differentiate first, then pin: d({name}, {variable})({variable}=0)"
+            if pinned
+            else f"declare the field with it: field {name}(..., {variable})",
+        )
+    raise MeaningError(
+        f"nothing here depends on {variable}, so this derivative is zero",
+        f"give a field the argument {variable}, or leave the term out",
+    )
+
+
+def pin(value: Value, moves: Moves) -> Value:
+    """Returns a value with coordinates replaced, derivatives being taken before."""
+    if isinstance(value, tuple):
+        return tuple(pin(part, moves) for part in value)
+    return _pin(value, moves)
+
+
+def _pin(expr: sp.Basic, moves: Moves) -> sp.Expr:
+    if not moves or not expr.args:
+        return moves.get(expr, expr)
+    if isinstance(expr, AppliedUndef):
+        return expr.func(*(_pin(argument, moves) for argument in expr.args))
+    if isinstance(expr, sp.Derivative):
+        return _substituted(expr, [], {}, moves)
+    if isinstance(expr, sp.Subs):
+        points = dict(zip(expr.variables, expr.point, strict=True))
+        moved = {v: _pin(p, moves) for v, p in points.items()}
+        return _substituted(expr.expr, list(points), moved, moves)
+    if isinstance(expr, sp.Sum | sp.Integral):
+        bound = [limit[0] for limit in expr.limits]
+        inner = {k: v for k, v in moves.items() if k not in bound}
+        ends = [(i, *(_pin(end, moves) for end in rest)) for i, *rest in expr.limits]
+        return expr.func(_pin(expr.function, inner), *ends)
+    parts = [_pin(argument, moves) for argument in expr.args]
+    if isinstance(expr, sp.Pow):
+        return limits.power(*parts)
+    if isinstance(expr, sp.Function):
+        for part in parts:
+            limits.check_argument(part)
+    return (
+        limits.checked(expr.func(*parts))
+        if isinstance(expr, sp.Expr)
+        else (expr.func(*parts))
+    )
+
+
+def _substituted(
+    body: sp.Expr, bound: list[sp.Basic], moved: dict[sp.Basic, sp.Expr], moves: Moves
+) -> sp.Expr:
+    """Returns `Subs(body)`: variables of its derivative in the point, others inside."""
+    fresh = {k: v for k, v in moves.items() if k not in moved and depends(body, k)}
+    held_by = set(bound)
+    if isinstance(body, sp.Derivative):
+        held_by |= set(body.variables)
+    captured = any(v.free_symbols & held_by for v in fresh.values())
+    inside = {} if captured else {k: v for k, v in fresh.items() if k not in held_by}
+    points = {**moved, **{k: v for k, v in fresh.items() if k not in inside}}
+    if isinstance(body, sp.Derivative):
+        inner = _pin(body.expr, inside)
+        body = sp.Derivative(inner, *body.variable_count, evaluate=False)
+    else:
+        body = _pin(body, inside)
+    if not points:
+        return body
+    order = sorted(points, key=str)
+    return sp.Subs(body, tuple(order), tuple(points[v] for v in order))

@@ -1,0 +1,290 @@
+"""SymPy expressions as formulas of the notation.
+
+The order of factors matters: SymPy multiplies a number into a sum at once, so a formula
+must not put the two side by side where the tree keeps them apart.
+"""
+
+from collections.abc import Callable
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+from sympy.core.relational import Relational
+
+from opcompiler.core.errors import OperatorError
+from opcompiler.notation.errors import MeaningError
+from opcompiler.notation.scope import Scope
+from opcompiler.notation.sums import shifted
+
+_SUM, _PRODUCT, _POWER, _ATOM = range(4)
+
+_FUNCTIONS: dict[str, str] = {
+    "Abs": "abs",
+    "Heaviside": "heaviside",
+    "Max": "max",
+    "Min": "min",
+    "Mod": "mod",
+    "ceiling": "ceil",
+    "conjugate": "conj",
+}
+_PLAIN = frozenset(
+    [
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "asin",
+        "acos",
+        "atan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "coth",
+        "sech",
+        "csch",
+        "asinh",
+        "acosh",
+        "atanh",
+        "exp",
+        "log",
+        "erf",
+        "erfc",
+        "erfinv",
+        "gamma",
+        "loggamma",
+        "sign",
+        "floor",
+        "re",
+        "im",
+        "arg",
+        "atan2",
+    ]
+)
+
+
+class Formulas:
+    """Writes expressions over the names of a scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._home = {
+            sp.Function(name)(*scope.arguments(declared)): name
+            for declared in scope.fields.values()
+            for name in declared.names
+        }
+
+    def text(self, expr: sp.Basic) -> str:
+        """Returns the formula of an expression.
+
+        Raises:
+            OperatorError: if the notation has no form for a part of it.
+        """
+        return self._write(expr)[0]
+
+    def factor(self, expr: sp.Basic) -> str:
+        """Returns the formula, in parentheses if it is more than one name or number."""
+        return self._within(expr, _ATOM)
+
+    def _within(self, expr: sp.Basic, least: int) -> str:
+        text, binding = self._write(expr)
+        return text if binding >= least else f"({text})"
+
+    def _write(self, expr: sp.Basic) -> tuple[str, int]:
+        """Returns the formula and how tightly it binds."""
+        if expr in self._home:
+            return self._home[expr], _ATOM
+        for kind, writer in _WRITERS:
+            if isinstance(expr, kind):
+                return writer(self, expr)
+        name = type(expr).__name__
+        if name in _FUNCTIONS or name in _PLAIN:
+            arguments = expr.args[:1] if name == "Heaviside" else expr.args
+            return f"{_FUNCTIONS.get(name, name)}({self._list(arguments)})", _ATOM
+        raise OperatorError(
+            f"the notation has no form for {name}",
+            expression=expr,
+            hint="write it by the functions listed in grammar/README.md",
+        )
+
+    def _list(self, parts: tuple[sp.Basic, ...]) -> str:
+        return ", ".join(self.text(part) for part in parts)
+
+    def _symbol(self, expr: sp.Symbol) -> tuple[str, int]:
+        return expr.name, _ATOM
+
+    def _constant(self, expr: sp.Basic) -> tuple[str, int]:
+        return {sp.pi: "pi", sp.I: "I", sp.E: "exp(1)"}[expr], _ATOM
+
+    def _number(self, expr: sp.Rational) -> tuple[str, int]:
+        if expr.q != 1:
+            return f"{expr.p}/{expr.q}", _PRODUCT if expr.p > 0 else _SUM
+        return str(expr.p), _ATOM if expr.p >= 0 else _SUM
+
+    def _decimal(self, expr: sp.Float) -> tuple[str, int]:
+        return repr(float(expr)), _ATOM if expr >= 0 else _SUM
+
+    def _add(self, expr: sp.Add) -> tuple[str, int]:
+        terms = sorted(expr.args, key=lambda a: (_negative(a), a.is_Number))
+        text = ""
+        for term in terms:
+            sign = "-" if _negative(term) else "+"
+            inner = self._within(-term if sign == "-" else term, _PRODUCT)
+            if text:
+                text += f" {sign} {inner}"
+            else:
+                text = self.text(term)
+        return text, _SUM
+
+    def _mul(self, expr: sp.Mul) -> tuple[str, int]:
+        number, _ = expr.as_coeff_Mul(rational=True)
+        above: list[sp.Expr] = []
+        below: list[sp.Expr] = []
+        for factor in expr.args if number == 1 else expr.args[1:]:
+            inverse = isinstance(factor, sp.Pow) and _negative(factor.exp)
+            (below if inverse else above).append(factor)
+        above.sort(key=lambda f: (isinstance(f, sp.Add), isinstance(f, sp.Derivative)))
+        parts = [self._within(factor, _POWER) for factor in above]
+        only_sums = bool(above) and isinstance(above[0], sp.Add)
+        if only_sums and number != 1:
+            parts.append(f"({self.text(number)})")
+            number = sp.S.One
+        if abs(number.p) != 1 or not parts:
+            parts.insert(0, str(abs(number.p)))
+        text = "*".join(parts) + ("" if number.q == 1 else f"/{number.q}")
+        for factor in below:
+            text += f"/{self._within(sp.Pow(factor.base, -factor.exp), _POWER)}"
+        return (f"-{text}", _SUM) if number < 0 else (text, _PRODUCT)
+
+    def _pow(self, expr: sp.Pow) -> tuple[str, int]:
+        base, exponent = expr.base, expr.exp
+        if exponent == sp.Rational(1, 2):
+            return f"sqrt({self.text(base)})", _ATOM
+        if _negative(exponent):
+            below = self._within(sp.Pow(base, -exponent), _POWER)
+            return f"1/{below}", _PRODUCT
+        return f"{self.factor(base)}^{self.factor(exponent)}", _POWER
+
+    def _derivative(self, expr: sp.Derivative) -> tuple[str, int]:
+        counts = [(v, int(n)) for v, n in expr.variable_count]
+        name = self._home.get(expr.expr)
+        if name is not None and all(isinstance(v, sp.Symbol) for v, _ in counts):
+            by = [str(v) for v, n in counts for _ in range(n)]
+            short = f"{name}_{''.join(by)}"
+            if self._reads_as(short, name, tuple(by)):
+                return short, _ATOM
+        steps = "".join(
+            f", {self.text(v)}" + (f", {n}" if n > 1 else "") for v, n in counts
+        )
+        return f"d({self.text(expr.expr)}{steps})", _ATOM
+
+    def _reads_as(self, short: str, name: str, by: tuple[str, ...]) -> bool:
+        try:
+            declared = self._scope.lookup(short) is not None
+            return not declared and self._scope.derivative(short) == (name, by)
+        except MeaningError:
+            return False
+
+    def _subs(self, expr: sp.Subs) -> tuple[str, int]:
+        pairs = zip(expr.variables, expr.point, strict=True)
+        pins = ", ".join(f"{v}={self.text(p)}" for v, p in pairs)
+        return f"{self._within(expr.expr, _ATOM)}({pins})", _ATOM
+
+    def _applied(self, expr: AppliedUndef) -> tuple[str, int]:
+        name = expr.func.__name__
+        for declared in self._scope.fields.values():
+            if name in declared.names:
+                return f"{name}({self._point(declared.arguments, expr.args)})", _ATOM
+        raise OperatorError(
+            f"{name} is not a field of the problem",
+            expression=expr,
+            hint="declare it among the problem's fields",
+        )
+
+    def _point(self, names: tuple[str, ...], values: tuple[sp.Basic, ...]) -> str:
+        parts, place = [], 0
+        for name in names:
+            coordinate = self._scope.coordinates[name]
+            count = len(coordinate.symbols)
+            own = values[place : place + count]
+            place += count
+            vector = coordinate.dimension is not None and coordinate.written_out
+            parts.append(self._vector(own) if vector else self.text(own[0]))
+        return ", ".join(parts)
+
+    def _vector(self, values: tuple[sp.Basic, ...]) -> str:
+        for coordinate in self._scope.coordinates.values():
+            if coordinate.symbols == values:
+                return coordinate.name
+        return (
+            f"({self._list(values)})"
+            if len(values) > 1
+            else f"({self.text(values[0])},)"
+        )
+
+    def _base(self, expr: sp.IndexedBase) -> tuple[str, int]:
+        return str(expr.label), _ATOM
+
+    def _indexed(self, expr: sp.Indexed) -> tuple[str, int]:
+        places = tuple(i + 1 for i in expr.indices)
+        return f"{expr.base.label}[{self._list(places)}]", _ATOM
+
+    def _total(self, expr: sp.Sum) -> tuple[str, int]:
+        body, ranges = expr.function, []
+        for index, lower, upper in expr.limits:
+            body = shifted(body, index, -1)
+            ranges.insert(0, f"{index}={self.text(lower + 1)}..{self.text(upper + 1)}")
+        return f"sum({', '.join(ranges)}, {self.text(body)})", _ATOM
+
+    def _integral(self, expr: sp.Integral) -> tuple[str, int]:
+        text = self.text(expr.function)
+        for variable, lower, upper in expr.limits:
+            text = f"int({text}, {variable}, {self.text(lower)}, {self.text(upper)})"
+        return text, _ATOM
+
+    def _piecewise(self, expr: sp.Piecewise) -> tuple[str, int]:
+        *pieces, (last, always) = expr.args
+        if always != sp.true:
+            raise OperatorError(
+                "a Piecewise without a last value",
+                expression=expr,
+                hint="give it one under the condition True",
+            )
+        parts = [f"{self._condition(when)}, {self.text(v)}" for v, when in pieces]
+        return f"where({', '.join([*parts, self.text(last)])})", _ATOM
+
+    def _condition(self, when: sp.Basic) -> str:
+        if isinstance(when, Relational):
+            return f"{self.text(when.lhs)} {when.rel_op} {self.text(when.rhs)}"
+        if isinstance(when, sp.And | sp.Or):
+            word = " and " if isinstance(when, sp.And) else " or "
+            return word.join(self._condition(part) for part in when.args)
+        raise OperatorError(
+            f"the notation has no form for the condition {when}",
+            hint="write comparisons joined by and, or",
+        )
+
+
+def _negative(expr: sp.Basic) -> bool:
+    number = expr.as_coeff_Mul(rational=True)[0] if isinstance(expr, sp.Expr) else 1
+    return bool(number < 0)
+
+
+_Writer = Callable[..., tuple[str, int]]
+_WRITERS: tuple[tuple[type | tuple[type, ...], _Writer], ...] = (
+    (sp.Symbol, Formulas._symbol),
+    ((type(sp.pi), type(sp.I), type(sp.E)), Formulas._constant),
+    (sp.Rational, Formulas._number),
+    (sp.Float, Formulas._decimal),
+    (sp.Add, Formulas._add),
+    (sp.Mul, Formulas._mul),
+    (sp.Pow, Formulas._pow),
+    (sp.Derivative, Formulas._derivative),
+    (sp.Subs, Formulas._subs),
+    (AppliedUndef, Formulas._applied),
+    (sp.Indexed, Formulas._indexed),
+    (sp.IndexedBase, Formulas._base),
+    (sp.Sum, Formulas._total),
+    (sp.Integral, Formulas._integral),
+    (sp.Piecewise, Formulas._piecewise),
+)

@@ -1,0 +1,88 @@
+"""Names: one spelling for each, and what a subscript says.
+
+`ν`, `ν` in any Unicode form and `nu` are one name, `x₁` is `x1`. A subscript is read
+against the declared coordinates: `u_xx` is a derivative only where `xx` splits into
+coordinates in exactly one way.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+
+_GREEK = dict(
+    zip(
+        "αβγδεζηθικλμνξοπρστυφχψω",
+        [
+            "alpha",
+            "beta",
+            "gamma",
+            "delta",
+            "epsilon",
+            "zeta",
+            "eta",
+            "theta",
+            "iota",
+            "kappa",
+            "lam",
+            "mu",
+            "nu",
+            "xi",
+            "omicron",
+            "pi",
+            "rho",
+            "sigma",
+            "tau",
+            "upsilon",
+            "phi",
+            "chi",
+            "psi",
+            "omega",
+        ],
+        strict=True,
+    )
+)
+_CAPITALS = {k.upper(): v.capitalize() for k, v in _GREEK.items()}
+_SPELLED = {**_GREEK, **_CAPITALS, "ς": "sigma", "Δ": "Delta"}
+
+
+def spelled(raw: str) -> str:
+    """Returns the ASCII spelling of a name: Greek letters by name, braces left out.
+
+    `λ` and `lambda` become `lam`, for Python has taken the other word.
+    """
+    plain = unicodedata.normalize("NFKC", raw)
+    for sign in "{} ,\t":
+        plain = plain.replace(sign, "")
+    name = "".join(_SPELLED.get(letter, letter) for letter in plain)
+    return "lam" if name == "lambda" else name
+
+
+def splits(subscript: str, coordinates: Sequence[str]) -> list[tuple[str, ...]]:
+    """Returns the readings of a subscript as a sequence of coordinates, at most two.
+
+    Underscores separate: `x_t` is x then t. Two are enough to know it ambiguous.
+    """
+    pieces = [piece for piece in subscript.split("_") if piece]
+    if not pieces:
+        return []
+    readings: list[tuple[str, ...]] = [()]
+    for piece in pieces:
+        inner = _splits(piece, coordinates)
+        readings = [left + right for left in readings for right in inner][:2]
+    return readings
+
+
+def _splits(text: str, coordinates: Sequence[str]) -> list[tuple[str, ...]]:
+    """Splits from the end, so that each rest is split once."""
+    ways: list[list[tuple[str, ...]]] = [[] for _ in text] + [[()]]
+    for place in reversed(range(len(text))):
+        for name in coordinates:
+            if text.startswith(name, place):
+                ways[place] += [(name, *rest) for rest in ways[place + len(name)]]
+        ways[place] = ways[place][:2]
+    return ways[0]
+
+
+def bases(name: str) -> list[tuple[str, str]]:
+    """Returns every (base, subscript) of `name`, split at an underscore."""
+    places = [i for i, letter in enumerate(name) if letter == "_" and i > 0]
+    return [(name[:i], name[i + 1 :]) for i in places]

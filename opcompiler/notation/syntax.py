@@ -1,0 +1,65 @@
+"""The syntax tree: what was written and where, before names mean anything."""
+
+from collections.abc import Sequence
+
+from lark import Token
+
+DEEPEST = 80
+"""Nesting that a text may have; a tree within it is walked by plain recursion."""
+
+
+class TooDeepError(Exception):
+    """A tree is nested beyond `DEEPEST`; holds the place where that happens."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        super().__init__("too deep")
+
+
+class Node:
+    """One rule of the grammar, applied.
+
+    Attributes:
+        kind: the rule's name.
+        children: nodes, and tokens that are not filtered out.
+        start: offset of the first character in the text.
+        end: offset behind the last one.
+        depth: of the tree below, counting this node.
+    """
+
+    __slots__ = ("children", "data", "depth", "end", "start")
+
+    def __init__(self, data: str, children: Sequence["Node | Token"]) -> None:
+        self.data = str(data)
+        self.children = list(children)
+        first, last = (children[0], children[-1]) if children else (None, None)
+        self.start: int = _start(first) if first is not None else 0
+        self.end: int = _end(last) if last is not None else 0
+        # Names with an underscore are lists that Lark grows by one item a time.
+        inner = max((c.depth for c in children if isinstance(c, Node)), default=0)
+        self.depth = inner + (not self.data.startswith("_"))
+        if self.depth > DEEPEST:
+            raise TooDeepError(self.start)
+
+    @property
+    def kind(self) -> str:
+        """The name of the rule."""
+        return self.data
+
+    @property
+    def nodes(self) -> list["Node"]:
+        """The children that are nodes."""
+        return [child for child in self.children if isinstance(child, Node)]
+
+    def tokens(self, *kinds: str) -> list[Token]:
+        """Returns the children that are tokens of some kinds, in order."""
+        tokens = [child for child in self.children if isinstance(child, Token)]
+        return [token for token in tokens if token.type in kinds]
+
+
+def _start(part: "Node | Token") -> int:
+    return part.start if isinstance(part, Node) else part.start_pos or 0
+
+
+def _end(part: "Node | Token") -> int:
+    return part.end if isinstance(part, Node) else part.end_pos or 0

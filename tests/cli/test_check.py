@@ -1,0 +1,75 @@
+"""`opcompiler check` and `opcompiler plan` on problems in the notation."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import opcompiler as oc
+from opcompiler.cli import app
+
+EXAMPLES = Path(__file__).parents[2] / "grammar" / "examples"
+HEAT = "coordinates t, x; field u; heat: u_t = u_xx; point: u(0, 0) = 1"
+
+
+def invoke(*arguments: str):
+    return CliRunner().invoke(app, list(arguments))
+
+
+def fails(*arguments: str) -> str:
+    result = invoke(*arguments)
+    assert result.exit_code == 1, result.output
+    assert "Traceback" not in result.output
+    return result.stderr
+
+
+def test_check_prints_the_problem_back() -> None:
+    result = invoke("check", HEAT)
+    assert result.exit_code == 0, result.output
+    assert oc.parse(result.stdout) == oc.parse(HEAT)
+    assert "# heat: 4 channels" in result.stdout
+    assert "# point: 1 channels" in result.stdout
+
+
+def test_check_takes_files_and_values() -> None:
+    file = str(EXAMPLES / "poisson_nd.pde")
+    assert "cannot be compiled yet" in fails("check", file)
+    result = invoke("check", file, "--set", "d=5")
+    assert result.exit_code == 0, result.output
+    assert "7 channels" in result.stdout
+
+
+def test_check_as_json() -> None:
+    told = json.loads(invoke("check", HEAT, "--json").stdout)
+    assert told["coordinates"] == ["t", "x"]
+    assert told["fields"] == ["u"]
+    assert told["equations"] == {"heat": 4}
+    assert told["conditions"] == {"point": 1}
+
+
+def test_plan_takes_files_and_texts() -> None:
+    assert "5 channels" in invoke("plan", str(EXAMPLES / "kdv.pde")).stdout
+    assert "4 channels" in invoke("plan", HEAT).stdout
+    nested = invoke("plan", HEAT, "--strategy", "nested")
+    assert "strategy nested" in nested.stdout
+    nd = str(EXAMPLES / "heat_nd.pde")
+    assert invoke("plan", nd, "--set", "d=3").exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_mistakes_are_told_with_their_place(command: str, tmp_path) -> None:
+    path = tmp_path / "heat.pde"
+    path.write_text("coordinates t, x\nfield u\nu_t = nux*u_xx\n")
+    error = fails(command, str(path))
+    assert f"{path}:3:7: there is no name 'nux'" in error
+    assert "          ^^^\n" in error
+    assert "cannot read" in fails(command, str(tmp_path / "no.pde"))
+    assert "sets no parameter" in fails(command, HEAT, "--set", "nu")
+    assert "no parameter 'nu'" in fails(command, HEAT, "--set", "nu=1")
+
+
+def test_values_are_not_for_programs(tmp_path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text("x = 1")
+    assert "--set sets parameters" in fails("plan", str(path), "--set", "nu=1")

@@ -1,0 +1,147 @@
+"""Problems compiled: values of equations and conditions against closed forms."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import opcompiler as oc
+
+TEXT = """
+coordinates t in [0, 1], x in [-1, 1]
+field u(t, x)
+parameter nu = 0.3
+unknown k = 2
+burgers: u_t + u*u_x = nu*u_xx + k
+initial at t = 0: u = -sin(pi*x)
+boundary left: u = 0 at x = -1
+neumann low: dn(u) = 3 at x = -1
+neumann high: dn(u) = 3 at x = 1
+neumann inside: dn(u) = 3 at x = 0
+robin: u_x + 2*u = t at x = 1
+periodic: u(t, 0) = u(t, 1)
+flux: u_x(x=0) = u_x(t, 1)
+point: u(0, 1/2) = 1
+symmetry: u(t, -x) = -u(t, x)
+condition late at t = x: u_t = 0
+"""
+T, X = np.random.default_rng(0).uniform(0.1, 0.9, (2, 5))
+POINTS = np.stack([T, X], axis=1)
+
+
+def net(z):
+    return jnp.exp(2 * z[0]) * jnp.sin(3 * z[1] + 1)
+
+
+def u(t, x, a=0, b=0):
+    """The a-th t- and b-th x-derivative of the network."""
+    return 2.0**a * np.exp(2 * t) * 3.0**b * np.sin(3 * x + 1 + b * np.pi / 2)
+
+
+EXACT = {
+    "initial": u(0, X) + np.sin(np.pi * X),
+    "left": u(T, -1),
+    "low": -u(T, -1, 0, 1) - 3,
+    "high": u(T, 1, 0, 1) - 3,
+    "robin": u(T, 1, 0, 1) + 2 * u(T, 1) - T,
+    "periodic": u(T, 0) - u(T, 1),
+    "flux": u(T, 0, 0, 1) - u(T, 1, 0, 1),
+    "point": u(0, 0.5) - 1 + 0 * T,
+    "symmetry": u(T, -X) + u(T, X),
+    "late": u(X, X, 1),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_conditions_are_taken_at_their_own_points(name: str) -> None:
+    condition = oc.compile(oc.parse(TEXT).condition(name))
+    values = condition(net, POINTS)
+    np.testing.assert_allclose(values, EXACT[name], rtol=1e-12, atol=1e-12)
+
+
+def test_an_unknown_normal_is_given_at_call_time() -> None:
+    inside = oc.compile(oc.parse(TEXT).condition("inside"))
+    assert inside.parameters == ("normal_x",)
+    values = inside(net, POINTS, normal_x=np.full(5, -1.0))
+    np.testing.assert_allclose(values, -u(T, 0, 0, 1) - 3, rtol=1e-12)
+
+
+def test_kinds_and_equations() -> None:
+    problem = oc.parse(TEXT)
+    kinds = {name: c.kind for name, c in problem.conditions.items()}
+    assert kinds["initial"] == "initial"
+    assert kinds["left"] == "boundary"
+    assert kinds["flux"] == kinds["late"] == "condition"
+    assert list(problem.equations) == ["burgers"]
+    assert {*problem.conditions} == {*EXACT, "inside"}
+
+
+def test_defaults_hold_and_unknowns_have_gradients() -> None:
+    problem = oc.parse(TEXT)
+    assert problem.unknowns == {"k": 2.0}
+    residual = oc.compile(problem)
+    exact = u(T, X, 1) + u(T, X) * u(T, X, 0, 1)
+
+    def values(k, **given):
+        return residual(net, POINTS, k=k, **given)["burgers"]
+
+    want = exact - 0.3 * u(T, X, 0, 2) - 5
+    np.testing.assert_allclose(values(5.0), want, rtol=1e-12)
+    want = exact - 0.7 * u(T, X, 0, 2) - 5
+    np.testing.assert_allclose(values(5.0, nu=0.7), want, rtol=1e-12)
+    slope = jax.grad(lambda k: jnp.mean(values(k)))(5.0)
+    np.testing.assert_allclose(slope, -1, rtol=1e-12)
+    bound = residual.bind(lambda scale, z: scale * net(z))
+    np.testing.assert_allclose(bound(1.0, POINTS, k=5.0)["burgers"], values(5.0))
+    with pytest.raises(oc.OperatorError, match="k"):
+        residual(net, POINTS)
+
+
+def test_a_vector_condition_is_compiled_as_one() -> None:
+    text = "coordinates x, y; vector field v; wall: v = (1, x) at y = 0"
+    wall = oc.compile(oc.parse(text).condition("wall"))
+    field = {"v1": lambda z: z[0] * z[1] + 3, "v2": lambda z: z[0] + z[1]}
+    first, second = wall(field, POINTS)
+    np.testing.assert_allclose(first, 2 + 0 * T)
+    np.testing.assert_allclose(second, 0 * T, atol=1e-15)
+
+
+def test_vector_operators_against_derivatives_by_jax() -> None:
+    text = """
+    coordinates t, x, y, z
+    vector field v
+    field p
+    curl: curl(v) + grad(p) = 0
+    along: D/Dt v = 0
+    twice: div(grad(v)) = 0
+    """
+    residual = oc.compile(oc.parse(text))
+    mix = np.random.default_rng(1).normal(size=(4, 4))
+    both = lambda z: jnp.sin(mix @ z + 1)
+    at = np.random.default_rng(2).normal(size=(3, 4))
+    values = residual(both, at)
+    assert residual.fields == ("v1", "v2", "v3", "p")
+    for n, z in enumerate(at):
+        value, slopes = both(z), jax.jacobian(both)(z)
+        space, curvature = slopes[:, 1:], jax.hessian(both)(z)
+        turn = [space[2, 1] - space[1, 2], space[0, 2] - space[2, 0]]
+        turn.append(space[1, 0] - space[0, 1])
+        along = slopes[:3, 0] + space[:3] @ value[:3]
+        twice = jnp.trace(curvature[:3, 1:, 1:], axis1=1, axis2=2)
+        for label, want in (
+            ("curl", jnp.stack(turn) + space[3]),
+            ("along", along),
+            ("twice", twice),
+        ):
+            got = [values[f"{label}_{i}"][n] for i in (1, 2, 3)]
+            np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-12)
+
+
+def test_problems_are_plain_values() -> None:
+    problem, same = oc.parse(TEXT), oc.parse(TEXT)
+    assert problem == same
+    assert hash(problem) == hash(same)
+    assert problem != oc.parse(TEXT.replace("0.3", "0.4"))
+    with pytest.raises(AttributeError):
+        problem.fields = ()
+    assert oc.parse(oc.to_text(problem)) == problem
