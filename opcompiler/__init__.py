@@ -7,19 +7,24 @@ from opcompiler.core.errors import OperatorError
 from opcompiler.lowering import autotune, Residual
 from opcompiler.notation import load, parse, Problem, to_text
 from opcompiler.planning import Plan
+from opcompiler.symbols import D, index, Sum, vector
 from opcompiler.taylor import jet
 
 __all__ = [
+    "D",
     "OperatorError",
     "Plan",
     "Problem",
     "Residual",
+    "Sum",
     "autotune",
     "compile",
+    "index",
     "jet",
     "load",
     "parse",
     "sobolev",
     "taylor",
     "to_text",
+    "vector",
 ]

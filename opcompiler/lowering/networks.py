@@ -76,8 +76,8 @@ def _arguments(field: str, operator: Operator) -> tuple[str, ...]:
     """Returns the field's arguments where they are plain, else how many they are."""
     for functional in operator.functionals:
         site = operator.sites[functional.site]
-        if functional.field == field and site.columns is not None:
-            return site.labels
+        if functional.field == field and site.names is not None:
+            return site.names
     return ("?",) * operator.arity[operator.fields.index(field)]
 
 

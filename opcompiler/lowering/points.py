@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from opcompiler.core.columns import Coordinate
 from opcompiler.core.errors import OperatorError
 
 
@@ -34,24 +35,27 @@ class Points:
         return jnp.broadcast_to(array, self.flat.shape[:1]).reshape(self.leading)
 
 
-def read_points(given: Any, names: Sequence[str]) -> Points:
+def read_points(given: Any, columns: Sequence[Coordinate]) -> Points:
     """Reads an array (..., D) in the order of the coordinates, or a dict of (...).
+
+    A vector of d components has d columns, and the shape (..., d) in a dict.
 
     Raises:
         OperatorError: for a wrong number of columns, unknown or missing coordinates,
             shapes that do not broadcast, or integer points.
     """
+    width = sum(column.width for column in columns)
     if isinstance(given, Mapping):
-        array = _from_columns(given, names)
+        array = _from_columns(given, columns)
     else:
         array = jnp.asarray(given)
-        if array.ndim == 0 or array.shape[-1] != len(names):
+        if array.ndim == 0 or array.shape[-1] != width:
             raise OperatorError(
                 f"points of shape {array.shape} do not have one column for each of "
-                f"the {len(names)} coordinates",
+                f"the {width} coordinates",
                 expression=f"points {array.shape}",
-                hint=f"give an array of shape (..., {len(names)}) with the columns "
-                f"{', '.join(names)}, or a dict of them",
+                hint=f"give an array of shape (..., {width}) with the columns "
+                f"{', '.join(map(_columns_text, columns))}, or a dict of them",
             )
     if not jnp.issubdtype(array.dtype, jnp.floating):
         raise OperatorError(
@@ -60,22 +64,41 @@ def read_points(given: Any, names: Sequence[str]) -> Points:
             hint="give real floating-point points, e.g. points.astype(float)",
         )
     leading = array.shape[:-1]
-    return Points(array.reshape((-1, len(names))), leading)
+    return Points(array.reshape((-1, width)), leading)
 
 
-def _from_columns(given: Mapping[Any, Any], names: Sequence[str]) -> Array:
-    columns = {str(name): jnp.asarray(column) for name, column in given.items()}
-    check_names("coordinate", columns, names, required=names)
+def _columns_text(column: Coordinate) -> str:
+    if column.size is None:
+        return column.name
+    return f"{column.name}[0], ..., {column.name}[{column.size - 1}]"
+
+
+def _from_columns(given: Mapping[Any, Any], columns: Sequence[Coordinate]) -> Array:
+    arrays = {str(name): jnp.asarray(column) for name, column in given.items()}
+    names = [column.name for column in columns]
+    check_names("coordinate", arrays, names, required=names)
+    for column in columns:
+        if column.size is not None and arrays[column.name].shape[-1:] != (column.size,):
+            raise OperatorError(
+                f"{column.name} has {column.size} components",
+                expression=f"{column.name}: {arrays[column.name].shape}",
+                hint=f"give an array of shape (..., {column.size})",
+            )
+    parts = [
+        arrays[c.name] if c.size is not None else arrays[c.name][..., None]
+        for c in columns
+    ]
     try:
-        parts = jnp.broadcast_arrays(*(columns[name] for name in names))
+        leading = jnp.broadcast_shapes(*(part.shape[:-1] for part in parts))
     except ValueError as error:
-        shapes = ", ".join(f"{n}: {columns[n].shape}" for n in names)
+        shapes = ", ".join(f"{n}: {arrays[n].shape}" for n in names)
         raise OperatorError(
             "the coordinates' arrays do not broadcast",
             expression=shapes,
             hint="give every coordinate an array of the same shape (...)",
         ) from error
-    return jnp.stack(parts, axis=-1)
+    wide = [jnp.broadcast_to(p, (*leading, p.shape[-1])) for p in parts]
+    return jnp.concatenate(wide, axis=-1)
 
 
 def read_parameters(
@@ -87,10 +110,50 @@ def read_parameters(
         Arrays of shape () or (N,), in the points' precision.
 
     Raises:
-        OperatorError: for missing or unknown names, and shapes that do not fit.
+        OperatorError: for shapes that do not fit.
     """
-    check_names("parameter", given, names, required=names)
     return {name: _parameter(name, given[name], points) for name in names}
+
+
+def read_arrays(
+    given: Mapping[str, Any],
+    arrays: Sequence[tuple[str, tuple[int, ...] | None]],
+    ranks: Mapping[str, int],
+    points: Points,
+) -> dict[str, Array]:
+    """Reads parameters with axes of their own: arrays, or functions of the point.
+
+    Args:
+        given: by name.
+        arrays: names with their declared shapes, if any.
+        ranks: number of indices with which each is written.
+        points: the points.
+
+    Returns:
+        Arrays of the given shape, or with one axis of N points in front.
+
+    Raises:
+        OperatorError: for shapes that do not fit.
+    """
+    found: dict[str, Array] = {}
+    for name, shape in arrays:
+        value = given[name]
+        array = jax.vmap(value)(points.flat) if callable(value) else jnp.asarray(value)
+        array = as_precise_as(points.flat.dtype, array)
+        rank = ranks[name]
+        own = array.shape[array.ndim - rank :] if array.ndim >= rank else None
+        leading = array.shape[: array.ndim - rank]
+        per_point = (points.leading, points.flat.shape[:1], ())
+        if own is None or (shape and own != shape) or leading not in per_point:
+            wanted = shape or ("...",) * rank
+            raise OperatorError(
+                f"parameter {name} of shape {array.shape} does not fit",
+                expression=name,
+                hint=f"give an array of shape {wanted}, perhaps with that of the points, "
+                f"{points.leading}, in front, or a function of the point",
+            )
+        found[name] = array.reshape(-1, *own) if leading else array
+    return found
 
 
 def _parameter(name: str, given: Any, points: Points) -> Array:

@@ -30,7 +30,7 @@ def evaluate_functionals(
     Args:
         plan: for functionals of the group's fields only.
         group: the fields and the network that gives them.
-        sites: the points of each site, (N, number of arguments).
+        sites: the points, (N, number of arguments), of each site to be evaluated.
         tuning: how the algebras are laid out.
     """
     kinds = {
@@ -38,15 +38,18 @@ def evaluate_functionals(
         "reverse": partial(_reverse, _places(plan, group), tuning),
         "taylor": partial(_taylor, tuning),
     }
-    pushed = [
-        kinds[push.kind](
+    pushed = {
+        number: kinds[push.kind](
             group.network, sites[push.site], push, _read_channels(plan, number)
         )
         for number, push in enumerate(plan.pushes)
-    ]
+        if push.site in sites
+    }
     values: dict[Functional, Array] = {}
     for readout in plan.readouts:
         functional = readout.functional
+        if functional.site not in sites:
+            continue
         place = group.fields.index(functional.field)
         points = sites[functional.site]
         total: Any = jnp.zeros((), points.dtype)

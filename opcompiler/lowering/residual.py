@@ -1,22 +1,26 @@
 """The compiled operator: what `opcompiler.compile` returns."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax import Array
 
 from opcompiler.core.symbol import Functional
+from opcompiler.lowering.bodies import gathered
 from opcompiler.lowering.networks import check_outputs, Group, Network, read_networks
-from opcompiler.lowering.points import Points, read_parameters, read_points
+from opcompiler.lowering.points import read_points
 from opcompiler.lowering.pushes import evaluate_functionals
 from opcompiler.lowering.shell import run_program
+from opcompiler.lowering.sites import read_scene, site_points
 from opcompiler.lowering.source import source_text
+from opcompiler.lowering.sums import Draws, evaluate_sums, evaluate_templates, every
+from opcompiler.lowering.templates import Input
 from opcompiler.operator import Operator
-from opcompiler.planning import make_plan, Plan
+from opcompiler.planning import Plan, plan_templates
 from opcompiler.taylor.tuning import DEFAULT, Tuning
 
 
@@ -45,7 +49,7 @@ class Residual:
         self.coordinates = operator.coordinates
         self.fields = operator.fields
         self.parameters = operator.parameters
-        self._names = tuple(c.name for c in operator.coordinates)
+        self._names = tuple(column.name for column in operator.columns)
         self.tuning = tuning
         self._strategy = strategy
         self.plan = self._plan_for(operator.fields)
@@ -54,7 +58,8 @@ class Residual:
         """Returns the plan of some fields alone, joint over them."""
         functionals = tuple(f for f in self.operator.functionals if f.field in fields)
         sites = tuple(site.labels for site in self.operator.sites)
-        return make_plan(functionals, sites, self._strategy)
+        templates = self.operator.templates
+        return plan_templates(functionals, sites, self._strategy, templates)
 
     def __call__(self, net: Any, points: Any, /, **parameters: Any) -> Any:
         """Evaluates the residual at points.
@@ -145,45 +150,37 @@ class Residual:
         self, net: Any, points: Any, parameters: Mapping[str, Any]
     ) -> list[Array]:
         """Returns one array per equation."""
-        where = read_points(points, self._names)
-        values: dict[str, Any] = dict(zip(self._names, where.flat.T, strict=True))
-        values.update(read_parameters(parameters, self.parameters, where))
-        sites = self._site_points(where, values)
+        operator = self.operator
+        draws: Draws = lambda template: every(template.extents)
+        where = read_points(points, operator.columns)
+        scene = read_scene(where, operator, parameters)
+        sites = site_points(operator, where, scene)
         functionals: dict[Functional, Array] = {}
-        for group in read_networks(net, self.operator):
+        running: dict[Functional, tuple[Array, bool]] = {}
+        for group in read_networks(net, operator):
             plan = self._plan_for(group.fields)
             self._check(group, plan, sites)
-            functionals.update(evaluate_functionals(plan, group, sites, self.tuning))
-        for functional, name in zip(
-            self.operator.functionals, self.operator.names, strict=True
-        ):
-            values[name] = functionals[functional]
-        outputs = run_program(self.operator.program, values)
+            plain = {n: given.points for n, given in sites.items() if given.plain}
+            functionals |= evaluate_functionals(plan, group, plain, self.tuning)
+            running |= evaluate_templates(
+                operator, plan, group, sites, scene, draws, self.tuning
+            )
+        functionals |= {f: v for f, (v, _) in running.items() if v.ndim == 1}
+        values = dict(scene.plain)
+        for functional, name in zip(operator.functionals, operator.names, strict=True):
+            if functional in functionals:
+                values[name] = functionals[functional]
+        scene = replace(scene, plain=values)
+        values = values | evaluate_sums(operator, running, scene, draws)
+        for gather in operator.gathers:
+            values[gather.name] = gathered(gather, {}, 0, scene)
+        outputs = run_program(operator.program, values)
         return [where.restore(output) for output in outputs]
 
-    def _check(self, group: Group, plan: Plan, sites: Mapping[int, Array]) -> None:
+    def _check(self, group: Group, plan: Plan, sites: Mapping[int, Input]) -> None:
         for push in plan.pushes[:1]:
-            array = sites[push.site]
+            array = sites[push.site].points
             check_outputs(group, jax.ShapeDtypeStruct(array.shape[1:], array.dtype))
-
-    def _site_points(
-        self, where: Points, values: Mapping[str, Any]
-    ) -> dict[int, Array]:
-        """Returns the field's arguments at every site, (N, number of arguments)."""
-        sites: dict[int, Array] = {}
-        every = tuple(range(len(self._names)))
-        for number, site in enumerate(self.operator.sites):
-            if site.columns is not None:
-                same = site.columns == every
-                sites[number] = where.flat if same else where.flat[:, site.columns]
-                continue
-            columns = run_program(site.program, values)
-            rows = where.flat.shape[:1]
-            sites[number] = jnp.stack(
-                [jnp.broadcast_to(c, rows).astype(where.flat.dtype) for c in columns],
-                axis=1,
-            )
-        return sites
 
     def _like_equations(self, outputs: list[Array]) -> Any:
         equations = self.operator.equations

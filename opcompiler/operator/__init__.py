@@ -8,9 +8,15 @@ The way of an expression through this room:
     differentiate.py  the chain rule on expressions over leaves
     collect.py        leaves -> functionals, the rest -> the shell
     emit.py           shell -> straight-line program
+    vectors.py        coordinates of many components; short ones are written out
+    held_sums.py      sums over components, and the chain rule through them
+    templates.py      held sums -> operators in directions that run with indices
+    bodies.py         expressions in indices -> programs that gather
+    assembly.py       sites, functionals, sums and shell, everything named
     normal_form.py    all of it in order: `normalize`
 """
 
-from opcompiler.operator.normal_form import normalize, Operator, Site
+from opcompiler.operator.assembly import Site
+from opcompiler.operator.normal_form import normalize, Operator
 
 __all__ = ["Operator", "Site", "normalize"]

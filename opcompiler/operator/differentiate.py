@@ -16,15 +16,15 @@ from sympy.core.function import ArgumentIndexError
 
 from opcompiler.core.errors import OperatorError
 
-LeafDerivative = Callable[[sp.Symbol, sp.Symbol], sp.Expr]
-"""(leaf or symbol, coordinate) -> its derivative along the coordinate."""
+LeafDerivative = Callable[[sp.Expr, sp.Expr], sp.Expr]
+"""(leaf, symbol or component, coordinate) -> its derivative along the coordinate."""
 
 # Constant between jumps; JAX differentiates them the same way.
 _STEPS = (sp.Heaviside, sp.floor, sp.ceiling)
 
 
 def total_derivative(
-    expr: sp.Expr, coordinate: sp.Symbol, of_symbol: LeafDerivative
+    expr: sp.Expr, coordinate: sp.Expr, of_symbol: LeafDerivative
 ) -> sp.Expr:
     """Returns the derivative of `expr` by `coordinate`, fields differentiated along."""
     known: dict[sp.Basic, sp.Expr] = {}
@@ -35,7 +35,7 @@ def total_derivative(
         return known[node]
 
     def _derive(node: sp.Expr) -> sp.Expr:
-        if isinstance(node, sp.Symbol):
+        if isinstance(node, sp.Symbol | sp.Indexed):
             return of_symbol(node, coordinate)
         if not node.args:
             return sp.S.Zero

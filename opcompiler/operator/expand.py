@@ -6,7 +6,7 @@ evaluation point. A leaf is a SymPy dummy, so the expression above it is ordinar
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -14,7 +14,10 @@ from sympy.core.function import AppliedUndef
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.multiindex import MultiIndex
 from opcompiler.operator.differentiate import total_derivative
+from opcompiler.operator.held_sums import component_slope, HeldSums
+from opcompiler.operator.names import printable
 from opcompiler.operator.signature import Signature
+from opcompiler.operator.vectors import check_component
 
 _LARGEST_SUM = 10_000
 
@@ -24,16 +27,39 @@ _FEW_TERMS = 4
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One partial derivative of one field at one evaluation point."""
+    """One partial derivative of one field at one evaluation point.
+
+    Attributes:
+        function: the field.
+        index: derivatives by its plain arguments.
+        arguments: the evaluation point.
+        along: derivatives by components of vector arguments, sorted: (number of the
+            argument, number of the component, perhaps an index), once per order.
+    """
 
     function: sp.Basic
     index: MultiIndex
     arguments: tuple[sp.Expr, ...]
+    along: tuple[tuple[int, sp.Expr], ...] = ()
 
     @property
     def field(self) -> str:
         """Name of the field."""
         return self.function.__name__
+
+    def by_component(self, place: int, number: sp.Expr) -> "Leaf":
+        """Returns the next leaf, differentiated by a component of a vector argument."""
+        along = sorted((*self.along, (place, number)), key=_along_key)
+        return replace(self, along=tuple(along))
+
+    def renamed(self, names: dict[sp.Symbol, sp.Expr]) -> "Leaf":
+        """Returns the leaf with other indices."""
+        along = ((place, number.xreplace(names)) for place, number in self.along)
+        return replace(self, along=tuple(sorted(along, key=_along_key)))
+
+
+def _along_key(entry: tuple[int, sp.Expr]) -> tuple[int, object]:
+    return entry[0], sp.default_sort_key(entry[1])
 
 
 class Leaves:
@@ -43,6 +69,7 @@ class Leaves:
         self._signature = signature
         self._symbols: dict[Leaf, sp.Dummy] = {}
         self._leaves: dict[sp.Symbol, Leaf] = {}
+        self.sums = HeldSums(self)
 
     def __contains__(self, symbol: sp.Basic) -> bool:
         return symbol in self._leaves
@@ -55,7 +82,8 @@ class Leaves:
         if leaf not in self._symbols:
             # A field declared real stays real, so that SymPy may use it.
             real = leaf.function(*leaf.arguments).is_extended_real
-            name = f"{leaf.field}_{'_'.join(map(str, leaf.index.exponents))}"
+            orders = [*leaf.index.exponents, *(number for _, number in leaf.along)]
+            name = f"{leaf.field}_{'_'.join(map(str, orders))}"
             dummy = sp.Dummy(name, real=True) if real else sp.Dummy(name)
             self._symbols[leaf] = dummy
             self._leaves[dummy] = leaf
@@ -65,6 +93,10 @@ class Leaves:
         """Returns `expr` with every derivative and every field replaced by leaves."""
         return self._expand(expr, ())
 
+    def expand_inside(self, expr: sp.Expr, bound: tuple[sp.Symbol, ...]) -> sp.Expr:
+        """Returns the body of a sum expanded, `bound` the variables of `Subs` around."""
+        return self._expand(expr, bound)
+
     def _expand(self, expr: sp.Basic, bound: tuple[sp.Symbol, ...]) -> sp.Expr:
         if isinstance(expr, AppliedUndef):
             leaf = Leaf(expr.func, MultiIndex.zero(len(expr.args)), expr.args)
@@ -73,6 +105,8 @@ class Leaves:
             return self._expand_derivative(expr, bound)
         if isinstance(expr, sp.Subs):
             return self._expand_substitution(expr, bound)
+        if isinstance(expr, sp.Sum) and expr.function.has(sp.Indexed):
+            return self.sums.hold(expr, bound)
         if isinstance(expr, sp.Sum | sp.Product):
             return self._expand(_written_out(expr), bound)
         if not expr.args:
@@ -94,7 +128,7 @@ class Leaves:
         steps = self._derivative_steps(expr, bound)
         result = self._expand(expr.expr, bound)
         for coordinate in steps:
-            result = _merged(total_derivative(result, coordinate, self._slope))
+            result = _merged(total_derivative(result, coordinate, self.slope))
         return result
 
     def _derivative_steps(
@@ -103,7 +137,7 @@ class Leaves:
         """Returns the variables of a derivative, repeated by their counts."""
         steps: list[sp.Symbol] = []
         for variable, count in expr.variable_count:
-            if not isinstance(variable, sp.Symbol):
+            if not isinstance(variable, sp.Symbol | sp.Indexed):
                 raise OperatorError(
                     f"a derivative is taken by {variable}, which is not a coordinate",
                     expression=expr,
@@ -123,6 +157,9 @@ class Leaves:
     def _check_variable(
         self, expr: sp.Derivative, variable: sp.Symbol, bound: tuple[sp.Symbol, ...]
     ) -> None:
+        if isinstance(variable, sp.Indexed):
+            self._check_component(expr, variable)
+            return
         if not expr.expr.has(AppliedUndef):
             return
         if variable not in self._signature.coordinates and variable not in bound:
@@ -146,6 +183,19 @@ class Leaves:
                 f"{variable}, value)",
             )
 
+    def _check_component(self, expr: sp.Derivative, variable: sp.Indexed) -> None:
+        size = self._signature.sizes.get(variable.base)
+        if size is None or len(variable.indices) != 1:
+            raise OperatorError(
+                f"a derivative is taken by {printable(variable)}, which is no component of "
+                "a vector coordinate",
+                expression=printable(expr),
+                hint=f"make {variable.base} an argument of the field, "
+                f"u({variable.base}), or write the coordinates out as separate symbols",
+            )
+        if variable.indices[0].is_Integer:
+            check_component(variable, int(variable.indices[0]), size)
+
     def _expand_substitution(
         self, expr: sp.Subs, bound: tuple[sp.Symbol, ...]
     ) -> sp.Expr:
@@ -156,22 +206,31 @@ class Leaves:
             if symbol in self:
                 leaf = self[symbol]
                 arguments = tuple(a.xreplace(moved) for a in leaf.arguments)
-                moved[symbol] = self.symbol(Leaf(leaf.function, leaf.index, arguments))
+                moved[symbol] = self.symbol(replace(leaf, arguments=arguments))
         return inner.xreplace(moved)
 
-    def _slope(self, symbol: sp.Symbol, coordinate: sp.Symbol) -> sp.Expr:
+    def slope(self, symbol: sp.Expr, coordinate: sp.Expr) -> sp.Expr:
         """The chain rule of one leaf: each argument's slope times the next leaf."""
         if symbol == coordinate:
             return sp.S.One
+        if isinstance(symbol, sp.Indexed):
+            return component_slope(symbol, coordinate)
+        if symbol in self.sums:
+            return self.sums.slope(symbol, coordinate)
         if symbol not in self:
             return sp.S.Zero
         leaf = self[symbol]
         terms = []
         for place, argument in enumerate(leaf.arguments):
+            if isinstance(argument, sp.IndexedBase):
+                if isinstance(coordinate, sp.Indexed) and coordinate.base == argument:
+                    next_leaf = leaf.by_component(place, coordinate.indices[0])
+                    terms.append(self.symbol(next_leaf))
+                continue
             rate = total_derivative(argument, coordinate, _plain_slope)
             if rate != 0:
                 index = leaf.index + MultiIndex.unit(leaf.index.dim, place)
-                next_leaf = Leaf(leaf.function, index, leaf.arguments)
+                next_leaf = replace(leaf, index=index)
                 terms.append(rate * self.symbol(next_leaf))
         return sp.Add(*terms)
 

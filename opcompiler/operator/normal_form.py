@@ -1,74 +1,90 @@
 """The normal form of a set of equations: `normalize`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
 
+from opcompiler.core.columns import Coordinate
 from opcompiler.core.program import Program
+from opcompiler.core.sums import (
+    Combination,
+    Component,
+    Gather,
+    IndexedSum,
+    Template,
+)
 from opcompiler.core.symbol import Functional
-from opcompiler.operator.collect import Collector
-from opcompiler.operator.emit import emit
+from opcompiler.operator.assembly import assemble, Site
 from opcompiler.operator.equations import Equations, read_equations
 from opcompiler.operator.expand import Leaves
-from opcompiler.operator.names import functional_names, printable
-from opcompiler.operator.signature import read_signature, Signature
-
-
-@dataclass(frozen=True)
-class Site:
-    """An evaluation point: what the fields' arguments are there.
-
-    Attributes:
-        arguments: one expression per argument, in coordinates and parameters.
-        program: computes them; its inputs are names of coordinates and parameters.
-        columns: the numbers of the coordinates, where all arguments are plain
-            coordinates; otherwise `None`.
-    """
-
-    arguments: tuple[sp.Expr, ...]
-    program: Program
-    columns: tuple[int, ...] | None
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The arguments as text."""
-        return tuple(map(printable, self.arguments))
+from opcompiler.operator.signature import Coordinate as Symbol, read_signature
+from opcompiler.operator.vectors import (
+    components,
+    find_vectors,
+    refuse_clashes,
+    Vectors,
+    written_out,
+)
 
 
 @dataclass(frozen=True)
 class Operator:
-    """Equations in normal form: a shell over functionals.
+    """Equations in normal form: a shell over functionals and sums of functionals.
 
     Attributes:
         coordinates: in order of first appearance in the fields' arguments.
+        columns: what the points' columns are: the coordinates, vectors with their sizes.
         fields: names in order of first appearance.
         arity: number of arguments of each field.
         parameters: names, sorted.
+        arrays: names of parameters with axes of their own, and their shapes, if known.
         sites: the evaluation points; functionals name them by number.
-        functionals: the numbers the shell needs.
+        functionals: the numbers the shell and the sums need.
         names: the name of each functional in the shell program.
+        templates: the sites whose functionals are along directions, perhaps running.
+        sums: over components, not written out.
+        gathers: components by number that the shell reads.
         shell: one SymPy expression per equation, over the functionals' symbols.
         program: the shell as a straight-line program.
         equations: the residuals as they were given.
     """
 
-    coordinates: tuple[sp.Symbol, ...]
+    coordinates: tuple[Symbol, ...]
+    columns: tuple[Coordinate, ...]
     fields: tuple[str, ...]
     arity: tuple[int, ...]
     parameters: tuple[str, ...]
+    arrays: tuple[tuple[str, tuple[int, ...] | None], ...]
     sites: tuple[Site, ...]
     functionals: tuple[Functional, ...]
     names: tuple[str, ...]
+    templates: tuple[Template, ...]
+    sums: tuple[IndexedSum, ...]
+    gathers: tuple[Gather, ...]
     shell: tuple[sp.Expr, ...]
     program: Program
     equations: Equations
 
+    def all_gathers(self) -> Iterator[Gather]:
+        """Yields every read of an indexed name."""
+        yield from self.gathers
+        for item in self.sums:
+            if item.body is not None:
+                yield from item.body.gathers
+        for template in self.templates:
+            for direction in template.directions:
+                if isinstance(direction, Combination):
+                    yield from direction.body.gathers
+                elif isinstance(direction, Component) and direction.scale is not None:
+                    yield from direction.scale.gathers
+
 
 def normalize(
     given: object,
-    coordinates: Sequence[sp.Symbol] | None = None,
+    coordinates: Sequence[Symbol] | None = None,
     fields: Sequence[str] | None = None,
+    hold: bool = False,
 ) -> Operator:
     """Brings a residual, or several, into normal form.
 
@@ -77,48 +93,58 @@ def normalize(
         coordinates: overrides the coordinates found in the fields' arguments, and
             with them their order.
         fields: the names of all fields, in another order than that of appearance.
+        hold: keep sums over the components of short vectors too, to sample them.
 
     Raises:
         OperatorError: naming the sub-expression that cannot be compiled.
     """
     equations = read_equations(given)
-    signature = read_signature(equations.residuals, coordinates, fields)
+    vectors = find_vectors(equations.residuals)
+    signature = read_signature(equations.residuals, coordinates, fields, vectors)
+    seen = signature
+    residuals = equations.residuals
+    short = vectors.short and not hold
+    if vectors.sizes and short:
+        refuse_clashes(residuals, vectors)
+        residuals = tuple(written_out(r, vectors) for r in residuals)
+        plain = [s for c in seen.coordinates for s in _plain(c, vectors)]
+        signature = read_signature(residuals, plain, fields)
     leaves = Leaves(signature)
-    collector = Collector(leaves)
-    shells = [collector.shell(leaves.expand(r)) for r in equations.residuals]
-    functionals = tuple(collector.functionals)
-    sites = tuple(_site(arguments, signature) for arguments in collector.sites)
-    labels = [site.labels for site in sites]
-    taken = {s.name for s in (*signature.coordinates, *signature.parameters)}
-    names = functional_names(functionals, labels, taken)
-    named = {
-        dummy: sp.Symbol(name)
-        for dummy, name in zip(collector.functionals.values(), names, strict=True)
-    }
-    program = emit(
-        [shell.xreplace(named) for shell in shells], _inputs(signature, names)
-    )
+    found = assemble([leaves.expand(r) for r in residuals], leaves, signature)
     return Operator(
-        coordinates=signature.coordinates,
+        coordinates=seen.coordinates,
+        columns=tuple(_column(c, vectors, short) for c in seen.coordinates),
         fields=signature.fields,
         arity=signature.arity,
         parameters=tuple(p.name for p in signature.parameters),
-        sites=sites,
-        functionals=functionals,
-        names=names,
-        shell=tuple(shell.xreplace(named) for shell in shells),
-        program=program,
+        arrays=tuple((str(a), _shape(a)) for a in signature.arrays),
+        sites=found.sites,
+        functionals=found.functionals,
+        names=found.names,
+        templates=found.templates,
+        sums=found.sums,
+        gathers=found.gathers,
+        shell=found.shell,
+        program=found.program,
         equations=equations,
     )
 
 
-def _inputs(signature: Signature, names: Sequence[str] = ()) -> tuple[str, ...]:
-    symbols = (*signature.coordinates, *signature.parameters)
-    return (*(s.name for s in symbols), *names)
+def _plain(coordinate: Symbol, vectors: Vectors) -> tuple[sp.Symbol, ...]:
+    if isinstance(coordinate, sp.Symbol):
+        return (coordinate,)
+    return components(coordinate, vectors.sizes[coordinate])
 
 
-def _site(arguments: tuple[sp.Expr, ...], signature: Signature) -> Site:
-    place = {c: i for i, c in enumerate(signature.coordinates)}
-    plain = all(a in place for a in arguments)
-    columns = tuple(place[a] for a in arguments) if plain else None
-    return Site(arguments, emit(list(arguments), _inputs(signature)), columns)
+def _column(coordinate: Symbol, vectors: Vectors, short: bool) -> Coordinate:
+    if isinstance(coordinate, sp.Symbol):
+        return Coordinate(coordinate.name)
+    size = vectors.sizes[coordinate]
+    names = tuple(s.name for s in components(coordinate, size)) if short else ()
+    return Coordinate(str(coordinate), size, names)
+
+
+def _shape(array: sp.IndexedBase) -> tuple[int, ...] | None:
+    if array.shape is None or not all(n.is_Integer for n in array.shape):
+        return None
+    return tuple(map(int, array.shape))

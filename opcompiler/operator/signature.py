@@ -1,12 +1,15 @@
 """Which symbols of the equations are fields, coordinates and parameters."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from opcompiler.core.errors import OperatorError
+from opcompiler.operator.vectors import Vectors
+
+Coordinate = sp.Symbol | sp.IndexedBase
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +21,16 @@ class Signature:
         fields: names in order of first appearance.
         arity: number of arguments of each field, in the order of `fields`.
         parameters: every other free symbol, by name.
+        sizes: number of components of each vector among the coordinates.
+        arrays: parameters with axes of their own.
     """
 
-    coordinates: tuple[sp.Symbol, ...]
+    coordinates: tuple[Coordinate, ...]
     fields: tuple[str, ...]
     arity: tuple[int, ...]
     parameters: tuple[sp.Symbol, ...]
+    sizes: Mapping[sp.IndexedBase, int] = field(default_factory=dict)
+    arrays: tuple[sp.IndexedBase, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class _Application:
 
     @property
     def plain(self) -> bool:
-        return all(isinstance(a, sp.Symbol) for a in self.arguments)
+        return all(isinstance(a, Coordinate) for a in self.arguments)
 
     @property
     def symbols(self) -> list[sp.Symbol]:
@@ -55,8 +62,9 @@ class _Application:
 
 def read_signature(
     residuals: Sequence[sp.Expr],
-    coordinates: Sequence[sp.Symbol] | None = None,
+    coordinates: Sequence[Coordinate] | None = None,
     fields: Sequence[str] | None = None,
+    vectors: Vectors | None = None,
 ) -> Signature:
     """Finds fields, coordinates and parameters by a walk over the expression trees.
 
@@ -79,7 +87,15 @@ def read_signature(
     symbols = _free_symbols(residuals)
     _refuse_twins([*found, *symbols], set(arity))
     parameters = sorted((s for s in symbols if s not in found), key=lambda s: s.name)
-    return Signature(found, tuple(arity), tuple(arity.values()), tuple(parameters))
+    vectors = vectors or Vectors({}, ())
+    return Signature(
+        found,
+        tuple(arity),
+        tuple(arity.values()),
+        tuple(parameters),
+        vectors.sizes,
+        vectors.arrays,
+    )
 
 
 def _check_fields(fields: Sequence[str], arity: Mapping[str, int]) -> list[str]:
@@ -147,22 +163,22 @@ def _arities(applications: Sequence[_Application]) -> dict[str, int]:
     return arity
 
 
-def _declared(coordinates: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
+def _declared(coordinates: Sequence[Coordinate]) -> tuple[Coordinate, ...]:
     for coordinate in coordinates:
-        if not isinstance(coordinate, sp.Symbol):
+        if not isinstance(coordinate, Coordinate):
             raise OperatorError(
                 "a coordinate must be a symbol",
                 expression=coordinate,
-                hint="declare it by sympy.Symbol or sympy.symbols",
+                hint="declare it by sympy.Symbol or sympy.symbols, or oc.vector",
             )
     return tuple(dict.fromkeys(coordinates))
 
 
-def _coordinates(applications: Sequence[_Application]) -> tuple[sp.Symbol, ...]:
-    found: dict[sp.Symbol, None] = {}
+def _coordinates(applications: Sequence[_Application]) -> tuple[Coordinate, ...]:
+    found: dict[Coordinate, None] = {}
     # Where all arguments are plain the user's own order shows; pinned ones hide some.
     for application in sorted(applications, key=lambda a: not a.plain):
-        symbols = [a for a in application.arguments if isinstance(a, sp.Symbol)]
+        symbols = [a for a in application.arguments if isinstance(a, Coordinate)]
         found.update(dict.fromkeys(symbols))
     for application in applications:
         for argument in application.arguments:
@@ -177,6 +193,8 @@ def _coordinates(applications: Sequence[_Application]) -> tuple[sp.Symbol, ...]:
 
 
 def _ordered_symbols(expr: sp.Basic) -> list[sp.Symbol]:
+    if isinstance(expr, sp.IndexedBase):
+        return []
     return sorted(
         (s for s in expr.free_symbols if isinstance(s, sp.Symbol)),
         key=lambda s: s.name,
@@ -191,21 +209,42 @@ def _free_symbols(residuals: Sequence[sp.Expr]) -> list[sp.Symbol]:
         if isinstance(expr, sp.Symbol):
             if expr not in bound:
                 found.setdefault(expr)
-        elif isinstance(expr, sp.Subs):
-            walk(expr.expr, (*bound, *expr.variables))
-            for value in expr.point:
-                walk(value, bound)
+        elif isinstance(expr, sp.Idx):
+            _check_bound(expr, bound)
         else:
-            for argument in expr.args:
-                walk(argument, bound)
+            for part, also in _parts(expr):
+                walk(part, (*bound, *also))
 
     for residual in residuals:
         walk(residual, ())
     return list(found)
 
 
-def _refuse_twins(symbols: Sequence[sp.Symbol], fields: set[str]) -> None:
-    seen: dict[str, sp.Symbol] = {}
+def _parts(expr: sp.Basic) -> list[tuple[sp.Basic, tuple[sp.Basic, ...]]]:
+    """Returns the parts of an expression, each with the variables bound in it."""
+    if isinstance(expr, sp.IndexedBase):
+        return []
+    if isinstance(expr, sp.Indexed):
+        return [(index, ()) for index in expr.indices]
+    if isinstance(expr, sp.Subs):
+        return [(expr.expr, tuple(expr.variables)), *((v, ()) for v in expr.point)]
+    if isinstance(expr, sp.Sum | sp.Product):
+        indices = tuple(limit[0] for limit in expr.limits)
+        return [(argument, indices) for argument in expr.args]
+    return [(argument, ()) for argument in expr.args]
+
+
+def _check_bound(index: sp.Idx, bound: tuple[sp.Basic, ...]) -> None:
+    if index not in bound:
+        raise OperatorError(
+            f"the index {index} stands outside of a sum over it",
+            expression=index,
+            hint=f"write oc.Sum(..., {index}) around it",
+        )
+
+
+def _refuse_twins(symbols: Sequence[Coordinate], fields: set[str]) -> None:
+    seen: dict[str, Coordinate] = {}
     for symbol in symbols:
         twin = seen.setdefault(symbol.name, symbol)
         if twin != symbol:

@@ -1,0 +1,130 @@
+"""Runs the bodies of sums: programs whose inputs are gathered at indices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from opcompiler.core.sums import Body, Gather
+from opcompiler.lowering.shell import run_program
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An index that takes all values from `first` to `last`, along one axis of several.
+
+    What it gathers is a slice.
+    """
+
+    first: int
+    last: int
+    axis: int = 0
+
+    @property
+    def length(self) -> int:
+        """Number of values."""
+        return self.last - self.first + 1
+
+
+Index = Span | Array
+"""All values of a range, or integers of shape (1 or N, *axes), axes of length 1 or more."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What bodies read, at N points.
+
+    Attributes:
+        plain: coordinates, parameters and functionals, (N,) or ().
+        arrays: vector coordinates (N, d); parameters with axes, as given or with N first.
+        ranks: number of axes of each array, that of the points left out.
+    """
+
+    plain: Mapping[str, Any]
+    arrays: Mapping[str, Array]
+    ranks: Mapping[str, int]
+
+
+def run_body(
+    body: Body,
+    indices: Mapping[int, Index],
+    axes: int,
+    scene: Scene,
+    more: Mapping[str, Array] | None = None,
+) -> list[Any]:
+    """Evaluates a body at every point and all indices.
+
+    Args:
+        body: the program.
+        indices: by number; together they broadcast to (1 or N, *axes).
+        axes: how many axes the indices have.
+        scene: what is the same for all indices.
+        more: further inputs, arrays (1 or N, *axes).
+
+    Returns:
+        One array per output, broadcastable to (N, *axes).
+    """
+    values: dict[str, Any] = {n: spread(v, axes) for n, v in scene.plain.items()}
+    values |= more or {}
+    for number, name in body.indices:
+        if number in indices:
+            values[name] = _numbers(indices[number], axes)
+    for gather in body.gathers:
+        values[gather.name] = gathered(gather, indices, axes, scene)
+    return run_program(body.program, values)
+
+
+def spread(value: Any, axes: int) -> Any:
+    """Gives a value per point (N,) trailing axes of length 1; scalars stay."""
+    value = jnp.asarray(value)
+    return value.reshape(-1, *(1,) * axes) if value.ndim else value
+
+
+def _numbers(index: Index, axes: int) -> Array:
+    if not isinstance(index, Span):
+        return index
+    shape = [1] * (axes + 1)
+    shape[index.axis + 1] = index.length
+    return jnp.arange(index.first, index.last + 1).reshape(shape)
+
+
+def gathered(
+    gather: Gather, indices: Mapping[int, Index], axes: int, scene: Scene
+) -> Array:
+    """Reads an array at indices; (1 or N, *axes). Places beyond it give its edge."""
+    array = scene.arrays[gather.array]
+    per_point = array.ndim > scene.ranks[gather.array]
+    if not per_point:
+        array = array[None]
+    if len(gather.places) == 1:
+        number, shift = gather.places[0]
+        if number is None:
+            return spread(array[:, shift], axes)
+        index = indices[number]
+        if isinstance(index, Span):
+            return _slice(array, index, shift, axes)
+    places = []
+    for axis, (number, shift) in enumerate(gather.places):
+        if number is None:
+            at: Any = jnp.full((1,) * (axes + 1), shift)
+        else:
+            at = _numbers(indices[number], axes) + shift
+        places.append(jnp.clip(at, 0, array.shape[axis + 1] - 1))
+    if len(places) == 1 and places[0].shape[0] == 1:
+        return array[:, places[0][0]]
+    rows = jnp.arange(array.shape[0]).reshape(-1, *(1,) * axes)
+    return array[(rows, *places)]
+
+
+def _slice(array: Array, span: Span, shift: int, axes: int) -> Array:
+    first, last = span.first + shift, span.last + shift
+    size = array.shape[1]
+    part = array[:, max(first, 0) : min(last, size - 1) + 1]
+    short = (max(-first, 0), max(last - size + 1, 0))
+    if any(short):
+        part = jnp.pad(part, [(0, 0), short], mode="edge")
+    shape = [part.shape[0], *[1] * axes]
+    shape[span.axis + 1] = span.length
+    return part.reshape(shape)

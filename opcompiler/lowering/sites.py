@@ -1,0 +1,88 @@
+"""What programs read at the points, and the fields' arguments at every site."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from opcompiler.lowering.bodies import Scene
+from opcompiler.lowering.points import check_names, Points, read_arrays, read_parameters
+from opcompiler.lowering.shell import run_program
+from opcompiler.lowering.templates import Input
+from opcompiler.operator import Operator, Site
+
+
+def read_scene(
+    where: Points, operator: Operator, parameters: Mapping[str, Any]
+) -> Scene:
+    """Reads coordinates and parameters.
+
+    Raises:
+        OperatorError: for missing or unknown names, and shapes that do not fit.
+    """
+    names = (*operator.parameters, *(name for name, _ in operator.arrays))
+    check_names("parameter", parameters, names, required=names)
+    plain: dict[str, Any] = {}
+    arrays: dict[str, Array] = {}
+    start = 0
+    for column in operator.columns:
+        part = where.flat[:, start : start + column.width]
+        start += column.width
+        if column.size is None:
+            plain[column.name] = part[:, 0]
+        elif column.components:
+            plain |= dict(zip(column.components, part.T, strict=True))
+        else:
+            arrays[column.name] = part
+    ranks = dict.fromkeys(arrays, 1) | _ranks(operator)
+    plain |= read_parameters(parameters, operator.parameters, where)
+    arrays |= read_arrays(parameters, operator.arrays, ranks, where)
+    return Scene(plain, arrays, ranks)
+
+
+def _ranks(operator: Operator) -> dict[str, int]:
+    """Returns the number of indices of each array parameter."""
+    named = {name for name, _ in operator.arrays}
+    return {g.array: len(g.places) for g in operator.all_gathers() if g.array in named}
+
+
+def site_points(operator: Operator, where: Points, scene: Scene) -> dict[int, Input]:
+    """Returns the fields' arguments at every site."""
+    templates = {template.site for template in operator.templates}
+    return {
+        number: _input(site, operator, where, scene, number not in templates)
+        for number, site in enumerate(operator.sites)
+    }
+
+
+def _input(
+    site: Site, operator: Operator, where: Points, scene: Scene, plain: bool
+) -> Input:
+    widths = {column.name: column.width for column in operator.columns}
+    sizes = tuple(1 if name is None else widths[name] for name in site.vectors)
+    places = tuple(sum(sizes[:n]) for n in range(len(sizes)))
+    if site.whole:
+        return Input(where.flat, places, sizes, plain)
+    if site.columns is not None and plain:
+        return Input(_columns(site.columns, operator, where), places, sizes, plain)
+    outputs = iter(run_program(site.program, scene.plain))
+    rows, dtype = where.flat.shape[0], where.flat.dtype
+    parts = []
+    for name in site.vectors:
+        if name is not None:
+            parts.append(scene.arrays[name])
+        else:
+            value = jnp.asarray(next(outputs)).astype(dtype)
+            parts.append(jnp.broadcast_to(value, (rows,))[:, None])
+    return Input(jnp.concatenate(parts, axis=1), places, sizes, plain)
+
+
+def _columns(columns: tuple[int, ...], operator: Operator, where: Points) -> Array:
+    """Selects columns of plain coordinates, numbered with vectors written out or whole."""
+    firsts: list[int] = []
+    start = 0
+    for column in operator.columns:
+        firsts += range(start, start + max(len(column.components), 1))
+        start += column.width
+    return where.flat[:, [firsts[n] for n in columns]]

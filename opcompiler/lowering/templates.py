@@ -1,0 +1,275 @@
+"""Runs the push of a template: directions that run with indices are a family."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.core.sums import Argument, Combination, Component, Direction, Template
+from opcompiler.core.symbol import Functional
+from opcompiler.lowering.bodies import Index, run_body, Scene, Span
+from opcompiler.lowering.networks import Group
+from opcompiler.lowering.points import as_precise_as
+from opcompiler.planning import Plan, Push
+from opcompiler.planning.sums import runs
+from opcompiler.taylor.onehot import OneHot
+from opcompiler.taylor.push import push as taylor_push
+from opcompiler.taylor.tuning import Tuning
+from opcompiler.taylor.value import AlgebraArray, Value
+
+_LONG = 256
+"""More directions than this are pushed in chunks, so that memory stays bounded."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """The points of a site, and where each argument stands in them.
+
+    Attributes:
+        points: (N, D), what the network is called with.
+        places: first column of every argument.
+        sizes: number of its columns.
+        plain: whether it is no template's site.
+    """
+
+    points: Array
+    places: tuple[int, ...]
+    sizes: tuple[int, ...]
+    plain: bool
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Index tuples, all or some, and the weights with which their terms are summed.
+
+    Attributes:
+        indices: per index all values, or integers (R,), or (N, R), one set per point.
+        count: R.
+        weight: what each term counts: a number, or (R,) or (N, R).
+        tangents: of directions in place of the first index's components: (R, d), or
+            (N, R, d); `None` for the components themselves.
+    """
+
+    indices: tuple[Index, ...]
+    count: int
+    weight: Any = 1
+    tangents: Array | None = None
+
+    def by_axis(self) -> dict[int, Index]:
+        """Returns the indices as bodies read them, along one axis."""
+        return {
+            n: i if isinstance(i, Span) else jnp.atleast_2d(i)
+            for n, i in enumerate(self.indices)
+        }
+
+    def integers(self, number: int) -> Array:
+        """Returns an index as integers, (R,) or (N, R)."""
+        index = self.indices[number]
+        if isinstance(index, Span):
+            return jnp.arange(index.first, index.last + 1)
+        return index
+
+
+class TemplatePush:
+    """One push of a plan at a template's site.
+
+    Args:
+        template: what runs.
+        plan: holds the push and the read-outs.
+        number: of the push.
+        collapsed: functionals of which only the sum with one weight is wanted.
+    """
+
+    def __init__(
+        self,
+        template: Template,
+        plan: Plan,
+        number: int,
+        collapsed: Collection[Functional],
+    ) -> None:
+        self._template = template
+        self._push: Push = plan.pushes[number]
+        self._number = number
+        self._readouts = [
+            r for r in plan.readouts if r.terms and r.terms[0][0] == number
+        ]
+        self._running = _running_channels(self._push, template)
+        self._summed = self._summable(collapsed)
+
+    def _summable(self, collapsed: Collection[Functional]) -> set[int]:
+        """Returns the channels that can be summed over the directions as they arise."""
+        algebra = self._push.algebra
+        read_by: dict[int, set[bool]] = {}
+        for readout in self._readouts:
+            for _, channel, _ in readout.terms:
+                read_by.setdefault(channel, set()).add(readout.functional in collapsed)
+        factors = {k for i, j, _, _ in algebra.products for k in (i, j)}
+        return {
+            k
+            for k in self._running
+            if read_by.get(k) == {True}
+            and k not in factors
+            and algebra.channels[k].degree > 1
+        }
+
+    def evaluate(
+        self, group: Group, given: Input, scene: Scene, draw: Draw, tuning: Tuning
+    ) -> dict[Functional, tuple[Array, bool]]:
+        """Evaluates the template's functionals.
+
+        Returns:
+            By functional (N,), or (N, R) where it runs, and whether the directions are
+            summed already.
+        """
+        count = max(draw.count, 2)  # a family has two directions or more
+        algebra = self._algebra(count)
+        seeds = [
+            self._seed(k, given, scene, draw, count) for k in range(1, algebra.size)
+        ]
+        wanted = {k for r in self._readouts for _, k, _ in r.terms}
+        if tuning.chunk is None and count > _LONG:
+            tuning = replace(tuning, chunk=_LONG // 2)
+        (value,) = taylor_push(
+            jax.vmap(group.network), given.points, seeds, algebra, wanted, tuning
+        )
+        found = {}
+        for readout in self._readouts:
+            place = group.fields.index(readout.functional.field)
+            total: Any = 0
+            for _, channel, c in readout.terms:
+                array = self._channel(value, channel, algebra, place, draw.count)
+                total = total + (array if c == 1 else array * float(c))
+            channels = {channel for _, channel, _ in readout.terms}
+            total = as_precise_as(given.points.dtype, total)
+            found[readout.functional] = (total, bool(channels & self._summed))
+        return found
+
+    def _algebra(self, count: int) -> TaylorAlgebra:
+        alone = self._push.algebra
+        family = self._running - self._summed
+        channels = tuple(
+            replace(channel, count=count) if k in family else channel
+            for k, channel in enumerate(alone.channels)
+        )
+        return TaylorAlgebra(channels, alone.products)
+
+    def _seed(
+        self, channel: int, given: Input, scene: Scene, draw: Draw, count: int
+    ) -> Array | OneHot | None:
+        tangent = self._push.seeds[channel]
+        if not tangent:
+            return None
+        directions = self._template.directions
+        if channel in self._running:
+            ((number, c),) = tangent
+            return _family(directions[number], float(c), given, scene, draw, count)
+        parts = [float(c) * _single(directions[n], given, scene) for n, c in tangent]
+        return sum(parts[1:], parts[0])
+
+    def _channel(
+        self, value: Value, k: int, algebra: TaylorAlgebra, place: int, count: int
+    ) -> Array:
+        size = algebra.channels[k].count
+        if not isinstance(value, AlgebraArray):
+            shape = value.shape[:1]
+            if k == 0:
+                return value[:, place] if value.ndim == 2 else value
+            return jnp.zeros((*shape, count) if size > 1 else shape, value.dtype)
+        if size == 1:
+            array = value.dense(k)
+            return array[:, place] if array.ndim == 2 else array
+        rows = value.family(k, size)[:count]
+        return (rows[..., place] if rows.ndim == 3 else rows).T
+
+
+def _running_channels(push: Push, template: Template) -> set[int]:
+    """Returns the channels that differ from one tuple of indices to the next."""
+    found = {
+        k
+        for k, tangent in enumerate(push.seeds)
+        if any(runs(template.directions[n]) for n, _ in tangent)
+    }
+    for i, j, k, _ in sorted(push.algebra.products, key=lambda p: p[2]):
+        if {i, j} & found:
+            found.add(k)
+    return found
+
+
+def _single(direction: Direction, given: Input, scene: Scene) -> Array:
+    """Returns a direction that does not run, (1 or N, D)."""
+    width, dtype = given.points.shape[1], given.points.dtype
+    first = given.places[direction.place]
+    if isinstance(direction, Argument):
+        return jnp.zeros((1, width), dtype).at[0, first].set(1)
+    if isinstance(direction, Component):
+        return jnp.zeros((1, width), dtype).at[0, first + direction.shift].set(1)
+    part = _combined(direction, scene, {}, dtype)
+    return _placed(part, direction, given)
+
+
+def _combined(
+    direction: Combination, scene: Scene, indices: Mapping[int, Index], dtype: Any
+) -> Array:
+    """Returns a combination's coefficients, (1 or N, L), or (1 or N, R, L)."""
+    axes = 2 if indices else 1
+    first, last = direction.extent
+    span = Span(first, last, axis=axes - 1)
+    known = {n: _with_axis(index) for n, index in indices.items()}
+    (part,) = run_body(direction.body, {**known, direction.index: span}, axes, scene)
+    part = jnp.asarray(part, dtype)
+    shape = part.shape if part.ndim == axes + 1 else (1,) * (axes + 1)
+    return jnp.broadcast_to(part, (*shape[:-1], span.length))
+
+
+def _with_axis(index: Index) -> Index:
+    return index if isinstance(index, Span) else jnp.atleast_2d(index)[..., None]
+
+
+def _placed(part: Array, direction: Combination, given: Input) -> Array:
+    """Pads coefficients of some components with zeros to a tangent, (..., D)."""
+    start = given.places[direction.place] + direction.extent[0] + direction.shift
+    behind = given.points.shape[1] - start - part.shape[-1]
+    return jnp.pad(part, [(0, 0)] * (part.ndim - 1) + [(start, behind)])
+
+
+def _family(
+    direction: Direction,
+    c: float,
+    given: Input,
+    scene: Scene,
+    draw: Draw,
+    count: int,
+) -> Array | OneHot:
+    """Returns a running direction, padded to at least two by directions of zero."""
+    dtype = given.points.dtype
+    if isinstance(direction, Combination):
+        part = _combined(direction, scene, dict(enumerate(draw.indices)), dtype)
+        rows = jnp.broadcast_to(part, (part.shape[0], draw.count, part.shape[2]))
+        return c * _padded(_placed(rows, direction, given), count, 1)
+    assert isinstance(direction, Component)
+    assert direction.index is not None
+    first = given.places[direction.place]
+    at = draw.integers(direction.index) + direction.shift + first
+    values = jnp.full(at.shape, c, dtype)
+    if direction.scale is not None:
+        (scale,) = run_body(direction.scale, draw.by_axis(), 1, scene)
+        scale = jnp.asarray(scale, dtype)
+        if scale.ndim == 2 and scale.shape[0] == 1:
+            scale = scale[0]
+        values = values * scale
+        at = jnp.broadcast_to(at, values.shape)
+    below = first + given.sizes[direction.place] if first == 0 else None
+    return OneHot(_padded(at, count, -1), _padded(values, count, -1), below=below)
+
+
+def _padded(array: Array, count: int, axis: int) -> Array:
+    short = count - array.shape[axis]
+    if not short:
+        return array
+    widths = [(0, 0)] * array.ndim
+    widths[axis] = (0, short)
+    return jnp.pad(array, widths)

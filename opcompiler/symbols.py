@@ -1,0 +1,93 @@
+"""Coordinates with many components, indices that run over them, sums and derivatives."""
+
+import sympy as sp
+
+from opcompiler.core.errors import OperatorError
+
+
+def vector(name: str, dimension: int) -> sp.IndexedBase:
+    r"""Returns a vector coordinate $x \in R^d$, SymPy's `IndexedBase` with a shape.
+
+    It stands as an argument of fields, `u(x, t)`, and its components are `x[i]`, counted
+    from 0. d = 1 000 000 is never written out.
+
+    Args:
+        name: of the coordinate.
+        dimension: d, at least 1.
+
+    Raises:
+        OperatorError: for a dimension that is no positive number.
+    """
+    if not isinstance(dimension, int | sp.Integer) or dimension < 1:
+        raise OperatorError(
+            "a vector coordinate has a fixed number of components",
+            expression=f"vector({name!r}, {dimension})",
+            hint='give a positive whole number: vector("x", 100)',
+        )
+    return sp.IndexedBase(sp.Symbol(name), shape=(int(dimension),))
+
+
+def index(name: str, over: sp.IndexedBase | int) -> sp.Idx:
+    """Returns an index that runs over the components of a vector, or from 0 to over - 1.
+
+    Args:
+        name: of the index.
+        over: a vector coordinate, or a number.
+
+    Raises:
+        OperatorError: for a vector without a shape.
+    """
+    if isinstance(over, sp.IndexedBase):
+        if over.shape is None:
+            raise OperatorError(
+                f"{over} has no shape",
+                expression=f"index({name!r}, {over})",
+                hint=f'declare it by vector("{over}", d)',
+            )
+        over = over.shape[0]
+    return sp.Idx(sp.Symbol(name, integer=True), over)
+
+
+def Sum(body: sp.Expr, *indices: sp.Idx | tuple) -> sp.Sum:  # noqa: N802 - SymPy's name
+    r"""Returns $\sum_i$ body, held: nothing is written out, pulled out or simplified.
+
+    Args:
+        body: an expression in components `x[i]`, shifted ones `x[i + 1]`, derivatives
+            `D(u, x[i], 2)`, the index itself, fields and parameters.
+        *indices: an index, over its whole range, or `(i, first, last)`, both included.
+
+    Raises:
+        OperatorError: for an index without a range.
+    """
+    limits = []
+    for given in indices:
+        if isinstance(given, tuple):
+            limits.append(tuple(given))
+        elif isinstance(given, sp.Idx) and given.upper is not None:
+            limits.append((given, given.lower, given.upper))
+        else:
+            raise OperatorError(
+                "the range of a sum is missing",
+                expression=given,
+                hint='declare i = index("i", x), or give (i, first, last)',
+            )
+    return sp.Sum(body, *limits)
+
+
+def D(u: sp.Expr, *variables: sp.Expr | int) -> sp.Derivative:  # noqa: N802 - as in print
+    """Returns a derivative, held: `D(u, x[i], 2)`, `D(u, t, x[i])`.
+
+    SymPy's own `u.diff(x[i])` applies the chain rule to the vector x as a whole, which
+    means nothing.
+
+    Args:
+        u: what is differentiated: a field, or any expression in fields.
+        *variables: coordinates and components, each perhaps followed by a count.
+    """
+    steps: list[tuple[sp.Expr, int | sp.Expr]] = []
+    for variable in variables:
+        if isinstance(variable, int | sp.Integer) and steps:
+            steps[-1] = (steps[-1][0], variable)
+        else:
+            steps.append((variable, 1))
+    return sp.Derivative(u, *steps, evaluate=False)
