@@ -1,0 +1,1 @@
+"""Problems in symbols: residual, exact solution, sampler of the domain, constraint."""

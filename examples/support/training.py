@@ -1,0 +1,132 @@
+"""The training loop: compiled apart, a progress bar, a history, checkpoints."""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from examples.support.run import Run
+
+Step = Callable[[Any, Array], tuple[Any, Array]]
+"""(state, key) -> (next state, loss)"""
+
+
+class Trained(NamedTuple):
+    """What training gives back.
+
+    Attributes:
+        state: the last one, not the best one.
+        at, losses: the history, one entry for every `every` steps.
+        seconds: of the steps alone; compiling: of compilation alone.
+    """
+
+    state: Any
+    at: np.ndarray
+    losses: np.ndarray
+    seconds: float
+    compiling: float
+
+
+def train(
+    step: Step,
+    state: Any,
+    steps: int,
+    key: Array,
+    run: Run,
+    every: int = 50,
+    save_every: float = 60.0,
+    title: str = "training",
+) -> Trained:
+    """Repeats a step, `every` of them in one compiled loop.
+
+    Args:
+        step: pure; the key of step i is `fold_in(key, i)`, so that a resumed run is the
+            run that was not interrupted.
+        state: a pytree of arrays.
+        steps: in all, those of a checkpoint included.
+        key: of everything that steps draw.
+        run: receives checkpoints; `run.resume` goes on from one.
+        every: steps between entries of the history.
+        save_every: seconds between checkpoints; the last state is always saved.
+        title: of the progress bar.
+    """
+
+    @jax.jit
+    def several(state: Any, start: Array, stop: Array) -> tuple[Any, Array]:
+        def one(count: Array, carry: tuple[Any, Array]) -> tuple[Any, Array]:
+            state, loss = step(carry[0], jax.random.fold_in(key, count))
+            return state, loss.astype(carry[1].dtype)
+
+        return jax.lax.fori_loop(start, stop, one, (state, jnp.zeros(())))
+
+    saved = run.restore({"state": state, "done": jnp.asarray(0)})
+    state, done = saved["state"], int(saved["done"])
+    begin = time.perf_counter()
+    compiled = several.lower(state, jnp.asarray(0), jnp.asarray(0)).compile()
+    compiling = time.perf_counter() - begin
+    at, losses, seconds, last_save = [], [], 0.0, time.perf_counter()
+    with progress() as bar:
+        task = bar.add_task(title, total=steps, completed=done, loss=np.nan)
+        while done < steps:
+            stop = min(steps, done + every)
+            begin = time.perf_counter()
+            state, loss = compiled(state, jnp.asarray(done), jnp.asarray(stop))
+            loss = float(loss)
+            seconds += time.perf_counter() - begin
+            done = stop
+            at.append(done)
+            losses.append(loss)
+            bar.update(task, completed=done, loss=loss)
+            if time.perf_counter() - last_save > save_every:
+                run.save({"state": state, "done": jnp.asarray(done)})
+                last_save = time.perf_counter()
+    run.save({"state": state, "done": jnp.asarray(done)})
+    return Trained(state, np.array(at), np.array(losses), seconds, compiling)
+
+
+def progress() -> Progress:
+    """Returns a progress bar that shows the loss; `loss` is a field of its tasks."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.3g}"),
+        TimeRemainingColumn(),
+    )
+
+
+def descent(
+    loss: Callable[[Any, Array], Array], optimizer: optax.GradientTransformation
+) -> tuple[Callable[[Any], Any], Step]:
+    """Returns how a state begins, and the step, of a first-order optimiser.
+
+    Args:
+        loss: (params, key) -> ().
+        optimizer: of optax.
+
+    Returns:
+        `begin(params)` gives the state (params, state of the optimiser).
+    """
+
+    def begin(params: Any) -> Any:
+        return params, optimizer.init(params)
+
+    def step(state: Any, key: Array) -> tuple[Any, Array]:
+        params, memory = state
+        value, slope = jax.value_and_grad(loss)(params, key)
+        change, memory = optimizer.update(slope, memory, params)
+        return (optax.apply_updates(params, change), memory), value
+
+    return begin, step
