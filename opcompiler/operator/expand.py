@@ -47,6 +47,16 @@ class Leaf:
         """Name of the field."""
         return self.function.__name__
 
+    @property
+    def readable(self) -> sp.Expr:
+        """The derivative as a user writes it."""
+        field = self.function(*self.arguments)
+        steps = [
+            *((self.arguments[n], 1) for n in self.index.slots()),
+            *((self.arguments[n][number], 1) for n, number in self.along),
+        ]
+        return sp.Derivative(field, *steps, evaluate=False) if steps else field
+
     def by_component(self, place: int, number: sp.Expr) -> "Leaf":
         """Returns the next leaf, differentiated by a component of a vector argument."""
         along = sorted((*self.along, (place, number)), key=_along_key)

@@ -303,11 +303,18 @@ class HeldSums:
         return expr.xreplace(moved)
 
     def readable(self, expr: sp.Expr) -> sp.Expr:
-        """Returns an expression with its sums written as sums, for messages."""
-        found = {s: self._sums[s] for s in expr.free_symbols if s in self._sums}
-        return expr.xreplace(
-            {s: sp.Sum(self.readable(h.body), *h.limits) for s, h in found.items()}
-        )
+        """Returns an expression with its sums and leaves as they were written."""
+        known: dict[sp.Basic, sp.Basic] = {}
+        for symbol in expr.free_symbols:
+            if symbol in self._sums:
+                held = self._sums[symbol]
+                named = {i: sp.Symbol(i.name) for i, _, _ in held.limits}
+                body = self.readable(held.body).xreplace(named)
+                limits = [(named[i], a, b) for i, a, b in held.limits]
+                known[symbol] = sp.Sum(body, *limits)
+            elif symbol in self._leaves:
+                known[symbol] = self._leaves[symbol].readable
+        return expr.xreplace(known)
 
 
 def component_slope(place: sp.Indexed, coordinate: sp.Expr) -> sp.Expr:
