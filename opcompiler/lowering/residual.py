@@ -14,6 +14,7 @@ from opcompiler.lowering.bodies import gathered
 from opcompiler.lowering.networks import check_outputs, Group, Network, read_networks
 from opcompiler.lowering.points import read_points
 from opcompiler.lowering.pushes import evaluate_functionals
+from opcompiler.lowering.quadrature import Rule
 from opcompiler.lowering.shell import run_program
 from opcompiler.lowering.sites import read_scene, site_points
 from opcompiler.lowering.source import source_text
@@ -22,6 +23,8 @@ from opcompiler.lowering.templates import Input
 from opcompiler.operator import Operator
 from opcompiler.planning import Plan, plan_templates
 from opcompiler.taylor.tuning import DEFAULT, Tuning
+
+Rules = Mapping[str, Rule] | None
 
 
 class Residual:
@@ -61,7 +64,15 @@ class Residual:
         templates = self.operator.templates
         return plan_templates(functionals, sites, self._strategy, templates)
 
-    def __call__(self, net: Any, points: Any, /, **parameters: Any) -> Any:
+    def __call__(
+        self,
+        net: Any,
+        points: Any,
+        /,
+        *,
+        quadrature: Rules = None,
+        **parameters: Any,
+    ) -> Any:
         """Evaluates the residual at points.
 
         Works inside `jit`, `grad`, `vmap` and `scan`. A plain function is traced at
@@ -75,6 +86,8 @@ class Residual:
                 names for a network that gives several). A field's function receives
                 the field's own arguments in the order in which they are written.
             points: (..., D) in the order of `coordinates`, or a dict of arrays (...).
+            quadrature: for each integration variable the (nodes, weights) of a rule on
+                [-1, 1], each (Q,), which is mapped to the limits; `gauss_legendre(Q)`.
             **parameters: scalars, arrays of shape (...), or functions of the point
                 (all coordinates, (D,) -> ()).
 
@@ -87,12 +100,15 @@ class Residual:
         """
         parameters = {**self.defaults, **parameters}
         if isinstance(net, Mapping) or not callable(net) or _is_leaf(net):
-            return self._like_equations(self._evaluate(net, points, parameters))
+            outputs = self._evaluate(net, points, parameters, quadrature)
+            return self._like_equations(outputs)
         leaves, structure = jax.tree.flatten(net)
         arrays = [leaf for leaf in leaves if _is_array(leaf)]
         others = tuple(None if _is_array(leaf) else leaf for leaf in leaves)
         functions, numbers = _split(parameters)
-        outputs = self._compiled(structure, others, functions, arrays, points, numbers)
+        outputs = self._compiled(
+            structure, others, functions, arrays, points, numbers, quadrature
+        )
         return self._like_equations(outputs)
 
     @partial(jax.jit, static_argnums=(0, 1, 2, 3))
@@ -104,11 +120,12 @@ class Residual:
         arrays: list[Array],
         points: Any,
         numbers: dict[str, Any],
+        quadrature: Rules,
     ) -> list[Array]:
         pending = iter(arrays)
         leaves = [next(pending) if leaf is None else leaf for leaf in others]
         net = jax.tree.unflatten(structure, leaves)
-        return self._evaluate(net, points, {**numbers, **dict(functions)})
+        return self._evaluate(net, points, {**numbers, **dict(functions)}, quadrature)
 
     def bind(self, apply: Any) -> "Bound":
         """Fixes the form of the network; returns a jit-compiled function.
@@ -147,13 +164,17 @@ class Residual:
         )
 
     def _evaluate(
-        self, net: Any, points: Any, parameters: Mapping[str, Any]
+        self,
+        net: Any,
+        points: Any,
+        parameters: Mapping[str, Any],
+        quadrature: Rules = None,
     ) -> list[Array]:
         """Returns one array per equation."""
         operator = self.operator
         draws: Draws = lambda template: every(template.extents)
         where = read_points(points, operator.columns)
-        scene = read_scene(where, operator, parameters)
+        scene = read_scene(where, operator, parameters, quadrature)
         sites = site_points(operator, where, scene)
         functionals: dict[Functional, Array] = {}
         running: dict[Functional, tuple[Array, bool]] = {}
@@ -161,7 +182,10 @@ class Residual:
             plan = self._plan_for(group.fields)
             self._check(group, plan, sites)
             plain = {n: given.points for n, given in sites.items() if given.plain}
-            functionals |= evaluate_functionals(plan, group, plain, self.tuning)
+            at_sites = evaluate_functionals(plan, group, plain, self.tuning)
+            functionals |= {
+                f: v.reshape(sites[f.site].shape) for f, v in at_sites.items()
+            }
             running |= evaluate_templates(
                 operator, plan, group, sites, scene, draws, self.tuning
             )
@@ -199,19 +223,28 @@ class Bound:
         self._apply = apply
         self._jitted = jax.jit(self._run, static_argnums=0)
 
-    def __call__(self, params: Any, points: Any, /, **parameters: Any) -> Any:
+    def __call__(
+        self,
+        params: Any,
+        points: Any,
+        /,
+        *,
+        quadrature: Rules = None,
+        **parameters: Any,
+    ) -> Any:
         """Evaluates the residual with the network's parameters `params`.
 
         Args:
             params: the pytree that `apply` takes.
             points: as for the residual.
+            quadrature: as for the residual.
             **parameters: as for the residual; a new function object is a new program.
 
         Returns:
             As the residual.
         """
         functions, numbers = _split({**self.residual.defaults, **parameters})
-        outputs = self._jitted(functions, params, points, numbers)
+        outputs = self._jitted(functions, params, points, numbers, quadrature)
         # Outside of jit, which would sort the keys of a dict.
         return self.residual._like_equations(outputs)
 
@@ -221,13 +254,14 @@ class Bound:
         params: Any,
         points: Any,
         numbers: dict[str, Any],
+        quadrature: Rules,
     ) -> list[Array]:
         if isinstance(self._apply, Mapping):
             net: Any = {key: _with(params, apply) for key, apply in self._apply.items()}
         else:
             net = _with(params, self._apply)
         parameters = {**numbers, **dict(functions)}
-        return self.residual._evaluate(net, points, parameters)
+        return self.residual._evaluate(net, points, parameters, quadrature)
 
 
 def _with(params: Any, apply: Callable[[Any, Array], Any]) -> Network:

@@ -15,7 +15,8 @@ def source_text(operator: Operator, plan: Plan) -> str:
     The text is for reading. What runs is the same plan and the same program; nothing
     generated is ever executed as text.
     """
-    parameters = "".join(f", {name}" for name in operator.parameters)
+    names = [*operator.parameters, *(["quadrature"] if operator.axes else [])]
+    parameters = "".join(f", {name}" for name in names)
     star = ", *" if parameters else ""
     lines = [f"def residual(net, points{star}{parameters}):"]
     lines += [_INDENT + line for line in _body(operator, plan)]
@@ -26,6 +27,10 @@ def _body(operator: Operator, plan: Plan) -> list[str]:
     lines = [
         f"{name} = points[..., {place}]"
         for place, name in enumerate(c.name for c in operator.coordinates)
+    ]
+    lines += [
+        f'{nodes}, {weights} = quadrature["{name}"]'
+        for name, nodes, weights in operator.axes
     ]
     for number, push in enumerate(plan.pushes):
         site = operator.sites[push.site]

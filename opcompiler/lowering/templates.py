@@ -34,12 +34,14 @@ class Input:
         places: first column of every argument.
         sizes: number of its columns.
         plain: whether it is no template's site.
+        shape: of the values there; integration variables have axes before the points'.
     """
 
     points: Array
     places: tuple[int, ...]
     sizes: tuple[int, ...]
     plain: bool
+    shape: tuple[int, ...] = (-1,)
 
 
 @dataclass(frozen=True)
