@@ -14,8 +14,8 @@ from sympy.core.function import AppliedUndef
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.multiindex import MultiIndex
 from opcompiler.operator.differentiate import total_derivative
-from opcompiler.operator.integrals import mapped, outermost
 from opcompiler.operator.held_sums import component_slope, HeldSums
+from opcompiler.operator.integrals import mapped, outermost
 from opcompiler.operator.names import printable
 from opcompiler.operator.signature import Signature
 from opcompiler.operator.vectors import check_component

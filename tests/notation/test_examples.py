@@ -83,7 +83,9 @@ def compare(record: Record, written: list[sp.Expr]) -> None:
         if name in residual.parameters
     }
     rules = quadrature(residual)
-    values = jax.jit(lambda at: residual(fields, at, quadrature=rules, **given))(points(record))
+    values = jax.jit(lambda at: residual(fields, at, quadrature=rules, **given))(
+        points(record)
+    )
     for one, other in zip(values[0::2], values[1::2], strict=True):
         scale = np.max(np.abs(other))
         assert np.all(np.isfinite(other))
