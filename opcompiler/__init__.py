@@ -4,6 +4,7 @@ from opcompiler import taylor
 from opcompiler.api import compile
 from opcompiler.calculus import sobolev
 from opcompiler.core.errors import OperatorError
+from opcompiler.estimators import Dense, Sparse
 from opcompiler.lowering import autotune, Residual
 from opcompiler.notation import load, parse, Problem, to_text
 from opcompiler.planning import Plan
@@ -12,10 +13,12 @@ from opcompiler.taylor import jet
 
 __all__ = [
     "D",
+    "Dense",
     "OperatorError",
     "Plan",
     "Problem",
     "Residual",
+    "Sparse",
     "Sum",
     "autotune",
     "compile",

@@ -72,12 +72,22 @@ class Assembly:
 
 
 def assemble(
-    expressions: Sequence[sp.Expr], leaves: Leaves, signature: Signature
+    expressions: Sequence[sp.Expr],
+    leaves: Leaves,
+    signature: Signature,
+    shared: bool = True,
 ) -> Assembly:
-    """Brings expressions over leaves and held sums into normal form."""
+    """Brings expressions over leaves and held sums into normal form.
+
+    Args:
+        expressions: one per equation.
+        leaves: what their dummies stand for.
+        signature: their coordinates, fields and parameters.
+        shared: whether sums over the same indices run together.
+    """
     symbols = (*signature.coordinates, *signature.parameters, *signature.arrays)
     bodies = Bodies(signature, [_name(s) for s in symbols])
-    templates = Templates(leaves, bodies)
+    templates = Templates(leaves, bodies, shared)
     collector = Collector(leaves)
     shells = [collector.shell(templates.read(e)) for e in expressions]
     inner = {s: collector.shell(d.body) for d, s in templates.sums.items()}
@@ -150,9 +160,9 @@ class _Places:
     def _host(self, arguments: tuple[sp.Expr, ...]) -> Draft:
         """Returns the template that carries what does not run: one that runs, if any."""
         for key, draft in self._drafts.items():
-            if key[0] == arguments and key[1] and not key[2]:
+            if key[0] == arguments and key[1] and not key[3]:
                 return draft
-        key = (arguments, (), False)
+        key = (arguments, (), 0, False)
         return self._drafts.setdefault(key, Draft(key))
 
     def _merged(self, key: Key) -> Draft:
@@ -166,7 +176,7 @@ class _Places:
         return host
 
     def _add(self, draft: Draft) -> None:
-        arguments, extents, gradient = draft.key
+        arguments, extents, draw, gradient = draft.key
         for other in self._drafts:
             if not other[1] and self._host(other[0]) is draft:
                 for direction in self._drafts[other].directions:
@@ -174,7 +184,9 @@ class _Places:
         directions = tuple(
             self._labelled(d, arguments, n) for n, d in enumerate(draft.directions)
         )
-        self.templates.append(Template(len(self.sites), extents, directions, gradient))
+        self.templates.append(
+            Template(len(self.sites), extents, directions, draw, gradient)
+        )
         labels = tuple(d.label for d in directions)
         self.sites.append(self._site(arguments, labels))
 

@@ -85,6 +85,7 @@ def normalize(
     coordinates: Sequence[Symbol] | None = None,
     fields: Sequence[str] | None = None,
     hold: bool = False,
+    shared: bool = True,
 ) -> Operator:
     """Brings a residual, or several, into normal form.
 
@@ -94,6 +95,7 @@ def normalize(
             with them their order.
         fields: the names of all fields, in another order than that of appearance.
         hold: keep sums over the components of short vectors too, to sample them.
+        shared: whether sums over the same indices run together, in one draw.
 
     Raises:
         OperatorError: naming the sub-expression that cannot be compiled.
@@ -110,7 +112,7 @@ def normalize(
         plain = [s for c in seen.coordinates for s in _plain(c, vectors)]
         signature = read_signature(residuals, plain, fields)
     leaves = Leaves(signature)
-    found = assemble([leaves.expand(r) for r in residuals], leaves, signature)
+    found = assemble([leaves.expand(r) for r in residuals], leaves, signature, shared)
     return Operator(
         coordinates=seen.coordinates,
         columns=tuple(_column(c, vectors, short) for c in seen.coordinates),
