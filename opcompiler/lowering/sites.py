@@ -63,9 +63,11 @@ def _input(
     sizes = tuple(1 if name is None else widths[name] for name in site.vectors)
     places = tuple(sum(sizes[:n]) for n in range(len(sizes)))
     if site.whole:
-        return Input(where.flat, places, sizes, plain)
+        return Input(where.flat, places, sizes, site.vectors, plain)
     if site.columns is not None and plain:
-        return Input(_columns(site.columns, operator, where), places, sizes, plain)
+        return Input(
+            _columns(site.columns, operator, where), places, sizes, site.vectors, plain
+        )
     outputs = iter(run_program(site.program, scene.plain))
     rows, dtype = where.flat.shape[0], where.flat.dtype
     parts = []
@@ -75,7 +77,7 @@ def _input(
         else:
             value = jnp.asarray(next(outputs)).astype(dtype)
             parts.append(jnp.broadcast_to(value, (rows,))[:, None])
-    return Input(jnp.concatenate(parts, axis=1), places, sizes, plain)
+    return Input(jnp.concatenate(parts, axis=1), places, sizes, site.vectors, plain)
 
 
 def _columns(columns: tuple[int, ...], operator: Operator, where: Points) -> Array:
