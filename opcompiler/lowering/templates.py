@@ -42,6 +42,7 @@ class Input:
         sizes: number of its columns.
         vectors: per argument the vector that it is, or `None`.
         plain: whether it is no template's site.
+        shape: of the values there; integration variables have axes before the points'.
     """
 
     points: Array
@@ -49,6 +50,7 @@ class Input:
     sizes: tuple[int, ...]
     vectors: tuple[str | None, ...]
     plain: bool
+    shape: tuple[int, ...] = (-1,)
 
 
 @dataclass(frozen=True)

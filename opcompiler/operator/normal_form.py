@@ -39,6 +39,7 @@ class Operator:
         arity: number of arguments of each field.
         parameters: names, sorted.
         arrays: names of parameters with axes of their own, and their shapes, if known.
+        axes: of the integration variables: (name, input of nodes, input of weights).
         sites: the evaluation points; functionals name them by number.
         functionals: the numbers the shell and the sums need.
         names: the name of each functional in the shell program.
@@ -56,6 +57,7 @@ class Operator:
     arity: tuple[int, ...]
     parameters: tuple[str, ...]
     arrays: tuple[tuple[str, tuple[int, ...] | None], ...]
+    axes: tuple[tuple[str, str, str], ...]
     sites: tuple[Site, ...]
     functionals: tuple[Functional, ...]
     names: tuple[str, ...]
@@ -120,6 +122,9 @@ def normalize(
         arity=signature.arity,
         parameters=tuple(p.name for p in signature.parameters),
         arrays=tuple((str(a), _shape(a)) for a in signature.arrays),
+        axes=tuple(
+            (a.name, a.node.name, a.weight.name) for a in signature.axes.values()
+        ),
         sites=found.sites,
         functionals=found.functionals,
         names=found.names,
