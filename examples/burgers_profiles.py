@@ -104,9 +104,15 @@ def derivatives(method: str, k: int, order: int) -> Derivatives:
     return by_nesting
 
 
-def loss_rows(method: str, k: int) -> tuple[Rows, ...]:
-    """Returns the three parts of the loss; high derivatives are Taylor coefficients."""
-    order = problem.smoothness(k)
+def loss_rows(method: str, k: int, order: int | None = None) -> tuple[Rows, ...]:
+    """Returns the three parts of the loss; high derivatives are Taylor coefficients.
+
+    Args:
+        method: of differentiation.
+        k: which profile.
+        order: of the residual around the origin, at least 2; 2k+3 by default.
+    """
+    order = order or problem.smoothness(k)
     low, high = derivatives(method, k, 1), derivatives(method, k, order)
     scale = jnp.array([1 / math.factorial(j) for j in range(2, order + 1)])
     whole = problem.whole_interval(ON_INTERVAL)

@@ -31,9 +31,14 @@ import opcompiler as oc
 REFERENCE = 1.9205599746927
 """λ of the stable profile (Wang et al., arXiv 2509.14185, 2025)."""
 
+BOUNDS = (1.5, 2.5)
+"""The interval in which λ is sought; it leaves out the unstable profiles."""
+
 NAMES = ("Omega", "Phi", "Psi", "U1", "U2")
 PARITY = (-1, -1, 1, -1, 1)
 """Of the fields under z1 -> -z1."""
+FIXED_AT_ORIGIN = (1, 0, 0, 1, 1)
+"""Fields whose first Taylor coefficient at the origin is given."""
 
 z1, z2, lam = sp.symbols("z1 z2 lambda")
 Omega, Phi, Psi, U1, U2 = [sp.Function(name)(z1, z2) for name in NAMES]
@@ -83,34 +88,71 @@ def members(order: int) -> int:
     return (order + 1) * (order + 2) // 2
 
 
+def position(point: Array) -> Array:
+    """Returns y = sinh z, odd to the last bit, which `jnp.sinh` is not; any shape."""
+    return (jnp.sinh(point) - jnp.sinh(-point)) / 2
+
+
 def distance(point: Array) -> Array:
     """Returns (1 + |y|²)^(1/2) at a point z, (..., 2) -> (...)."""
-    return jnp.sqrt(1 + jnp.sum(jnp.sinh(point) ** 2, axis=-1))
+    return jnp.sqrt(1 + jnp.sum(position(point) ** 2, axis=-1))
+
+
+def features(point: Array, decay: Array) -> Array:
+    """Returns (r^-decay, (y1/r)², y2/r), r = (1 + |y|²)^(1/2), at z: (2,) -> (3,).
+
+    They are even in y1, to the last bit, and so is every function of them. A smooth one
+    has gradients of size 1/r, as the solution has, and a limit in every direction; one of
+    z alone varies across the axes however far away.
+    """
+    r = distance(point)
+    across, up = position(point) / r
+    return jnp.array([r**-decay, across**2, up])
+
+
+def eigenvalue_of(raw: Array) -> Array:
+    """Maps any real number into `BOUNDS`, 0 to their middle."""
+    low, high = BOUNDS
+    return low + (high - low) * jax.nn.sigmoid(raw)
 
 
 def constrained(
     field: Callable[[Any, Array], Array],
-) -> Callable[[Any, Array], Array]:
-    """Makes any apply(params, point), (2,) -> (5,), obey parity, wall and decay.
+) -> Callable[[tuple[Any, Array], Array], Array]:
+    """Makes any field(weights, features), (3,) -> (5,), obey what is known.
 
-    Parity holds to the last bit; U2 vanishes at the wall; the fields are bounded
-    functions times the powers of |y| that the equations have far away at λ = 2.
+    The fields are smooth functions of `features` times the powers of r that balance
+    y·∇ far away: Ω and ∇U decay like r^-p, Φ and Ψ like r^-2p, p = 1/(1 + λ), and what
+    follows are powers of r^-p. Parity holds to the last bit; U2 vanishes at the wall; the
+    velocity begins with -(3 + λ)/2 y1 at the origin for a λ in `BOUNDS`, which leaves out
+    the branches Φ = Ψ = 0; and the vorticity with -y1.
+
+    Returns:
+        apply((weights, raw λ), point), (2,) -> (5,).
     """
-    parity = jnp.array(PARITY)
-    power = jnp.array([-1 / 3, -2 / 3, -2 / 3, 2 / 3, 2 / 3])
 
-    def apply(params: Any, point: Array) -> Array:
-        mirrored = point * jnp.array([-1.0, 1.0])
-        values = (field(params, point) + parity * field(params, mirrored)) / 2
-        values = values * distance(point) ** power
-        return values.at[4].multiply(jnp.tanh(point[1]))
+    def apply(params: tuple[Any, Array], point: Array) -> Array:
+        lam = eigenvalue_of(params[1])
+        decay = 1 / (1 + lam)
+        given = jnp.stack([-1, 0, 0, -(3 + lam) / 2, (3 + lam) / 2])
+        origin = field(params[0], jnp.array([1.0, 0.0, 0.0]))
+        even = field(params[0], features(point, decay))
+        even = even - origin * jnp.array(FIXED_AT_ORIGIN) + given
+        across, up = position(point) / distance(point)
+        odd = jnp.array([across, across, 1, across, up])
+        power = jnp.stack([-decay, -2 * decay, -2 * decay, 1 - decay, 1 - decay])
+        return even * odd * distance(point) ** power
 
     return apply
 
 
 def far_and_near(key: Array, count: int, extent: float) -> Array:
-    """Draws points z of [0, extent]², (count, 2), denser at the axes and the origin."""
-    return extent * jax.random.uniform(key, (count, 2)) ** 1.5
+    """Draws points z of [0, extent]², (count, 2): angles and log r uniform."""
+    keys = jax.random.split(key)
+    radius = jnp.sinh(extent * jax.random.uniform(keys[0], (count,)))
+    angle = jnp.pi / 2 * jax.random.uniform(keys[1], (count,))
+    plane = jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
+    return jnp.arcsinh(radius[:, None] * plane)
 
 
 def around_origin(count: int, radius: float) -> Array:

@@ -86,7 +86,8 @@ def odd(field):
     """Makes apply(params, point) odd in all of the point, to the last bit."""
 
     def apply(params, point):
-        return (field(params, point) - field(params, -point)) / 2
+        both = jax.vmap(field, (None, 0))(params, jnp.stack([point, -point]))
+        return (both[0] - both[1]) / 2
 
     return apply
 

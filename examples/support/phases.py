@@ -32,6 +32,7 @@ def minimise(
     title: str,
     every: int = 10,
     report: Callable[[Any], str] = lambda params: "",
+    adam_blocks: Sequence[Rows] | None = None,
 ) -> tuple[Any, dict[str, Trained]]:
     """Lowers the sum of squares through all phases.
 
@@ -43,19 +44,22 @@ def minimise(
         title: of the log's lines and the checkpoints.
         every: steps between entries of the history.
         report: what else to say of the parameters after each phase.
+        adam_blocks: what Adam lowers, if it is something else.
 
     Returns:
         The last parameters, and each phase's history.
     """
 
-    def loss(params: Any, key: Any) -> Any:
-        del key
-        return sum_of_squares(blocks, params)
+    def loss_of(blocks: Sequence[Rows]) -> Callable[[Any, Any], Any]:
+        return lambda params, key: sum_of_squares(blocks, params)
 
     rate = optax.cosine_decay_schedule(options.rate, max(options.steps, 1))
     phases = {
-        "Adam": (descent(loss, optax.adam(rate)), options.steps),
-        "L-BFGS": (lbfgs(loss), options.lbfgs),
+        "Adam": (
+            descent(loss_of(adam_blocks or blocks), optax.adam(rate)),
+            options.steps,
+        ),
+        "L-BFGS": (lbfgs(loss_of(blocks)), options.lbfgs),
         "Levenberg": (levenberg_marquardt(blocks), options.levenberg),
     }
     done: dict[str, Trained] = {}

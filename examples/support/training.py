@@ -72,12 +72,15 @@ def train(
 
         return jax.lax.fori_loop(start, stop, one, (state, jnp.zeros(())))
 
-    saved = run.restore(_checkpoint(state, 0, 0.0), title)
+    saved = run.restore(_checkpoint(state, 0, 0.0, 0.0), title)
     state, done, seconds = saved["state"], int(saved["done"]), float(saved["seconds"])
+    at, losses = ([done], [float(saved["loss"])]) if done else ([], [])
+    if done >= steps:
+        return Trained(state, np.array(at), np.array(losses), seconds, 0.0)
     begin = time.perf_counter()
     compiled = several.lower(state, jnp.asarray(0), jnp.asarray(0)).compile()
     compiling = time.perf_counter() - begin
-    at, losses, last_save = [], [], time.perf_counter()
+    last_save = time.perf_counter()
     with progress() as bar:
         task = bar.add_task(title, total=steps, completed=done, loss=np.nan)
         while done < steps:
@@ -91,14 +94,15 @@ def train(
             losses.append(loss)
             bar.update(task, completed=done, loss=loss)
             if time.perf_counter() - last_save > save_every:
-                run.save(_checkpoint(state, done, seconds), title)
+                run.save(_checkpoint(state, done, seconds, loss), title)
                 last_save = time.perf_counter()
-    run.save(_checkpoint(state, done, seconds), title)
+    run.save(_checkpoint(state, done, seconds, loss), title)
     return Trained(state, np.array(at), np.array(losses), seconds, compiling)
 
 
-def _checkpoint(state: Any, done: int, seconds: float) -> dict[str, Any]:
-    return {"state": state, "done": jnp.asarray(done), "seconds": jnp.asarray(seconds)}
+def _checkpoint(state: Any, done: int, seconds: float, loss: float) -> dict[str, Any]:
+    numbers = {"done": done, "seconds": seconds, "loss": loss}
+    return {"state": state, **{n: jnp.asarray(v) for n, v in numbers.items()}}
 
 
 def progress() -> Progress:
