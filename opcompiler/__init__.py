@@ -4,21 +4,26 @@ from opcompiler import taylor
 from opcompiler.api import compile
 from opcompiler.calculus import sobolev
 from opcompiler.core.errors import OperatorError
-from opcompiler.lowering import autotune, Residual
+from opcompiler.estimators import Dense, Sparse
+from opcompiler.lowering import autotune, gauss_legendre, Residual
 from opcompiler.notation import load, parse, Problem, to_text
 from opcompiler.planning import Plan
-from opcompiler.symbols import D, index, Sum, vector
+from opcompiler.symbols import D, index, Integral, Sum, vector
 from opcompiler.taylor import jet
 
 __all__ = [
     "D",
+    "Dense",
+    "Integral",
     "OperatorError",
     "Plan",
     "Problem",
     "Residual",
+    "Sparse",
     "Sum",
     "autotune",
     "compile",
+    "gauss_legendre",
     "index",
     "jet",
     "load",

@@ -1,11 +1,13 @@
 """`compile`: the way from an expression, or a problem in the notation, to a residual."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
 
 from opcompiler.core.errors import OperatorError
+from opcompiler.estimators import estimated, Estimator, Sparse
 from opcompiler.lowering import Residual
 from opcompiler.notation import Part, Problem
 from opcompiler.operator import normalize
@@ -15,9 +17,10 @@ from opcompiler.taylor.tuning import Tuning
 def compile(
     equations: Any,
     *,
-    coordinates: Sequence[sp.Symbol] | None = None,
+    coordinates: Sequence[sp.Symbol | sp.IndexedBase] | None = None,
     fields: Sequence[str] | None = None,
     strategy: str = "auto",
+    estimator: Estimator | None = None,
     chunk: int | None = None,
     remat: bool = False,
 ) -> Residual:
@@ -37,6 +40,9 @@ def compile(
             jets with tangents in several slots), `polarization` (jets along
             directions), `reverse` (a reverse pass for first derivatives), `nested`
             (the reference, nested forward mode).
+        estimator: sample sums over components: `Sparse(16)`, any sum, terms drawn at
+            random; `Dense(16)`, random directions. First derivatives, sources and what
+            a hard constraint adds are exact nevertheless. Then give a `key` at each call.
         chunk: directions of a sum over many coordinates that are pushed at a time, to
             bound memory; all by default.
         remat: keep only the results of matrix products for a gradient and evaluate
@@ -51,25 +57,49 @@ def compile(
 
     Source: `docs/theory.md`.
     """
-    tuning = Tuning(chunk=chunk, remat=remat)
+    options = _Options(strategy, Tuning(chunk=chunk, remat=remat), estimator)
     if isinstance(equations, Problem):
         whole = Part(equations, equations.equations)
         given = dict(whole.equations)
-        return _compile_part(whole, given, coordinates, fields, strategy, tuning)
+        return _compile_part(whole, given, coordinates, fields, options)
     if isinstance(equations, Part):
         parts = tuple(equations.equations.values())
         only = parts[0] if len(parts) == 1 else parts
-        return _compile_part(equations, only, coordinates, fields, strategy, tuning)
-    return Residual(normalize(equations, coordinates, fields), strategy, tuning)
+        return _compile_part(equations, only, coordinates, fields, options)
+    return _compiled(equations, coordinates, fields, options, {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """How equations are compiled, whatever they are."""
+
+    strategy: str
+    tuning: Tuning
+    estimator: Estimator | None
+
+
+def _compiled(
+    equations: object,
+    coordinates: Sequence[sp.Symbol | sp.IndexedBase] | None,
+    fields: Sequence[str] | None,
+    options: _Options,
+    defaults: Mapping[str, complex],
+) -> Residual:
+    estimator = options.estimator
+    hold = estimator is not None
+    shared = not isinstance(estimator, Sparse) or estimator.shared
+    operator = normalize(equations, coordinates, fields, hold, shared)
+    if estimator is not None:
+        operator = estimated(operator, estimator)
+    return Residual(operator, options.strategy, options.tuning, defaults, estimator)
 
 
 def _compile_part(
     part: Part,
     equations: object,
-    coordinates: Sequence[sp.Symbol] | None,
+    coordinates: Sequence[sp.Symbol | sp.IndexedBase] | None,
     fields: Sequence[str] | None,
-    strategy: str,
-    tuning: Tuning,
+    options: _Options,
 ) -> Residual:
     """Compiles equations of a problem: its coordinates are the columns of the points.
 
@@ -93,5 +123,6 @@ def _compile_part(
     if fields is None:
         used = part.fields
         fields = [n for f in problem.fields for n in f.names if n in used]
-    operator = normalize(equations, coordinates or problem.symbols, fields)
-    return Residual(operator, strategy, tuning, problem.defaults)
+    return _compiled(
+        equations, coordinates or problem.symbols, fields, options, problem.defaults
+    )

@@ -44,13 +44,27 @@ class Body:
     gathers: tuple[Gather, ...]
     program: Program
 
+    @property
+    def read(self) -> set[int]:
+        """The indices that its outputs depend on."""
+        gathered = {n for g in self.gathers for n, _ in g.places if n is not None}
+        numbers = {name: number for number, name in self.indices}
+        operands = [o for step in self.program.steps for o in step.operands]
+        named = (o for o in (*operands, *self.program.outputs) if isinstance(o, str))
+        return gathered | {numbers[name] for name in named if name in numbers}
+
 
 @dataclass(frozen=True, slots=True)
 class Argument:
     """A direction along one plain argument of the field."""
 
-    label: str
+    label: str = field(compare=False)
     place: int
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is another direction for every tuple of indices."""
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +84,11 @@ class Component:
     index: int | None
     shift: int
     scale: Body | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is another direction for every tuple of indices."""
+        return self.index is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +111,37 @@ class Combination:
     shift: int
     body: Body
 
+    @property
+    def runs(self) -> bool:
+        """Whether it is another direction for every tuple of indices."""
+        return bool(self.body.read - {self.index})
 
-Direction = Argument | Component | Combination
+
+@dataclass(frozen=True, slots=True)
+class Random:
+    r"""A random direction $\sum_i v_i b_i$ over an index, in place of all the $b_i$.
+
+    Attributes:
+        label: for people.
+        place: number of the vector among the field's arguments.
+        extent: range of the index.
+        base: $b_i$, a direction that runs with index number 0.
+        law: how the $v_i$ are drawn; a name that the samplers know.
+    """
+
+    label: str = field(compare=False)
+    place: int
+    extent: Extent
+    base: Component | Combination
+    law: str
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is another direction for every tuple of indices, or sample."""
+        return True
+
+
+Direction = Argument | Component | Combination | Random
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +154,7 @@ class Template:
         site: its number among the operator's sites.
         extents: of the indices; empty if no direction runs.
         directions: the arguments of its functionals.
+        draw: number of the draw of indices it runs over, if they are sampled.
         gradient: whether all its functionals are first derivatives along one running
             component: then one reverse pass gives all of them.
     """
@@ -113,12 +162,8 @@ class Template:
     site: int
     extents: tuple[Extent, ...]
     directions: tuple[Direction, ...]
+    draw: int = 0
     gradient: bool = False
-
-    @property
-    def runs(self) -> bool:
-        """Whether its functionals are one number per tuple of indices."""
-        return bool(self.extents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +178,7 @@ class IndexedSum:
         functionals: the template's, one number per tuple of indices each, with their
             names in the body.
         body: one output per name; `None` for the bare sum of the one functional.
+        factor: of all of them. Sums of one name are added.
     """
 
     names: tuple[str, ...]
@@ -140,3 +186,4 @@ class IndexedSum:
     template: int | None
     functionals: tuple[tuple[Functional, str], ...]
     body: Body | None
+    factor: float = 1.0

@@ -4,6 +4,7 @@ Planning reads what an estimator needs, lowering draws. Source: Shi, Hu, Lin & K
 *Stochastic Taylor Derivative Estimator*, NeurIPS 2024.
 """
 
+from opcompiler.estimators.randomized import estimated
 from opcompiler.estimators.sampling import Dense, Estimator, Sparse
 
-__all__ = ["Dense", "Estimator", "Sparse"]
+__all__ = ["Dense", "Estimator", "Sparse", "estimated"]

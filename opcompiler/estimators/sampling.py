@@ -16,6 +16,7 @@ class Sparse:
         replace: whether a term may be drawn twice. Without replacement the variance is
             smaller, and none is left when all terms are drawn.
         per_point: whether every point has a draw of its own, or all points share one.
+        shared: whether several sums over the same range have one draw, and one push.
         importance: probabilities of the terms: `None` for uniform, "coefficients" for
             proportional to the absolute coefficients, or weights, one per term.
 
@@ -28,6 +29,7 @@ class Sparse:
     samples: int
     replace: bool = False
     per_point: bool = False
+    shared: bool = True
     importance: str | tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 networks.py   which callable gives which fields
 points.py     points and parameters as flat arrays
+quadrature.py rules for integrals
 pushes.py     running a plan's pushes on a network
 shell.py      running the shell program
 residual.py   the compiled operator a user calls
@@ -10,6 +11,7 @@ source.py     the emitted function as readable Python
 """
 
 from opcompiler.lowering.autotune import autotune
+from opcompiler.lowering.quadrature import gauss_legendre
 from opcompiler.lowering.residual import Bound, Residual
 
-__all__ = ["Bound", "Residual", "autotune"]
+__all__ = ["Bound", "Residual", "autotune", "gauss_legendre"]

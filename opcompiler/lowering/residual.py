@@ -10,18 +10,23 @@ import jax
 from jax import Array
 
 from opcompiler.core.symbol import Functional
+from opcompiler.estimators import Estimator
 from opcompiler.lowering.bodies import gathered
+from opcompiler.lowering.estimation import check_key, drawn, exact
 from opcompiler.lowering.networks import check_outputs, Group, Network, read_networks
-from opcompiler.lowering.points import read_points
+from opcompiler.lowering.points import Points, read_points
 from opcompiler.lowering.pushes import evaluate_functionals
+from opcompiler.lowering.quadrature import Rule
 from opcompiler.lowering.shell import run_program
 from opcompiler.lowering.sites import read_scene, site_points
 from opcompiler.lowering.source import source_text
-from opcompiler.lowering.sums import Draws, evaluate_sums, evaluate_templates, every
+from opcompiler.lowering.sums import Draws, evaluate_sums, evaluate_templates
 from opcompiler.lowering.templates import Input
 from opcompiler.operator import Operator
 from opcompiler.planning import Plan, plan_templates
 from opcompiler.taylor.tuning import DEFAULT, Tuning
+
+Rules = Mapping[str, Rule] | None
 
 
 class Residual:
@@ -34,6 +39,7 @@ class Residual:
         defaults: values of parameters that need not be given.
         plan: what is pushed through the networks, and how functionals are read off.
         tuning: how the plan is laid out in arrays.
+        estimator: how sums are sampled; `None` if everything is exact.
     """
 
     def __init__(
@@ -42,8 +48,10 @@ class Residual:
         strategy: str = "auto",
         tuning: Tuning = DEFAULT,
         defaults: Mapping[str, complex] | None = None,
+        estimator: Estimator | None = None,
     ) -> None:
         self.operator = operator
+        self.estimator = estimator
         known = defaults or {}
         self.defaults = {p: known[p] for p in operator.parameters if p in known}
         self.coordinates = operator.coordinates
@@ -61,8 +69,17 @@ class Residual:
         templates = self.operator.templates
         return plan_templates(functionals, sites, self._strategy, templates)
 
-    def __call__(self, net: Any, points: Any, /, **parameters: Any) -> Any:
-        """Evaluates the residual at points.
+    def __call__(
+        self,
+        net: Any,
+        points: Any,
+        /,
+        *,
+        key: Array | None = None,
+        quadrature: Rules = None,
+        **parameters: Any,
+    ) -> Any:
+        """Evaluates the residual, or an unbiased estimate of it, at points.
 
         Works inside `jit`, `grad`, `vmap` and `scan`. A plain function is traced at
         each call, because nothing tells when what it closes over has changed; use
@@ -74,9 +91,13 @@ class Residual:
                 order of `fields`; or a dict of such functions by field (a tuple of
                 names for a network that gives several). A field's function receives
                 the field's own arguments in the order in which they are written.
-            points: (..., D) in the order of `coordinates`, or a dict of arrays (...).
+            points: (..., D) in the order of `coordinates`, a vector's components side
+                by side, or a dict of arrays (...), (..., d) for a vector.
+            key: for an estimator, `jax.random.key`; one key gives one draw.
+            quadrature: for each integration variable the (nodes, weights) of a rule on
+                [-1, 1], each (Q,), which is mapped to the limits; `gauss_legendre(Q)`.
             **parameters: scalars, arrays of shape (...), or functions of the point
-                (all coordinates, (D,) -> ()).
+                (all coordinates, (D,) -> ()). An indexed parameter `c[i]` is an array.
 
         Returns:
             An array of shape (...) for one equation; a tuple or dict of them like the
@@ -87,12 +108,15 @@ class Residual:
         """
         parameters = {**self.defaults, **parameters}
         if isinstance(net, Mapping) or not callable(net) or _is_leaf(net):
-            return self._like_equations(self._evaluate(net, points, parameters))
+            outputs = self._evaluate(net, points, key, parameters, quadrature)
+            return self._like_equations(outputs)
         leaves, structure = jax.tree.flatten(net)
         arrays = [leaf for leaf in leaves if _is_array(leaf)]
         others = tuple(None if _is_array(leaf) else leaf for leaf in leaves)
         functions, numbers = _split(parameters)
-        outputs = self._compiled(structure, others, functions, arrays, points, numbers)
+        outputs = self._compiled(
+            structure, others, functions, arrays, points, key, numbers, quadrature
+        )
         return self._like_equations(outputs)
 
     @partial(jax.jit, static_argnums=(0, 1, 2, 3))
@@ -103,12 +127,15 @@ class Residual:
         functions: tuple[tuple[str, Any], ...],
         arrays: list[Array],
         points: Any,
+        key: Array | None,
         numbers: dict[str, Any],
+        quadrature: Rules,
     ) -> list[Array]:
         pending = iter(arrays)
         leaves = [next(pending) if leaf is None else leaf for leaf in others]
         net = jax.tree.unflatten(structure, leaves)
-        return self._evaluate(net, points, {**numbers, **dict(functions)})
+        parameters = {**numbers, **dict(functions)}
+        return self._evaluate(net, points, key, parameters, quadrature)
 
     def bind(self, apply: Any) -> "Bound":
         """Fixes the form of the network; returns a jit-compiled function.
@@ -125,7 +152,9 @@ class Residual:
 
     def tuned(self, tuning: Tuning) -> "Residual":
         """Returns the same residual, laid out otherwise; see `opcompiler.autotune`."""
-        return Residual(self.operator, self._strategy, tuning, self.defaults)
+        return Residual(
+            self.operator, self._strategy, tuning, self.defaults, self.estimator
+        )
 
     def source(self) -> str:
         """Returns the emitted function as readable Python."""
@@ -147,13 +176,18 @@ class Residual:
         )
 
     def _evaluate(
-        self, net: Any, points: Any, parameters: Mapping[str, Any]
+        self,
+        net: Any,
+        points: Any,
+        key: Array | None,
+        parameters: Mapping[str, Any],
+        quadrature: Rules = None,
     ) -> list[Array]:
         """Returns one array per equation."""
         operator = self.operator
-        draws: Draws = lambda template: every(template.extents)
         where = read_points(points, operator.columns)
-        scene = read_scene(where, operator, parameters)
+        draws = self._draws(key, where)
+        scene = read_scene(where, operator, parameters, quadrature)
         sites = site_points(operator, where, scene)
         functionals: dict[Functional, Array] = {}
         running: dict[Functional, tuple[Array, bool]] = {}
@@ -161,7 +195,10 @@ class Residual:
             plan = self._plan_for(group.fields)
             self._check(group, plan, sites)
             plain = {n: given.points for n, given in sites.items() if given.plain}
-            functionals |= evaluate_functionals(plan, group, plain, self.tuning)
+            at_sites = evaluate_functionals(plan, group, plain, self.tuning)
+            functionals |= {
+                f: v.reshape(sites[f.site].shape) for f, v in at_sites.items()
+            }
             running |= evaluate_templates(
                 operator, plan, group, sites, scene, draws, self.tuning
             )
@@ -176,6 +213,13 @@ class Residual:
             values[gather.name] = gathered(gather, {}, 0, scene)
         outputs = run_program(operator.program, values)
         return [where.restore(output) for output in outputs]
+
+    def _draws(self, key: Array | None, where: Points) -> Draws:
+        check_key(self.estimator, key)
+        if self.estimator is None or key is None:
+            return exact
+        rows, dtype = where.flat.shape[0], where.flat.dtype
+        return drawn(self.estimator, key, rows, dtype)
 
     def _check(self, group: Group, plan: Plan, sites: Mapping[int, Input]) -> None:
         for push in plan.pushes[:1]:
@@ -199,19 +243,30 @@ class Bound:
         self._apply = apply
         self._jitted = jax.jit(self._run, static_argnums=0)
 
-    def __call__(self, params: Any, points: Any, /, **parameters: Any) -> Any:
+    def __call__(
+        self,
+        params: Any,
+        points: Any,
+        /,
+        *,
+        key: Array | None = None,
+        quadrature: Rules = None,
+        **parameters: Any,
+    ) -> Any:
         """Evaluates the residual with the network's parameters `params`.
 
         Args:
             params: the pytree that `apply` takes.
             points: as for the residual.
+            key: as for the residual.
+            quadrature: as for the residual.
             **parameters: as for the residual; a new function object is a new program.
 
         Returns:
             As the residual.
         """
         functions, numbers = _split({**self.residual.defaults, **parameters})
-        outputs = self._jitted(functions, params, points, numbers)
+        outputs = self._jitted(functions, params, points, key, numbers, quadrature)
         # Outside of jit, which would sort the keys of a dict.
         return self.residual._like_equations(outputs)
 
@@ -220,14 +275,16 @@ class Bound:
         functions: tuple[tuple[str, Any], ...],
         params: Any,
         points: Any,
+        key: Array | None,
         numbers: dict[str, Any],
+        quadrature: Rules,
     ) -> list[Array]:
         if isinstance(self._apply, Mapping):
             net: Any = {key: _with(params, apply) for key, apply in self._apply.items()}
         else:
             net = _with(params, self._apply)
         parameters = {**numbers, **dict(functions)}
-        return self.residual._evaluate(net, points, parameters)
+        return self.residual._evaluate(net, points, key, parameters, quadrature)
 
 
 def _with(params: Any, apply: Callable[[Any, Array], Any]) -> Network:

@@ -148,9 +148,10 @@ def evaluate_sums(
             totals = _terms(item, functionals, here, every(item.extents))
         else:
             totals = _terms(item, functionals, here, draws(template))
-        found = dict(zip(item.names, totals, strict=True))
-        values |= found
-        plain |= found
+        for name, total in zip(item.names, totals, strict=True):
+            part = total if item.factor == 1 else item.factor * total
+            values[name] = values[name] + part if name in values else part
+        plain |= {name: values[name] for name in item.names}
     return values
 
 

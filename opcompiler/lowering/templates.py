@@ -9,13 +9,19 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.core.sums import Argument, Combination, Component, Direction, Template
+from opcompiler.core.sums import (
+    Argument,
+    Combination,
+    Component,
+    Direction,
+    Random,
+    Template,
+)
 from opcompiler.core.symbol import Functional
 from opcompiler.lowering.bodies import Index, run_body, Scene, Span
 from opcompiler.lowering.networks import Group
 from opcompiler.lowering.points import as_precise_as
 from opcompiler.planning import Plan, Push
-from opcompiler.planning.sums import runs
 from opcompiler.taylor.onehot import OneHot
 from opcompiler.taylor.push import push as taylor_push
 from opcompiler.taylor.tuning import Tuning
@@ -34,12 +40,14 @@ class Input:
         places: first column of every argument.
         sizes: number of its columns.
         plain: whether it is no template's site.
+        shape: of the values there; integration variables have axes before the points'.
     """
 
     points: Array
     places: tuple[int, ...]
     sizes: tuple[int, ...]
     plain: bool
+    shape: tuple[int, ...] = (-1,)
 
 
 @dataclass(frozen=True)
@@ -191,7 +199,7 @@ def _running_channels(push: Push, template: Template) -> set[int]:
     found = {
         k
         for k, tangent in enumerate(push.seeds)
-        if any(runs(template.directions[n]) for n, _ in tangent)
+        if any(template.directions[n].runs for n, _ in tangent)
     }
     for i, j, k, _ in sorted(push.algebra.products, key=lambda p: p[2]):
         if {i, j} & found:
@@ -246,6 +254,8 @@ def _family(
 ) -> Array | OneHot:
     """Returns a running direction, padded to at least two by directions of zero."""
     dtype = given.points.dtype
+    if isinstance(direction, Random):
+        return c * _padded(_random(direction, given, scene, draw), count, 1)
     if isinstance(direction, Combination):
         part = _combined(direction, scene, dict(enumerate(draw.indices)), dtype)
         rows = jnp.broadcast_to(part, (part.shape[0], draw.count, part.shape[2]))
@@ -264,6 +274,24 @@ def _family(
         at = jnp.broadcast_to(at, values.shape)
     below = first + given.sizes[direction.place] if first == 0 else None
     return OneHot(_padded(at, count, -1), _padded(values, count, -1), below=below)
+
+
+def _random(direction: Random, given: Input, scene: Scene, draw: Draw) -> Array:
+    r"""Returns random combinations $\sum_i v_i b_i$, (1 or N, R, D)."""
+    assert draw.tangents is not None
+    dtype = given.points.dtype
+    rows = draw.tangents if draw.tangents.ndim == 3 else draw.tangents[None]
+    span = Span(*direction.extent)
+    base = direction.base
+    if isinstance(base, Combination):
+        parts = _combined(base, scene, {0: span}, dtype)
+        return _placed(jnp.einsum("...rk,...kl->...rl", rows, parts), base, given)
+    if base.scale is not None:
+        (scale,) = run_body(base.scale, {0: span}, 1, scene)
+        rows = rows * jnp.asarray(scale, dtype)[:, None]
+    start = given.places[base.place] + span.first + base.shift
+    behind = given.points.shape[1] - start - span.length
+    return jnp.pad(rows, [(0, 0), (0, 0), (start, behind)])
 
 
 def _padded(array: Array, count: int, axis: int) -> Array:

@@ -72,12 +72,22 @@ class Assembly:
 
 
 def assemble(
-    expressions: Sequence[sp.Expr], leaves: Leaves, signature: Signature
+    expressions: Sequence[sp.Expr],
+    leaves: Leaves,
+    signature: Signature,
+    shared: bool = True,
 ) -> Assembly:
-    """Brings expressions over leaves and held sums into normal form."""
+    """Brings expressions over leaves and held sums into normal form.
+
+    Args:
+        expressions: one per equation.
+        leaves: what their dummies stand for.
+        signature: their coordinates, fields and parameters.
+        shared: whether sums over the same indices run together.
+    """
     symbols = (*signature.coordinates, *signature.parameters, *signature.arrays)
     bodies = Bodies(signature, [_name(s) for s in symbols])
-    templates = Templates(leaves, bodies)
+    templates = Templates(leaves, bodies, shared)
     collector = Collector(leaves)
     shells = [collector.shell(templates.read(e)) for e in expressions]
     inner = {s: collector.shell(d.body) for d, s in templates.sums.items()}
@@ -88,7 +98,7 @@ def assemble(
     functionals |= {dummy: places.wanted(w) for w, dummy in templates.wanted.items()}
     # Equal ones that were met in two ways are one.
     distinct = tuple(dict.fromkeys(functionals.values()))
-    taken = {_name(s) for s in symbols}
+    taken = {*map(_name, symbols), *_inputs(signature)}
     names = functional_names(distinct, [s.labels for s in places.sites], taken)
     by_name = dict(zip(distinct, names, strict=True))
     named = {d: sp.Symbol(by_name[f]) for d, f in functionals.items()}
@@ -110,8 +120,10 @@ def _name(symbol: sp.Expr) -> str:
 
 
 def _inputs(signature: Signature) -> tuple[str, ...]:
+    """Returns what sites and shells are computed from, quadrature rules included."""
     symbols = (*signature.coordinates, *signature.parameters)
-    return tuple(s.name for s in symbols if isinstance(s, sp.Symbol))
+    rules = [s.name for a in signature.axes.values() for s in (a.node, a.weight)]
+    return (*(s.name for s in symbols if isinstance(s, sp.Symbol)), *rules)
 
 
 class _Places:
@@ -150,9 +162,9 @@ class _Places:
     def _host(self, arguments: tuple[sp.Expr, ...]) -> Draft:
         """Returns the template that carries what does not run: one that runs, if any."""
         for key, draft in self._drafts.items():
-            if key[0] == arguments and key[1] and not key[2]:
+            if key[0] == arguments and key[1] and not key[3]:
                 return draft
-        key = (arguments, (), False)
+        key = (arguments, (), 0, False)
         return self._drafts.setdefault(key, Draft(key))
 
     def _merged(self, key: Key) -> Draft:
@@ -166,7 +178,7 @@ class _Places:
         return host
 
     def _add(self, draft: Draft) -> None:
-        arguments, extents, gradient = draft.key
+        arguments, extents, draw, gradient = draft.key
         for other in self._drafts:
             if not other[1] and self._host(other[0]) is draft:
                 for direction in self._drafts[other].directions:
@@ -174,7 +186,9 @@ class _Places:
         directions = tuple(
             self._labelled(d, arguments, n) for n, d in enumerate(draft.directions)
         )
-        self.templates.append(Template(len(self.sites), extents, directions, gradient))
+        self.templates.append(
+            Template(len(self.sites), extents, directions, draw, gradient)
+        )
         labels = tuple(d.label for d in directions)
         self.sites.append(self._site(arguments, labels))
 

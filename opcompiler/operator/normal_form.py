@@ -39,6 +39,7 @@ class Operator:
         arity: number of arguments of each field.
         parameters: names, sorted.
         arrays: names of parameters with axes of their own, and their shapes, if known.
+        axes: of the integration variables: (name, input of nodes, input of weights).
         sites: the evaluation points; functionals name them by number.
         functionals: the numbers the shell and the sums need.
         names: the name of each functional in the shell program.
@@ -56,6 +57,7 @@ class Operator:
     arity: tuple[int, ...]
     parameters: tuple[str, ...]
     arrays: tuple[tuple[str, tuple[int, ...] | None], ...]
+    axes: tuple[tuple[str, str, str], ...]
     sites: tuple[Site, ...]
     functionals: tuple[Functional, ...]
     names: tuple[str, ...]
@@ -85,6 +87,7 @@ def normalize(
     coordinates: Sequence[Symbol] | None = None,
     fields: Sequence[str] | None = None,
     hold: bool = False,
+    shared: bool = True,
 ) -> Operator:
     """Brings a residual, or several, into normal form.
 
@@ -94,6 +97,7 @@ def normalize(
             with them their order.
         fields: the names of all fields, in another order than that of appearance.
         hold: keep sums over the components of short vectors too, to sample them.
+        shared: whether sums over the same indices run together, in one draw.
 
     Raises:
         OperatorError: naming the sub-expression that cannot be compiled.
@@ -110,7 +114,7 @@ def normalize(
         plain = [s for c in seen.coordinates for s in _plain(c, vectors)]
         signature = read_signature(residuals, plain, fields)
     leaves = Leaves(signature)
-    found = assemble([leaves.expand(r) for r in residuals], leaves, signature)
+    found = assemble([leaves.expand(r) for r in residuals], leaves, signature, shared)
     return Operator(
         coordinates=seen.coordinates,
         columns=tuple(_column(c, vectors, short) for c in seen.coordinates),
@@ -118,6 +122,9 @@ def normalize(
         arity=signature.arity,
         parameters=tuple(p.name for p in signature.parameters),
         arrays=tuple((str(a), _shape(a)) for a in signature.arrays),
+        axes=tuple(
+            (a.name, a.node.name, a.weight.name) for a in signature.axes.values()
+        ),
         sites=found.sites,
         functionals=found.functionals,
         names=found.names,

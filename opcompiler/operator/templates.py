@@ -27,8 +27,8 @@ from opcompiler.operator.expand import Leaf, Leaves
 from opcompiler.operator.held_sums import HeldSum, Limit
 from opcompiler.operator.names import printable
 
-Key = tuple[tuple[sp.Expr, ...], tuple[Extent, ...], bool]
-"""Evaluation point, extents of the indices, whether it is a gradient."""
+Key = tuple[tuple[sp.Expr, ...], tuple[Extent, ...], int, bool]
+"""Evaluation point, extents of the indices, number of the draw, whether a gradient."""
 
 Counts = tuple[tuple[int, int], ...]
 """Orders by direction number: what becomes a multi-index."""
@@ -82,8 +82,9 @@ class Templates:
         sums: the symbol of each sum.
     """
 
-    def __init__(self, leaves: Leaves, bodies: Bodies) -> None:
+    def __init__(self, leaves: Leaves, bodies: Bodies, shared: bool = True) -> None:
         self._leaves = leaves
+        self._shared = shared
         self._bodies = bodies
         self.drafts: dict[Key, Draft] = {}
         self.wanted: dict[Wanted, sp.Dummy] = {}
@@ -98,7 +99,7 @@ class Templates:
                 found[symbol] = self._sum(self._leaves.sums[symbol])
             elif symbol in self._leaves and self._leaves[symbol].along:
                 leaf = self._leaves[symbol]
-                found[symbol] = self._want((leaf.arguments, (), False), leaf, {}, {})
+                found[symbol] = self._want((leaf.arguments, (), 0, False), leaf, {}, {})
         return expr.xreplace(found)
 
     def _sum(self, held: HeldSum) -> sp.Expr:
@@ -116,6 +117,10 @@ class Templates:
             rest = [f for f in factors if f is not running[0]]
             return self._linear(self._leaves[running[0]], rest, limits)
         return self._nonlinear(body, running, limits)
+
+    def _draw(self) -> int:
+        """Returns the number of a sum's draw: sums over the same indices share one."""
+        return 0 if self._shared else len(self.sums)
 
     def _running(self, body: sp.Expr) -> list[sp.Symbol]:
         """Returns the leaves in a body that are differentiated by components."""
@@ -138,7 +143,9 @@ class Templates:
         first = all(
             len(leaf.along) == 1 and not any(leaf.index.exponents) for leaf in leaves
         )
-        key = (leaves[0].arguments, _extents(limits), first and len(limits) == 1)
+        gradient = first and len(limits) == 1
+        draw = 0 if gradient else self._draw()
+        key = (leaves[0].arguments, _extents(limits), draw, gradient)
         canonical = self._canonical(limits)
         names = {
             symbol: self._want(key, leaf.renamed(canonical), {}, {})
@@ -156,7 +163,7 @@ class Templates:
         rest = [
             f for f in factors if not any(f in part for part in contracted.values())
         ]
-        key = (leaf.arguments, _extents(kept), False)
+        key = (leaf.arguments, _extents(kept), self._draw() if kept else 0, False)
         tangents = {
             index: self._combination(leaf, index, parts, limits, kept)
             for index, parts in contracted.items()

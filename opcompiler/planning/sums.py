@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from opcompiler.core.errors import OperatorError
-from opcompiler.core.sums import Combination, Component, Direction, Template
+from opcompiler.core.sums import Template
 from opcompiler.core.symbol import Functional
 from opcompiler.planning.joining import joined
 from opcompiler.planning.plan import Plan
@@ -45,27 +45,3 @@ def plan_templates(
     names = dict.fromkeys(plan.strategy for plan in plans)
     choices = tuple(choice for plan in plans for choice in plan.choices)
     return joined(plans, functionals, sites, "+".join(names), choices)
-
-
-def runs(direction: Direction) -> bool:
-    """Whether a direction is another one for every tuple of indices."""
-    if isinstance(direction, Component):
-        return direction.index is not None
-    if isinstance(direction, Combination):
-        own = direction.index
-        used = {n for n, _ in direction.body.indices} - {own}
-        return any(n in used for n in _read(direction))
-    return False
-
-
-def _read(direction: Combination) -> set[int]:
-    """Returns the indices that a combination's coefficients depend on, but its own."""
-    gathered = {n for g in direction.body.gathers for n, _ in g.places if n is not None}
-    names = {name: n for n, name in direction.body.indices}
-    used = {
-        names[o]
-        for step in direction.body.program.steps
-        for o in step.operands
-        if isinstance(o, str) and o in names
-    }
-    return (gathered | used) - {direction.index}

@@ -1,0 +1,143 @@
+"""Elliptic equations on the unit ball, and on the unit cube, in any dimension.
+
+Source: Shi, Hu, Lin, Kawaguchi, Stochastic Taylor Derivative Estimator, NeurIPS 2024,
+appendix I.1; the solutions from Hu, Shi, Karniadakis, Kawaguchi, Hutchinson trace
+estimation, CMAME 424 (2024). The sources are derived by the compiler: the published
+three-body source lacks factors.
+"""
+
+import jax
+import jax.numpy as jnp
+import sympy as sp
+
+import opcompiler as oc
+from examples.problems.calculus import laplacian, square
+from examples.problems.problem import Map, Problem
+from examples.problems.sampling import ball, box
+
+c = sp.IndexedBase("c")
+rays = sp.IndexedBase("a")
+RAYS = 3
+
+
+def poisson(u: sp.Expr, x: sp.IndexedBase) -> sp.Expr:
+    """Lap u."""
+    return laplacian(u, x)
+
+
+def allen_cahn(u: sp.Expr, x: sp.IndexedBase) -> sp.Expr:
+    """Lap u + u - u^3."""
+    return laplacian(u, x) + u - u**3
+
+
+def sine_gordon(u: sp.Expr, x: sp.IndexedBase) -> sp.Expr:
+    """Lap u + sin u."""
+    return laplacian(u, x) + sp.sin(u)
+
+
+OPERATORS = {"poisson": poisson, "allen_cahn": allen_cahn, "sine_gordon": sine_gordon}
+
+
+def two_body(x: sp.IndexedBase) -> sp.Expr:
+    """A chain of pairs, sum_i c_i sin(x_i + cos x_{i+1} + x_{i+1} cos x_i)."""
+    i, d = oc.index("i", x), int(x.shape[0])
+    phase = x[i] + sp.cos(x[i + 1]) + x[i + 1] * sp.cos(x[i])
+    return oc.Sum(c[i] * sp.sin(phase), (i, 0, d - 2))
+
+
+def three_body(x: sp.IndexedBase) -> sp.Expr:
+    """A chain of triples, sum_i c_i exp(x_i x_{i+1} x_{i+2})."""
+    i, d = oc.index("i", x), int(x.shape[0])
+    return oc.Sum(c[i] * sp.exp(x[i] * x[i + 1] * x[i + 2]), (i, 0, d - 3))
+
+
+def waves(x: sp.IndexedBase) -> sp.Expr:
+    """Plane waves along a few dense directions of length sqrt(d), sum_m sin(a_m . x).
+
+    Not degenerate: a_m . x is as large as |x| in every dimension, where the chains become
+    constants for d -> oo; and odd, so that no constant fits it.
+    """
+    i = oc.index("i", x)
+    return sp.Add(*(sp.sin(oc.Sum(rays[m, i] * x[i], i)) for m in range(RAYS)))
+
+
+SOLUTIONS = {"two_body": two_body, "three_body": three_body, "waves": waves}
+
+
+def on_ball(equation: str, solution: str, dim: int, seed: int = 0) -> Problem:
+    """An equation on the unit ball, with u = 0 on the sphere.
+
+    Args:
+        equation: of `OPERATORS`.
+        solution: of `SOLUTIONS`; times 1 - |x|^2.
+        dim: d, at least 3.
+        seed: of the coefficients.
+    """
+    x = oc.vector("x", dim)
+    boundary = 1 - square(x)
+    chain, dense = jax.random.split(jax.random.key(seed))
+    shared = jnp.sqrt(1.0 * dim) * _unit(jax.random.normal(dense, (RAYS, dim)))
+    return Problem(
+        name=f"{equation}_{solution}",
+        coordinates=(x,),
+        operator=lambda u: OPERATORS[equation](u, x),
+        sample=ball(dim),
+        solution=boundary * SOLUTIONS[solution](x),
+        source=True,
+        ansatz=_times(boundary),
+        arrays={"c": jax.random.normal(chain, (dim - 1,)), "a": shared},
+    )
+
+
+def houman(dim: int) -> Problem:
+    """Poisson's equation with sum_i w_i sin(x_i + 3 cos x_{i+1} + x_{i+1} cos x_i).
+
+    w_i = tanh(4 i / (d - 1) - 2); its weights cancel in pairs.
+    """
+    x = oc.vector("x", dim)
+    i = oc.index("i", x)
+    phase = x[i] + 3 * sp.cos(x[i + 1]) + x[i + 1] * sp.cos(x[i])
+    weight = sp.tanh(4 * i / sp.Integer(dim - 1) - 2)
+    boundary = 1 - square(x)
+    return Problem(
+        name="poisson_houman",
+        coordinates=(x,),
+        operator=lambda u: poisson(u, x),
+        sample=ball(dim),
+        solution=boundary * oc.Sum(weight * sp.sin(phase), (i, 0, dim - 2)),
+        source=True,
+        ansatz=_times(boundary),
+    )
+
+
+def cube(dim: int) -> Problem:
+    """Poisson's equation on the unit cube, with the solution mean_i exp(x_i)."""
+    x = oc.vector("x", dim)
+    i = oc.index("i", x)
+    return Problem(
+        name="poisson_cube",
+        coordinates=(x,),
+        operator=lambda u: poisson(u, x),
+        sample=box((0.0,) * dim, (1.0,) * dim),
+        solution=oc.Sum(sp.exp(x[i]), i) / dim,
+        source=True,
+    )
+
+
+def trivial_error(problem: Problem, points: jax.Array) -> float:
+    """Returns the least relative error of a (1 - |x|^2), over all numbers a.
+
+    A network that does not beat it has learnt nothing.
+    """
+    exact = problem.exact(points)
+    shape = 1 - jnp.sum(points**2, axis=1)
+    fitted = shape * (shape @ exact) / (shape @ shape)
+    return float(jnp.linalg.norm(fitted - exact) / jnp.linalg.norm(exact))
+
+
+def _times(boundary: sp.Expr) -> Map:
+    return lambda u: boundary * u
+
+
+def _unit(rows: jax.Array) -> jax.Array:
+    return rows / jnp.linalg.norm(rows, axis=1, keepdims=True)

@@ -1,0 +1,103 @@
+"""What a problem is: an operator, its solution, conditions built in, and a sampler."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import jax
+import jax.numpy as jnp
+import sympy as sp
+from jax import Array
+
+import opcompiler as oc
+
+Map = Callable[[sp.Expr], sp.Expr]
+Sampler = Callable[[Array, int], Array]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A differential equation in symbols.
+
+    Nothing here is differentiated by hand: the source of a manufactured solution is the
+    operator applied to the solution, and the compiler differentiates it.
+
+    Attributes:
+        name: of the problem.
+        coordinates: symbols and vectors, in the order of the points' columns.
+        operator: u -> L(u), for any expression u.
+        sample: (key, count) -> points (count, D) of the domain.
+        solution: in the same coordinates, where one is known.
+        source: whether L(solution) is moved to the right-hand side; else it is zero.
+        ansatz: N -> u, with conditions built in ("hard constraint"); N itself by default.
+        arrays: values of the indexed coefficients in `operator`, `solution`, `ansatz`.
+    """
+
+    name: str
+    coordinates: tuple[sp.Symbol | sp.IndexedBase, ...]
+    operator: Map
+    sample: Sampler
+    solution: sp.Expr | None = None
+    source: bool = False
+    ansatz: Map = lambda u: u
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def unknown(self) -> sp.Expr:
+        """The field itself, u(x, t)."""
+        return sp.Function("u")(*self.coordinates)
+
+    def equation(self, u: sp.Expr | None = None) -> sp.Expr:
+        """Returns L(u) - L(solution), or L(u): zero for the solution."""
+        left = self.operator(self.unknown if u is None else u)
+        return left - self.operator(self.solution) if self.source else left
+
+    @property
+    def trained(self) -> sp.Expr:
+        """The equation for the network N(x, t) inside of the ansatz."""
+        return self.equation(self.ansatz(sp.Function("N")(*self.coordinates)))
+
+    def given(self, compiled: oc.Residual) -> dict[str, Array]:
+        """Returns the arrays that a compiled expression needs."""
+        names = [name for name, _ in compiled.operator.arrays]
+        return {name: self.arrays[name] for name in names}
+
+    def function(self, expr: sp.Expr) -> Callable[[Array], Array]:
+        """Returns an expression without fields as a function of points, (N, D) -> (N,)."""
+        # A residual has a field: the expression is minus the residual of the field 0.
+        compiled = oc.compile(self.unknown - expr, coordinates=list(self.coordinates))
+        arrays = self.given(compiled)
+
+        def values(points: Array) -> Array:
+            return -compiled(lambda point: 0 * point[0], points, **arrays)
+
+        return jax.jit(values)
+
+    @cached_property
+    def exact(self) -> Callable[[Array], Array]:
+        """The solution as a function of points, (N, D) -> (N,)."""
+        assert self.solution is not None
+        return self.function(self.solution)
+
+    @cached_property
+    def place(self) -> Callable[[Array, Array], Array]:
+        """The ansatz as a function, (values of N (N,), points) -> values of u (N,)."""
+        compiled = oc.compile(
+            self.ansatz(sp.Function("N")(*self.coordinates)),
+            coordinates=list(self.coordinates),
+        )
+        arrays = self.given(compiled)
+
+        def values(inner: Array, points: Array) -> Array:
+            rows = jnp.concatenate([points, inner[:, None]], axis=1)
+            return jax.vmap(
+                lambda row: compiled(lambda _: row[-1], row[None, :-1], **arrays)[0]
+            )(rows)
+
+        return jax.jit(values)
+
+
+def relative(found: Array, exact: Array, order: int = 2) -> float:
+    """Returns the relative error in the mean of order 1 or 2 over points."""
+    error = jnp.linalg.norm(found - exact, order)
+    return float(error / jnp.linalg.norm(exact, order))

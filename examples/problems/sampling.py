@@ -1,0 +1,58 @@
+"""Samplers of domains: (key, count) -> points, in the dtype of JAX's default float."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from examples.problems.problem import Sampler
+
+
+def ball(dim: int, inner: float = 0.0, outer: float = 1.0) -> Sampler:
+    """A radius uniform in [inner, outer], not uniform in volume, as in the paper."""
+
+    def sample(key: Array, count: int) -> Array:
+        along, away = jax.random.split(key)
+        direction = jax.random.normal(along, (count, dim))
+        direction /= jnp.linalg.norm(direction, axis=1, keepdims=True)
+        radius = jax.random.uniform(away, (count, 1), minval=inner, maxval=outer)
+        return radius * direction
+
+    return sample
+
+
+def box(lower: tuple[float, ...], upper: tuple[float, ...]) -> Sampler:
+    """Uniform in a box."""
+
+    def sample(key: Array, count: int) -> Array:
+        low, high = jnp.asarray(lower), jnp.asarray(upper)
+        return jax.random.uniform(key, (count, len(lower)), minval=low, maxval=high)
+
+    return sample
+
+
+def with_time(space: Sampler, horizon: float) -> Sampler:
+    """Points of space, with a last column t uniform in [0, horizon]."""
+
+    def sample(key: Array, count: int) -> Array:
+        first, second = jax.random.split(key)
+        time = jax.random.uniform(second, (count, 1), maxval=horizon)
+        return jnp.concatenate([space(first, count), time], axis=1)
+
+    return sample
+
+
+def gauss(dim: int) -> Sampler:
+    """Standard normal in every component."""
+    return lambda key, count: jax.random.normal(key, (count, dim))
+
+
+def brownian(dim: int, horizon: float) -> Sampler:
+    """A time t uniform in [0, horizon], and where sqrt(2) W from 0 is then: N(0, 2 t)."""
+
+    def sample(key: Array, count: int) -> Array:
+        first, second = jax.random.split(key)
+        time = jax.random.uniform(second, (count, 1), maxval=horizon)
+        place = jnp.sqrt(2 * time) * jax.random.normal(first, (count, dim))
+        return jnp.concatenate([place, time], axis=1)
+
+    return sample

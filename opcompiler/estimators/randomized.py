@@ -1,0 +1,246 @@
+r"""Templates under an estimator: what is sampled, and what a random direction stands for.
+
+`Sparse` draws index tuples; templates stay as they are. `Dense` puts one random direction
+v in the place of all directions that run, where the law of v has the moments for it:
+$E\,D^k u[v, \dots, v]$ times a factor is the sum.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from opcompiler.core.errors import OperatorError
+from opcompiler.core.multiindex import MultiIndex
+from opcompiler.core.sums import (
+    Argument,
+    Combination,
+    Component,
+    Direction,
+    IndexedSum,
+    Random,
+    Template,
+)
+from opcompiler.core.symbol import Functional, OperatorSymbol
+from opcompiler.estimators.laws import choose_law, Law
+from opcompiler.estimators.sampling import Dense, Estimator
+
+
+class _Site(Protocol):
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+
+class _Operator(Protocol):
+    """What is needed of an operator in normal form."""
+
+    @property
+    def functionals(self) -> tuple[Functional, ...]: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def templates(self) -> tuple[Template, ...]: ...
+    @property
+    def sums(self) -> tuple[IndexedSum, ...]: ...
+    @property
+    def sites(self) -> Sequence[_Site]: ...
+
+
+def estimated(operator: Any, estimator: Estimator) -> Any:
+    """Returns an operator whose templates are what the estimator draws for.
+
+    Raises:
+        OperatorError: if there is nothing to sample, or a sum that random directions do
+            not estimate, with the reason.
+    """
+    running = [t for t in operator.templates if t.extents and not t.gradient]
+    if not running:
+        raise OperatorError(
+            "there is nothing to sample: everything in this operator is exact",
+            expression=f"estimator={estimator}",
+            hint="leave the estimator out; first derivatives and sums without "
+            "derivatives need none, and sums over components are written oc.Sum(..., i)",
+        )
+    if not isinstance(estimator, Dense):
+        return operator
+    return _Rewriting(operator, estimator).result()
+
+
+class _Rewriting:
+    """Puts random directions into the templates of an operator."""
+
+    def __init__(self, operator: _Operator, estimator: Dense) -> None:
+        self._operator, self._estimator = operator, estimator
+        self._names = dict(zip(operator.functionals, operator.names, strict=True))
+        self._templates = list(operator.templates)
+        self._sites = list(operator.sites)
+        self._moved: dict[Functional, Functional] = {}
+        self._laws: dict[Functional, Law] = {}
+
+    def result(self) -> Any:
+        """Returns the operator with its templates, functionals and sums replaced."""
+        for number, template in enumerate(self._operator.templates):
+            if template.extents and not template.gradient:
+                self._check_sums(number)
+                self._randomize(number, template)
+        sums = [self._sum(item) for item in self._operator.sums]
+        corrections = [
+            c for item in self._operator.sums for c in self._corrections(item)
+        ]
+        functionals = [self._moved.get(f, f) for f in self._operator.functionals]
+        names = dict(zip(functionals, self._operator.names, strict=True))
+        for item in corrections:
+            names |= dict(item.functionals)
+        return replace(
+            self._operator,
+            functionals=tuple(names),
+            names=tuple(names.values()),
+            templates=tuple(self._templates),
+            sums=(*sums, *corrections),
+            sites=tuple(self._sites),
+        )
+
+    def _check_sums(self, number: int) -> None:
+        for item in self._operator.sums:
+            if item.template == number and item.body is not None:
+                raise OperatorError(
+                    "random directions estimate plain sums of derivatives, and a term of "
+                    "this one has a coefficient that depends on the index, or is not "
+                    "linear",
+                    expression=", ".join(name for _, name in item.functionals),
+                    hint="take oc.Sparse, or write the coefficient of a k-th derivative as "
+                    "a k-th power: x[i]**2 * oc.D(u, x[i], 2)",
+                )
+
+    def _randomize(self, number: int, template: Template) -> None:
+        here = [f for f in self._operator.functionals if f.site == template.site]
+        fixed = [d for d in template.directions if not d.runs]
+        directions: list[Direction] = []
+        counts: dict[Functional, list[tuple[MultiIndex, dict[Direction, int]]]] = {}
+        for functional in here:
+            counts[functional] = [
+                (alpha, self._orders(functional, alpha, template))
+                for alpha, _ in functional.symbol.terms
+            ]
+        for rows in counts.values():
+            for _, orders in rows:
+                for d in orders:
+                    if d not in directions and d not in fixed:
+                        directions.append(d)
+        directions += fixed
+        labelled = tuple(
+            replace(d, label=f"v{n}") if isinstance(d, Random) else d
+            for n, d in enumerate(directions)
+        )
+        self._templates[number] = replace(
+            template, extents=template.extents[:1], directions=labelled
+        )
+        self._sites[template.site] = replace(
+            self._sites[template.site], labels=tuple(d.label for d in labelled)
+        )
+        for functional, rows in counts.items():
+            terms = dict(functional.symbol.terms)
+            symbol = OperatorSymbol.of(
+                {
+                    MultiIndex(tuple(orders.get(d, 0) for d in directions)): terms[
+                        alpha
+                    ]
+                    for alpha, orders in rows
+                }
+            )
+            self._moved[functional] = replace(functional, symbol=symbol)
+
+    def _orders(
+        self, functional: Functional, alpha: MultiIndex, template: Template
+    ) -> dict[Direction, int]:
+        """Returns the orders by direction, those that run in one random direction."""
+        orders: dict[Direction, int] = {}
+        bases: set[Component | Combination] = set()
+        pattern: list[int] = []
+        for direction, order in zip(template.directions, alpha.exponents, strict=True):
+            if order and direction.runs:
+                bases.add(_base(direction))
+                pattern.append(order)
+            elif order:
+                orders[direction] = order
+        if not pattern:
+            return orders
+        if (
+            len(bases) > 1
+            or len(set(template.extents)) > 1
+            or len(pattern) != len(template.extents)
+        ):
+            raise OperatorError(
+                "no random direction has the moments of this sum: its indices differ in "
+                "range, or one term is differentiated by several components of one index",
+                expression=self._names[functional],
+                hint="take oc.Sparse, which samples any sum",
+            )
+        first, last = template.extents[0]
+        law = choose_law(self._estimator.distribution, tuple(pattern), last - first + 1)
+        self._laws[functional] = law
+        (base,) = bases
+        random = Random("", base.place, template.extents[0], base, law.name)
+        return {random: sum(pattern), **orders}
+
+    def _sum(self, item: IndexedSum) -> IndexedSum:
+        functionals = tuple((self._moved.get(f, f), n) for f, n in item.functionals)
+        factor = item.factor
+        for functional, _ in item.functionals:
+            if functional in self._laws:
+                factor *= float(self._laws[functional].factor)
+        return replace(item, functionals=functionals, factor=factor)
+
+    def _corrections(self, item: IndexedSum) -> list[IndexedSum]:
+        """Returns the sums that a law's moments lack, sampled by terms."""
+        found = []
+        for functional, name in item.functionals:
+            law = self._laws.get(functional)
+            for pattern, coefficient in law.corrections if law else ():
+                found.append(
+                    self._correction(
+                        item, functional, name, pattern, float(coefficient)
+                    )
+                )
+        return found
+
+    def _correction(
+        self,
+        item: IndexedSum,
+        functional: Functional,
+        name: str,
+        pattern: tuple[int, ...],
+        coefficient: float,
+    ) -> IndexedSum:
+        old = self._operator.templates[item.template or 0]
+        (alpha, scale), *_ = functional.symbol.terms
+        running = [d for d in old.directions if d.runs]
+        fixed = [d for d in old.directions if isinstance(d, Argument)]
+        by_direction = dict(zip(old.directions, alpha.exponents, strict=True))
+        bases = [replace(_base(running[0]), index=n) for n in range(len(pattern))]
+        directions = (*bases, *fixed)
+        exponents = (*pattern, *(by_direction[d] for d in fixed))
+        site = self._sites[old.site]
+        labels = tuple(d.label or f"e{n}" for n, d in enumerate(directions))
+        self._sites.append(replace(site, labels=labels))
+        template = Template(
+            len(self._sites) - 1, old.extents[: len(pattern)], directions, old.draw
+        )
+        self._templates.append(template)
+        symbol = OperatorSymbol.of({MultiIndex(exponents): scale})
+        correction = Functional(functional.field, template.site, symbol)
+        return IndexedSum(
+            item.names,
+            template.extents,
+            len(self._templates) - 1,
+            ((correction, f"{name}_more{len(self._templates)}"),),
+            None,
+            coefficient,
+        )
+
+
+def _base(direction: Direction) -> Component | Combination:
+    """Returns a running direction, as if its index were the first."""
+    if isinstance(direction, Component):
+        return replace(direction, index=0)
+    assert isinstance(direction, Combination)
+    return direction

@@ -1,0 +1,212 @@
+"""Exact solutions solve their equations; sources derived by the compiler are right."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import opcompiler as oc
+from examples.problems import biharmonic, elliptic, evolution, high_order, parabolic
+
+
+def chain(points, c):
+    first, second = points[:-1], points[1:]
+    return c @ jnp.sin(first + jnp.cos(second) + second * jnp.cos(first))
+
+
+def triples(points, c):
+    return c[: len(points) - 2] @ jnp.exp(points[:-2] * points[1:-1] * points[2:])
+
+
+def rays(points, a):
+    return jnp.sin(a @ points).sum()
+
+
+INNER = {"two_body": (chain, "c"), "three_body": (triples, "c"), "waves": (rays, "a")}
+REACTIONS = {
+    "poisson": jnp.zeros_like,
+    "allen_cahn": lambda u: u - u**3,
+    "sine_gordon": jnp.sin,
+}
+
+
+def by_hand(problem, solution):
+    """The solution as a plain JAX function of a point: nothing symbolic in it."""
+    inner, name = INNER[solution]
+    return lambda z: (1 - z @ z) * inner(z, problem.arrays[name])
+
+
+def residual_of(problem, solution, points):
+    compiled = oc.compile(problem.equation(), coordinates=list(problem.coordinates))
+    arrays = problem.given(compiled)
+    found = jax.jit(lambda points: compiled(solution, points, **arrays))(points)
+    return np.abs(np.asarray(found)).max()
+
+
+def pointwise(problem):
+    return lambda z: problem.exact(z[None])[0]
+
+
+every = [
+    pytest.param(
+        e, s, d, marks=() if e == "sine_gordon" and d == 10 else pytest.mark.slow
+    )
+    for e in REACTIONS
+    for s in INNER
+    for d in range(3, 12)
+]
+
+
+@pytest.mark.parametrize(("equation", "solution", "dim"), every)
+def test_sources_on_the_ball(equation, solution, dim) -> None:
+    problem = elliptic.on_ball(equation, solution, dim, seed=dim)
+    points = problem.sample(jax.random.key(1), 5)
+    exact = by_hand(problem, solution)
+    assert residual_of(problem, exact, points) < 1e-9
+    np.testing.assert_allclose(
+        problem.exact(points), jax.vmap(exact)(points), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("dim", [3, 10])
+def test_other_elliptic_problems(dim) -> None:
+    def houman(z):
+        weights = jnp.tanh(4 * jnp.arange(dim - 1) / (dim - 1) - 2)
+        first, second = z[:-1], z[1:]
+        phase = first + 3 * jnp.cos(second) + second * jnp.cos(first)
+        return (1 - z @ z) * (weights @ jnp.sin(phase))
+
+    for problem, exact in [
+        (elliptic.houman(dim), houman),
+        (elliptic.cube(dim), lambda z: jnp.mean(jnp.exp(z))),
+    ]:
+        points = problem.sample(jax.random.key(1), 5)
+        assert residual_of(problem, exact, points) < 1e-9
+
+
+@pytest.mark.parametrize(("dim", "published_error"), [(3, 0.53), (100, 0.011)])
+def test_the_published_three_body_source_is_wrong(dim, published_error) -> None:
+    """Its code lacks the factors x_{i+1} x_{i+2} of d/dx_i, and their squares."""
+    problem = elliptic.on_ball("poisson", "three_body", dim)
+    points = problem.sample(jax.random.key(2), 2000)
+    source = problem.function(problem.operator(problem.solution))(points)
+    c = problem.arrays["c"][: dim - 2]
+
+    def published(z):
+        first, second, third = z[:-2], z[1:-1], z[2:]
+        bodies = c * jnp.exp(first * second * third)
+        slope = z[:-2] + z[1:-1] + z[2:]
+        return (
+            (1 - z @ z) * 3 * bodies.sum() - 4 * slope @ bodies - 2 * dim * bodies.sum()
+        )
+
+    wrong = jax.jit(jax.vmap(published))(points)
+    error = jnp.linalg.norm(wrong - source) / jnp.linalg.norm(source)
+    hessian = jax.jit(jax.vmap(jax.hessian(by_hand(problem, "three_body"))))
+    wanted = jnp.trace(hessian(points[:5]), axis1=1, axis2=2)
+    np.testing.assert_allclose(source[:5], wanted, rtol=1e-9)
+    assert float(error) == pytest.approx(published_error, rel=0.2)
+
+
+@pytest.mark.parametrize("dim", [3, 10])
+@pytest.mark.parametrize("name", evolution.PROBLEMS)
+def test_evolution(name, dim) -> None:
+    problem = evolution.PROBLEMS[name](dim)
+    points = problem.sample(jax.random.key(1), 5)
+    assert residual_of(problem, pointwise(problem), points) < 1e-9
+
+
+def test_lqg_is_the_published_mean() -> None:
+    problem = evolution.hjb_lqg(20)
+    points = problem.sample(jax.random.key(1), 4)
+    walk = jax.random.normal(jax.random.key(2), (100_000, 20))
+
+    def mean(z):
+        ends = z[:-1] + jnp.sqrt(2 * (1 - z[-1])) * walk
+        values = 2 / (1 + jnp.sum(ends**2, axis=1))
+        return jnp.mean(values), jnp.std(values) / len(walk) ** 0.5
+
+    mean, deviation = jax.vmap(mean)(points)
+    gap = jnp.abs(jnp.exp(-problem.exact(points)) - mean)
+    assert bool(jnp.all(gap < 4 * deviation))
+
+
+@pytest.mark.parametrize("dim", [3, pytest.param(5, marks=pytest.mark.slow)])
+def test_biharmonic(dim) -> None:
+    problem = biharmonic.on_annulus(dim)
+    points = problem.sample(jax.random.key(1), 3)
+    c = problem.arrays["c"]
+    exact = lambda z: (1 - z @ z) * (4 - z @ z) * triples(z, c)
+    scale = jnp.abs(problem.function(problem.operator(problem.solution))(points)).max()
+    assert residual_of(problem, exact, points) < 1e-9 * max(1, float(scale))
+
+
+def test_terminal_values_are_those_of_each_point() -> None:
+    points = jax.random.normal(jax.random.key(0), (7, 10))
+    terminal = parabolic.allen_cahn(10).terminal
+    rows = [float(terminal(row)) for row in points]
+    np.testing.assert_allclose(terminal(points), rows, rtol=1e-15)
+    assert len(set(rows)) > 1
+
+
+@pytest.mark.parametrize("name", parabolic.PROBLEMS)
+def test_terminal_problems_against_hessians(name) -> None:
+    dim = 6
+    given = parabolic.PROBLEMS[name](dim)
+    net = lambda z: jnp.sin(jnp.arange(1.0, dim + 2) @ z) / 2
+    points = given.problem.sample(jax.random.key(3), 4)
+    reaction = {
+        "heat": lambda u: (1 - u**2) / (1 + u**2),
+        "allen_cahn": lambda u: u - u**3,
+        "sine_gordon": jnp.sin,
+    }[name]
+    compiled = oc.compile(
+        given.problem.trained, coordinates=list(given.problem.coordinates)
+    )
+
+    def field(z):
+        left = float(parabolic.HORIZON) - z[-1]
+        return left * net(z) + given.terminal(z[:-1]) if given.smooth else net(z)
+
+    def wanted(z):
+        trace = jnp.trace(jax.hessian(field)(z)[:-1, :-1])
+        return jax.grad(field)(z)[-1] + trace + reaction(field(z))
+
+    np.testing.assert_allclose(
+        jax.jit(lambda z: compiled(net, z))(points),
+        jax.jit(jax.vmap(wanted))(points),
+        rtol=1e-9,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "tolerance"),
+    [("kdv2d", 1e-9), ("kp", 1e-8), ("gkdv", 1e-8), ("sine_gordon", 1e-8)],
+)
+def test_solitary_waves(name, tolerance) -> None:
+    """Rows T5 and T6: the solutions, as callables, at 1000 points."""
+    wave = high_order.PROBLEMS[name]()
+    c, alpha, k, l = 0.7, 0.0025, 1.3, 0.6
+    width, speed = (c / alpha) ** 0.5 / 2, -(k**4 + 3 * l**2) / k
+    exact = {
+        "kdv2d": lambda z: jnp.tanh((z[0] + z[1]) / 2 - z[2]),
+        "kp": lambda z: (
+            k**2 / 2 / jnp.cosh((k * z[0] + l * z[1] + speed * z[2]) / 2) ** 2
+        ),
+        "gkdv": lambda z: 3 * c / jnp.cosh(width * (z[0] - c * z[1])) ** 2,
+        "sine_gordon": lambda z: 4 * jnp.arctan(jnp.exp(1.5 * z[0] - z[1] / 1.5)),
+    }[name]
+    points = wave.problem.sample(jax.random.key(4), 1000)
+    compiled = oc.compile(
+        wave.problem.equation(), coordinates=list(wave.problem.coordinates)
+    )
+    found = jax.jit(lambda z: compiled(exact, z))(points)
+    assert jnp.abs(jnp.asarray(found[0])).max() < tolerance
+    scale = width**5 * 3 * c * alpha if name == "gkdv" else 1  # of the held derivatives
+    for values in found[1:]:
+        assert jnp.abs(values).max() < tolerance * scale
+    conditions = oc.compile(
+        wave.conditions(), coordinates=list(wave.problem.coordinates)
+    )
+    for values in jax.jit(lambda z: conditions(exact, z))(points):
+        assert jnp.abs(values).max() < tolerance
