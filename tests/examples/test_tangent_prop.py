@@ -36,7 +36,17 @@ def test_the_loss_falls(tmp_path) -> None:
 
 @pytest.mark.slow
 def test_order_three_tells_the_eigenvalue_and_order_two_does_not(tmp_path) -> None:
-    few = ["--steps", "300", "--levenberg", "100", "--orders", "2", "3", "--nested", "2"]
+    few = [
+        "--steps",
+        "300",
+        "--levenberg",
+        "100",
+        "--orders",
+        "2",
+        "3",
+        "--nested",
+        "2",
+    ]
     two, three = sobolev_study.main([*few, "--out", str(tmp_path)])
     assert three.eigenvalue_error < 1e-4 < two.eigenvalue_error
     assert two.nested is not None
