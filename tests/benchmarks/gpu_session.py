@@ -24,6 +24,10 @@ from examples import sine_gordon_million as example
 RUNS = {
     "ours": (["--steps", "10000"], 150),
     "ours, per point": (["--steps", "1000", "--per-point"], 50),
+    "engine by hand": (["--scheme", "engine", "--steps", "1000"], 50),
+    "engine by hand, per point": (
+        ["--scheme", "engine", "--steps", "1000", "--per-point"], 50,
+    ),
     "ours, float32 products": (["--steps", "500", "--precision", "float32"], 40),
     "STDE": (["--scheme", "stde", "--steps", "200", "--each", "100"], 60),
     "ours, d = 100 000": (["--dim", "100000", "--steps", "10000"], 60),
@@ -63,6 +67,10 @@ def pieces(dim):
     optimizer = optax.adam(1e-3)
     memory = jax.jit(optimizer.init)(params)
 
+    def loss(scheme, params, key):
+        given = SimpleNamespace(**{**vars(options), "scheme": scheme})
+        return example.loss_of(given, coefficients, params, key)
+
     def operator(params, key):
         return sum(map(jnp.sum, example.ours(options, params, points, key)))
 
@@ -78,11 +86,13 @@ def pieces(dim):
         "operator": (operator, (params, keys[0])),
         "its gradient": (jax.grad(operator), (params, keys[0])),
         "gradient of the loss": (
-            jax.grad(partial(example.loss_of, options, coefficients)),
-            (params, keys[0]),
+            jax.grad(partial(loss, "opcompiler")), (params, keys[0]),
+        ),
+        "gradient of the loss, engine by hand": (
+            jax.grad(partial(loss, "engine")), (params, keys[0]),
         ),
         "Adam": (descend, (params, memory)),
-    }
+    }  # fmt: skip
     return {
         name: milliseconds(function, *given)
         for name, (function, given) in parts.items()
