@@ -5,7 +5,7 @@ from opcompiler.api import compile
 from opcompiler.calculus import sobolev
 from opcompiler.core.errors import OperatorError
 from opcompiler.estimators import Dense, Sparse
-from opcompiler.lowering import autotune, gauss_legendre, Residual
+from opcompiler.lowering import autotune, gauss_legendre, Residual, unbiased_square
 from opcompiler.notation import (
     load,
     parse,
@@ -40,5 +40,6 @@ __all__ = [
     "taylor",
     "to_latex",
     "to_text",
+    "unbiased_square",
     "vector",
 ]

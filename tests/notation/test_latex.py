@@ -121,7 +121,7 @@ PLANE = (
         ),
         (r"u_t = \begin{table} u", 7, "means nothing here", "pmatrix"),
         (r"u_t = \dot{k}", 7, "nothing here depends on t", "argument t"),
-        (r"u_t = __import__('os')", 7, "nothing behind this sign", "write"),
+        (r"u_t = __import__('os')", 7, "this subscript has no name", "u_{xx}"),
         (r"u_t = u $ 3", 9, "the sign '$' means nothing", "commands"),
         (r"u_t = u \\ \text{two words here: } u = 0", 12, "not one name", "heat"),
         (r"\text{heat: }", 14, "the text ends too early", "expected"),
