@@ -30,7 +30,14 @@ from opcompiler.calculus import (
 from opcompiler.core.errors import OperatorError
 from opcompiler.estimators import Dense, Sparse
 from opcompiler.lowering import autotune, gauss_legendre, Residual, unbiased_square
-from opcompiler.notation import load, parse, Problem, to_text
+from opcompiler.notation import (
+    load,
+    parse,
+    parse_latex,
+    Problem,
+    to_latex,
+    to_text,
+)
 from opcompiler.planning import Plan
 from opcompiler.symbols import D, index, Integral, Sum, vector
 from opcompiler.taylor import jet
@@ -72,9 +79,11 @@ __all__ = [
     "norm",
     "outer",
     "parse",
+    "parse_latex",
     "sobolev",
     "strain",
     "taylor",
+    "to_latex",
     "to_text",
     "trace_hessian",
     "unbiased_square",
