@@ -23,12 +23,14 @@ def options() -> argparse.ArgumentParser:
     return found
 
 
-def main(given: argparse.Namespace) -> None:
+def main(given: argparse.Namespace) -> dict:
+    """Returns the numbers that the run says."""
     problem = biharmonic.on_annulus(given.dim, given.seed)
     run = Run.of(f"biharmonic_{given.method}", given)
     solved = solve(problem, given, run, distribution="gaussian")
     run.figure(picture(problem, solved, "a (1 - |x|²)(4 - |x|²)"))
     run.numbers(**solved.numbers)
+    return solved.numbers
 
 
 if __name__ == "__main__":

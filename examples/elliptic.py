@@ -26,12 +26,14 @@ def options() -> argparse.ArgumentParser:
     return found
 
 
-def main(given: argparse.Namespace) -> None:
+def main(given: argparse.Namespace) -> dict:
+    """Returns the numbers that the run says."""
     problem = elliptic.on_ball(given.equation, given.solution, given.dim, given.seed)
     run = Run.of(f"elliptic_{problem.name}_{given.method}", given)
     solved = solve(problem, given, run)
     run.figure(picture(problem, solved, "a (1 - |x|²)"))
     run.numbers(**solved.numbers)
+    return solved.numbers
 
 
 if __name__ == "__main__":

@@ -17,14 +17,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
-import optax
 from jax import Array
 
 import opcompiler as oc
 from examples.problems.high_order import PROBLEMS, WaveProblem
 from examples.support import network
 from examples.support.run import parser, Run
-from examples.support.training import descent, train
+from examples.support.solve import costs, fit
 
 SIDE_WEIGHT = 20.0
 
@@ -59,15 +58,14 @@ def centred(wave: WaveProblem, params: Any, point: Array) -> Array:
     return network.apply(params, (2 * point - low - high) / (high - low))
 
 
-def main(given: argparse.Namespace) -> None:
+def main(given: argparse.Namespace) -> dict:
+    """Returns the numbers that the run says."""
     start = time.process_time()
     wave = PROBLEMS[given.equation]()
     problem = wave.problem
     names = list(problem.coordinates)
     run = Run.of(f"high_order_{given.equation}", given)
-    equation = oc.compile(
-        problem.equation(), coordinates=names, strategy=given.method
-    )
+    equation = oc.compile(problem.equation(), coordinates=names, strategy=given.method)
     conditions = oc.compile(wave.conditions(), coordinates=names)
     run.say(equation.plan)
     apply = lambda params, point: centred(wave, params, point)
@@ -85,25 +83,25 @@ def main(given: argparse.Namespace) -> None:
 
     weights, steps, test = jax.random.split(jax.random.key(given.seed), 3)
     params = network.init(weights, (len(names), *[given.width] * 3, 1))
-    rate = optax.linear_schedule(given.rate, 0.0, given.steps)
-    begin, step = descent(loss, optax.adam(rate))
-    trained = train(step, begin(params), given.steps, steps, run)
+    trained = fit(loss, params, given, steps, run)
     params = trained.state[0]
     points = problem.sample(test, 20_000)
     exact = problem.exact(points)
     found = jax.vmap(apply, (None, 0))(params, points)
     error = jnp.linalg.norm(found - exact) / jnp.linalg.norm(exact)
     run.figure(picture(wave, given, trained, params))
-    run.numbers(
-        equation=problem.name,
-        seed=given.seed,
-        steps=given.steps,
-        relative_l2=float(error),
-        best_constant_l2=float(jnp.std(exact) / jnp.sqrt(jnp.mean(exact**2))),
-        steps_per_second=given.steps / max(trained.seconds, 1e-9),
-        compile_seconds=trained.compiling,
-        cpu_seconds=time.process_time() - start,
-    )
+    numbers = {
+        "equation": problem.name,
+        "method": given.method,
+        "width": given.width,
+        "seed": given.seed,
+        "steps": given.steps,
+        "relative_l2": float(error),
+        "best_constant_l2": float(jnp.std(exact) / jnp.sqrt(jnp.mean(exact**2))),
+        **costs(trained, start),
+    }
+    run.numbers(**numbers)
+    return numbers
 
 
 def picture(wave: WaveProblem, given, trained, params) -> plt.Figure:

@@ -21,12 +21,14 @@ def options() -> argparse.ArgumentParser:
     return found
 
 
-def main(given: argparse.Namespace) -> None:
+def main(given: argparse.Namespace) -> dict:
+    """Returns the numbers that the run says."""
     problem = evolution.PROBLEMS[given.equation](given.dim)
     run = Run.of(f"hjb_{problem.name}_{given.method}", given)
     solved = solve(problem, given, run)
     run.figure(picture(problem, solved, "the ansatz with a constant"))
     run.numbers(**solved.numbers)
+    return solved.numbers
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
     u_t + Lap u + f(u) = 0,   u(x, T) = g(x),
 
 trained along Brownian paths from x = 0 (STDE, appendix I.2) and compared at x = 0, t = 0
-with values of multilevel Picard schemes. Smooth g is built in, u = (T - t) N + g; g =
-arctan(max_i x_i) has kinks and is trained. Beside the error stands that of E g(sqrt(2 T) W),
-which leaves out f.
+with values of multilevel Picard schemes. Smooth g is built in, u = (T - t) N + g;
+arctan(max_i x_i) has kinks and is trained. Beside the error stands that of
+E g(sqrt(2 T) W), which leaves out f.
 
 Small:  python -m examples.parabolic --equation heat
 Paper:  python -m examples.parabolic --equation heat --dim 10000 --width 1024 --samples 10
@@ -22,7 +22,7 @@ from jax import Array
 
 from examples.problems.parabolic import HORIZON, PROBLEMS, TerminalProblem
 from examples.support.run import Run
-from examples.support.solve import arguments, build, fit, Loss, residual_loss
+from examples.support.solve import arguments, build, costs, fit, Loss, residual_loss
 
 TERMINAL_WEIGHT = 20.0
 AT = float(HORIZON)
@@ -35,12 +35,13 @@ def options() -> argparse.ArgumentParser:
     return found
 
 
-def main(given: argparse.Namespace) -> None:
+def main(given: argparse.Namespace) -> dict:
+    """Returns the numbers that the run says."""
     start = time.process_time()
     problem = PROBLEMS[given.equation](given.dim)
     run = Run.of(f"parabolic_{given.equation}_{given.method}", given)
     weights, steps, walks = jax.random.split(jax.random.key(given.seed), 3)
-    params, apply = build(given.dim + 1, given, weights)
+    params, apply = build(problem.problem, given, weights)
     loss = residual_loss(problem.problem, apply, given)
     if not problem.smooth:
         loss = with_terminal(loss, problem, apply, given.points)
@@ -69,13 +70,10 @@ def main(given: argparse.Namespace) -> None:
             "relative_error": abs(value / reference - 1),
             "relative_error_without_reaction": abs(linear / reference - 1),
         }
-    numbers |= {
-        "steps_per_second": given.steps / max(trained.seconds, 1e-9),
-        "compile_seconds": trained.compiling,
-        "cpu_seconds": time.process_time() - start,
-    }
+    numbers |= costs(trained, start)
     run.figure(picture(given, trained, field, numbers))
     run.numbers(**numbers)
+    return numbers
 
 
 def ends(key: Array, dim: int, count: int = 2000) -> Array:

@@ -5,6 +5,8 @@ Source: Shi, Hu, Lin, Kawaguchi, Stochastic Taylor Derivative Estimator, NeurIPS
 neural networks, 2018.
 """
 
+import math
+
 import jax.numpy as jnp
 import sympy as sp
 
@@ -33,6 +35,7 @@ def hjb_linear(dim: int) -> Problem:
         coordinates=(x, t),
         operator=operator,
         sample=with_time(gauss(dim), HORIZON),
+        radius=math.sqrt(dim),
         solution=terminal + HORIZON - t,
         ansatz=lambda N: (HORIZON - t) * N + terminal,
     )
@@ -66,6 +69,7 @@ def hjb_lqg(dim: int) -> Problem:
         coordinates=(x, t),
         operator=operator,
         sample=with_time(gauss(dim), HORIZON),
+        radius=math.sqrt(dim),
         solution=-sp.log(oc.Sum(weight[k] * kernel, k)),
         ansatz=lambda N: (HORIZON - t) * N + terminal,
         arrays={"s": nodes, "w": 2 * step * nodes * jnp.exp(-nodes)},
@@ -88,6 +92,7 @@ def black_scholes_barenblatt(dim: int) -> Problem:
         coordinates=(x, t),
         operator=operator,
         sample=with_time(gauss(dim), HORIZON),
+        radius=math.sqrt(dim),
         solution=sp.exp((rate + sigma**2) * (HORIZON - t)) * square(x),
         ansatz=lambda N: ((HORIZON - t) * N + 1) * square(x),
     )

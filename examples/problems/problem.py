@@ -29,6 +29,7 @@ class Problem:
         solution: in the same coordinates, where one is known.
         source: whether L(solution) is moved to the right-hand side; else it is zero.
         ansatz: N -> u, with conditions built in ("hard constraint"); N itself by default.
+        radius: the size of |x| in the domain: networks are given x / radius.
         arrays: values of the indexed coefficients in `operator`, `solution`, `ansatz`.
     """
 
@@ -39,6 +40,7 @@ class Problem:
     solution: sp.Expr | None = None
     source: bool = False
     ansatz: Map = lambda u: u
+    radius: float = 1.0
     arrays: Mapping[str, Array] = field(default_factory=dict)
 
     @property
@@ -58,8 +60,8 @@ class Problem:
 
     def given(self, compiled: oc.Residual) -> dict[str, Array]:
         """Returns the arrays that a compiled expression needs."""
-        names = [name for name, _ in compiled.operator.arrays]
-        return {name: self.arrays[name] for name in names}
+        known = (name for name, _ in compiled.operator.arrays)
+        return {name: self.arrays[name] for name in known if name in self.arrays}
 
     def function(self, expr: sp.Expr) -> Callable[..., Array]:
         """Returns an expression without fields as (points (N, D), **parameters) -> (N,)."""

@@ -67,6 +67,4 @@ def measure(
         sum(float(row[n]) for row in rows) for n in range(7)
     )
     trivial = max(rests - mixed**2 / shapes, 0.0) / exact
-    return Errors(
-        first / whole, (error / exact) ** 0.5, trivial**0.5, batch * batches
-    )
+    return Errors(first / whole, (error / exact) ** 0.5, trivial**0.5, batch * batches)

@@ -49,7 +49,9 @@ class SharedInput(eqx.Module):
         ]
 
     def __call__(self, point: Array) -> Array:
-        hidden = jnp.tanh(point.reshape(-1, self.kernel.size) @ self.kernel + self.shift)
+        hidden = jnp.tanh(
+            point.reshape(-1, self.kernel.size) @ self.kernel + self.shift
+        )
         for layer in self.layers[:-1]:
             hidden = jnp.tanh(layer(hidden))
         return self.layers[-1](hidden)[0]

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import jax
 import matplotlib.pyplot as plt
+import numpy as np
 import optax
+import sympy as sp
 from jax import Array
 
 from examples.problems.problem import Problem
@@ -59,12 +61,22 @@ def arguments(
     return options
 
 
-def build(columns: int, options: argparse.Namespace, key: Array) -> tuple[Any, Apply]:
-    """Returns the parameters and the form of a network of `columns` inputs."""
+def build(
+    problem: Problem, options: argparse.Namespace, key: Array
+) -> tuple[Any, Apply]:
+    """Returns the parameters and the form of a network in the problem's coordinates."""
+    scales = [
+        np.full(c.shape[0], 1 / problem.radius)
+        if isinstance(c, sp.IndexedBase)
+        else [1]
+        for c in problem.coordinates
+    ]
+    scale = np.concatenate(scales).astype(np.float32)
     if options.block > 1:
-        module = SharedInput(columns, options.block, options.width, 4, key=key)
-        return module, lambda module, point: module(point)
-    return network.init(key, (columns, *[options.width] * 3, 1)), network.apply
+        module = SharedInput(scale.size, options.block, options.width, 4, key=key)
+        return module, lambda module, point: module(point * scale)
+    params = network.init(key, (scale.size, *[options.width] * 3, 1))
+    return params, lambda params, point: network.apply(params, point * scale)
 
 
 def residual_loss(
@@ -97,7 +109,25 @@ def fit(
     """Minimises by Adam with a rate that falls linearly to zero."""
     rate = optax.linear_schedule(options.rate, 0.0, options.steps)
     begin, step = descent(loss, optax.adam(rate))
-    return train(step, begin(params), options.steps, key, run)
+    every = max(1, min(50, options.steps // 20))
+    return train(step, begin(params), options.steps, key, run, every)
+
+
+def costs(trained: Trained, start: float) -> dict[str, float]:
+    """Returns what training cost and did to the loss, ready to be printed.
+
+    Args:
+        trained: the history.
+        start: `time.process_time()` at the script's beginning.
+    """
+    steps = int(trained.at[-1]) if len(trained.at) else 0
+    return {
+        "first_loss": float(trained.losses[0]),
+        "last_loss": float(trained.losses[-1]),
+        "steps_per_second": steps / max(trained.seconds, 1e-9),
+        "compile_seconds": trained.compiling,
+        "cpu_seconds": time.process_time() - start,
+    }
 
 
 def solve(
@@ -108,9 +138,8 @@ def solve(
 ) -> Solved:
     """Trains on the residual alone and measures against the solution."""
     start = time.process_time()
-    weights, test, steps, at = jax.random.split(jax.random.key(options.seed), 4)
-    columns = problem.sample(at, 1).shape[1]
-    params, apply = build(columns, options, weights)
+    weights, test, steps = jax.random.split(jax.random.key(options.seed), 3)
+    params, apply = build(problem, options, weights)
     loss = residual_loss(problem, apply, options, distribution)
     trained = fit(loss, params, options, steps, run)
     params = trained.state[0]
@@ -126,9 +155,7 @@ def solve(
         "relative_l2": error.l2,
         "trivial_l2": error.trivial,
         "test_points": error.points,
-        "steps_per_second": options.steps / max(trained.seconds, 1e-9),
-        "compile_seconds": trained.compiling,
-        "cpu_seconds": time.process_time() - start,
+        **costs(trained, start),
     }
     return Solved(apply, params, trained, numbers)
 
