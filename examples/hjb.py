@@ -16,7 +16,7 @@ from examples.support.solve import arguments, picture, solve
 
 def options() -> argparse.ArgumentParser:
     """Returns the options of the script."""
-    found = arguments(__doc__, steps=1000, dim=100, method="sparse")
+    found = arguments(__doc__, steps=1000, dim=100, method="sparse", radial=True)
     found.add_argument("--equation", choices=evolution.PROBLEMS, default="hjb_lqg")
     return found
 

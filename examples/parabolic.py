@@ -30,7 +30,7 @@ AT = float(HORIZON)
 
 def options() -> argparse.ArgumentParser:
     """Returns the options of the script."""
-    found = arguments(__doc__, steps=2000, dim=100, method="sparse")
+    found = arguments(__doc__, steps=2000, dim=100, method="sparse", radial=True)
     found.add_argument("--equation", choices=PROBLEMS, default="heat")
     return found
 

@@ -46,6 +46,22 @@ def gauss(dim: int) -> Sampler:
     return lambda key, count: jax.random.normal(key, (count, dim))
 
 
+def spreading(dim: int, horizon: float) -> Sampler:
+    """Where sqrt(2) W is at a time uniform in [0, horizon], from normal starts.
+
+    A terminal value problem is determined along the paths of its diffusion: normal points
+    at all times leave out, in many dimensions, where the paths go, |x|^2 ~ d (1 + 2 t).
+    """
+
+    def sample(key: Array, count: int) -> Array:
+        first, second = jax.random.split(key)
+        time = jax.random.uniform(second, (count, 1), maxval=horizon)
+        place = jnp.sqrt(1 + 2 * time) * jax.random.normal(first, (count, dim))
+        return jnp.concatenate([place, time], axis=1)
+
+    return sample
+
+
 def brownian(dim: int, horizon: float, times: int = 20) -> Sampler:
     """Points along paths of sqrt(2) W from 0, with a last column t in [0, horizon].
 

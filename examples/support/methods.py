@@ -79,6 +79,11 @@ def dimension(problem: Problem) -> int:
     return int(vector.shape[0])
 
 
+def width(problem: Problem) -> int:
+    """Returns the number of columns of the problem's points."""
+    return dimension(problem) + len(problem.coordinates) - 1
+
+
 def _nested(problem: Problem, apply: Apply, samples: int) -> Evaluate:
     """Lap u + rest - source, with u differentiated through the constraint by JAX."""
     (x,) = problem.coordinates  # equations in time have no such baseline

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import matplotlib.pyplot as plt
-import numpy as np
 import optax
-import sympy as sp
 from jax import Array
 
 from examples.problems.problem import Problem
 from examples.support import errors, methods, network
-from examples.support.methods import Apply, evaluation, squared
+from examples.support.methods import Apply, dimension, evaluation, squared, width
 from examples.support.run import parser, Run
 from examples.support.shared_input import SharedInput
 from examples.support.training import descent, train, Trained
@@ -40,7 +39,11 @@ class Solved(NamedTuple):
 
 
 def arguments(
-    about: str | None, steps: int, dim: int, method: str = "exact"
+    about: str | None,
+    steps: int,
+    dim: int,
+    method: str = "exact",
+    radial: bool = False,
 ) -> argparse.ArgumentParser:
     """Returns the options of a script in many dimensions, at its small setting."""
     options = parser(about, steps)
@@ -54,6 +57,12 @@ def arguments(
     options.add_argument("--width", type=int, default=128, help="of 3 hidden layers")
     options.add_argument("--rate", type=float, default=1e-3, help="falls to zero")
     options.add_argument("--block", type=int, default=1, help="inputs sharing weights")
+    options.add_argument(
+        "--radial",
+        action=argparse.BooleanOptionalAction,
+        default=radial,
+        help="give the network |x|^2 too",
+    )
     options.add_argument("--chunk", type=int, help="directions pushed at a time")
     options.add_argument(
         "--unbiased", action="store_true", help="two draws for the square"
@@ -64,19 +73,26 @@ def arguments(
 def build(
     problem: Problem, options: argparse.Namespace, key: Array
 ) -> tuple[Any, Apply]:
-    """Returns the parameters and the form of a network in the problem's coordinates."""
-    scales = [
-        np.full(c.shape[0], 1 / problem.radius)
-        if isinstance(c, sp.IndexedBase)
-        else [1]
-        for c in problem.coordinates
-    ]
-    scale = np.concatenate(scales).astype(np.float32)
+    """Returns the parameters and the form of a network in the problem's coordinates.
+
+    Its inputs are x / radius, t, and with `--radial` |x|^2 / radius^2: a network of many
+    inputs does not find the radius by itself.
+    """
+    dim, columns = dimension(problem), width(problem)
+    inputs = columns + options.radial
+
+    def scaled(point: Array) -> Array:
+        place = point[:dim] / problem.radius
+        parts = [place, point[dim:]]
+        if options.radial:
+            parts.append(jnp.sum(place**2)[None])
+        return jnp.concatenate(parts)
+
     if options.block > 1:
-        module = SharedInput(scale.size, options.block, options.width, 4, key=key)
-        return module, lambda module, point: module(point * scale)
-    params = network.init(key, (scale.size, *[options.width] * 3, 1))
-    return params, lambda params, point: network.apply(params, point * scale)
+        module = SharedInput(inputs, options.block, options.width, 4, key=key)
+        return module, lambda module, point: module(scaled(point))
+    params = network.init(key, (inputs, *[options.width] * 3, 1))
+    return params, lambda params, point: network.apply(params, scaled(point))
 
 
 def residual_loss(
