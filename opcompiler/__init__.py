@@ -5,15 +5,16 @@ from opcompiler.api import compile
 from opcompiler.calculus import sobolev
 from opcompiler.core.errors import OperatorError
 from opcompiler.estimators import Dense, Sparse
-from opcompiler.lowering import autotune, Residual
+from opcompiler.lowering import autotune, gauss_legendre, Residual, unbiased_square
 from opcompiler.notation import load, parse, Problem, to_text
 from opcompiler.planning import Plan
-from opcompiler.symbols import D, index, Sum, vector
+from opcompiler.symbols import D, index, Integral, Sum, vector
 from opcompiler.taylor import jet
 
 __all__ = [
     "D",
     "Dense",
+    "Integral",
     "OperatorError",
     "Plan",
     "Problem",
@@ -22,6 +23,7 @@ __all__ = [
     "Sum",
     "autotune",
     "compile",
+    "gauss_legendre",
     "index",
     "jet",
     "load",
@@ -29,5 +31,6 @@ __all__ = [
     "sobolev",
     "taylor",
     "to_text",
+    "unbiased_square",
     "vector",
 ]

@@ -91,3 +91,27 @@ def D(u: sp.Expr, *variables: sp.Expr | int) -> sp.Derivative:  # noqa: N802 - a
         else:
             steps.append((variable, 1))
     return sp.Derivative(u, *steps, evaluate=False)
+
+
+def Integral(body: sp.Expr, *limits: tuple) -> sp.Integral:  # noqa: N802 - SymPy's name
+    r"""Returns an integral, held as it is written: `Integral(K*u(s), (s, 0, x))`.
+
+    Compiled, it is a weighted sum over the nodes of a rule that is given at call time,
+    `residual(net, points, quadrature={"s": gauss_legendre(16)})`; its derivatives are
+    those of that sum.
+
+    Args:
+        body: the integrand, with fields at any arguments, and their derivatives.
+        *limits: (variable, lower, upper), the first one innermost.
+
+    Raises:
+        OperatorError: without limits, or with limits that are no triples.
+    """
+    good = [len(limit) == 3 and isinstance(limit[0], sp.Symbol) for limit in limits]
+    if not good or not all(good):
+        raise OperatorError(
+            "an integral needs a variable and both ends",
+            expression=", ".join(map(str, limits)),
+            hint="write Integral(body, (s, 0, x))",
+        )
+    return sp.Integral(body, *limits)

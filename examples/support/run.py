@@ -5,7 +5,7 @@ A run called `name` leaves in the folder `--out`
     name.log             every line that was said, the final numbers last
     name.json            the same numbers for programs
     name.png             the figure
-    name.checkpoints/    the last state of training, by orbax
+    name.checkpoints/    the last state of each phase of training, by orbax
 
 so `--out docs/gallery` makes the gallery's files (checkpoints are not committed).
 """
@@ -93,23 +93,25 @@ class Run:
         figure.savefig(self.path("png"), dpi=FIGURE_DPI)
         plt.close(figure)
 
-    def save(self, state: Any) -> None:
-        """Writes a checkpoint of a pytree of arrays over the last one."""
+    def save(self, state: Any, phase: str) -> None:
+        """Writes a checkpoint of a pytree of arrays over the last one of a phase."""
         with ocp.StandardCheckpointer() as checkpoints:
-            checkpoints.save(self._checkpoint, state, force=True)
+            checkpoints.save(self._checkpoint(phase), state, force=True)
 
-    def restore(self, state: Any) -> Any:
-        """Returns the checkpoint if this run resumes one, else `state` itself.
+    def restore(self, state: Any, phase: str) -> Any:
+        """Returns a phase's checkpoint if this run resumes one, else `state` itself.
 
         Args:
             state: a pytree with the structure, shapes and dtypes that were saved.
+            phase: of training.
         """
-        if not (self.resume and self._checkpoint.exists()):
+        if not (self.resume and self._checkpoint(phase).exists()):
             return state
         form = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
         with ocp.StandardCheckpointer() as checkpoints:
-            return checkpoints.restore(self._checkpoint, form)
+            return checkpoints.restore(self._checkpoint(phase), form)
 
-    @property
-    def _checkpoint(self) -> Path:
-        return self.path("checkpoints").absolute()
+    def _checkpoint(self, phase: str) -> Path:
+        folder = self.path("checkpoints").absolute()
+        folder.mkdir(exist_ok=True)
+        return folder / phase.replace(" ", "_")

@@ -29,7 +29,8 @@ class Trained(NamedTuple):
     Attributes:
         state: the last one, not the best one.
         at, losses: the history, one entry for every `every` steps.
-        seconds: of the steps alone; compiling: of compilation alone.
+        seconds: of the steps alone, those before a checkpoint included.
+        compiling: seconds of compilation alone.
     """
 
     state: Any
@@ -60,7 +61,7 @@ def train(
         run: receives checkpoints; `run.resume` goes on from one.
         every: steps between entries of the history.
         save_every: seconds between checkpoints; the last state is always saved.
-        title: of the progress bar.
+        title: of the progress bar and the checkpoint.
     """
 
     @jax.jit
@@ -71,12 +72,15 @@ def train(
 
         return jax.lax.fori_loop(start, stop, one, (state, jnp.zeros(())))
 
-    saved = run.restore({"state": state, "done": jnp.asarray(0)})
-    state, done = saved["state"], int(saved["done"])
+    saved = run.restore(_checkpoint(state, 0, 0.0, 0.0), title)
+    state, done, seconds = saved["state"], int(saved["done"]), float(saved["seconds"])
+    at, losses = ([done], [float(saved["loss"])]) if done else ([], [])
+    if done >= steps:
+        return Trained(state, np.array(at), np.array(losses), seconds, 0.0)
     begin = time.perf_counter()
     compiled = several.lower(state, jnp.asarray(0), jnp.asarray(0)).compile()
     compiling = time.perf_counter() - begin
-    at, losses, seconds, last_save = [], [], 0.0, time.perf_counter()
+    last_save = time.perf_counter()
     with progress() as bar:
         task = bar.add_task(title, total=steps, completed=done, loss=np.nan)
         while done < steps:
@@ -90,10 +94,15 @@ def train(
             losses.append(loss)
             bar.update(task, completed=done, loss=loss)
             if time.perf_counter() - last_save > save_every:
-                run.save({"state": state, "done": jnp.asarray(done)})
+                run.save(_checkpoint(state, done, seconds, loss), title)
                 last_save = time.perf_counter()
-    run.save({"state": state, "done": jnp.asarray(done)})
+    run.save(_checkpoint(state, done, seconds, loss), title)
     return Trained(state, np.array(at), np.array(losses), seconds, compiling)
+
+
+def _checkpoint(state: Any, done: int, seconds: float, loss: float) -> dict[str, Any]:
+    numbers = {"done": done, "seconds": seconds, "loss": loss}
+    return {"state": state, **{n: jnp.asarray(v) for n, v in numbers.items()}}
 
 
 def progress() -> Progress:
@@ -128,5 +137,34 @@ def descent(
         value, slope = jax.value_and_grad(loss)(params, key)
         change, memory = optimizer.update(slope, memory, params)
         return (optax.apply_updates(params, change), memory), value
+
+    return begin, step
+
+
+def lbfgs(
+    loss: Callable[[Any, Array], Array], memory: int = 30
+) -> tuple[Callable[[Any], Any], Step]:
+    """Returns how a state begins, and the step, of L-BFGS with a line search (optax).
+
+    Args:
+        loss: (params, key) -> (), the same for all keys.
+        memory: pairs of steps and slopes that are kept.
+
+    Returns:
+        `begin(params)` gives the state (params, state of the optimiser).
+    """
+    optimizer = optax.lbfgs(memory_size=memory)
+
+    def begin(params: Any) -> Any:
+        return params, optimizer.init(params)
+
+    def step(state: Any, key: Array) -> tuple[Any, Array]:
+        params, kept = state
+        here = lambda params: loss(params, key)
+        value, slope = optax.value_and_grad_from_state(here)(params, state=kept)
+        change, kept = optimizer.update(
+            slope, kept, params, value=value, grad=slope, value_fn=here
+        )
+        return (optax.apply_updates(params, change), kept), value
 
     return begin, step

@@ -32,6 +32,8 @@ class Points:
         array = jnp.asarray(values)
         if not jnp.issubdtype(array.dtype, jnp.inexact):
             array = array.astype(self.flat.dtype)
+        if array.ndim > 1:  # the axes of integrals, summed over
+            array = array.reshape(array.shape[-1:])
         return jnp.broadcast_to(array, self.flat.shape[:1]).reshape(self.leading)
 
 

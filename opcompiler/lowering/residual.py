@@ -13,9 +13,11 @@ from opcompiler.core.symbol import Functional
 from opcompiler.estimators import Estimator
 from opcompiler.lowering.bodies import gathered
 from opcompiler.lowering.estimation import check_key, drawn, exact
+from opcompiler.lowering.losses import variance
 from opcompiler.lowering.networks import check_outputs, Group, Network, read_networks
 from opcompiler.lowering.points import Points, read_points
 from opcompiler.lowering.pushes import evaluate_functionals
+from opcompiler.lowering.quadrature import Rule
 from opcompiler.lowering.shell import run_program
 from opcompiler.lowering.sites import read_scene, site_points
 from opcompiler.lowering.source import source_text
@@ -24,6 +26,8 @@ from opcompiler.lowering.templates import Input
 from opcompiler.operator import Operator
 from opcompiler.planning import Plan, plan_templates
 from opcompiler.taylor.tuning import DEFAULT, Tuning
+
+Rules = Mapping[str, Rule] | None
 
 
 class Residual:
@@ -67,7 +71,14 @@ class Residual:
         return plan_templates(functionals, sites, self._strategy, templates)
 
     def __call__(
-        self, net: Any, points: Any, /, *, key: Array | None = None, **parameters: Any
+        self,
+        net: Any,
+        points: Any,
+        /,
+        *,
+        key: Array | None = None,
+        quadrature: Rules = None,
+        **parameters: Any,
     ) -> Any:
         """Evaluates the residual, or an unbiased estimate of it, at points.
 
@@ -84,6 +95,8 @@ class Residual:
             points: (..., D) in the order of `coordinates`, a vector's components side
                 by side, or a dict of arrays (...), (..., d) for a vector.
             key: for an estimator, `jax.random.key`; one key gives one draw.
+            quadrature: for each integration variable the (nodes, weights) of a rule on
+                [-1, 1], each (Q,), which is mapped to the limits; `gauss_legendre(Q)`.
             **parameters: scalars, arrays of shape (...), or functions of the point
                 (all coordinates, (D,) -> ()). An indexed parameter `c[i]` is an array.
 
@@ -96,13 +109,14 @@ class Residual:
         """
         parameters = {**self.defaults, **parameters}
         if isinstance(net, Mapping) or not callable(net) or _is_leaf(net):
-            return self._like_equations(self._evaluate(net, points, key, parameters))
+            outputs = self._evaluate(net, points, key, parameters, quadrature)
+            return self._like_equations(outputs)
         leaves, structure = jax.tree.flatten(net)
         arrays = [leaf for leaf in leaves if _is_array(leaf)]
         others = tuple(None if _is_array(leaf) else leaf for leaf in leaves)
         functions, numbers = _split(parameters)
         outputs = self._compiled(
-            structure, others, functions, arrays, points, key, numbers
+            structure, others, functions, arrays, points, key, numbers, quadrature
         )
         return self._like_equations(outputs)
 
@@ -116,11 +130,13 @@ class Residual:
         points: Any,
         key: Array | None,
         numbers: dict[str, Any],
+        quadrature: Rules,
     ) -> list[Array]:
         pending = iter(arrays)
         leaves = [next(pending) if leaf is None else leaf for leaf in others]
         net = jax.tree.unflatten(structure, leaves)
-        return self._evaluate(net, points, key, {**numbers, **dict(functions)})
+        parameters = {**numbers, **dict(functions)}
+        return self._evaluate(net, points, key, parameters, quadrature)
 
     def bind(self, apply: Any) -> "Bound":
         """Fixes the form of the network; returns a jit-compiled function.
@@ -134,6 +150,22 @@ class Residual:
             arguments, whatever their values.
         """
         return Bound(self, apply)
+
+    def variance(
+        self,
+        net: Any,
+        points: Any,
+        key: Array,
+        *,
+        draws: int = 32,
+        **parameters: Any,
+    ) -> Any:
+        """Returns the variance of the estimate over keys; see `lowering.losses.variance`.
+
+        The root is the standard error of one evaluation, of the shape of its values.
+        """
+        check_key(self.estimator, key)
+        return variance(self, net, points, key, draws, **parameters)
 
     def tuned(self, tuning: Tuning) -> "Residual":
         """Returns the same residual, laid out otherwise; see `opcompiler.autotune`."""
@@ -161,13 +193,18 @@ class Residual:
         )
 
     def _evaluate(
-        self, net: Any, points: Any, key: Array | None, parameters: Mapping[str, Any]
+        self,
+        net: Any,
+        points: Any,
+        key: Array | None,
+        parameters: Mapping[str, Any],
+        quadrature: Rules = None,
     ) -> list[Array]:
         """Returns one array per equation."""
         operator = self.operator
         where = read_points(points, operator.columns)
         draws = self._draws(key, where)
-        scene = read_scene(where, operator, parameters)
+        scene = read_scene(where, operator, parameters, quadrature)
         sites = site_points(operator, where, scene)
         functionals: dict[Functional, Array] = {}
         running: dict[Functional, tuple[Array, bool]] = {}
@@ -175,7 +212,10 @@ class Residual:
             plan = self._plan_for(group.fields)
             self._check(group, plan, sites)
             plain = {n: given.points for n, given in sites.items() if given.plain}
-            functionals |= evaluate_functionals(plan, group, plain, self.tuning)
+            at_sites = evaluate_functionals(plan, group, plain, self.tuning)
+            functionals |= {
+                f: v.reshape(sites[f.site].shape) for f, v in at_sites.items()
+            }
             running |= evaluate_templates(
                 operator, plan, group, sites, scene, draws, self.tuning
             )
@@ -227,6 +267,7 @@ class Bound:
         /,
         *,
         key: Array | None = None,
+        quadrature: Rules = None,
         **parameters: Any,
     ) -> Any:
         """Evaluates the residual with the network's parameters `params`.
@@ -235,13 +276,14 @@ class Bound:
             params: the pytree that `apply` takes.
             points: as for the residual.
             key: as for the residual.
+            quadrature: as for the residual.
             **parameters: as for the residual; a new function object is a new program.
 
         Returns:
             As the residual.
         """
         functions, numbers = _split({**self.residual.defaults, **parameters})
-        outputs = self._jitted(functions, params, points, key, numbers)
+        outputs = self._jitted(functions, params, points, key, numbers, quadrature)
         # Outside of jit, which would sort the keys of a dict.
         return self.residual._like_equations(outputs)
 
@@ -252,13 +294,14 @@ class Bound:
         points: Any,
         key: Array | None,
         numbers: dict[str, Any],
+        quadrature: Rules,
     ) -> list[Array]:
         if isinstance(self._apply, Mapping):
             net: Any = {key: _with(params, apply) for key, apply in self._apply.items()}
         else:
             net = _with(params, self._apply)
         parameters = {**numbers, **dict(functions)}
-        return self.residual._evaluate(net, points, key, parameters)
+        return self.residual._evaluate(net, points, key, parameters, quadrature)
 
 
 def _with(params: Any, apply: Callable[[Any, Array], Any]) -> Network:

@@ -41,8 +41,8 @@ def run_program(program: Program, inputs: Mapping[str, Any]) -> list[Any]:
 def _function(name: str) -> Callable[..., Any]:
     if name in _ARITHMETIC:
         return _ARITHMETIC[name]
-    if name == "guard":
-        return guard
+    if name in _OWN:
+        return _OWN[name]
     module, function = name.split(".")
     return getattr(_MODULES[module], function)
 
@@ -65,3 +65,11 @@ def guard(taken: Any, value: Any) -> Any:
     first = value.reshape(-1)[jnp.argmax(taken)] if value.size else _GENERIC
     safe = lax.stop_gradient(jnp.where(jnp.any(taken), first, _GENERIC))
     return jnp.where(taken, value, safe.astype(value.dtype))
+
+
+def integrate(integrand: Any, weights: Any, axis: int) -> Any:
+    """Returns the weighted sum over the axis of integration variable number `axis`."""
+    return jnp.sum(weights * integrand, axis=-2 - axis, keepdims=True)
+
+
+_OWN: dict[str, Callable[..., Any]] = {"guard": guard, "integrate": integrate}

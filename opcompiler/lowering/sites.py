@@ -8,15 +8,16 @@ from jax import Array
 
 from opcompiler.lowering.bodies import Scene
 from opcompiler.lowering.points import check_names, Points, read_arrays, read_parameters
+from opcompiler.lowering.quadrature import read_quadrature
 from opcompiler.lowering.shell import run_program
 from opcompiler.lowering.templates import Input
 from opcompiler.operator import Operator, Site
 
 
 def read_scene(
-    where: Points, operator: Operator, parameters: Mapping[str, Any]
+    where: Points, operator: Operator, parameters: Mapping[str, Any], rules: Any = None
 ) -> Scene:
-    """Reads coordinates and parameters.
+    """Reads coordinates, parameters and quadrature rules.
 
     Raises:
         OperatorError: for missing or unknown names, and shapes that do not fit.
@@ -38,6 +39,10 @@ def read_scene(
     ranks = dict.fromkeys(arrays, 1) | _ranks(operator)
     plain |= read_parameters(parameters, operator.parameters, where)
     arrays |= read_arrays(parameters, operator.arrays, ranks, where)
+    variables = [name for name, _, _ in operator.axes]
+    read = read_quadrature(rules, variables, where.flat.dtype)
+    for (_, *inputs), rule in zip(operator.axes, read, strict=True):
+        plain |= dict(zip(inputs, rule, strict=True))
     return Scene(plain, arrays, ranks)
 
 
@@ -63,9 +68,13 @@ def _input(
     sizes = tuple(1 if name is None else widths[name] for name in site.vectors)
     places = tuple(sum(sizes[:n]) for n in range(len(sizes)))
     if site.whole:
-        return Input(where.flat, places, sizes, plain)
+        return Input(where.flat, places, sizes, site.vectors, plain)
     if site.columns is not None and plain:
-        return Input(_columns(site.columns, operator, where), places, sizes, plain)
+        return Input(
+            _columns(site.columns, operator, where), places, sizes, site.vectors, plain
+        )
+    if operator.axes and not any(site.vectors):
+        return _spread(site, scene, where, places)
     outputs = iter(run_program(site.program, scene.plain))
     rows, dtype = where.flat.shape[0], where.flat.dtype
     parts = []
@@ -75,7 +84,25 @@ def _input(
         else:
             value = jnp.asarray(next(outputs)).astype(dtype)
             parts.append(jnp.broadcast_to(value, (rows,))[:, None])
-    return Input(jnp.concatenate(parts, axis=1), places, sizes, plain)
+    return Input(jnp.concatenate(parts, axis=1), places, sizes, site.vectors, plain)
+
+
+def _spread(site: Site, scene: Scene, where: Points, places: tuple[int, ...]) -> Input:
+    """Returns a site at all nodes of the integrals it is under, before the points."""
+    values = [
+        jnp.asarray(v).astype(where.flat.dtype)
+        for v in run_program(site.program, scene.plain)
+    ]
+    shape = jnp.broadcast_shapes(*(v.shape for v in values)) or where.flat.shape[:1]
+    columns = [jnp.broadcast_to(v, shape).reshape(-1) for v in values]
+    return Input(
+        jnp.stack(columns, axis=1),
+        places,
+        (1,) * len(values),
+        site.vectors,
+        True,
+        shape,
+    )
 
 
 def _columns(columns: tuple[int, ...], operator: Operator, where: Points) -> Array:

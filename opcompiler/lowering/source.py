@@ -26,7 +26,8 @@ def source_text(operator: Operator, plan: Plan) -> str:
     The text is for reading. What runs is the same plan and the same program; nothing
     generated is ever executed as text.
     """
-    named = (*operator.parameters, *(name for name, _ in operator.arrays))
+    named = [*operator.parameters, *(name for name, _ in operator.arrays)]
+    named += ["quadrature"] if operator.axes else []
     parameters = "".join(f", {name}" for name in named)
     star = ", *" if parameters else ""
     lines = [f"def residual(net, points{star}{parameters}):"]
@@ -36,6 +37,10 @@ def source_text(operator: Operator, plan: Plan) -> str:
 
 def _body(operator: Operator, plan: Plan) -> list[str]:
     lines = [*_columns(operator)]
+    lines += [
+        f'{nodes}, {weights} = quadrature["{name}"]'
+        for name, nodes, weights in operator.axes
+    ]
     templates = {template.site: template for template in operator.templates}
     for number, push in enumerate(plan.pushes):
         site = operator.sites[push.site]

@@ -98,7 +98,7 @@ def assemble(
     functionals |= {dummy: places.wanted(w) for w, dummy in templates.wanted.items()}
     # Equal ones that were met in two ways are one.
     distinct = tuple(dict.fromkeys(functionals.values()))
-    taken = {_name(s) for s in symbols}
+    taken = {*map(_name, symbols), *_inputs(signature)}
     names = functional_names(distinct, [s.labels for s in places.sites], taken)
     by_name = dict(zip(distinct, names, strict=True))
     named = {d: sp.Symbol(by_name[f]) for d, f in functionals.items()}
@@ -120,8 +120,10 @@ def _name(symbol: sp.Expr) -> str:
 
 
 def _inputs(signature: Signature) -> tuple[str, ...]:
+    """Returns what sites and shells are computed from, quadrature rules included."""
     symbols = (*signature.coordinates, *signature.parameters)
-    return tuple(s.name for s in symbols if isinstance(s, sp.Symbol))
+    rules = [s.name for a in signature.axes.values() for s in (a.node, a.weight)]
+    return (*(s.name for s in symbols if isinstance(s, sp.Symbol)), *rules)
 
 
 class _Places:

@@ -15,6 +15,7 @@ import sympy as sp
 from sympy.core.function import ArgumentIndexError
 
 from opcompiler.core.errors import OperatorError
+from opcompiler.operator.integrals import Quadrature
 
 LeafDerivative = Callable[[sp.Expr, sp.Expr], sp.Expr]
 """(leaf, symbol or component, coordinate) -> its derivative along the coordinate."""
@@ -70,6 +71,12 @@ def _product_rule(node: sp.Mul, derive: Derive) -> sp.Expr:
             others = node.args[:place] + node.args[place + 1 :]
             terms.append(sp.Mul(*others, slope))
     return sp.Add(*terms)
+
+
+def _quadrature_rule(node: Quadrature, derive: Derive) -> sp.Expr:
+    """Limits are constant on the reference interval."""
+    slope = derive(node.args[0])
+    return Quadrature(slope, *node.args[1:]) if slope != 0 else sp.S.Zero
 
 
 def _power_rule(node: sp.Pow, derive: Derive) -> sp.Expr:
@@ -137,5 +144,6 @@ _RULES: tuple[tuple[Any, Callable[[Any, Derive], sp.Expr]], ...] = (
     (sp.Mul, _product_rule),
     (sp.Pow, _power_rule),
     (sp.Piecewise, _piecewise_rule),
+    (Quadrature, _quadrature_rule),
     ((sp.Function, sp.Max, sp.Min), _function_rule),
 )

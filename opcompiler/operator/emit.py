@@ -13,6 +13,7 @@ from sympy.logic.boolalg import BooleanFalse, BooleanTrue
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.program import Operand, Program, Step
+from opcompiler.operator.integrals import Quadrature
 
 _FUNCTIONS: dict[type[sp.Basic], str] = {
     sp.exp: "jnp.exp",
@@ -53,6 +54,7 @@ _FUNCTIONS: dict[type[sp.Basic], str] = {
     sp.zeta: "jsp.zeta",
     sp.Ei: "jsp.expi",
     sp.expint: "jsp.expn",
+    Quadrature: "integrate",
     sp.StrictLessThan: "jnp.less",
     sp.LessThan: "jnp.less_equal",
     sp.StrictGreaterThan: "jnp.greater",

@@ -15,11 +15,14 @@ from opcompiler.core.errors import OperatorError
 from opcompiler.core.multiindex import MultiIndex
 from opcompiler.operator.differentiate import total_derivative
 from opcompiler.operator.held_sums import component_slope, HeldSums
+from opcompiler.operator.integrals import mapped, outermost
 from opcompiler.operator.names import printable
 from opcompiler.operator.signature import Signature
 from opcompiler.operator.vectors import check_component
 
 _LARGEST_SUM = 10_000
+
+_EXPANDED = (AppliedUndef, sp.Derivative, sp.Subs, sp.Sum, sp.Product, sp.Integral)
 
 _FEW_TERMS = 4
 """Shorter sums are left as they were written."""
@@ -121,15 +124,10 @@ class Leaves:
             return self._expand(_written_out(expr), bound)
         if not expr.args:
             return expr
-        if not expr.has(AppliedUndef, sp.Derivative, sp.Subs, sp.Sum, sp.Product):
-            return expr
         if isinstance(expr, sp.Integral):
-            raise OperatorError(
-                "an integral of a field cannot be compiled",
-                expression=expr,
-                hint="replace it by a quadrature sum over evaluation points, "
-                "or make it a field of its own with a derivative equation",
-            )
+            return self._expand_integral(expr, bound)
+        if not expr.has(*_EXPANDED):
+            return expr
         return expr.func(*(self._expand(a, bound) for a in expr.args))
 
     def _expand_derivative(
@@ -211,7 +209,35 @@ class Leaves:
     ) -> sp.Expr:
         inner = self._expand(expr.expr, (*bound, *expr.variables))
         values = [self._expand(value, bound) for value in expr.point]
-        moved = dict(zip(expr.variables, values, strict=True))
+        return self._moved(inner, dict(zip(expr.variables, values, strict=True)))
+
+    def _expand_integral(
+        self, expr: sp.Integral, bound: tuple[sp.Symbol, ...]
+    ) -> sp.Expr:
+        body, variable, lower, upper = outermost(expr, bound)
+        inner = self._expand(body, (*bound, variable))
+        self._refuse_running(expr, inner)
+        ends = (self._expand(end, bound) for end in (lower, upper))
+        axis = self._signature.axes[variable.name]
+        place, half = mapped(*ends, axis.node)
+        return axis.over(half * self._moved(inner, {variable: place}))
+
+    def _refuse_running(self, expr: sp.Integral, inner: sp.Expr) -> None:
+        """Refuses what runs with the components of a vector under an integral."""
+        for symbol in inner.free_symbols:
+            vector = symbol in self and any(
+                isinstance(a, sp.IndexedBase) for a in self[symbol].arguments
+            )
+            if vector or symbol in self.sums:
+                raise OperatorError(
+                    "an integral of a field of a vector of many components",
+                    expression=printable(expr),
+                    hint="write the components out: declare the vector with up to 16 "
+                    "components, or separate symbols",
+                )
+
+    def _moved(self, inner: sp.Expr, moved: dict[sp.Basic, sp.Expr]) -> sp.Expr:
+        """Returns an expanded expression with symbols replaced, in fields too."""
         for symbol in _sorted_dummies(inner):
             if symbol in self:
                 leaf = self[symbol]

@@ -12,6 +12,7 @@ from opcompiler.core.sums import (
     Component,
     Gather,
     IndexedSum,
+    Random,
     Template,
 )
 from opcompiler.core.symbol import Functional
@@ -39,6 +40,7 @@ class Operator:
         arity: number of arguments of each field.
         parameters: names, sorted.
         arrays: names of parameters with axes of their own, and their shapes, if known.
+        axes: of the integration variables: (name, input of nodes, input of weights).
         sites: the evaluation points; functionals name them by number.
         functionals: the numbers the shell and the sums need.
         names: the name of each functional in the shell program.
@@ -56,6 +58,7 @@ class Operator:
     arity: tuple[int, ...]
     parameters: tuple[str, ...]
     arrays: tuple[tuple[str, tuple[int, ...] | None], ...]
+    axes: tuple[tuple[str, str, str], ...]
     sites: tuple[Site, ...]
     functionals: tuple[Functional, ...]
     names: tuple[str, ...]
@@ -74,10 +77,11 @@ class Operator:
                 yield from item.body.gathers
         for template in self.templates:
             for direction in template.directions:
-                if isinstance(direction, Combination):
-                    yield from direction.body.gathers
-                elif isinstance(direction, Component) and direction.scale is not None:
-                    yield from direction.scale.gathers
+                base = direction.base if isinstance(direction, Random) else direction
+                if isinstance(base, Combination):
+                    yield from base.body.gathers
+                elif isinstance(base, Component) and base.scale is not None:
+                    yield from base.scale.gathers
 
 
 def normalize(
@@ -120,6 +124,9 @@ def normalize(
         arity=signature.arity,
         parameters=tuple(p.name for p in signature.parameters),
         arrays=tuple((str(a), _shape(a)) for a in signature.arrays),
+        axes=tuple(
+            (a.name, a.node.name, a.weight.name) for a in signature.axes.values()
+        ),
         sites=found.sites,
         functionals=found.functionals,
         names=found.names,

@@ -7,6 +7,12 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from opcompiler.core.errors import OperatorError
+from opcompiler.operator.integrals import (
+    Axis,
+    IntegrationVariable,
+    make_axes,
+    outermost,
+)
 from opcompiler.operator.vectors import Vectors
 
 Coordinate = sp.Symbol | sp.IndexedBase
@@ -23,6 +29,7 @@ class Signature:
         parameters: every other free symbol, by name.
         sizes: number of components of each vector among the coordinates.
         arrays: parameters with axes of their own.
+        axes: of the integration variables, by name.
     """
 
     coordinates: tuple[Coordinate, ...]
@@ -31,6 +38,7 @@ class Signature:
     parameters: tuple[sp.Symbol, ...]
     sizes: Mapping[sp.IndexedBase, int] = field(default_factory=dict)
     arrays: tuple[sp.IndexedBase, ...] = ()
+    axes: Mapping[str, Axis] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +49,13 @@ class _Application:
         written: as it stands in the tree.
         arguments: with the variables bound by `Subs` replaced by their values.
         bound: the named variables bound by `Subs` among the arguments.
+        limits: of the integrals around it.
     """
 
     written: AppliedUndef
     arguments: tuple[sp.Expr, ...]
     bound: tuple[sp.Symbol, ...]
+    limits: tuple[sp.Expr, ...] = ()
 
     @property
     def name(self) -> str:
@@ -53,7 +63,7 @@ class _Application:
 
     @property
     def plain(self) -> bool:
-        return all(isinstance(a, Coordinate) for a in self.arguments)
+        return all(_is_coordinate(a) for a in self.arguments)
 
     @property
     def symbols(self) -> list[sp.Symbol]:
@@ -73,7 +83,7 @@ def read_signature(
     variables bound by `Subs`. `coordinates` overrides the search, `fields` the order of
     the fields.
     """
-    applications = [a for r in residuals for a in _applications(r, {})]
+    applications = [a for r in residuals for a in _applications(r, {}, ())]
     arity = _arities(applications)
     if not arity:
         raise OperatorError(
@@ -95,6 +105,7 @@ def read_signature(
         tuple(parameters),
         vectors.sizes,
         vectors.arrays,
+        make_axes(_integrated(residuals), {s.name for s in (*found, *symbols)}),
     )
 
 
@@ -110,7 +121,9 @@ def _check_fields(fields: Sequence[str], arity: Mapping[str, int]) -> list[str]:
 
 
 def _applications(
-    expr: sp.Basic, bound: Mapping[sp.Basic, sp.Expr]
+    expr: sp.Basic,
+    bound: Mapping[sp.Basic, sp.Expr],
+    limits: tuple[sp.Expr, ...],
 ) -> Iterator[_Application]:
     """Yields every applied field in preorder; `bound` holds the values of variables."""
     if isinstance(expr, AppliedUndef):
@@ -118,20 +131,30 @@ def _applications(
         named = tuple(
             s
             for s in expr.args
-            if isinstance(s, sp.Symbol) and s in bound and not isinstance(s, sp.Dummy)
+            if isinstance(s, sp.Symbol)
+            and s in bound
+            and not isinstance(s, sp.Dummy)
+            and not isinstance(bound[s], IntegrationVariable)
         )
-        yield _Application(expr, arguments, named)
+        yield _Application(expr, arguments, named, limits)
     elif isinstance(expr, sp.Subs):
         values = [value.xreplace(bound) for value in expr.point]
         inner = {**bound, **dict(zip(expr.variables, values, strict=True))}
-        yield from _applications(expr.expr, inner)
+        yield from _applications(expr.expr, inner, limits)
         for value in expr.point:
-            yield from _applications(value, bound)
+            yield from _applications(value, bound, limits)
+    elif isinstance(expr, sp.Integral):
+        body, variable, *ends = outermost(expr, tuple(bound))
+        inner = {**bound, variable: IntegrationVariable(variable.name)}
+        moved = (end.xreplace(bound) for end in ends)
+        yield from _applications(body, inner, (*limits, *moved))
+        for end in ends:
+            yield from _applications(end, bound, limits)
     elif isinstance(expr, sp.Derivative):
-        yield from _applications(expr.expr, bound)
+        yield from _applications(expr.expr, bound, limits)
     else:
         for argument in expr.args:
-            yield from _applications(argument, bound)
+            yield from _applications(argument, bound, limits)
 
 
 def _arities(applications: Sequence[_Application]) -> dict[str, int]:
@@ -178,7 +201,7 @@ def _coordinates(applications: Sequence[_Application]) -> tuple[Coordinate, ...]
     found: dict[Coordinate, None] = {}
     # Where all arguments are plain the user's own order shows; pinned ones hide some.
     for application in sorted(applications, key=lambda a: not a.plain):
-        symbols = [a for a in application.arguments if isinstance(a, Coordinate)]
+        symbols = [a for a in application.arguments if _is_coordinate(a)]
         found.update(dict.fromkeys(symbols))
     for application in applications:
         for argument in application.arguments:
@@ -189,14 +212,43 @@ def _coordinates(applications: Sequence[_Application]) -> tuple[Coordinate, ...]
     for application in applications:
         if application.name not in free:
             found.update(dict.fromkeys(application.bound))
+    if not found:  # fields under integrals alone: what moves their limits
+        ends = [
+            s for a in applications for end in a.limits for s in _ordered_symbols(end)
+        ]
+        found.update(dict.fromkeys(ends))
     return tuple(found)
+
+
+def _is_coordinate(argument: sp.Expr) -> bool:
+    whole = isinstance(argument, Coordinate)
+    return whole and not isinstance(argument, IntegrationVariable)
+
+
+def _integrated(residuals: Sequence[sp.Expr]) -> list[str]:
+    """Returns the names of the integration variables, in order of first appearance."""
+    found: dict[str, None] = {}
+
+    def walk(expr: sp.Basic) -> None:
+        if isinstance(expr, sp.Integral):
+            found.update(dict.fromkeys(limit[0].name for limit in expr.limits))
+        for argument in expr.args:
+            walk(argument)
+
+    for residual in residuals:
+        walk(residual)
+    return list(found)
 
 
 def _ordered_symbols(expr: sp.Basic) -> list[sp.Symbol]:
     if isinstance(expr, sp.IndexedBase):
         return []
     return sorted(
-        (s for s in expr.free_symbols if isinstance(s, sp.Symbol)),
+        (
+            s
+            for s in expr.free_symbols
+            if isinstance(s, sp.Symbol) and _is_coordinate(s)
+        ),
         key=lambda s: s.name,
     )
 
@@ -228,6 +280,9 @@ def _parts(expr: sp.Basic) -> list[tuple[sp.Basic, tuple[sp.Basic, ...]]]:
         return [(index, ()) for index in expr.indices]
     if isinstance(expr, sp.Subs):
         return [(expr.expr, tuple(expr.variables)), *((v, ()) for v in expr.point)]
+    if isinstance(expr, sp.Integral):
+        body, variable, *ends = outermost(expr)
+        return [(body, (variable,)), *((end, ()) for end in ends)]
     if isinstance(expr, sp.Sum | sp.Product):
         indices = tuple(limit[0] for limit in expr.limits)
         return [(argument, indices) for argument in expr.args]

@@ -18,8 +18,8 @@ from sympy.parsing.sympy_parser import auto_number, parse_expr, rationalize
 
 PATH = Path(__file__).with_name("pde_corpus.json")
 
-OUT_OF_SCOPE = ("Sum", "Integral", "frac_laplacian")
-"""Heads which need an index sum, a quadrature or a nonlocal operator."""
+OUT_OF_SCOPE = ("Sum", "frac_laplacian")
+"""Heads which need an index sum or a nonlocal operator."""
 
 _NUMBERS = (sp.Integer, sp.Float, sp.Rational)
 _CALCULUS = (sp.Derivative, sp.Subs, sp.Sum, sp.Integral)
@@ -65,7 +65,7 @@ class Record:
 
     @property
     def in_scope(self) -> bool:
-        """Whether the record needs no index sum, integral or nonlocal operator."""
+        """Whether the record needs no index sum or nonlocal operator."""
         return not self.vector and not self.heads.intersection(OUT_OF_SCOPE)
 
 

@@ -9,7 +9,7 @@ import sympy as sp
 
 import opcompiler as oc
 from tests.corpus import load, Record
-from tests.end_to_end.test_corpus import bank, parameters, points
+from tests.end_to_end.test_corpus import bank, parameters, points, quadrature
 
 FOLDER = Path(__file__).parents[2] / "grammar" / "examples"
 RECORDS = {record.name: record for record in load()}
@@ -35,7 +35,7 @@ def residuals(problem: oc.Problem) -> list[sp.Expr]:
 
 def test_there_is_a_file_for_every_record() -> None:
     assert {path.stem for path in FOLDER.iterdir()} == set(RECORDS) - NO_FORM
-    assert len(COMPILED) == 77
+    assert len(COMPILED) == 80
 
 
 @pytest.mark.parametrize("name", sorted(set(RECORDS) - NO_FORM))
@@ -82,7 +82,10 @@ def compare(record: Record, written: list[sp.Expr]) -> None:
         for name, value in parameters(record).items()
         if name in residual.parameters
     }
-    values = jax.jit(lambda at: residual(fields, at, **given))(points(record))
+    rules = quadrature(residual)
+    values = jax.jit(lambda at: residual(fields, at, quadrature=rules, **given))(
+        points(record)
+    )
     for one, other in zip(values[0::2], values[1::2], strict=True):
         scale = np.max(np.abs(other))
         assert np.all(np.isfinite(other))

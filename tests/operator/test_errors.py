@@ -42,8 +42,7 @@ BAD_EQUATIONS = {
     "nothing": ([], "[]", "at least one"),
     "none inside a list": ([u.diff(t), None], "None", "SymPy expression"),
     "integral": (
-        u.diff(t) + sp.Integral(F(t, y), (y, 0, x)), "Integral(u(t, y), (y, 0, x))",
-        "quadrature",
+        u.diff(t) + sp.Integral(F(t, y), y), "Integral(u(t, y), y)", "give both",
     ),
     "twin symbols": (
         F(t, x).diff(x) + sp.Symbol("x", real=True) * u, "x", "declare the symbol once",

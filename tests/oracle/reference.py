@@ -14,10 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
 Field = Callable[[jax.Array], jax.Array]
+
+NODES = 16
+"""Of the quadrature rule by which integrals are defined here."""
 
 _ELEMENTARY: dict[type[sp.Basic], Callable[..., jax.Array]] = {
     sp.sin: jnp.sin,
@@ -104,6 +108,19 @@ def _piecewise(expr: sp.Piecewise, scope: _Scope) -> jax.Array:
     return value
 
 
+def _integral(body: sp.Expr, limits: list[sp.Tuple], scope: _Scope) -> jax.Array:
+    """Gauss-Legendre, node by node, on the interval itself."""
+    if not limits:
+        return scope(body)
+    *inner, (variable, lower, upper) = limits
+    a, b = scope(lower), scope(upper)
+    total = jnp.zeros(())
+    for node, weight in zip(*np.polynomial.legendre.leggauss(NODES), strict=True):
+        there = scope.at({variable: a + (node + 1) / 2 * (b - a)})
+        total += weight / 2 * (b - a) * _integral(body, inner, there)
+    return total
+
+
 def _evaluate(expr: sp.Basic, scope: _Scope) -> jax.Array:
     if expr in scope.values:
         return scope.values[expr]
@@ -112,6 +129,8 @@ def _evaluate(expr: sp.Basic, scope: _Scope) -> jax.Array:
         return scope.fields[expr.func.__name__](jnp.stack(arguments))
     if isinstance(expr, sp.Derivative):
         return _derivative(expr, scope)
+    if isinstance(expr, sp.Integral):
+        return _integral(expr.function, list(expr.limits), scope)
     if isinstance(expr, sp.Subs):
         point = [scope(value) for value in expr.point]
         return scope.at(dict(zip(expr.variables, point, strict=True)))(expr.expr)

@@ -45,7 +45,7 @@ from opcompiler.taylor.value import (
     Value,
 )
 
-MOST = 8
+MOST = 16
 """Patches of one value; with more it is written out."""
 
 _FILES = (elementwise, powers, special)

@@ -1,0 +1,91 @@
+"""Burgers' profiles: derivatives of the residual, the exact profile, a short training."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+from examples import burgers_profiles
+from examples.problems import burgers_profile as problem
+from examples.support import nested, network
+
+POINTS = jnp.linspace(-1.5, 1.7, 7)[:, None]
+LAMBDA = 0.27
+
+
+@pytest.fixture(scope="module")
+def params():
+    return network.init(jax.random.key(3), (1, 12, 12, 1))
+
+
+@pytest.mark.parametrize("n", range(1, 10))
+def test_derivatives_are_leibniz_formula_in_symbols(n: int) -> None:
+    derived = problem.family(n)[n].doit()
+    assert sp.expand(derived - problem.binomial_formula(n)) == 0
+
+
+def test_derivatives_are_those_of_nested_differentiation(params) -> None:
+    compiled = oc.compile(problem.family(9))
+    formula = oc.compile([problem.binomial_formula(n) for n in range(1, 10)])
+    assert len(compiled.plan.pushes) == 1
+    assert compiled.plan.channels == 11  # U and its ten derivatives: order n + 1
+    field = lambda point: network.apply(params, point)
+    given = {"lambda": LAMBDA}
+    values = jnp.stack(compiled(field, POINTS, **given))
+    closed = jnp.stack(formula(field, POINTS, **given))
+    np.testing.assert_allclose(values[1:], closed, rtol=1e-9, atol=1e-9)
+    residual = oc.compile(problem.residual, strategy="nested")
+    single = lambda x: residual(field, x[None], **given)
+    expected = jax.jit(jax.vmap(nested.forward(single, 5)))(POINTS[:, 0])
+    np.testing.assert_allclose(values[:6].T, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["nested", "reverse"])
+def test_the_rivals_have_the_same_loss(method: str) -> None:
+    params = (network.init(jax.random.key(1), burgers_profiles.WIDTHS), jnp.zeros(()))
+    point = jnp.array([0.3])
+    ours = burgers_profiles.derivatives("taylor", 0, 3)(params, point)
+    theirs = jax.jit(burgers_profiles.derivatives(method, 0, 3))(params, point)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+
+@pytest.mark.parametrize("k", range(4))
+def test_the_exact_profile_solves_the_equation(k: int) -> None:
+    x = jnp.linspace(-2, 2, 41)
+    profile = problem.exact_profile(x, k)
+    power = problem.smoothness(k)
+    np.testing.assert_allclose(-profile - profile**power, x, atol=1e-14)
+    slope = -1 / (1 + power * profile ** (power - 1))
+    lam = problem.exact_eigenvalue(k)
+    residual = -lam * profile + ((1 + lam) * x + profile) * slope
+    np.testing.assert_allclose(residual, 0, atol=1e-14)
+    assert profile[0] == -profile[-1] == 1
+    low, high = problem.bounds(k)
+    assert low < lam < high
+
+
+def test_the_wrapper_is_odd_to_the_last_bit(params) -> None:
+    odd = jax.vmap(lambda point: problem.odd(network.apply)(params, point))
+    assert jnp.max(jnp.abs(odd(POINTS) + odd(-POINTS))) == 0
+
+
+@pytest.mark.slow
+def test_a_short_training_finds_the_eigenvalue(tmp_path) -> None:
+    few = ["--k", "0", "--steps", "200", "--lbfgs", "0", "--levenberg", "60"]
+    (found,) = burgers_profiles.main([*few, "--out", str(tmp_path)])
+    assert found.phases["Levenberg"].losses[-1] < 1e-6 * found.phases["Adam"].losses[0]
+    assert found.error < 1e-3
+    assert (tmp_path / "burgers_profiles.png").exists()
+    # Everything is in the checkpoints: nothing is trained again.
+    (again,) = burgers_profiles.main([*few, "--out", str(tmp_path), "--resume"])
+    assert again.eigenvalue == found.eigenvalue
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("k", range(4))
+def test_eigenvalues_are_found_to_the_wanted_accuracy(k: int, tmp_path) -> None:
+    (found,) = burgers_profiles.main(["--k", str(k), "--out", str(tmp_path)])
+    assert found.error <= (1e-6, 1e-5, 1e-4, 1e-3)[k]
+    assert found.profile_error() <= 1e-4

@@ -1,0 +1,53 @@
+"""Tangent Prop and the Sobolev study: constraints, and a few steps of the scripts."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import opcompiler as oc
+from examples import sobolev_study, tangent_prop
+from examples.problems import tangent_prop as problem
+from examples.support import nested
+
+
+def test_the_function_itself_meets_all_constraints() -> None:
+    family = oc.compile(problem.constraints(6))
+    values = family(lambda point: problem.exact(point[0]), problem.samples())
+    assert jnp.max(jnp.abs(jnp.stack(values))) < 1e-9
+
+
+def test_constraints_are_differences_of_derivatives() -> None:
+    field = lambda x: jnp.tanh(1.3 * x) * x
+    values = oc.compile(problem.constraints(4))(
+        lambda point: field(point[0]), problem.samples()
+    )
+    error = lambda x: field(x) - problem.exact(x)
+    expected = jax.jit(jax.vmap(nested.forward(error, 4)))(problem.samples()[:, 0])
+    np.testing.assert_allclose(jnp.stack(values).T, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_the_loss_falls(tmp_path) -> None:
+    few = ["--steps", "300", "--orders", "2", "--networks", "2"]
+    (fits,) = tangent_prop.main([*few, "--out", str(tmp_path)])
+    assert fits.losses[1] < 0.1 * fits.losses[0]
+    assert (tmp_path / "tangent_prop.png").exists()
+
+
+@pytest.mark.slow
+def test_order_three_tells_the_eigenvalue_and_order_two_does_not(tmp_path) -> None:
+    few = [
+        "--steps",
+        "300",
+        "--levenberg",
+        "100",
+        "--orders",
+        "2",
+        "3",
+        "--nested",
+        "2",
+    ]
+    two, three = sobolev_study.main([*few, "--out", str(tmp_path)])
+    assert three.eigenvalue_error < 1e-4 < two.eigenvalue_error
+    assert two.nested is not None
+    assert three.nested is None
