@@ -18,6 +18,7 @@ def options() -> argparse.ArgumentParser:
     """Returns the options of the script."""
     found = arguments(__doc__, steps=1000, dim=100, method="sparse", radial=True)
     found.add_argument("--equation", choices=evolution.PROBLEMS, default="hjb_lqg")
+    found.set_defaults(rate=3e-3)
     return found
 
 

@@ -32,6 +32,7 @@ def options() -> argparse.ArgumentParser:
     """Returns the options of the script."""
     found = arguments(__doc__, steps=2000, dim=100, method="sparse", radial=True)
     found.add_argument("--equation", choices=PROBLEMS, default="heat")
+    found.set_defaults(rate=3e-3)
     return found
 
 

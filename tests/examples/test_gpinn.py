@@ -5,6 +5,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import opcompiler as oc
 from examples.problems import elliptic
@@ -43,6 +44,7 @@ def test_all_signs_together_are_the_square_of_the_gradient() -> None:
     np.testing.assert_allclose(mean, square, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_sampled_rows_are_unbiased() -> None:
     net, points = setting()
     v = jnp.ones(DIM)

@@ -14,7 +14,15 @@ from examples.support import errors, methods, network
 
 RUNS = {
     "elliptic exact": ["elliptic", "--dim", "12", "--equation", "sine_gordon"],
-    "elliptic sampled": ["elliptic", "--dim", "12", "--method", "sparse_per_point"],
+    "elliptic sampled": [
+        "elliptic",
+        "--dim",
+        "12",
+        "--method",
+        "sparse_per_point",
+        "--test",
+        "99",
+    ],
     "elliptic waves": ["elliptic", "--dim", "12", "--solution", "waves"],
     "elliptic three-body": ["elliptic", "--dim", "12", "--solution", "three_body"],
     "elliptic dense": ["elliptic", "--method", "dense", "--unbiased", "--dim", "12"],
