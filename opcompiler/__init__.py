@@ -6,7 +6,14 @@ from opcompiler.calculus import sobolev
 from opcompiler.core.errors import OperatorError
 from opcompiler.estimators import Dense, Sparse
 from opcompiler.lowering import autotune, gauss_legendre, Residual, unbiased_square
-from opcompiler.notation import load, parse, Problem, to_text
+from opcompiler.notation import (
+    load,
+    parse,
+    parse_latex,
+    Problem,
+    to_latex,
+    to_text,
+)
 from opcompiler.planning import Plan
 from opcompiler.symbols import D, index, Integral, Sum, vector
 from opcompiler.taylor import jet
@@ -28,8 +35,10 @@ __all__ = [
     "jet",
     "load",
     "parse",
+    "parse_latex",
     "sobolev",
     "taylor",
+    "to_latex",
     "to_text",
     "unbiased_square",
     "vector",
