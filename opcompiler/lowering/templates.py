@@ -1,7 +1,7 @@
 """Runs the push of a template: directions that run with indices are a family."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -61,14 +61,13 @@ class Draw:
         indices: per index all values, or integers (R,), or (N, R), one set per point.
         count: R.
         weight: what each term counts: a number, or (R,) or (N, R).
-        tangents: of directions in place of the first index's components: (R, d), or
-            (N, R, d); `None` for the components themselves.
+        tangents: entries of random directions by law, (parts, R, d), or (parts, N, R, d).
     """
 
     indices: tuple[Index, ...]
     count: int
     weight: Any = 1
-    tangents: Array | None = None
+    tangents: Mapping[str, Array] = field(default_factory=dict)
 
     def by_axis(self) -> dict[int, Index]:
         """Returns the indices as bodies read them, along one axis."""
@@ -297,9 +296,9 @@ def _family(
 
 def _random(direction: Random, given: Input, scene: Scene, draw: Draw) -> Array:
     r"""Returns random combinations $\sum_i v_i b_i$, (1 or N, R, D)."""
-    assert draw.tangents is not None
     dtype = given.points.dtype
-    rows = draw.tangents if draw.tangents.ndim == 3 else draw.tangents[None]
+    entries = draw.tangents[direction.law][direction.part]
+    rows = entries if entries.ndim == 3 else entries[None]
     span = Span(*direction.extent)
     base = direction.base
     if isinstance(base, Combination):
