@@ -1,12 +1,13 @@
 """Residuals on meshes of devices against one device: run by `test_devices.py`.
 
-    python -m tests.end_to_end.sharded            # 8 devices of this process
-    python -m tests.end_to_end.sharded PORT 0     # process 0 of two, 4 devices each
+    python -m tests.end_to_end.sharded [--only NAME]             # 8 devices here
+    python -m tests.end_to_end.sharded --port PORT --process 0   # one of two processes
 
-Prints the largest relative difference of values and of parameter gradients, and whether
-the first layer is ever put together on one device.
+Prints for each residual and mesh the largest relative difference of values and of
+parameter gradients, and whether the first layer is ever gathered on one device.
 """
 
+import argparse
 import sys
 
 import jax
@@ -95,18 +96,21 @@ def compared(name, shape):
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", help="one residual, on the mesh 4 x 2")
+    parser.add_argument("--port", help="of process 0 of two; each has 4 devices")
+    parser.add_argument("--process", type=int)
+    options = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
-    if len(sys.argv) > 1:
-        jax.distributed.initialize(f"localhost:{sys.argv[1]}", 2, int(sys.argv[2]))
+    if options.port:
+        jax.distributed.initialize(f"localhost:{options.port}", 2, options.process)
     assert jax.device_count() == 8
-    meshes = MESHES[1:2] if jax.process_count() > 1 else MESHES
-    for name in RESIDUALS:
-        for shape in meshes:
+    assert jax.process_count() == (2 if options.port else 1)
+    for name in [options.only] if options.only else RESIDUALS:
+        for shape in MESHES[1:2] if options.only else MESHES:
             worst, gathered = compared(name, shape)
-            sys.stdout.write(
-                f"{name} on {shape}: {worst:.1e}{' gathered' if gathered else ''}\n"
-            )
-    sys.stdout.write("done\n")
+            whole = "gathered" if gathered else "in parts"
+            sys.stdout.write(f"{name}; {shape}; {worst:.1e}; {whole}\n")
 
 
 if __name__ == "__main__":
