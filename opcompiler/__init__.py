@@ -2,34 +2,90 @@
 
 from opcompiler import taylor
 from opcompiler.api import compile
-from opcompiler.calculus import sobolev
+from opcompiler.calculus import (
+    advect,
+    biharmonic,
+    Cartesian,
+    cross,
+    curl,
+    Cylindrical,
+    directional,
+    div,
+    dot,
+    from_sympy_vector,
+    grad,
+    hessian,
+    laplacian,
+    material,
+    norm,
+    Orthogonal,
+    outer,
+    Polar,
+    sobolev,
+    Spherical,
+    strain,
+    trace_hessian,
+    VectorField,
+)
 from opcompiler.core.errors import OperatorError
 from opcompiler.estimators import Dense, Sparse
-from opcompiler.lowering import autotune, gauss_legendre, Residual
-from opcompiler.notation import load, parse, Problem, to_text
+from opcompiler.lowering import autotune, gauss_legendre, Residual, unbiased_square
+from opcompiler.notation import (
+    load,
+    parse,
+    parse_latex,
+    Problem,
+    to_latex,
+    to_text,
+)
 from opcompiler.planning import Plan
 from opcompiler.symbols import D, index, Integral, Sum, vector
 from opcompiler.taylor import jet
 
 __all__ = [
+    "Cartesian",
+    "Cylindrical",
     "D",
     "Dense",
     "Integral",
     "OperatorError",
+    "Orthogonal",
     "Plan",
+    "Polar",
     "Problem",
     "Residual",
     "Sparse",
+    "Spherical",
     "Sum",
+    "VectorField",
+    "advect",
     "autotune",
+    "biharmonic",
     "compile",
+    "cross",
+    "curl",
+    "directional",
+    "div",
+    "dot",
+    "from_sympy_vector",
     "gauss_legendre",
+    "grad",
+    "hessian",
     "index",
     "jet",
+    "laplacian",
     "load",
+    "material",
+    "norm",
+    "outer",
     "parse",
+    "parse_latex",
     "sobolev",
+    "strain",
     "taylor",
+    "to_latex",
     "to_text",
+    "trace_hessian",
+    "unbiased_square",
     "vector",
 ]

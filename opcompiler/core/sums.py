@@ -127,6 +127,7 @@ class Random:
         extent: range of the index.
         base: $b_i$, a direction that runs with index number 0.
         law: how the $v_i$ are drawn; a name that the samplers know.
+        part: 0 for the real part of complex $v_i$, 1 for the imaginary one.
     """
 
     label: str = field(compare=False)
@@ -134,6 +135,7 @@ class Random:
     extent: Extent
     base: Component | Combination
     law: str
+    part: int = 0
 
     @property
     def runs(self) -> bool:

@@ -5,8 +5,10 @@ v in the place of all directions that run, where the law of v has the moments fo
 $E\,D^k u[v, \dots, v]$ times a factor is the sum.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any, Protocol
 
 from opcompiler.core.errors import OperatorError
@@ -114,19 +116,9 @@ class _Rewriting:
     def _randomize(self, number: int, template: Template) -> None:
         here = [f for f in self._operator.functionals if f.site == template.site]
         fixed = [d for d in template.directions if not d.runs]
-        directions: list[Direction] = []
-        counts: dict[Functional, list[tuple[MultiIndex, dict[Direction, int]]]] = {}
-        for functional in here:
-            counts[functional] = [
-                (alpha, self._orders(functional, alpha, template))
-                for alpha, _ in functional.symbol.terms
-            ]
-        for rows in counts.values():
-            for _, orders in rows:
-                for d in orders:
-                    if d not in directions and d not in fixed:
-                        directions.append(d)
-        directions += fixed
+        found = {f: self._terms(f, template) for f in here}
+        moved = (d for terms in found.values() for orders, _ in terms for d in orders)
+        directions = [d for d in dict.fromkeys(moved) if d not in fixed] + fixed
         labelled = tuple(
             replace(d, label=f"v{n}") if isinstance(d, Random) else d
             for n, d in enumerate(directions)
@@ -137,23 +129,30 @@ class _Rewriting:
         self._sites[template.site] = replace(
             self._sites[template.site], labels=tuple(d.label for d in labelled)
         )
-        for functional, rows in counts.items():
-            terms = dict(functional.symbol.terms)
+        for functional, terms in found.items():
             symbol = OperatorSymbol.of(
                 {
-                    MultiIndex(tuple(orders.get(d, 0) for d in directions)): terms[
-                        alpha
-                    ]
-                    for alpha, orders in rows
+                    MultiIndex(tuple(orders.get(d, 0) for d in directions)): c
+                    for orders, c in terms
                 }
             )
             self._moved[functional] = replace(functional, symbol=symbol)
 
-    def _orders(
+    def _terms(
+        self, functional: Functional, template: Template
+    ) -> list[tuple[dict[Direction, int], Fraction]]:
+        """Returns a functional's terms as orders by direction, with coefficients."""
+        return [
+            (orders, c * share)
+            for alpha, c in functional.symbol.terms
+            for orders, share in self._term(functional, alpha, template)
+        ]
+
+    def _term(
         self, functional: Functional, alpha: MultiIndex, template: Template
-    ) -> dict[Direction, int]:
-        """Returns the orders by direction, those that run in one random direction."""
-        orders: dict[Direction, int] = {}
+    ) -> list[tuple[dict[Direction, int], Fraction]]:
+        """Returns a term with its running directions as one random direction."""
+        fixed: dict[Direction, int] = {}
         bases: set[Component | Combination] = set()
         pattern: list[int] = []
         for direction, order in zip(template.directions, alpha.exponents, strict=True):
@@ -161,26 +160,30 @@ class _Rewriting:
                 bases.add(_base(direction))
                 pattern.append(order)
             elif order:
-                orders[direction] = order
+                fixed[direction] = order
         if not pattern:
-            return orders
-        if (
-            len(bases) > 1
-            or len(set(template.extents)) > 1
-            or len(pattern) != len(template.extents)
-        ):
+            return [(fixed, Fraction(1))]
+        alike = len(bases) == 1 and len(set(template.extents)) == 1
+        if not alike or len(pattern) != len(template.extents):
             raise OperatorError(
                 "no random direction has the moments of this sum: its indices differ in "
                 "range, or one term is differentiated by several components of one index",
                 expression=self._names[functional],
                 hint="take oc.Sparse, which samples any sum",
             )
-        first, last = template.extents[0]
-        law = choose_law(self._estimator.distribution, tuple(pattern), last - first + 1)
+        extent = template.extents[0]
+        size = extent[1] - extent[0] + 1
+        law = choose_law(self._estimator.distribution, tuple(pattern), size)
         self._laws[functional] = law
         (base,) = bases
-        random = Random("", base.place, template.extents[0], base, law.name)
-        return {random: sum(pattern), **orders}
+        parts = [
+            Random("", base.place, extent, base, law.name, part)
+            for part in range(law.parts)
+        ]
+        return [
+            ({d: n for d, n in zip(parts, orders, strict=True) if n} | fixed, c)
+            for orders, c in _real_part(sum(pattern), law.parts)
+        ]
 
     def _sum(self, item: IndexedSum) -> IndexedSum:
         functionals = tuple((self._moved.get(f, f), n) for f, n in item.functionals)
@@ -236,6 +239,20 @@ class _Rewriting:
             None,
             coefficient,
         )
+
+
+def _real_part(order: int, parts: int) -> list[tuple[tuple[int, ...], Fraction]]:
+    r"""Expands $\mathrm{Re} (\xi_a + i \xi_b)^k$, or $\xi_a^k$ of a real direction.
+
+    Derivatives are real at a real point, so a complex direction is two real ones, and the
+    minimal algebra of this harmonic polynomial has two channels per order.
+    """
+    if parts == 1:
+        return [((order,), Fraction(1))]
+    return [
+        ((order - 2 * n, 2 * n), Fraction((-1) ** n * math.comb(order, 2 * n)))
+        for n in range(order // 2 + 1)
+    ]
 
 
 def _base(direction: Direction) -> Component | Combination:

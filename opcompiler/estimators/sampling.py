@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from opcompiler.core.errors import OperatorError
-
-_DISTRIBUTIONS = ("rademacher", "gaussian", "sphere")
+from opcompiler.estimators.laws import DISTRIBUTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +51,21 @@ class Sparse:
 
 @dataclass(frozen=True, slots=True)
 class Dense:
-    """Push random directions whose moments give the operator, if any do.
+    r"""Push random directions whose moments give the operator, if any do.
 
     Attributes:
         samples: directions per point.
-        distribution: "rademacher", "gaussian" or "sphere".
+        distribution: "rademacher" (least variance for a Laplacian), "gaussian" and
+            "sphere" (powers of it), "skewed" ($\sum_i \partial_i^3$), "roots_of_unity"
+            ($\sum_i \partial_i^k$, complex directions).
         per_point: whether every point has directions of its own, or all share them.
-        antithetic: whether directions come in pairs v, -v.
+        antithetic: whether directions come in pairs v, -v. Derivatives of odd order along
+            a direction then cancel exactly; those of even order are the same for both,
+            so that half of the work is wasted on a plain Laplacian.
 
     Raises:
-        OperatorError: for fewer than one sample, or an unknown distribution.
+        OperatorError: for fewer than one sample, an unknown distribution, or an odd number
+            of antithetic samples.
 
     Source: STDE, section 4.4 and appendix K.
     """
@@ -73,11 +77,17 @@ class Dense:
 
     def __post_init__(self) -> None:
         _check_samples(self.samples)
-        if self.distribution not in _DISTRIBUTIONS:
+        if self.distribution not in DISTRIBUTIONS:
             raise OperatorError(
                 "there is no such distribution",
                 expression=f"distribution={self.distribution!r}",
-                hint=f"choose one of: {', '.join(_DISTRIBUTIONS)}",
+                hint=f"choose one of: {', '.join(DISTRIBUTIONS)}",
+            )
+        if self.antithetic and self.samples % 2:
+            raise OperatorError(
+                "antithetic directions come in pairs",
+                expression=f"samples={self.samples}",
+                hint="give an even number of samples",
             )
 
 

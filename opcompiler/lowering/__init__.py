@@ -6,12 +6,20 @@ quadrature.py rules for integrals
 pushes.py     running a plan's pushes on a network
 shell.py      running the shell program
 residual.py   the compiled operator a user calls
+sites.py      what programs read, and the fields' arguments at every site
+bodies.py     programs that gather what they read at indices
+templates.py  pushes whose directions run with indices
+sums.py       sums over components, exact or drawn
+draws.py      draws of indices and of random directions
+estimation.py which draw serves which template
+losses.py     unbiased squares, variances
 autotune.py   measuring how a plan is laid out best
 source.py     the emitted function as readable Python
 """
 
 from opcompiler.lowering.autotune import autotune
+from opcompiler.lowering.losses import unbiased_square
 from opcompiler.lowering.quadrature import gauss_legendre
 from opcompiler.lowering.residual import Bound, Residual
 
-__all__ = ["Bound", "Residual", "autotune", "gauss_legendre"]
+__all__ = ["Bound", "Residual", "autotune", "gauss_legendre", "unbiased_square"]

@@ -150,9 +150,27 @@ def _by_importance(
 def draw_directions(
     law: str, dense: Dense, size: int, key: Array, points: int | None, dtype: Any
 ) -> Array:
-    """Draws random directions, (R, size), or (points, R, size)."""
+    """Draws random directions of a law of `estimators/laws.py`.
+
+    Args:
+        law: its name.
+        dense: how many; in pairs v, -v if antithetic.
+        size: number of entries, d.
+        key: `jax.random.key`.
+        points: number of points, for directions of each; `None` for the same at all.
+        dtype: real.
+
+    Returns:
+        Real and imaginary parts, (1 or 2, R, d), or (1 or 2, points, R, d).
+    """
     lead = () if points is None else (points,)
-    return _LAWS[law](key, (*lead, dense.samples, size), dtype)
+    count = dense.samples // 2 if dense.antithetic else dense.samples
+    shape = (*lead, count, size)
+    if law.startswith("roots_of_unity_"):
+        rows = _roots(int(law.rsplit("_", 1)[1]), key, shape, dtype)
+    else:
+        rows = _LAWS[law](key, shape, dtype)[None]
+    return jnp.concatenate([rows, -rows], axis=-2) if dense.antithetic else rows
 
 
 def _sphere(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
@@ -160,8 +178,21 @@ def _sphere(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
     return v / jnp.linalg.norm(v, axis=-1, keepdims=True)
 
 
+def _skewed(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+    """The golden ratio with probability 1/(1 + its square), minus its inverse else."""
+    golden = (1 + 5**0.5) / 2
+    high = jax.random.bernoulli(key, 1 / (1 + golden**2), shape)
+    return jnp.where(high, golden, -1 / golden).astype(dtype)
+
+
+def _roots(order: int, key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+    angle = 2 * jnp.pi * jax.random.randint(key, shape, 0, order) / order
+    return jnp.stack([jnp.cos(angle), jnp.sin(angle)]).astype(dtype)
+
+
 _LAWS: dict[str, Callable[..., Array]] = {
     "rademacher": jax.random.rademacher,
     "gaussian": jax.random.normal,
+    "skewed": _skewed,
     "sphere": _sphere,
 }

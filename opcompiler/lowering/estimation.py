@@ -1,5 +1,6 @@
 """From an estimator and a key to the draws of an operator's templates."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -29,36 +30,51 @@ def drawn(estimator: Estimator, key: Array, rows: int, dtype: Any) -> Draws:
     """
     known: dict[object, Draw] = {}
 
-    def draw(template: Template) -> Draw:
+    def drawn_for(template: Template) -> Draw:
         if not template.extents:
             return exact(template)
-        what = (template.extents, template.draw, _law(template))
+        laws = _laws(template)
+        what = (template.extents, template.draw, bool(laws))
         if what not in known:
             part = jax.random.fold_in(key, len(known))
-            known[what] = _draw(estimator, template, part, rows, dtype)
-        return known[what]
+            known[what] = _draw(estimator, template, part, rows)
+        draw = known[what]
+        if isinstance(estimator, Dense) and laws:
+            tangents = dict(draw.tangents)
+            for n, law in enumerate(laws):
+                if law not in tangents:
+                    part = jax.random.fold_in(jax.random.fold_in(key, len(known)), n)
+                    tangents[law] = _directions(
+                        law, estimator, template, part, rows, dtype
+                    )
+            known[what] = draw = replace(draw, tangents=tangents)
+        return draw
 
-    return draw
+    return drawn_for
 
 
-def _law(template: Template) -> str | None:
-    laws = [d.law for d in template.directions if isinstance(d, Random)]
-    return laws[0] if laws else None
+def _laws(template: Template) -> tuple[str, ...]:
+    laws = (d.law for d in template.directions if isinstance(d, Random))
+    return tuple(dict.fromkeys(laws))
 
 
-def _draw(
-    estimator: Estimator, template: Template, key: Array, rows: int, dtype: Any
-) -> Draw:
-    law = _law(template)
+def _draw(estimator: Estimator, template: Template, key: Array, rows: int) -> Draw:
+    if isinstance(estimator, Dense) and _laws(template):
+        return Draw((), estimator.samples, 1 / estimator.samples)
     points = rows if estimator.per_point else None
-    if law is not None:
-        assert isinstance(estimator, Dense)
-        first, last = template.extents[0]
-        tangents = draw_directions(law, estimator, last - first + 1, key, points, dtype)
-        return Draw((), tangents.shape[-2], 1 / tangents.shape[-2], tangents)
-    sparse = estimator if isinstance(estimator, Sparse) else Sparse(estimator.samples)
+    sparse = estimator
+    if isinstance(sparse, Dense):  # what its law lacks is sampled by terms
+        sparse = Sparse(sparse.samples, per_point=sparse.per_point)
     indices, weights = draw_indices(sparse, template.extents, key, points)
     return Draw(tuple(indices), indices[0].shape[-1], weights)
+
+
+def _directions(
+    law: str, dense: Dense, template: Template, key: Array, rows: int, dtype: Any
+) -> Array:
+    ((first, last), *_) = template.extents
+    points = rows if dense.per_point else None
+    return draw_directions(law, dense, last - first + 1, key, points, dtype)
 
 
 def check_key(estimator: Estimator | None, key: Array | None) -> None:

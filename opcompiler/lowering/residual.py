@@ -13,6 +13,7 @@ from opcompiler.core.symbol import Functional
 from opcompiler.estimators import Estimator
 from opcompiler.lowering.bodies import gathered
 from opcompiler.lowering.estimation import check_key, drawn, exact
+from opcompiler.lowering.losses import variance
 from opcompiler.lowering.networks import check_outputs, Group, Network, read_networks
 from opcompiler.lowering.points import Points, read_points
 from opcompiler.lowering.pushes import evaluate_functionals
@@ -149,6 +150,22 @@ class Residual:
             arguments, whatever their values.
         """
         return Bound(self, apply)
+
+    def variance(
+        self,
+        net: Any,
+        points: Any,
+        key: Array,
+        *,
+        draws: int = 32,
+        **parameters: Any,
+    ) -> Any:
+        """Returns the variance of the estimate over keys; see `lowering.losses.variance`.
+
+        The root is the standard error of one evaluation, of the shape of its values.
+        """
+        check_key(self.estimator, key)
+        return variance(self, net, points, key, draws, **parameters)
 
     def tuned(self, tuning: Tuning) -> "Residual":
         """Returns the same residual, laid out otherwise; see `opcompiler.autotune`."""

@@ -68,9 +68,11 @@ def _input(
     sizes = tuple(1 if name is None else widths[name] for name in site.vectors)
     places = tuple(sum(sizes[:n]) for n in range(len(sizes)))
     if site.whole:
-        return Input(where.flat, places, sizes, plain)
+        return Input(where.flat, places, sizes, site.vectors, plain)
     if site.columns is not None and plain:
-        return Input(_columns(site.columns, operator, where), places, sizes, plain)
+        return Input(
+            _columns(site.columns, operator, where), places, sizes, site.vectors, plain
+        )
     if operator.axes and not any(site.vectors):
         return _spread(site, scene, where, places)
     outputs = iter(run_program(site.program, scene.plain))
@@ -82,7 +84,7 @@ def _input(
         else:
             value = jnp.asarray(next(outputs)).astype(dtype)
             parts.append(jnp.broadcast_to(value, (rows,))[:, None])
-    return Input(jnp.concatenate(parts, axis=1), places, sizes, plain)
+    return Input(jnp.concatenate(parts, axis=1), places, sizes, site.vectors, plain)
 
 
 def _spread(site: Site, scene: Scene, where: Points, places: tuple[int, ...]) -> Input:
@@ -93,7 +95,14 @@ def _spread(site: Site, scene: Scene, where: Points, places: tuple[int, ...]) ->
     ]
     shape = jnp.broadcast_shapes(*(v.shape for v in values)) or where.flat.shape[:1]
     columns = [jnp.broadcast_to(v, shape).reshape(-1) for v in values]
-    return Input(jnp.stack(columns, axis=1), places, (1,) * len(values), True, shape)
+    return Input(
+        jnp.stack(columns, axis=1),
+        places,
+        (1,) * len(values),
+        site.vectors,
+        True,
+        shape,
+    )
 
 
 def _columns(columns: tuple[int, ...], operator: Operator, where: Points) -> Array:

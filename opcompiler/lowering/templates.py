@@ -1,7 +1,7 @@
 """Runs the push of a template: directions that run with indices are a family."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.core.quadratic import Exact
 from opcompiler.core.sums import (
     Argument,
     Combination,
@@ -39,6 +40,7 @@ class Input:
         points: (N, D), what the network is called with.
         places: first column of every argument.
         sizes: number of its columns.
+        vectors: per argument the vector that it is, or `None`.
         plain: whether it is no template's site.
         shape: of the values there; integration variables have axes before the points'.
     """
@@ -46,6 +48,7 @@ class Input:
     points: Array
     places: tuple[int, ...]
     sizes: tuple[int, ...]
+    vectors: tuple[str | None, ...]
     plain: bool
     shape: tuple[int, ...] = (-1,)
 
@@ -58,14 +61,13 @@ class Draw:
         indices: per index all values, or integers (R,), or (N, R), one set per point.
         count: R.
         weight: what each term counts: a number, or (R,) or (N, R).
-        tangents: of directions in place of the first index's components: (R, d), or
-            (N, R, d); `None` for the components themselves.
+        tangents: entries of random directions by law, (parts, R, d), or (parts, N, R, d).
     """
 
     indices: tuple[Index, ...]
     count: int
     weight: Any = 1
-    tangents: Array | None = None
+    tangents: Mapping[str, Array] = field(default_factory=dict)
 
     def by_axis(self) -> dict[int, Index]:
         """Returns the indices as bodies read them, along one axis."""
@@ -175,7 +177,7 @@ class TemplatePush:
         if channel in self._running:
             ((number, c),) = tangent
             return _family(directions[number], float(c), given, scene, draw, count)
-        parts = [float(c) * _single(directions[n], given, scene) for n, c in tangent]
+        parts = [_scaled(c, _single(directions[n], given, scene)) for n, c in tangent]
         return sum(parts[1:], parts[0])
 
     def _channel(
@@ -215,8 +217,24 @@ def _single(direction: Direction, given: Input, scene: Scene) -> Array:
         return jnp.zeros((1, width), dtype).at[0, first].set(1)
     if isinstance(direction, Component):
         return jnp.zeros((1, width), dtype).at[0, first + direction.shift].set(1)
+    if _is_point(direction, given):
+        return given.points
     part = _combined(direction, scene, {}, dtype)
     return _placed(part, direction, given)
+
+
+def _is_point(direction: Combination, given: Input) -> bool:
+    r"""Whether a direction is the point itself, as for $x \cdot \nabla$.
+
+    The first layer then multiplies both at once, and so does its transpose.
+    """
+    gathers, program = direction.body.gathers, direction.body.program
+    if len(gathers) != 1 or program.steps or program.outputs != (gathers[0].name,):
+        return False
+    whole = given.vectors == (gathers[0].array,) and given.points.shape[1:] == (
+        direction.extent[1] + 1,
+    )
+    return whole and direction.extent[0] == 0 and not direction.shift
 
 
 def _combined(
@@ -278,9 +296,9 @@ def _family(
 
 def _random(direction: Random, given: Input, scene: Scene, draw: Draw) -> Array:
     r"""Returns random combinations $\sum_i v_i b_i$, (1 or N, R, D)."""
-    assert draw.tangents is not None
     dtype = given.points.dtype
-    rows = draw.tangents if draw.tangents.ndim == 3 else draw.tangents[None]
+    entries = draw.tangents[direction.law][direction.part]
+    rows = entries if entries.ndim == 3 else entries[None]
     span = Span(*direction.extent)
     base = direction.base
     if isinstance(base, Combination):
@@ -292,6 +310,10 @@ def _random(direction: Random, given: Input, scene: Scene, draw: Draw) -> Array:
     start = given.places[base.place] + span.first + base.shift
     behind = given.points.shape[1] - start - span.length
     return jnp.pad(rows, [(0, 0), (0, 0), (start, behind)])
+
+
+def _scaled(c: Exact, array: Array) -> Array:
+    return array if c == 1 else float(c) * array
 
 
 def _padded(array: Array, count: int, axis: int) -> Array:

@@ -12,6 +12,7 @@ The way of a text through this room:
     derivatives.py   derivatives and evaluation points, unevaluated; normal.py
     statements.py    equations and conditions -> problem.py's Problem
     printing.py      a Problem -> text
+    latex/           another spelling of the same, in and out
 
 Every form stands with an example in `grammar/README.md`.
 """
@@ -23,6 +24,7 @@ import sympy as sp
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.notation.errors import NotationError, Source
+from opcompiler.notation.latex import read_latex, to_latex
 from opcompiler.notation.limits import LONGEST_TEXT
 from opcompiler.notation.printing import to_text
 from opcompiler.notation.problem import (
@@ -45,6 +47,8 @@ __all__ = [
     "Problem",
     "load",
     "parse",
+    "parse_latex",
+    "to_latex",
     "to_text",
 ]
 
@@ -66,12 +70,45 @@ def parse(
     Raises:
         OperatorError: with file, line, column and a caret under what is wrong.
     """
+    return read_problem(_source(text, file), _given(parameters))
+
+
+def parse_latex(
+    text: str,
+    declarations: str = "",
+    *,
+    parameters: Mapping[str, float] | None = None,
+    file: str = "<latex>",
+) -> Problem:
+    r"""Reads equations in LaTeX: the commands that `grammar/README.md` lists.
+
+    Args:
+        text: equations and conditions, one a row; environments such as `aligned` or none.
+        declarations: coordinates, fields and parameters in the text notation, for names
+            mean nothing else. What `to_latex` writes has its own.
+        parameters: as for `parse`.
+        file: the name that errors tell.
+
+    Returns:
+        The problem, as `parse` returns it.
+
+    Raises:
+        OperatorError: with file, line, column and a caret under what is wrong.
+    """
+    written = _source(declarations, "<declarations>")
+    return read_latex(_source(text, file), written, _given(parameters))
+
+
+def _source(text: str, file: str) -> Source:
     if not isinstance(text, str):
         raise OperatorError(
             "the notation is text", expression=type(text).__name__, hint="pass a str"
         )
-    given = {name: _number(name, value) for name, value in (parameters or {}).items()}
-    return read_problem(Source(text, file), given)
+    return Source(text, file)
+
+
+def _given(parameters: Mapping[str, float] | None) -> dict[str, sp.Expr]:
+    return {name: _number(name, value) for name, value in (parameters or {}).items()}
 
 
 def load(path: str | Path, *, parameters: Mapping[str, float] | None = None) -> Problem:

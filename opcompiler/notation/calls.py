@@ -333,7 +333,7 @@ def _normal(reader: Reader, arguments: list[Node]) -> Value:
     return normal.derivative(reader.value(arguments[0]), reader.scope)
 
 
-def _where(reader: Reader, arguments: list[Node]) -> Value:
+def where(reader: Reader, arguments: list[Node]) -> Value:
     """`where(x < 0, a, b)`; more pairs of condition and value may come first."""
     if len(arguments) < 3 or len(arguments) % 2 == 0:
         raise MeaningError(
@@ -383,7 +383,7 @@ _HEADS: dict[str, _Head] = {
     "advect": _advect,
     "material": _material,
     "dn": _normal,
-    "where": _where,
+    "where": where,
     "sum": sums.total,
     "int": sums.integral,
     "integral": sums.integral,

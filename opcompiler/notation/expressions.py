@@ -11,7 +11,7 @@ from fractions import Fraction
 import sympy as sp
 from lark import Token
 
-from opcompiler.notation import calls, limits, vectors
+from opcompiler.notation import calls, forms, limits, vectors
 from opcompiler.notation.derivatives import differentiate
 from opcompiler.notation.errors import MeaningError, NotationError, Source
 from opcompiler.notation.names import spelled, splits
@@ -67,6 +67,8 @@ class Reader:
             self._spend(1)
             if node.kind in _NO_VALUES:
                 raise MeaningError(*_NO_VALUES[node.kind])
+            if node.kind in forms.FORMS:
+                return forms.FORMS[node.kind](self, node)
             return getattr(self, f"_{node.kind}")(node)
         except MeaningError as error:
             raise self.error(node, error.problem, error.hint) from None
@@ -230,6 +232,11 @@ class Reader:
             return self.charge(vectors.cross(left, right))
         if sign == "OTIMES":
             return self.charge(vectors.outer(left, right))
+        if sign == "DOT" and factor.kind == "grad" and len(vectors.shape(right)) == 2:
+            raise MeaningError(
+                "the product of a vector and ∇v can be read in two ways",
+                "write (a·∇)v, also advect(a, v), or dot(a, transpose(grad(v)))",
+            )
         return vectors.dot(left, right) if sign == "DOT" else vectors.times(left, right)
 
     def _power(self, node: Node) -> Value:

@@ -4,8 +4,6 @@ The order of factors matters: SymPy multiplies a number into a sum at once, so a
 must not put the two side by side where the tree keeps them apart.
 """
 
-from collections.abc import Callable
-
 import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
@@ -15,7 +13,7 @@ from opcompiler.notation.errors import MeaningError
 from opcompiler.notation.scope import Scope
 from opcompiler.notation.sums import shifted
 
-_SUM, _PRODUCT, _POWER, _ATOM = range(4)
+SUM, PRODUCT, POWER, ATOM = range(4)
 
 _FUNCTIONS: dict[str, str] = {
     "Abs": "abs",
@@ -84,7 +82,7 @@ class Formulas:
 
     def factor(self, expr: sp.Basic) -> str:
         """Returns the formula, in parentheses if it is more than one name or number."""
-        return self._within(expr, _ATOM)
+        return self._within(expr, ATOM)
 
     def _within(self, expr: sp.Basic, least: int) -> str:
         text, binding = self._write(expr)
@@ -93,58 +91,64 @@ class Formulas:
     def _write(self, expr: sp.Basic) -> tuple[str, int]:
         """Returns the formula and how tightly it binds."""
         if expr in self._home:
-            return self._home[expr], _ATOM
+            return self._name(self._home[expr]), ATOM
         for kind, writer in _WRITERS:
             if isinstance(expr, kind):
-                return writer(self, expr)
+                return getattr(self, writer)(expr)
         name = type(expr).__name__
         if name in _FUNCTIONS or name in _PLAIN:
             arguments = expr.args[:1] if name == "Heaviside" else expr.args
-            return f"{_FUNCTIONS.get(name, name)}({self._list(arguments)})", _ATOM
+            return self._function(_FUNCTIONS.get(name, name), arguments)
         raise OperatorError(
             f"the notation has no form for {name}",
             expression=expr,
             hint="write it by the functions listed in grammar/README.md",
         )
 
+    def _function(self, name: str, arguments: tuple[sp.Basic, ...]) -> tuple[str, int]:
+        return f"{name}({self._list(arguments)})", ATOM
+
     def _list(self, parts: tuple[sp.Basic, ...]) -> str:
         return ", ".join(self.text(part) for part in parts)
 
     def _symbol(self, expr: sp.Symbol) -> tuple[str, int]:
-        return expr.name, _ATOM
+        return self._name(expr.name), ATOM
+
+    def _name(self, name: str) -> str:
+        return name
 
     def _constant(self, expr: sp.Basic) -> tuple[str, int]:
-        return {sp.pi: "pi", sp.I: "I", sp.E: "exp(1)"}[expr], _ATOM
+        return {sp.pi: "pi", sp.I: "I", sp.E: "exp(1)"}[expr], ATOM
 
     def _number(self, expr: sp.Rational) -> tuple[str, int]:
         if expr.q != 1:
-            return f"{expr.p}/{expr.q}", _PRODUCT if expr.p > 0 else _SUM
-        return str(expr.p), _ATOM if expr.p >= 0 else _SUM
+            return f"{expr.p}/{expr.q}", PRODUCT if expr.p > 0 else SUM
+        return str(expr.p), ATOM if expr.p >= 0 else SUM
 
     def _decimal(self, expr: sp.Float) -> tuple[str, int]:
-        return repr(float(expr)), _ATOM if expr >= 0 else _SUM
+        return repr(float(expr)), ATOM if expr >= 0 else SUM
 
     def _add(self, expr: sp.Add) -> tuple[str, int]:
-        terms = sorted(expr.args, key=lambda a: (_negative(a), a.is_Number))
+        terms = sorted(expr.args, key=lambda a: (negative(a), a.is_Number))
         text = ""
         for term in terms:
-            sign = "-" if _negative(term) else "+"
-            inner = self._within(-term if sign == "-" else term, _PRODUCT)
+            sign = "-" if negative(term) else "+"
+            inner = self._within(-term if sign == "-" else term, PRODUCT)
             if text:
                 text += f" {sign} {inner}"
             else:
                 text = self.text(term)
-        return text, _SUM
+        return text, SUM
 
     def _mul(self, expr: sp.Mul) -> tuple[str, int]:
         number, _ = expr.as_coeff_Mul(rational=True)
         above: list[sp.Expr] = []
         below: list[sp.Expr] = []
         for factor in expr.args if number == 1 else expr.args[1:]:
-            inverse = isinstance(factor, sp.Pow) and _negative(factor.exp)
+            inverse = isinstance(factor, sp.Pow) and negative(factor.exp)
             (below if inverse else above).append(factor)
         above.sort(key=lambda f: (isinstance(f, sp.Add), isinstance(f, sp.Derivative)))
-        parts = [self._within(factor, _POWER) for factor in above]
+        parts = [self._within(factor, POWER) for factor in above]
         only_sums = bool(above) and isinstance(above[0], sp.Add)
         if only_sums and number != 1:
             parts.append(f"({self.text(number)})")
@@ -153,17 +157,17 @@ class Formulas:
             parts.insert(0, str(abs(number.p)))
         text = "*".join(parts) + ("" if number.q == 1 else f"/{number.q}")
         for factor in below:
-            text += f"/{self._within(sp.Pow(factor.base, -factor.exp), _POWER)}"
-        return (f"-{text}", _SUM) if number < 0 else (text, _PRODUCT)
+            text += f"/{self._within(sp.Pow(factor.base, -factor.exp), POWER)}"
+        return (f"-{text}", SUM) if number < 0 else (text, PRODUCT)
 
     def _pow(self, expr: sp.Pow) -> tuple[str, int]:
         base, exponent = expr.base, expr.exp
         if exponent == sp.Rational(1, 2):
-            return f"sqrt({self.text(base)})", _ATOM
-        if _negative(exponent):
-            below = self._within(sp.Pow(base, -exponent), _POWER)
-            return f"1/{below}", _PRODUCT
-        return f"{self.factor(base)}^{self.factor(exponent)}", _POWER
+            return f"sqrt({self.text(base)})", ATOM
+        if negative(exponent):
+            below = self._within(sp.Pow(base, -exponent), POWER)
+            return f"1/{below}", PRODUCT
+        return f"{self.factor(base)}^{self.factor(exponent)}", POWER
 
     def _derivative(self, expr: sp.Derivative) -> tuple[str, int]:
         counts = [(v, int(n)) for v, n in expr.variable_count]
@@ -172,11 +176,11 @@ class Formulas:
             by = [str(v) for v, n in counts for _ in range(n)]
             short = f"{name}_{''.join(by)}"
             if self._reads_as(short, name, tuple(by)):
-                return short, _ATOM
+                return short, ATOM
         steps = "".join(
             f", {self.text(v)}" + (f", {n}" if n > 1 else "") for v, n in counts
         )
-        return f"d({self.text(expr.expr)}{steps})", _ATOM
+        return f"d({self.text(expr.expr)}{steps})", ATOM
 
     def _reads_as(self, short: str, name: str, by: tuple[str, ...]) -> bool:
         try:
@@ -188,13 +192,13 @@ class Formulas:
     def _subs(self, expr: sp.Subs) -> tuple[str, int]:
         pairs = zip(expr.variables, expr.point, strict=True)
         pins = ", ".join(f"{v}={self.text(p)}" for v, p in pairs)
-        return f"{self._within(expr.expr, _ATOM)}({pins})", _ATOM
+        return f"{self._within(expr.expr, ATOM)}({pins})", ATOM
 
     def _applied(self, expr: AppliedUndef) -> tuple[str, int]:
         name = expr.func.__name__
         for declared in self._scope.fields.values():
             if name in declared.names:
-                return f"{name}({self._point(declared.arguments, expr.args)})", _ATOM
+                return f"{name}({self._point(declared.arguments, expr.args)})", ATOM
         raise OperatorError(
             f"{name} is not a field of the problem",
             expression=expr,
@@ -223,24 +227,30 @@ class Formulas:
         )
 
     def _base(self, expr: sp.IndexedBase) -> tuple[str, int]:
-        return str(expr.label), _ATOM
+        return str(expr.label), ATOM
 
     def _indexed(self, expr: sp.Indexed) -> tuple[str, int]:
         places = tuple(i + 1 for i in expr.indices)
-        return f"{expr.base.label}[{self._list(places)}]", _ATOM
+        return f"{expr.base.label}[{self._list(places)}]", ATOM
 
     def _total(self, expr: sp.Sum) -> tuple[str, int]:
         body, ranges = expr.function, []
         for index, lower, upper in expr.limits:
             body = shifted(body, index, -1)
-            ranges.insert(0, f"{index}={self.text(lower + 1)}..{self.text(upper + 1)}")
-        return f"sum({', '.join(ranges)}, {self.text(body)})", _ATOM
+            ranges.insert(0, (index, lower + 1, upper + 1))
+        return self._ranges(ranges, body)
+
+    def _ranges(
+        self, ranges: list[tuple[sp.Symbol, sp.Expr, sp.Expr]], body: sp.Expr
+    ) -> tuple[str, int]:
+        shown = [f"{i}={self.text(a)}..{self.text(b)}" for i, a, b in ranges]
+        return f"sum({', '.join(shown)}, {self.text(body)})", ATOM
 
     def _integral(self, expr: sp.Integral) -> tuple[str, int]:
         text = self.text(expr.function)
         for variable, lower, upper in expr.limits:
             text = f"int({text}, {variable}, {self.text(lower)}, {self.text(upper)})"
-        return text, _ATOM
+        return text, ATOM
 
     def _piecewise(self, expr: sp.Piecewise) -> tuple[str, int]:
         *pieces, (last, always) = expr.args
@@ -250,8 +260,11 @@ class Formulas:
                 expression=expr,
                 hint="give it one under the condition True",
             )
+        return self._cases(pieces, last), ATOM
+
+    def _cases(self, pieces: list[sp.Tuple], last: sp.Basic) -> str:
         parts = [f"{self._condition(when)}, {self.text(v)}" for v, when in pieces]
-        return f"where({', '.join([*parts, self.text(last)])})", _ATOM
+        return f"where({', '.join([*parts, self.text(last)])})"
 
     def _condition(self, when: sp.Basic) -> str:
         if isinstance(when, Relational):
@@ -265,26 +278,26 @@ class Formulas:
         )
 
 
-def _negative(expr: sp.Basic) -> bool:
+def negative(expr: sp.Basic) -> bool:
+    """Whether an expression is written with a minus."""
     number = expr.as_coeff_Mul(rational=True)[0] if isinstance(expr, sp.Expr) else 1
     return bool(number < 0)
 
 
-_Writer = Callable[..., tuple[str, int]]
-_WRITERS: tuple[tuple[type | tuple[type, ...], _Writer], ...] = (
-    (sp.Symbol, Formulas._symbol),
-    ((type(sp.pi), type(sp.I), type(sp.E)), Formulas._constant),
-    (sp.Rational, Formulas._number),
-    (sp.Float, Formulas._decimal),
-    (sp.Add, Formulas._add),
-    (sp.Mul, Formulas._mul),
-    (sp.Pow, Formulas._pow),
-    (sp.Derivative, Formulas._derivative),
-    (sp.Subs, Formulas._subs),
-    (AppliedUndef, Formulas._applied),
-    (sp.Indexed, Formulas._indexed),
-    (sp.IndexedBase, Formulas._base),
-    (sp.Sum, Formulas._total),
-    (sp.Integral, Formulas._integral),
-    (sp.Piecewise, Formulas._piecewise),
+_WRITERS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (sp.Symbol, "_symbol"),
+    ((type(sp.pi), type(sp.I), type(sp.E)), "_constant"),
+    (sp.Rational, "_number"),
+    (sp.Float, "_decimal"),
+    (sp.Add, "_add"),
+    (sp.Mul, "_mul"),
+    (sp.Pow, "_pow"),
+    (sp.Derivative, "_derivative"),
+    (sp.Subs, "_subs"),
+    (AppliedUndef, "_applied"),
+    (sp.Indexed, "_indexed"),
+    (sp.IndexedBase, "_base"),
+    (sp.Sum, "_total"),
+    (sp.Integral, "_integral"),
+    (sp.Piecewise, "_piecewise"),
 )

@@ -9,17 +9,27 @@ from lark import Lark, Token
 
 from opcompiler.notation.syntax import Node
 
-_BY_PLACE = ("NEWLINE", "SEMICOLON", "BAR", "NORM", "ELEMENT", "INFINITY", "SUMMATION")
-
 
 class _Kept:
     """Keeps the terminals that only the layout knows; Lark would drop them."""
 
-    always_accept = _BY_PLACE
+    def __init__(self, *terminals: str) -> None:
+        self.always_accept = terminals
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         """Returns the stream as it is."""
         return stream
+
+
+_BY_PLACE = {
+    "operator": _Kept(
+        *("NEWLINE", "SEMICOLON", "BAR", "NORM", "ELEMENT", "INFINITY", "SUMMATION")
+    ),
+    "latex": _Kept(
+        *("NEXT_ROW", "WORDS", "ENVIRONMENT", "MARK", "COMMAND", "LETTERS", "UNDER"),
+        *("LBRACE", "RBRACE", "BAR", "NORM", "QUOTE", "TAB", "FULL_STOP"),
+    ),
+}
 
 
 def grammar_text(name: str) -> str:
@@ -32,24 +42,27 @@ def grammar_text(name: str) -> str:
 
 
 @cache
-def operator_lexer() -> Lark:
-    """Returns what cuts text into terminals, built once.
+def lexer(name: str) -> Lark:
+    """Returns what cuts text into the terminals of a grammar, built once.
 
     Apart from the parser, because Lark would build it again for every text.
     """
     return Lark(
-        grammar_text("operator.lark"), parser=None, lexer="basic", postlex=_Kept()
+        grammar_text(f"{name}.lark"),
+        parser=None,
+        lexer="basic",
+        postlex=_BY_PLACE[name],
     )
 
 
 @cache
-def operator_parser() -> Lark:
-    """Returns the LALR(1) parser of the text notation, built once (about 0.1 s)."""
+def parser(name: str) -> Lark:
+    """Returns the LALR(1) parser of a grammar, built once (about 0.1 s)."""
     return Lark(
-        grammar_text("operator.lark"),
+        grammar_text(f"{name}.lark"),
         parser="lalr",
         lexer="basic",
-        postlex=_Kept(),
+        postlex=_BY_PLACE[name],
         tree_class=Node,
         maybe_placeholders=False,
     )

@@ -13,7 +13,7 @@ from lark import Token
 from lark.exceptions import UnexpectedCharacters
 
 from opcompiler.notation.errors import NotationError, Source
-from opcompiler.notation.grammar import operator_lexer
+from opcompiler.notation.grammar import lexer
 from opcompiler.notation.limits import (
     LONGEST_NAME,
     LONGEST_TEXT,
@@ -23,8 +23,8 @@ from opcompiler.notation.limits import (
 from opcompiler.notation.names import spelled, splits
 from opcompiler.notation.syntax import DEEPEST
 
-_MODIFIERS = {"complex", "vector", "real", "scalar"}
-_DECLARE = {
+MODIFIERS = {"complex", "vector", "real", "scalar"}
+DECLARE = {
     "coordinate": "COORDINATES",
     "coordinates": "COORDINATES",
     "time": "COORDINATES",
@@ -91,7 +91,7 @@ def _lexed(source: Source) -> list[Token]:
     tokens: list[Token] = []
     depth = 0
     try:
-        for token in operator_lexer().lex(source.text):
+        for token in lexer("operator").lex(source.text):
             tokens.append(token)
             depth += (token.type in _OPENING) - (token.type in _CLOSING)
             if token.type in _WITH_LENGTH and len(token) > LONGEST_NAME:
@@ -177,13 +177,13 @@ def _refuse_dangling_signs(statements: list[list[Token]], source: Source) -> Non
 def _keyword(statement: list[Token]) -> str | None:
     """Returns the keyword that a statement begins with."""
     place = 0
-    while place + 1 < len(statement) and statement[place].value in _MODIFIERS:
+    while place + 1 < len(statement) and statement[place].value in MODIFIERS:
         place += 1
     first = statement[place]
     following = statement[place + 1].type if place + 1 < len(statement) else ""
     if first.type != "NAME":
         return None
-    if first.value in _DECLARE and (following == "NAME" or first.value == "velocity"):
+    if first.value in DECLARE and (following == "NAME" or first.value == "velocity"):
         plain = following in ("NAME", "LPAR", "LSQB", "NABLA")
         return str(first.value) if plain else None
     return None
@@ -213,7 +213,7 @@ def _with_words(statement: list[Token]) -> list[Token]:
     if keyword is not None:
         last = next(i for i, t in enumerate(statement) if t.value == keyword)
         words = " ".join(t.value for t in statement[: last + 1])
-        kind = _DECLARE[keyword]
+        kind = DECLARE[keyword]
         out.append(_token(kind, words, statement[0], statement[last]))
         rest = statement[last + 1 :]
     elif len(statement) > 1 and statement[0].value in KINDS:

@@ -40,6 +40,11 @@ _GREEK = dict(
         strict=True,
     )
 )
+GREEK_NAMES = tuple(
+    name for low in _GREEK.values() if low != "lam" for name in (low, low.capitalize())
+)
+"""The words of the Greek letters, small and capital; lambda is `lam`."""
+
 _CAPITALS = {k.upper(): v.capitalize() for k, v in _GREEK.items()}
 _SPELLED = {**_GREEK, **_CAPITALS, "ς": "sigma", "Δ": "Delta"}
 

@@ -7,7 +7,7 @@ from lark import Token
 from lark.exceptions import UnexpectedToken
 
 from opcompiler.notation.errors import NotationError, Source
-from opcompiler.notation.grammar import operator_parser
+from opcompiler.notation.grammar import parser as grammar_parser
 from opcompiler.notation.layout import tokens_of
 from opcompiler.notation.syntax import Node, TooDeepError
 
@@ -53,7 +53,7 @@ def read_tree(source: Source) -> Node:
         NotationError: if the text is not of the notation, or beyond its limits.
     """
     tokens = tokens_of(source)
-    parser = operator_parser().parse_interactive()
+    parser = grammar_parser("operator").parse_interactive()
     before: Token | None = None
     try:
         for token in tokens:
@@ -63,7 +63,7 @@ def read_tree(source: Source) -> Node:
         end = Token("$END", "", start_pos=place, end_pos=place)
         tree = parser.feed_token(end)
     except UnexpectedToken as error:
-        raise _refusal(source, error.token, before, parser.accepts()) from None
+        raise refusal(source, error.token, before, parser.accepts()) from None
     except TooDeepError as error:
         raise source.error(
             "the text is nested too deeply",
@@ -74,9 +74,10 @@ def read_tree(source: Source) -> Node:
     return tree
 
 
-def _refusal(
+def refusal(
     source: Source, token: Token, before: Token | None, accepts: Iterable[str]
 ) -> NotationError:
+    """Returns the error about a token that cannot stand where it does."""
     expected = set(accepts)
     start, end = token.start_pos or 0, token.end_pos or 0
     if token.type == "SEP":

@@ -1,6 +1,7 @@
 """All statements of a text, in order: from the syntax tree to a `Problem`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 
 import sympy as sp
 from lark import Token
@@ -28,20 +29,41 @@ def read_problem(source: Source, given: Mapping[str, sp.Expr]) -> Problem:
     Raises:
         NotationError: with the place of what is wrong.
     """
-    statements = read_tree(source).nodes
+    written = [(source, node) for node in read_tree(source).nodes]
+    return read_statements(written, lambda _: iter(()), given)
+
+
+Statement = tuple[Source, Node]
+
+
+def read_statements(
+    written: Sequence[Statement],
+    further: Callable[[Scope], Iterator[Statement]],
+    given: Mapping[str, sp.Expr],
+) -> Problem:
+    """Returns what statements say, each told of with the text that it stands in.
+
+    Args:
+        written: statements that could be read before their names mean anything.
+        further: more of them, made one by one as the scope grows.
+        given: values of parameters, in place of those in the text.
+
+    Raises:
+        NotationError: with the place of what is wrong.
+    """
     scope = Scope()
-    reader = Reader(source, scope)
+    reader = Reader(written[0][0] if written else Source("", ""), scope)
     declarations = Declarations(reader, given)
     # Each kind may use the names of those before it, in whatever order they stand.
     early = ("parameters", "coordinates", "fields")
     for kind in early:
-        for statement in statements:
+        for reader.source, statement in written:
             if statement.kind == kind:
                 declarations.read(statement)
         if kind == "coordinates":
             declarations.finish_coordinates()
     body = _Body(reader, declarations)
-    for statement in statements:
+    for reader.source, statement in chain(written, further(scope)):
         if statement.kind == "equation":
             body.read(statement)
         elif statement.kind not in early:

@@ -12,6 +12,7 @@ from opcompiler.core.sums import (
     Component,
     Gather,
     IndexedSum,
+    Random,
     Template,
 )
 from opcompiler.core.symbol import Functional
@@ -76,10 +77,11 @@ class Operator:
                 yield from item.body.gathers
         for template in self.templates:
             for direction in template.directions:
-                if isinstance(direction, Combination):
-                    yield from direction.body.gathers
-                elif isinstance(direction, Component) and direction.scale is not None:
-                    yield from direction.scale.gathers
+                base = direction.base if isinstance(direction, Random) else direction
+                if isinstance(base, Combination):
+                    yield from base.body.gathers
+                elif isinstance(base, Component) and base.scale is not None:
+                    yield from base.scale.gathers
 
 
 def normalize(

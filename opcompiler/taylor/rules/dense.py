@@ -54,7 +54,10 @@ def dense_layer(
     contract, _ = params["dimension_numbers"]
     depth = len(contract[side])
     living = [k for k, c in enumerate(series) if c is not None]
-    channels = [present(series[k]) for k in living]
+    # A channel may be another one: x . grad starts from the point itself.
+    distinct = {id(c): present(c) for c in series if c is not None}
+    number = {name: n for n, name in enumerate(distinct)}
+    channels = list(distinct.values())
     rows = [c.reshape(-1, *c.shape[c.ndim - depth :]) for c in channels]
     numbers = ((tuple(range(1, depth + 1)), tuple(contract[1 - side])), ((), ()))
 
@@ -73,11 +76,16 @@ def dense_layer(
         # `split` is transposed to one concatenation; slicing to a sum of pads.
         joined = times(jnp.concatenate(rows))
         products = lax.split(joined, [len(r) for r in rows])
-    result: Series = [None] * len(series)
-    for k, c, matrix in zip(living, channels, products, strict=True):
+    arrays = []
+    for c, matrix in zip(channels, products, strict=True):
         free = c.shape[: c.ndim - depth]
         array = matrix.reshape(*free, *matrix.shape[1:])
-        result[k] = array if side == 0 else _constant_first(array, len(free), c, rank)
+        arrays.append(
+            array if side == 0 else _constant_first(array, len(free), c, rank)
+        )
+    result: Series = [None] * len(series)
+    for k in living:
+        result[k] = arrays[number[id(series[k])]]
     return result
 
 

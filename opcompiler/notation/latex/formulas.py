@@ -1,0 +1,209 @@
+r"""SymPy expressions as LaTeX that reads back.
+
+The order of factors is that of the text notation's formulas, and for the same reason.
+"""
+
+import re
+
+import sympy as sp
+
+from opcompiler.notation.formulas import ATOM, Formulas, negative, POWER, PRODUCT, SUM
+from opcompiler.notation.names import GREEK_NAMES
+
+_NO_COMMAND = frozenset((
+    *("Alpha", "Beta", "Epsilon", "Zeta", "Eta", "Iota", "Kappa", "Mu", "Nu", "Omicron"),
+    *("Rho", "Tau", "Chi", "omicron"),
+))  # fmt: skip
+_COMMANDS = {name: f"\\{name}" for name in GREEK_NAMES if name not in _NO_COMMAND}
+_COMMANDS |= {"lam": "\\lambda", "Lam": "\\Lambda"}
+_PLAIN = {
+    **{name: f"\\{name}" for name in ("sin", "cos", "tan", "cot", "sec", "csc", "sinh",
+       "cosh", "tanh", "coth", "exp", "log", "max", "min", "arg")},
+    "asin": "\\arcsin", "acos": "\\arccos", "atan": "\\arctan",
+}  # fmt: skip
+_RELATIONS = {"<": "<", ">": ">", "<=": "\\leq", ">=": "\\geq", "!=": "\\neq"}
+
+
+def escaped(name: str) -> str:
+    r"""Returns a word for `\text` and `\mathrm`."""
+    return name.replace("_", "\\_")
+
+
+def shown(name: str) -> str:
+    """Returns a name without components: a letter, a Greek one, or upright letters."""
+    if len(name) == 1:
+        return name
+    return _COMMANDS.get(name) or f"\\mathrm{{{escaped(name)}}}"
+
+
+def grouped(text: str) -> str:
+    """Returns a formula in parentheses."""
+    return f"\\left({text}\\right)"
+
+
+class LatexFormulas(Formulas):
+    """Writes expressions over the names of a scope, in LaTeX."""
+
+    def _within(self, expr: sp.Basic, least: int) -> str:
+        text, binding = self._write(expr)
+        return text if binding >= least else grouped(text)
+
+    def _name(self, name: str) -> str:
+        for vector in (*self._scope.coordinates, *self._scope.fields):
+            number = name.removeprefix(vector)
+            if number != name and number.isdigit() and self._is_component(vector, name):
+                return f"{shown(vector)}_{{{number}}}"
+        return shown(name)
+
+    def _is_component(self, vector: str, name: str) -> bool:
+        coordinate = self._scope.coordinates.get(vector)
+        if coordinate is not None and coordinate.dimension is not None:
+            return name in map(str, coordinate.symbols)
+        field = self._scope.fields.get(vector)
+        return field is not None and vector != name and name in field.names
+
+    def _function(self, name: str, arguments: tuple[sp.Basic, ...]) -> tuple[str, int]:
+        inside = self._list(arguments)
+        if name == "abs":
+            return f"\\left|{inside}\\right|", ATOM
+        if name == "conj":
+            return f"\\overline{{{inside}}}", ATOM
+        head = _PLAIN.get(name, f"\\operatorname{{{name}}}")
+        return f"{head}{grouped(inside)}", ATOM
+
+    def _constant(self, expr: sp.Basic) -> tuple[str, int]:
+        return {sp.pi: "\\pi", sp.I: "i", sp.E: "\\exp\\left(1\\right)"}[expr], ATOM
+
+    def _number(self, expr: sp.Rational) -> tuple[str, int]:
+        if expr.q == 1:
+            return str(expr.p), ATOM if expr.p >= 0 else SUM
+        text = f"\\frac{{{abs(expr.p)}}}{{{expr.q}}}"
+        return (text, ATOM) if expr.p > 0 else (f"-{text}", SUM)
+
+    def _decimal(self, expr: sp.Float) -> tuple[str, int]:
+        digits, _, exponent = repr(float(expr)).partition("e")
+        if exponent:
+            return (
+                f"{digits} \\times 10^{{{int(exponent)}}}",
+                PRODUCT if expr > 0 else SUM,
+            )
+        return digits, ATOM if expr >= 0 else SUM
+
+    def _mul(self, expr: sp.Mul) -> tuple[str, int]:
+        number, _ = expr.as_coeff_Mul(rational=True)
+        above: list[sp.Expr] = []
+        below: list[sp.Expr] = []
+        for factor in expr.args if number == 1 else expr.args[1:]:
+            inverse = isinstance(factor, sp.Pow) and negative(factor.exp)
+            (below if inverse else above).append(factor)
+        above.sort(key=lambda f: (isinstance(f, sp.Add), isinstance(f, sp.Derivative)))
+        size = abs(number)
+        bases = [*above, *(factor.base for factor in below)]
+        apart = size != 1 and any(isinstance(base, sp.Add) for base in bases)
+        parts = [self._within(factor, POWER) for factor in above]
+        if not apart:
+            parts = [str(size.p)] * (size.p != 1 or not parts) + parts
+            denominators = [str(size.q)] if size.q != 1 else []
+        else:
+            denominators = []
+        denominators += [self._within(sp.Pow(f.base, -f.exp), POWER) for f in below]
+        text = _joined(parts) if parts else "1"
+        if denominators:
+            text = f"\\frac{{{text}}}{{{_joined(denominators)}}}"
+        if apart:
+            first = not denominators and isinstance(above[0], sp.Add)
+            pair = [text, self.text(size)]
+            text = _joined(pair if first else pair[::-1])
+        return (f"-{text}", SUM) if number < 0 else (text, PRODUCT)
+
+    def _pow(self, expr: sp.Pow) -> tuple[str, int]:
+        base, exponent = expr.base, expr.exp
+        if exponent == sp.Rational(1, 2):
+            return f"\\sqrt{{{self.text(base)}}}", ATOM
+        if negative(exponent):
+            return f"\\frac{{1}}{{{self.text(sp.Pow(base, -exponent))}}}", ATOM
+        return f"{self.factor(base)}^{{{self.text(exponent)}}}", POWER
+
+    def factor(self, expr: sp.Basic) -> str:
+        """Returns the formula, in parentheses if it is no name, number or call."""
+        text = self._within(expr, ATOM)
+        # A raised star, prime or bracket behind a name would be read otherwise.
+        return grouped(text) if text.startswith(("\\frac", "\\int", "-")) else text
+
+    def _derivative(self, expr: sp.Derivative) -> tuple[str, int]:
+        counts = [(v, int(n)) for v, n in expr.variable_count]
+        total = sum(n for _, n in counts)
+        above = f"^{{{total}}}" if total > 1 else ""
+        below = "\\,".join(
+            f"\\partial {self.text(v)}" + (f"^{{{n}}}" if n > 1 else "")
+            for v, n in counts
+        )
+        operand = self._within(expr.expr, ATOM)
+        return f"\\frac{{\\partial{above} {operand}}}{{{below}}}", ATOM
+
+    def _subs(self, expr: sp.Subs) -> tuple[str, int]:
+        pairs = zip(expr.variables, expr.point, strict=True)
+        pins = ", ".join(f"{self.text(v)}={self.text(p)}" for v, p in pairs)
+        return f"\\left.{self.text(expr.expr)}\\right|_{{{pins}}}", ATOM
+
+    def _applied(self, expr: sp.Expr) -> tuple[str, int]:
+        name = expr.func.__name__
+        for declared in self._scope.fields.values():
+            if name in declared.names:
+                point = self._point(declared.arguments, expr.args)
+                return f"{self._name(name)}{grouped(point)}", ATOM
+        return super()._applied(expr)
+
+    def _vector(self, values: tuple[sp.Basic, ...]) -> str:
+        for coordinate in self._scope.coordinates.values():
+            if coordinate.symbols == values:
+                return shown(coordinate.name)
+        return grouped(self._list(values) + ("," if len(values) == 1 else ""))
+
+    def _base(self, expr: sp.IndexedBase) -> tuple[str, int]:
+        return shown(str(expr.label)), ATOM
+
+    def _indexed(self, expr: sp.Indexed) -> tuple[str, int]:
+        places = tuple(i + 1 for i in expr.indices)
+        return f"{shown(str(expr.base.label))}_{{{self._list(places)}}}", ATOM
+
+    def _ranges(
+        self, ranges: list[tuple[sp.Symbol, sp.Expr, sp.Expr]], body: sp.Expr
+    ) -> tuple[str, int]:
+        signs = (
+            f"\\sum_{{{self.text(i)}={self.text(a)}}}^{{{self.text(b)}}}"
+            for i, a, b in ranges
+        )
+        return f"{' '.join(signs)} {self._within(body, PRODUCT)}", PRODUCT
+
+    def _integral(self, expr: sp.Integral) -> tuple[str, int]:
+        text = self.text(expr.function)
+        for variable, lower, upper in expr.limits:
+            ends = f"_{{{self.text(lower)}}}^{{{self.text(upper)}}}"
+            text = f"\\int{ends} {text} \\,\\mathrm{{d}}{self.text(variable)}"
+        return text, ATOM
+
+    def _cases(self, pieces: list[sp.Tuple], last: sp.Basic) -> str:
+        rows = [
+            f"{self.text(v)} & \\text{{if }} {self._condition(c)}" for v, c in pieces
+        ]
+        rows.append(f"{self.text(last)} & \\text{{otherwise}}")
+        body = " \\\\ ".join(rows)
+        return f"\\begin{{cases}} {body} \\end{{cases}}"
+
+    def _condition(self, when: sp.Basic) -> str:
+        if isinstance(when, sp.core.relational.Relational):
+            sign = _RELATIONS[when.rel_op]
+            return f"{self.text(when.lhs)} {sign} {self.text(when.rhs)}"
+        text = super()._condition(when)
+        return text.replace(" and ", " \\land ").replace(" or ", " \\lor ")
+
+
+def _joined(factors: list[str]) -> str:
+    r"""Returns a product; `\cdot` before what would be read with the rest."""
+    text = factors[0]
+    for factor in factors[1:]:
+        doubtful = factor.startswith(("\\left(", "\\left.")) or factor[0].isdigit()
+        glued = re.search(r"\\[A-Za-z]+$", text) and factor[0].isalpha()
+        text += (" \\cdot " if doubtful else " " if glued else " \\, ") + factor
+    return text
