@@ -6,7 +6,7 @@ tells λ. λ is a functional of the velocity at the origin, or (`--eigenvalue tr
 unknown beside the network. Adam holds it at 2, where it begins; L-BFGS and Levenberg and
 Marquardt's method do not. In float64.
 
-Run: python -m examples.boussinesq_profile [--steps 1000] [--paper] [--seed 0]
+Run: python -m examples.boussinesq_profile [--steps 4000] [--paper] [--seed 0]
 """
 
 import argparse
@@ -120,8 +120,8 @@ def draw(params: Any, histories: dict, lam: float, extent: float) -> plt.Figure:
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
-    options = parser(__doc__, steps=1000)
-    phases.add_options(options, lbfgs=0, levenberg=60, rate=3e-3)
+    options = parser(__doc__, steps=4000)
+    phases.add_options(options, lbfgs=0, levenberg=100, rate=3e-3)
     options.add_argument(
         "--order", type=int, default=1, help="of Sobolev at the origin"
     )
