@@ -4,7 +4,15 @@ import argparse
 
 from rich.progress import track
 
-from tests.benchmarks import biharmonic, laplacian, mixed, navier_stokes, report, series
+from tests.benchmarks import (
+    biharmonic,
+    laplacian,
+    mixed,
+    navier_stokes,
+    report,
+    series,
+    sparse,
+)
 from tests.benchmarks.network import setting
 from tests.benchmarks.timing import measure
 
@@ -32,9 +40,12 @@ def main() -> None:
         row = ROWS[name]()
         params, points = setting(row.dim, row.fields, row.hidden, row.points)
         results += measure(row, params, points)
-    report.show(results)
-    if options.write:
+    sampled = sparse.rows() if options.only in "sparse" else []
+    report.show(results + sampled)
+    if options.write and results:
         report.write(results)
+    if options.write and sampled:
+        sparse.write(sampled)
 
 
 if __name__ == "__main__":
