@@ -27,6 +27,7 @@ def on_annulus(dim: int, seed: int = 0) -> Problem:
         coordinates=(x,),
         operator=lambda u: laplacian(laplacian(u, x), x),
         sample=ball(dim, inner=1.0, outer=2.0),
+        radius=2.0,
         solution=boundary * three_body(x),
         source=True,
         ansatz=lambda N: boundary * N,

@@ -124,17 +124,6 @@ def cube(dim: int) -> Problem:
     )
 
 
-def trivial_error(problem: Problem, points: jax.Array) -> float:
-    """Returns the least relative error of a (1 - |x|^2), over all numbers a.
-
-    A network that does not beat it has learnt nothing.
-    """
-    exact = problem.exact(points)
-    shape = 1 - jnp.sum(points**2, axis=1)
-    fitted = shape * (shape @ exact) / (shape @ shape)
-    return float(jnp.linalg.norm(fitted - exact) / jnp.linalg.norm(exact))
-
-
 def _times(boundary: sp.Expr) -> Map:
     return lambda u: boundary * u
 

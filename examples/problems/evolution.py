@@ -5,13 +5,15 @@ Source: Shi, Hu, Lin, Kawaguchi, Stochastic Taylor Derivative Estimator, NeurIPS
 neural networks, 2018.
 """
 
+import math
+
 import jax.numpy as jnp
 import sympy as sp
 
 import opcompiler as oc
 from examples.problems.calculus import laplacian, square
 from examples.problems.problem import Problem
-from examples.problems.sampling import ball, gauss, with_time
+from examples.problems.sampling import ball, gauss, spreading, with_time
 
 t = sp.Symbol("t")
 HORIZON = 1
@@ -33,6 +35,7 @@ def hjb_linear(dim: int) -> Problem:
         coordinates=(x, t),
         operator=operator,
         sample=with_time(gauss(dim), HORIZON),
+        radius=math.sqrt(dim),
         solution=terminal + HORIZON - t,
         ansatz=lambda N: (HORIZON - t) * N + terminal,
     )
@@ -47,7 +50,8 @@ def hjb_lqg(dim: int) -> Problem:
     $$ v = 2 \int e^{y - s} (1 + 4 s \tau)^{-d/2} e^{-s |x|^2 / (1 + 4 s \tau)}\, dy . $$
 
     The trapezoidal rule converges faster than any power, and every term of it solves the
-    heat equation, so that -log of the sum solves the equation exactly.
+    heat equation, so that -log of the sum solves the equation exactly. Points are drawn
+    along the diffusion; the published ones, normal at all times, do not determine u.
     """
     x = oc.vector("x", dim)
     i, k = oc.index("i", x), oc.index("k", NODES)
@@ -65,7 +69,8 @@ def hjb_lqg(dim: int) -> Problem:
         name="hjb_lqg",
         coordinates=(x, t),
         operator=operator,
-        sample=with_time(gauss(dim), HORIZON),
+        sample=spreading(dim, HORIZON),
+        radius=math.sqrt(dim),
         solution=-sp.log(oc.Sum(weight[k] * kernel, k)),
         ansatz=lambda N: (HORIZON - t) * N + terminal,
         arrays={"s": nodes, "w": 2 * step * nodes * jnp.exp(-nodes)},
@@ -88,6 +93,7 @@ def black_scholes_barenblatt(dim: int) -> Problem:
         coordinates=(x, t),
         operator=operator,
         sample=with_time(gauss(dim), HORIZON),
+        radius=math.sqrt(dim),
         solution=sp.exp((rate + sigma**2) * (HORIZON - t)) * square(x),
         ansatz=lambda N: ((HORIZON - t) * N + 1) * square(x),
     )

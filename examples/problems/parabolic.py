@@ -4,6 +4,7 @@ Source: Shi, Hu, Lin, Kawaguchi, Stochastic Taylor Derivative Estimator, NeurIPS
 appendix I.2, equations 61 to 63; the references are those of its tables 7 to 9.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -63,6 +64,7 @@ def allen_cahn(dim: int) -> TerminalProblem:
         coordinates=(x, t),
         operator=lambda u: oc.D(u, t) + laplacian(u, x) + u - u**3,
         sample=brownian(dim, float(HORIZON)),
+        radius=math.sqrt(2 * HORIZON * dim),
     )
     reference = {10: 0.89060, 100: 1.04510, 1000: 1.09100, 10_000: 1.11402}
     return TerminalProblem(problem, arctan_of_maximum, False, reference)
@@ -91,6 +93,7 @@ def _rational(
         coordinates=(x, t),
         operator=lambda u: oc.D(u, t) + laplacian(u, x) + reaction(u),
         sample=brownian(dim, float(HORIZON)),
+        radius=math.sqrt(2 * HORIZON * dim),
         ansatz=lambda N: (HORIZON - t) * N + terminal,
     )
     return TerminalProblem(problem, bump, True, reference)

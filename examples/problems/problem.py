@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import jax
-import jax.numpy as jnp
 import sympy as sp
 from jax import Array
 
@@ -30,6 +29,7 @@ class Problem:
         solution: in the same coordinates, where one is known.
         source: whether L(solution) is moved to the right-hand side; else it is zero.
         ansatz: N -> u, with conditions built in ("hard constraint"); N itself by default.
+        radius: the size of |x| in the domain: networks are given x / radius.
         arrays: values of the indexed coefficients in `operator`, `solution`, `ansatz`.
     """
 
@@ -40,6 +40,7 @@ class Problem:
     solution: sp.Expr | None = None
     source: bool = False
     ansatz: Map = lambda u: u
+    radius: float = 1.0
     arrays: Mapping[str, Array] = field(default_factory=dict)
 
     @property
@@ -59,17 +60,17 @@ class Problem:
 
     def given(self, compiled: oc.Residual) -> dict[str, Array]:
         """Returns the arrays that a compiled expression needs."""
-        names = [name for name, _ in compiled.operator.arrays]
-        return {name: self.arrays[name] for name in names}
+        known = (name for name, _ in compiled.operator.arrays)
+        return {name: self.arrays[name] for name in known if name in self.arrays}
 
-    def function(self, expr: sp.Expr) -> Callable[[Array], Array]:
-        """Returns an expression without fields as a function of points, (N, D) -> (N,)."""
+    def function(self, expr: sp.Expr) -> Callable[..., Array]:
+        """Returns an expression without fields as (points (N, D), **parameters) -> (N,)."""
         # A residual has a field: the expression is minus the residual of the field 0.
         compiled = oc.compile(self.unknown - expr, coordinates=list(self.coordinates))
         arrays = self.given(compiled)
 
-        def values(points: Array) -> Array:
-            return -compiled(lambda point: 0 * point[0], points, **arrays)
+        def values(points: Array, **parameters: Array) -> Array:
+            return -compiled(lambda point: 0 * point[0], points, **arrays, **parameters)
 
         return jax.jit(values)
 
@@ -80,24 +81,6 @@ class Problem:
         return self.function(self.solution)
 
     @cached_property
-    def place(self) -> Callable[[Array, Array], Array]:
-        """The ansatz as a function, (values of N (N,), points) -> values of u (N,)."""
-        compiled = oc.compile(
-            self.ansatz(sp.Function("N")(*self.coordinates)),
-            coordinates=list(self.coordinates),
-        )
-        arrays = self.given(compiled)
-
-        def values(inner: Array, points: Array) -> Array:
-            rows = jnp.concatenate([points, inner[:, None]], axis=1)
-            return jax.vmap(
-                lambda row: compiled(lambda _: row[-1], row[None, :-1], **arrays)[0]
-            )(rows)
-
-        return jax.jit(values)
-
-
-def relative(found: Array, exact: Array, order: int = 2) -> float:
-    """Returns the relative error in the mean of order 1 or 2 over points."""
-    error = jnp.linalg.norm(found - exact, order)
-    return float(error / jnp.linalg.norm(exact, order))
+    def placed(self) -> Callable[..., Array]:
+        """The ansatz as a function: (points (N, D), N=its values (N,)) -> u (N,)."""
+        return self.function(self.ansatz(sp.Symbol("N")))

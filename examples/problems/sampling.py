@@ -46,13 +46,37 @@ def gauss(dim: int) -> Sampler:
     return lambda key, count: jax.random.normal(key, (count, dim))
 
 
-def brownian(dim: int, horizon: float) -> Sampler:
-    """A time t uniform in [0, horizon], and where sqrt(2) W from 0 is then: N(0, 2 t)."""
+def spreading(dim: int, horizon: float) -> Sampler:
+    """Where sqrt(2) W is at a time uniform in [0, horizon], from normal starts.
+
+    A terminal value problem is determined along the paths of its diffusion: normal points
+    at all times leave out, in many dimensions, where the paths go, |x|^2 ~ d (1 + 2 t).
+    """
 
     def sample(key: Array, count: int) -> Array:
         first, second = jax.random.split(key)
         time = jax.random.uniform(second, (count, 1), maxval=horizon)
-        place = jnp.sqrt(2 * time) * jax.random.normal(first, (count, dim))
+        place = jnp.sqrt(1 + 2 * time) * jax.random.normal(first, (count, dim))
         return jnp.concatenate([place, time], axis=1)
+
+    return sample
+
+
+def brownian(dim: int, horizon: float, times: int = 20) -> Sampler:
+    """Points along paths of sqrt(2) W from 0, with a last column t in [0, horizon].
+
+    Every path is seen at `times` times, one in each of as many equal intervals.
+    """
+
+    def sample(key: Array, count: int) -> Array:
+        paths = -(-count // times)
+        when, how = jax.random.split(key)
+        inside = jax.random.uniform(when, (paths, times))
+        time = (jnp.arange(times) + inside) * (horizon / times)
+        waits = jnp.diff(time, axis=1, prepend=0.0)[..., None]
+        steps = jnp.sqrt(2 * waits) * jax.random.normal(how, (paths, times, dim))
+        places = jnp.cumsum(steps, axis=1)
+        points = jnp.concatenate([places, time[..., None]], axis=2)
+        return points.reshape(-1, dim + 1)[:count]
 
     return sample

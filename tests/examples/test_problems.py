@@ -68,7 +68,7 @@ def test_sources_on_the_ball(equation, solution, dim) -> None:
     )
 
 
-@pytest.mark.parametrize("dim", [3, 10])
+@pytest.mark.parametrize("dim", [pytest.param(3, marks=pytest.mark.slow), 10])
 def test_other_elliptic_problems(dim) -> None:
     def houman(z):
         weights = jnp.tanh(4 * jnp.arange(dim - 1) / (dim - 1) - 2)

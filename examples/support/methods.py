@@ -1,0 +1,112 @@
+"""How a problem's equation is evaluated: exactly, sampled, or by nested derivatives."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import sympy as sp
+from jax import Array
+
+import opcompiler as oc
+from examples.problems.calculus import laplacian
+from examples.problems.problem import Problem
+
+METHODS = ("exact", "sparse", "sparse_per_point", "dense", "nested", "nested_sparse")
+
+Apply = Callable[[Any, Array], Array]
+"""(params, point (D,)) -> ()"""
+
+Evaluate = Callable[[Any, Array, Array], Array]
+"""(params, points (N, D), key) -> residuals (N,)"""
+
+
+def evaluation(
+    problem: Problem,
+    apply: Apply,
+    method: str = "exact",
+    samples: int = 16,
+    distribution: str = "rademacher",
+    **tuning: Any,
+) -> Evaluate:
+    """Returns the residual of the network inside of the ansatz.
+
+    Args:
+        problem: the equation.
+        apply: the network's form.
+        method: of `METHODS`. `nested` takes every second derivative forward over reverse,
+            `nested_sparse` those of sampled components (SDGD): what one writes without a
+            compiler.
+        samples: of the sampled methods; all components if there are not so many.
+        distribution: of `dense` directions.
+        **tuning: `chunk`, `remat`, of `oc.compile`.
+    """
+    samples = min(samples, dimension(problem))
+    if method.startswith("nested"):
+        every = method == "nested"
+        return _nested(problem, apply, dimension(problem) if every else samples)
+    estimator = {
+        "sparse": oc.Sparse(samples),
+        "sparse_per_point": oc.Sparse(samples, per_point=True),
+        "dense": oc.Dense(samples, distribution=distribution),
+    }.get(method)
+    residual = oc.compile(
+        problem.trained,
+        coordinates=list(problem.coordinates),
+        estimator=estimator,
+        **tuning,
+    )
+    bound, arrays = residual.bind(apply), problem.given(residual)
+    return lambda params, points, key: bound(
+        params, points, key=None if estimator is None else key, **arrays
+    )
+
+
+def squared(evaluate: Evaluate, params: Any, points: Array, keys: Array) -> Array:
+    """Returns the mean squared residual.
+
+    Of an estimate, that is the square plus the estimate's variance; two keys give the
+    product of two independent estimates, which has no such bias.
+    """
+    first = evaluate(params, points, keys[0])
+    second = first if len(keys) == 1 else evaluate(params, points, keys[1])
+    return jnp.mean(first * second)
+
+
+def dimension(problem: Problem) -> int:
+    """Returns the number of components of the problem's vector."""
+    (vector,) = (c for c in problem.coordinates if isinstance(c, sp.IndexedBase))
+    return int(vector.shape[0])
+
+
+def width(problem: Problem) -> int:
+    """Returns the number of columns of the problem's points."""
+    return dimension(problem) + len(problem.coordinates) - 1
+
+
+def _nested(problem: Problem, apply: Apply, samples: int) -> Evaluate:
+    """Lap u + rest - source, with u differentiated through the constraint by JAX."""
+    (x,) = problem.coordinates  # equations in time have no such baseline
+    dim = dimension(problem)
+    rest = problem.operator(problem.unknown) - laplacian(problem.unknown, x)
+    others = oc.compile(rest) if rest != 0 else None
+    source = problem.function(problem.operator(problem.solution))
+
+    def evaluate(params: Any, points: Array, key: Array) -> Array:
+        chosen = jax.random.choice(key, dim, (samples,), replace=False)
+
+        def field(point: Array) -> Array:
+            inner = apply(params, point)
+            return problem.placed(point[None], N=inner[None])[0]
+
+        def trace(point: Array) -> Array:
+            def second(index: Array) -> Array:
+                unit = jnp.zeros_like(point).at[index].set(1)
+                return jax.jvp(jax.grad(field), (point,), (unit,))[1][index]
+
+            return dim / samples * jnp.sum(jax.vmap(second)(chosen))
+
+        reaction = 0 if others is None else others(field, points)
+        return jax.vmap(trace)(points) + reaction - source(points)
+
+    return evaluate

@@ -1,0 +1,202 @@
+"""A network trained on a problem's residual: what the scripts in many dimensions share."""
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import optax
+from jax import Array
+
+from examples.problems.problem import Problem
+from examples.support import errors, methods, network
+from examples.support.methods import Apply, dimension, evaluation, squared, width
+from examples.support.run import parser, Run
+from examples.support.shared_input import SharedInput
+from examples.support.training import descent, train, Trained
+
+Loss = Callable[[Any, Array], Array]
+"""(params, key) -> ()"""
+
+
+class Solved(NamedTuple):
+    """A trained network.
+
+    Attributes:
+        apply: its form.
+        params: of the last iterate, not of the best one.
+        trained: the history.
+        numbers: settings, errors and costs, ready to be printed.
+    """
+
+    apply: Apply
+    params: Any
+    trained: Trained
+    numbers: dict[str, Any]
+
+
+def arguments(
+    about: str | None,
+    steps: int,
+    dim: int,
+    method: str = "exact",
+    radial: bool = False,
+) -> argparse.ArgumentParser:
+    """Returns the options of a script in many dimensions, at its small setting."""
+    options = parser(about, steps)
+    options.add_argument("--dim", type=int, default=dim)
+    options.add_argument("--method", choices=methods.METHODS, default=method)
+    options.add_argument(
+        "--samples", type=int, default=16, help="terms or directions that are drawn"
+    )
+    options.add_argument("--points", type=int, default=100, help="per step")
+    options.add_argument("--test", type=int, default=20_000, help="test points")
+    options.add_argument("--width", type=int, default=128, help="of 3 hidden layers")
+    options.add_argument("--rate", type=float, default=1e-3, help="falls to zero")
+    options.add_argument("--block", type=int, default=1, help="inputs sharing weights")
+    options.add_argument(
+        "--radial",
+        action=argparse.BooleanOptionalAction,
+        default=radial,
+        help="give the network |x|^2 too",
+    )
+    options.add_argument("--chunk", type=int, help="directions pushed at a time")
+    options.add_argument(
+        "--unbiased", action="store_true", help="two draws for the square"
+    )
+    return options
+
+
+def build(
+    problem: Problem, options: argparse.Namespace, key: Array
+) -> tuple[Any, Apply]:
+    """Returns the parameters and the form of a network in the problem's coordinates.
+
+    Its inputs are x / radius, t, and with `--radial` |x|^2 / radius^2: a network of many
+    inputs does not find the radius by itself.
+    """
+    dim, columns = dimension(problem), width(problem)
+    inputs = columns + options.radial
+
+    def scaled(point: Array) -> Array:
+        place = point[:dim] / problem.radius
+        parts = [place, point[dim:]]
+        if options.radial:
+            parts.append(jnp.sum(place**2)[None])
+        return jnp.concatenate(parts)
+
+    if options.block > 1:
+        module = SharedInput(inputs, options.block, options.width, 4, key=key)
+        return module, lambda module, point: module(scaled(point))
+    params = network.init(key, (inputs, *[options.width] * 3, 1))
+    return params, lambda params, point: network.apply(params, scaled(point))
+
+
+def residual_loss(
+    problem: Problem,
+    apply: Apply,
+    options: argparse.Namespace,
+    distribution: str = "rademacher",
+) -> Loss:
+    """Returns the mean squared residual at fresh points of the problem's domain."""
+    evaluate = evaluation(
+        problem,
+        apply,
+        options.method,
+        options.samples,
+        distribution,
+        chunk=options.chunk,
+    )
+
+    def loss(params: Any, key: Array) -> Array:
+        place, *draws = jax.random.split(key, 3 if options.unbiased else 2)
+        points = problem.sample(place, options.points)
+        return squared(evaluate, params, points, draws)
+
+    return loss
+
+
+def fit(
+    loss: Loss, params: Any, options: argparse.Namespace, key: Array, run: Run
+) -> Trained:
+    """Minimises by Adam with a rate that falls linearly to zero."""
+    rate = optax.linear_schedule(options.rate, 0.0, options.steps)
+    begin, step = descent(loss, optax.adam(rate))
+    every = max(1, min(50, options.steps // 20))
+    return train(step, begin(params), options.steps, key, run, every)
+
+
+def costs(trained: Trained, start: float) -> dict[str, float]:
+    """Returns what training cost and did to the loss, ready to be printed.
+
+    Args:
+        trained: the history.
+        start: `time.process_time()` at the script's beginning.
+    """
+    steps = int(trained.at[-1]) if len(trained.at) else 0
+    return {
+        "first_loss": float(trained.losses[0]),
+        "last_loss": float(trained.losses[-1]),
+        "steps_per_second": steps / max(trained.seconds, 1e-9),
+        "compile_seconds": trained.compiling,
+        "cpu_seconds": time.process_time() - start,
+    }
+
+
+def solve(
+    problem: Problem,
+    options: argparse.Namespace,
+    run: Run,
+    distribution: str = "rademacher",
+) -> Solved:
+    """Trains on the residual alone and measures against the solution."""
+    start = time.process_time()
+    weights, test, steps = jax.random.split(jax.random.key(options.seed), 3)
+    params, apply = build(problem, options, weights)
+    loss = residual_loss(problem, apply, options, distribution)
+    trained = fit(loss, params, options, steps, run)
+    params = trained.state[0]
+    error = errors.measure(problem, apply, params, test, options.test)
+    numbers = {
+        "problem": problem.name,
+        "dim": options.dim,
+        "method": options.method,
+        "samples": options.samples,
+        "seed": options.seed,
+        "steps": options.steps,
+        "relative_l1": error.l1,
+        "relative_l2": error.l2,
+        "trivial_l2": error.trivial,
+        "test_points": error.points,
+        **costs(trained, start),
+    }
+    return Solved(apply, params, trained, numbers)
+
+
+def picture(problem: Problem, solved: Solved, trivial: str) -> plt.Figure:
+    """Returns the loss, and the network against the solution at 500 points.
+
+    Args:
+        problem: with a solution.
+        solved: its network.
+        trivial: the ansatz with a number for a network, in words.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    left.semilogy(solved.trained.at, solved.trained.losses, color="C0", lw=1)
+    left.set(xlabel="step", ylabel="mean squared residual")
+    points = problem.sample(jax.random.key(17), 500)
+    inner = jax.vmap(solved.apply, (None, 0))(solved.params, points)
+    right.plot(problem.exact(points), problem.placed(points, N=inner), ".", ms=3)
+    right.axline((0, 0), slope=1, color="0.5", lw=0.8)
+    right.set(xlabel="solution", ylabel="network")
+    found = solved.numbers
+    right.set_title(
+        f"relative L2 error {found['relative_l2']:.2%}; of {trivial} "
+        f"{found['trivial_l2']:.2%}",
+        fontsize=9,
+    )
+    figure.suptitle(f"{problem.name}, d = {found['dim']}, {found['method']}")
+    return figure

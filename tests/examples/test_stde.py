@@ -1,0 +1,112 @@
+"""Every script of the STDE half trains for a few steps, and the loss falls."""
+
+import importlib
+import json
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from examples import tables
+from examples.problems import elliptic
+from examples.support import errors, methods, network
+
+RUNS = {
+    "elliptic exact": ["elliptic", "--dim", "12", "--equation", "sine_gordon"],
+    "elliptic sampled": [
+        "elliptic",
+        "--dim",
+        "12",
+        "--method",
+        "sparse_per_point",
+        "--test",
+        "99",
+    ],
+    "elliptic waves": ["elliptic", "--dim", "12", "--solution", "waves"],
+    "elliptic three-body": ["elliptic", "--dim", "12", "--solution", "three_body"],
+    "elliptic dense": ["elliptic", "--method", "dense", "--unbiased", "--dim", "12"],
+    "elliptic nested": ["elliptic", "--method", "nested", "--dim", "12"],
+    "elliptic SDGD": ["elliptic", "--method", "nested_sparse", "--dim", "12"],
+    "elliptic shared": ["elliptic", "--dim", "12", "--block", "4"],
+    "linear HJB": ["hjb", "--equation", "hjb_linear", "--dim", "12"],
+    "LQG": ["hjb", "--equation", "hjb_lqg", "--dim", "12"],
+    "options": ["hjb", "--equation", "bsb", "--dim", "12"],
+    "waves in time": ["hjb", "--equation", "wave", "--dim", "12"],
+    "heat": ["parabolic", "--equation", "heat", "--dim", "12"],
+    "Allen-Cahn": ["parabolic", "--equation", "allen_cahn", "--dim", "12"],
+    "Sine-Gordon": ["parabolic", "--equation", "sine_gordon", "--dim", "12"],
+    "biharmonic": ["biharmonic", "--dim", "12", "--samples", "4"],
+    "gPINN": ["gpinn", "--dim", "12"],
+    "exact gPINN": ["gpinn", "--dim", "12", "--method", "exact"],
+    "2D KdV": ["high_order", "--equation", "kdv2d"],
+    "KP": ["high_order", "--equation", "kp"],
+    "gKdV": ["high_order", "--equation", "gkdv"],
+    "light cone": ["high_order", "--equation", "sine_gordon"],
+}
+IN_DEFAULT = ("elliptic sampled",)
+
+
+def run(words, folder, steps):
+    script, *options = words
+    module = importlib.import_module(f"examples.{script}")
+    words = [*options, "--steps", str(steps), "--points", "40", "--out", str(folder)]
+    return module.main(module.options().parse_args(words))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=() if n in IN_DEFAULT else pytest.mark.slow) for n in RUNS],
+)
+def test_the_loss_falls(name, tmp_path) -> None:
+    found = run(RUNS[name], tmp_path, 60)
+    assert found["last_loss"] < found["first_loss"]
+    assert all(math.isfinite(v) for v in found.values() if isinstance(v, float))
+    (numbers,) = tmp_path.glob("*.json")
+    assert json.loads(numbers.read_text()) == found
+    assert next(tmp_path.glob("*.png")).stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_two_runs_are_the_same_run(tmp_path) -> None:
+    """Row T31: bit by bit on a CPU, and of the last iterate."""
+    words = ["elliptic", "--dim", "12", "--method", "sparse"]
+    first, second = (run(words, tmp_path / n, 30) for n in "ab")
+    for name in ("last_loss", "relative_l2", "trivial_l2"):
+        assert first[name] == second[name]
+
+
+def test_methods_agree_where_nothing_is_sampled_away() -> None:
+    problem = elliptic.on_ball("allen_cahn", "two_body", 12)
+    params = network.init(jax.random.key(0), (12, 10, 1))
+    points = problem.sample(jax.random.key(1), 3)
+    found = {}
+    for method in ("exact", "sparse", "nested"):
+        evaluate = methods.evaluation(problem, network.apply, method, samples=12)
+        found[method] = jax.jit(evaluate)(params, points, jax.random.key(2))
+    np.testing.assert_allclose(found["sparse"], found["exact"], rtol=1e-9)
+    np.testing.assert_allclose(found["nested"], found["exact"], rtol=1e-9)
+
+
+def test_errors_beside_the_least_ansatz() -> None:
+    problem = elliptic.on_ball("poisson", "two_body", 12)
+    params = network.init(jax.random.key(0), (12, 10, 1))
+    found = errors.measure(problem, network.apply, params, jax.random.key(4), 500)
+    points = problem.sample(jax.random.split(jax.random.key(4), 1)[0], 500)
+    exact, shape = problem.exact(points), 1 - (points**2).sum(axis=1)
+    gap = exact - shape * (shape @ exact) / (shape @ shape)
+    trivial = np.linalg.norm(gap) / np.linalg.norm(exact)
+    assert found.trivial == pytest.approx(trivial, rel=1e-9)
+    inner = jax.vmap(network.apply, (None, 0))(params, points)
+    error = np.linalg.norm(shape * inner - exact) / np.linalg.norm(exact)
+    assert found.l2 == pytest.approx(error, rel=1e-9)
+
+
+@pytest.mark.slow
+def test_tables() -> None:
+    words = ["elliptic", "--across", "dim", "8", "12", "--seeds", "0", "1"]
+    given, rest = tables.options().parse_known_args([*words, "--steps", "5"])
+    text = tables.table(given, rest)
+    assert "| method \\ dim | 8 | 12 |" in text
+    assert "**L2**" in text
+    assert "±" in text
