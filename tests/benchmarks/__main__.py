@@ -40,12 +40,14 @@ def main() -> None:
         row = ROWS[name]()
         params, points = setting(row.dim, row.fields, row.hidden, row.points)
         results += measure(row, params, points)
-    sampled = sparse.rows() if options.only in "sparse" else []
-    report.show(results + sampled)
-    if options.write and results:
-        report.write(results)
-    if options.write and sampled:
-        sparse.write(sampled)
+        if options.write:  # row by row: what is measured is kept, whatever comes after
+            report.write(results)
+    report.show(results)
+    if options.only in sparse.NAME:
+        sampled = sparse.rows()
+        report.show(sampled)
+        if options.write:
+            sparse.write(sampled)
 
 
 if __name__ == "__main__":
