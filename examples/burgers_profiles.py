@@ -191,7 +191,7 @@ def compare(found: Sequence[Profile], run: Run) -> list[dict[str, Any]]:
 def main(arguments: Sequence[str] | None = None) -> list[Profile]:
     options = parser(__doc__, steps=2000)
     options.add_argument("--k", type=int, nargs="+", default=[0, 1, 2, 3])
-    phases.add_options(options, lbfgs=300, levenberg=400, rate=3e-3)
+    phases.add_options(options, lbfgs=300, levenberg=300, rate=3e-3)
     options.add_argument("--paper", action="store_true", help=f"at least {PAPER}")
     options.add_argument(
         "--derivatives", nargs="+", default=["taylor"],

@@ -33,6 +33,7 @@ REFERENCE = 1.9205599746927
 
 BOUNDS = (1.5, 2.5)
 """The interval in which λ is sought; it leaves out the unstable profiles."""
+SLOWNESS = 20
 
 NAMES = ("Omega", "Phi", "Psi", "U1", "U2")
 PARITY = (-1, -1, 1, -1, 1)
@@ -111,9 +112,12 @@ def features(point: Array, decay: Array) -> Array:
 
 
 def eigenvalue_of(raw: Array) -> Array:
-    """Maps any real number into `BOUNDS`, 0 to their middle."""
+    """Maps any real number into `BOUNDS`, 0 to their middle.
+
+    Slowly, so that a damped step moves the fields rather than λ while they are far off.
+    """
     low, high = BOUNDS
-    return low + (high - low) * jax.nn.sigmoid(raw)
+    return low + (high - low) * jax.nn.sigmoid(raw / SLOWNESS)
 
 
 def constrained(
@@ -147,9 +151,12 @@ def constrained(
 
 
 def far_and_near(key: Array, count: int, extent: float) -> Array:
-    """Draws points z of [0, extent]², (count, 2): angles and log r uniform."""
+    """Draws points z with |y| < sinh(extent), (count, 2), more of them near the origin.
+
+    Angles are uniform, and so is the square root of asinh |y|.
+    """
     keys = jax.random.split(key)
-    radius = jnp.sinh(extent * jax.random.uniform(keys[0], (count,)))
+    radius = jnp.sinh(extent * jax.random.uniform(keys[0], (count,)) ** 2)
     angle = jnp.pi / 2 * jax.random.uniform(keys[1], (count,))
     plane = jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
     return jnp.arcsinh(radius[:, None] * plane)

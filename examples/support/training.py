@@ -31,6 +31,7 @@ class Trained(NamedTuple):
         at, losses: the history, one entry for every `every` steps.
         seconds: of the steps alone, those before a checkpoint included.
         compiling: seconds of compilation alone.
+        fastest: seconds per step of the fastest `every` steps, for a busy machine.
     """
 
     state: Any
@@ -38,6 +39,7 @@ class Trained(NamedTuple):
     losses: np.ndarray
     seconds: float
     compiling: float
+    fastest: float
 
 
 def train(
@@ -76,11 +78,11 @@ def train(
     state, done, seconds = saved["state"], int(saved["done"]), float(saved["seconds"])
     at, losses = ([done], [float(saved["loss"])]) if done else ([], [])
     if done >= steps:
-        return Trained(state, np.array(at), np.array(losses), seconds, 0.0)
+        return Trained(state, np.array(at), np.array(losses), seconds, 0.0, np.nan)
     begin = time.perf_counter()
     compiled = several.lower(state, jnp.asarray(0), jnp.asarray(0)).compile()
     compiling = time.perf_counter() - begin
-    last_save = time.perf_counter()
+    last_save, fastest = time.perf_counter(), np.inf
     with progress() as bar:
         task = bar.add_task(title, total=steps, completed=done, loss=np.nan)
         while done < steps:
@@ -88,7 +90,8 @@ def train(
             begin = time.perf_counter()
             state, loss = compiled(state, jnp.asarray(done), jnp.asarray(stop))
             loss = float(loss)
-            seconds += time.perf_counter() - begin
+            taken = time.perf_counter() - begin
+            seconds, fastest = seconds + taken, min(fastest, taken / (stop - done))
             done = stop
             at.append(done)
             losses.append(loss)
@@ -97,7 +100,7 @@ def train(
                 run.save(_checkpoint(state, done, seconds, loss), title)
                 last_save = time.perf_counter()
     run.save(_checkpoint(state, done, seconds, loss), title)
-    return Trained(state, np.array(at), np.array(losses), seconds, compiling)
+    return Trained(state, np.array(at), np.array(losses), seconds, compiling, fastest)
 
 
 def _checkpoint(state: Any, done: int, seconds: float, loss: float) -> dict[str, Any]:

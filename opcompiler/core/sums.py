@@ -77,6 +77,8 @@ class Component:
         index: number of the index; `None` for the component number `shift`.
         shift: added to the index.
         scale: its length, one output; 1 if `None`.
+        table: per value of the index the argument it is along, all of them plain; then
+            place and shift say nothing.
     """
 
     label: str = field(compare=False)
@@ -84,6 +86,7 @@ class Component:
     index: int | None
     shift: int
     scale: Body | None = None
+    table: tuple[int, ...] = ()
 
     @property
     def runs(self) -> bool:
@@ -157,6 +160,8 @@ class Template:
         extents: of the indices; empty if no direction runs.
         directions: the arguments of its functionals.
         draw: number of the draw of indices it runs over, if they are sampled.
+        chances: per value of the index its relative probability, if it is drawn by the
+            size of its coefficient; empty if all are alike.
         gradient: whether all its functionals are first derivatives along one running
             component: then one reverse pass gives all of them.
     """
@@ -165,6 +170,7 @@ class Template:
     extents: tuple[Extent, ...]
     directions: tuple[Direction, ...]
     draw: int = 0
+    chances: tuple[float, ...] = ()
     gradient: bool = False
 
 

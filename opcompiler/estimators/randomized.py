@@ -24,7 +24,7 @@ from opcompiler.core.sums import (
 )
 from opcompiler.core.symbol import Functional, OperatorSymbol
 from opcompiler.estimators.laws import choose_law, Law
-from opcompiler.estimators.sampling import Dense, Estimator
+from opcompiler.estimators.sampling import Dense, Estimator, Sparse
 
 
 class _Site(Protocol):
@@ -62,9 +62,30 @@ def estimated(operator: Any, estimator: Estimator) -> Any:
             hint="leave the estimator out; first derivatives and sums without "
             "derivatives need none, and sums over components are written oc.Sum(..., i)",
         )
-    if not isinstance(estimator, Dense):
+    if isinstance(estimator, Sparse):
+        _check_importance(operator, estimator)
         return operator
+    if any(template.chances for template in running):
+        raise OperatorError(
+            "random directions estimate sums over the components of a vector",
+            expression=f"estimator={estimator}",
+            hint="write the operator over x = oc.vector(...), or take oc.Sparse",
+        )
     return _Rewriting(operator, estimator).result()
+
+
+def _check_importance(operator: _Operator, estimator: Sparse) -> None:
+    """Refuses probabilities by coefficients where these are no numbers."""
+    if estimator.importance != "coefficients":
+        return
+    for item in operator.sums:
+        template = None if item.template is None else operator.templates[item.template]
+        if template and not template.gradient and not template.chances and item.body:
+            raise OperatorError(
+                "the coefficients of this sum depend on the point",
+                expression=", ".join(name for _, name in item.functionals),
+                hint="give the probabilities: importance=(p_0, p_1, ...)",
+            )
 
 
 class _Rewriting:

@@ -65,6 +65,8 @@ def _draw(estimator: Estimator, template: Template, key: Array, rows: int) -> Dr
     sparse = estimator
     if isinstance(sparse, Dense):  # what its law lacks is sampled by terms
         sparse = Sparse(sparse.samples, per_point=sparse.per_point)
+    if sparse.importance == "coefficients":
+        sparse = replace(sparse, importance=template.chances or None)
     indices, weights = draw_indices(sparse, template.extents, key, points)
     return Draw(tuple(indices), indices[0].shape[-1], weights)
 

@@ -38,6 +38,8 @@ def read_scene(
             arrays[column.name] = part
     ranks = dict.fromkeys(arrays, 1) | _ranks(operator)
     plain |= read_parameters(parameters, operator.parameters, where)
+    for name, numbers in operator.constants:
+        arrays[name], ranks[name] = jnp.asarray(numbers, where.flat.dtype), 1
     arrays |= read_arrays(parameters, operator.arrays, ranks, where)
     variables = [name for name, _, _ in operator.axes]
     read = read_quadrature(rules, variables, where.flat.dtype)

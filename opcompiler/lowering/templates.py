@@ -281,7 +281,11 @@ def _family(
     assert isinstance(direction, Component)
     assert direction.index is not None
     first = given.places[direction.place]
-    at = draw.integers(direction.index) + direction.shift + first
+    if direction.table:
+        columns = jnp.asarray([given.places[n] for n in direction.table])
+        at = columns[draw.integers(direction.index)]
+    else:
+        at = draw.integers(direction.index) + direction.shift + first
     values = jnp.full(at.shape, c, dtype)
     if direction.scale is not None:
         (scale,) = run_body(direction.scale, draw.by_axis(), 1, scene)
@@ -290,7 +294,8 @@ def _family(
             scale = scale[0]
         values = values * scale
         at = jnp.broadcast_to(at, values.shape)
-    below = first + given.sizes[direction.place] if first == 0 else None
+    plain = bool(direction.table) or first != 0
+    below = None if plain else first + given.sizes[direction.place]
     return OneHot(_padded(at, count, -1), _padded(values, count, -1), below=below)
 
 

@@ -194,6 +194,12 @@ def _named_move(
     else:
         old = reader.scope.coordinates[name].symbols
         new = _argument(reader, name, argument.nodes[0])
+    if any(part.has(AppliedUndef) for part in _components(new)):
+        raise reader.error(
+            argument,
+            "a coordinate is fixed at a field",
+            "points hold coordinates, parameters and numbers only",
+        )
     free = {s for part in vectors.flat(value) for s in part.free_symbols}
     if not free & set(old):
         raise reader.error(

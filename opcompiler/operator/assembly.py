@@ -7,10 +7,12 @@ import sympy as sp
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.program import Program
+from opcompiler.core.program import Program, Step
 from opcompiler.core.sums import (
     Argument,
+    Body,
     Combination,
+    Component,
     Direction,
     Gather,
     IndexedSum,
@@ -18,7 +20,7 @@ from opcompiler.core.sums import (
 )
 from opcompiler.core.symbol import Functional, OperatorSymbol
 from opcompiler.operator.bodies import Bodies
-from opcompiler.operator.collect import Collector
+from opcompiler.operator.collect import Collector, TermSum
 from opcompiler.operator.emit import emit
 from opcompiler.operator.expand import Leaves
 from opcompiler.operator.names import functional_names, printable
@@ -67,6 +69,7 @@ class Assembly:
     templates: tuple[Template, ...]
     sums: tuple[IndexedSum, ...]
     gathers: tuple[Gather, ...]
+    constants: tuple[tuple[str, tuple[float, ...]], ...]
     shell: tuple[sp.Expr, ...]
     program: Program
 
@@ -76,6 +79,7 @@ def assemble(
     leaves: Leaves,
     signature: Signature,
     shared: bool = True,
+    sampled: bool = False,
 ) -> Assembly:
     """Brings expressions over leaves and held sums into normal form.
 
@@ -84,11 +88,12 @@ def assemble(
         leaves: what their dummies stand for.
         signature: their coordinates, fields and parameters.
         shared: whether sums over the same indices run together.
+        sampled: whether like terms of fixed operators become sums, to be sampled.
     """
     symbols = (*signature.coordinates, *signature.parameters, *signature.arrays)
     bodies = Bodies(signature, [_name(s) for s in symbols])
     templates = Templates(leaves, bodies, shared)
-    collector = Collector(leaves)
+    collector = Collector(leaves, sampled)
     shells = [collector.shell(templates.read(e)) for e in expressions]
     inner = {s: collector.shell(d.body) for d, s in templates.sums.items()}
     places = _Places(collector, templates, signature)
@@ -96,27 +101,40 @@ def assemble(
         dummy: places.functional(f) for f, dummy in collector.functionals.items()
     }
     functionals |= {dummy: places.wanted(w) for w, dummy in templates.wanted.items()}
+    terms = {dummy: places.terms(item) for item, dummy in collector.terms.items()}
+    functionals |= {sp.Dummy(): functional for functional in terms.values()}
     # Equal ones that were met in two ways are one.
     distinct = tuple(dict.fromkeys(functionals.values()))
     taken = {*map(_name, symbols), *_inputs(signature)}
     names = functional_names(distinct, [s.labels for s in places.sites], taken)
     by_name = dict(zip(distinct, names, strict=True))
     named = {d: sp.Symbol(by_name[f]) for d, f in functionals.items()}
-    named |= {s: sp.Symbol(bodies.fresh(f"sum{n}")) for n, s in enumerate(inner)}
+    added = (*inner, *terms)
+    named |= {s: sp.Symbol(bodies.fresh(f"sum{n}")) for n, s in enumerate(added)}
     writer = _Writer(bodies, named, places, by_name)
     sums = writer.sums(templates.sums, inner)
+    sums += tuple(writer.terms(i, d, terms[d]) for i, d in collector.terms.items())
+    constants = tuple(
+        (_coefficients(named[d].name), item.coefficients)
+        for item, d in collector.terms.items()
+    )
     shell = tuple(s.xreplace(named) for s in shells)
     shell, gathers = writer.fixed_components(shell)
     inputs = [*_inputs(signature), *names, *(n for s in sums for n in s.names)]
     program = emit(list(shell), [*inputs, *(g.name for g in gathers)])
     return Assembly(
         tuple(places.sites), distinct, names, tuple(places.templates), sums, gathers,
-        shell, program,
+        constants, shell, program,
     )  # fmt: skip
 
 
 def _name(symbol: sp.Expr) -> str:
     return symbol.name if isinstance(symbol, sp.Symbol) else str(symbol)
+
+
+def _coefficients(name: str) -> str:
+    """Returns the name of the array of a sampled sum's coefficients."""
+    return f"{name}_coefficients"
 
 
 def _inputs(signature: Signature) -> tuple[str, ...]:
@@ -187,7 +205,7 @@ class _Places:
             self._labelled(d, arguments, n) for n, d in enumerate(draft.directions)
         )
         self.templates.append(
-            Template(len(self.sites), extents, directions, draw, gradient)
+            Template(len(self.sites), extents, directions, draw, gradient=gradient)
         )
         labels = tuple(d.label for d in directions)
         self.sites.append(self._site(arguments, labels))
@@ -259,6 +277,23 @@ class _Places:
     def _index(draft: Draft, counts: Mapping[Direction, int]) -> MultiIndex:
         return MultiIndex(tuple(counts.get(d, 0) for d in draft.directions))
 
+    def terms(self, item: TermSum) -> Functional:
+        """Adds a template along one argument or another, and returns its functional."""
+        arguments = self._collected[item.site]
+        directions = tuple(
+            Component(f"e{n}", 0, 0, 0, table=places)
+            for n, places in enumerate(item.places)
+        )
+        number = len(self.sites)
+        chances = tuple(map(abs, item.coefficients))
+        extents = ((0, len(item.coefficients) - 1),)
+        self.templates.append(
+            Template(number, extents, directions, len(self.templates), chances)
+        )
+        self.sites.append(self._site(arguments, tuple(d.label for d in directions)))
+        symbol = OperatorSymbol.partial(MultiIndex(item.shape))
+        return Functional(item.field, number, symbol)
+
     def template_of(self, key: Key) -> int:
         """Returns the number of a draft's template."""
         site = self._at[key][1]
@@ -291,6 +326,24 @@ class _Writer:
             group = (draft.key, draft.extents, alone)
             groups.setdefault(group, []).append((self._named[symbol].name, draft, expr))
         return tuple(self._sum(members) for members in groups.values())
+
+    def terms(
+        self, item: TermSum, symbol: sp.Symbol, functional: Functional
+    ) -> IndexedSum:
+        """Writes a sum of like terms with their coefficients."""
+        name = self._named[symbol].name
+        template = next(
+            n for n, t in enumerate(self._places.templates) if t.site == functional.site
+        )
+        value = next(n for n, f in self._names.items() if f == functional)
+        index = self._bodies.canonical[0].name
+        gather = Gather(f"{name}_c", _coefficients(name), ((0, 0),))
+        program = Program(
+            (gather.name, value), (Step("s0", "mul", (gather.name, value)),), ("s0",)
+        )
+        body = Body(((0, index),), (gather,), program)
+        extents = ((0, len(item.coefficients) - 1),)
+        return IndexedSum((name,), extents, template, ((functional, value),), body)
 
     def _sum(self, members: list[tuple[str, DraftSum, sp.Expr]]) -> IndexedSum:
         names = tuple(name for name, _, _ in members)

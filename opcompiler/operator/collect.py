@@ -30,17 +30,43 @@ class _Form:
     rest: sp.Expr = sp.S.Zero
 
 
+@dataclass(frozen=True, slots=True)
+class TermSum:
+    r"""A sum $\sum_r C_r \partial^{\alpha_r} u$ of terms of one shape, to be sampled.
+
+    Attributes:
+        field: name of u.
+        site: as in `Collector.sites`.
+        shape: the orders in each term, descending.
+        places: for each of them the arguments, one per term.
+        coefficients: C.
+    """
+
+    field: str
+    site: int
+    shape: tuple[int, ...]
+    places: tuple[tuple[int, ...], ...]
+    coefficients: tuple[float, ...]
+
+
 class Collector:
     """Gathers functionals over a set of equations; equal ones are met once.
 
+    Args:
+        leaves: what the dummies in the equations stand for.
+        sampled: whether like terms of fixed operators are kept apart, to be sampled.
+
     Attributes:
+        terms: the symbol of each sum of like terms.
         functionals: in order of first need.
         symbols: the SymPy symbol of each functional in the shell.
         sites: argument tuples of the evaluation sites, in order of first need.
     """
 
-    def __init__(self, leaves: Leaves) -> None:
+    def __init__(self, leaves: Leaves, sampled: bool = False) -> None:
         self._leaves = leaves
+        self._sampled = sampled
+        self.terms: dict[TermSum, sp.Dummy] = {}
         self.sites: list[tuple[sp.Expr, ...]] = []
         self.functionals: dict[Functional, sp.Dummy] = {}
 
@@ -86,6 +112,9 @@ class Collector:
             return form.rest
         terms = [form.rest]
         for (name, site), combination in form.linear.items():
+            if self._sampled:
+                combination, sums = self._like_terms(name, site, combination)
+                terms += sums
             for coefficient, symbol in split_by_coefficient(combination):
                 functional = Functional(name, site, symbol)
                 dummy = self.functionals.setdefault(
@@ -93,6 +122,31 @@ class Collector:
                 )
                 terms.append(coefficient * dummy)
         return sp.Add(*terms)
+
+    def _like_terms(
+        self, name: str, site: int, combination: Combination
+    ) -> tuple[Combination, list[sp.Expr]]:
+        """Splits off terms with numbers as coefficients, two or more of one shape."""
+        groups: dict[tuple[int, ...], list[MultiIndex]] = {}
+        for alpha, c in combination.items():
+            shape = tuple(sorted((e for e in alpha.exponents if e), reverse=True))
+            # First derivatives together are one exact tangent.
+            if sum(shape) > 1 and c.is_real and c.is_number:
+                groups.setdefault(shape, []).append(alpha)
+        rest, sums = dict(combination), []
+        for shape, members in groups.items():
+            if len(members) < 2:
+                continue
+            order = [
+                sorted(range(a.dim), key=lambda n, a=a: -a.exponents[n])
+                for a in members
+            ]
+            places = tuple(tuple(o[slot] for o in order) for slot in range(len(shape)))
+            numbers = tuple(float(rest.pop(a)) for a in members)
+            item = TermSum(name, site, shape, places, numbers)
+            dummy = sp.Dummy(f"terms_{len(self.terms)}")
+            sums.append(self.terms.setdefault(item, dummy))
+        return rest, sums
 
 
 def _sum(forms: list[_Form]) -> _Form:

@@ -47,6 +47,7 @@ class Operator:
         templates: the sites whose functionals are along directions, perhaps running.
         sums: over components, not written out.
         gathers: components by number that the shell reads.
+        constants: arrays of numbers that sums read.
         shell: one SymPy expression per equation, over the functionals' symbols.
         program: the shell as a straight-line program.
         equations: the residuals as they were given.
@@ -65,6 +66,7 @@ class Operator:
     templates: tuple[Template, ...]
     sums: tuple[IndexedSum, ...]
     gathers: tuple[Gather, ...]
+    constants: tuple[tuple[str, tuple[float, ...]], ...]
     shell: tuple[sp.Expr, ...]
     program: Program
     equations: Equations
@@ -98,7 +100,8 @@ def normalize(
         coordinates: overrides the coordinates found in the fields' arguments, and
             with them their order.
         fields: the names of all fields, in another order than that of appearance.
-        hold: keep sums over the components of short vectors too, to sample them.
+        hold: keep sums over the components of short vectors too, to sample them; and,
+            where there are no vectors, sums of like terms with numbers before them.
         shared: whether sums over the same indices run together, in one draw.
 
     Raises:
@@ -116,7 +119,9 @@ def normalize(
         plain = [s for c in seen.coordinates for s in _plain(c, vectors)]
         signature = read_signature(residuals, plain, fields)
     leaves = Leaves(signature)
-    found = assemble([leaves.expand(r) for r in residuals], leaves, signature, shared)
+    expressions = [leaves.expand(r) for r in residuals]
+    sampled = hold and not vectors.sizes
+    found = assemble(expressions, leaves, signature, shared, sampled)
     return Operator(
         coordinates=seen.coordinates,
         columns=tuple(_column(c, vectors, short) for c in seen.coordinates),
@@ -133,6 +138,7 @@ def normalize(
         templates=found.templates,
         sums=found.sums,
         gathers=found.gathers,
+        constants=found.constants,
         shell=found.shell,
         program=found.program,
         equations=equations,

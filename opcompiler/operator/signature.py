@@ -181,7 +181,8 @@ def _arities(applications: Sequence[_Application]) -> dict[str, int]:
             raise OperatorError(
                 f"an argument of field {name} is itself a field",
                 expression=written.func(*application.arguments),
-                hint="arguments may hold coordinates, parameters and numbers only",
+                hint="arguments may hold coordinates, parameters and numbers only; a "
+                "nonlocal operator is written out, as an oc.Integral perhaps",
             )
     return arity
 

@@ -32,9 +32,9 @@ def main() -> None:
         row = ROWS[name]()
         params, points = setting(row.dim, row.fields, row.hidden, row.points)
         results += measure(row, params, points)
+        if options.write:  # row by row: what is measured is kept, whatever comes after
+            report.write(results)
     report.show(results)
-    if options.write:
-        report.write(results)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import opcompiler as oc
-from tests.corpus import in_scope, Record
+from tests.corpus import DIMENSION, in_scope, load, Record
 from tests.oracle.networks import Bank, Kind
 from tests.oracle.reference import NODES, reference
 
@@ -115,8 +115,8 @@ def quadrature(residual: oc.Residual) -> dict:
 
 
 def test_corpus_is_whole():
-    assert len(RECORDS) == 80
-    assert sum(len(record.equations) for record in RECORDS) == 163
+    assert len(RECORDS) == 94
+    assert sum(len(record.equations) for record in RECORDS) == 180
 
 
 def check(record: Record, networks: Bank) -> None:
@@ -165,3 +165,27 @@ def test_check_notices_a_small_difference(monkeypatch):
     monkeypatch.setitem(globals(), "expected", lambda *_: wrong)
     with pytest.raises(AssertionError, match="tanh"):
         check(record, bank(record))
+
+
+HELD = [record for record in load() if record.vector]
+
+
+@pytest.mark.parametrize("record", HELD, ids=lambda record: record.name)
+def test_sums_over_components_are_those_written_out(record: Record) -> None:
+    """Indexed sums as they are held, against the reference in three dimensions."""
+    out = record.written_out()
+    networks = bank(out, activations=("tanh",), shared=())
+    residual = oc.compile(list(record.held()))
+    given = {n: v for n, v in parameters(out).items() if n in residual.parameters}
+    columns = {str(c): n for n, c in enumerate(out.coordinates)}
+    order = [n for c in residual.coordinates for n in components(str(c), columns)]
+    fields = {name: networks.field("tanh", name) for name in residual.fields}
+    values = residual(fields, points(out)[:, order], **given, **record.tables)
+    for value, want in zip(values, expected(out, networks), strict=True):
+        assert np.max(np.abs(value - want[0])) <= TOLERANCE * np.max(np.abs(want[0]))
+
+
+def components(name: str, columns: dict[str, int]) -> list[int]:
+    if name in columns:
+        return [columns[name]]
+    return [columns[f"{name}{k + 1}"] for k in range(DIMENSION)]

@@ -2,11 +2,13 @@
 
 import jax
 import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.corpus import fractional_laplacian
 from tests.oracle.networks import Bank
 from tests.oracle.reference import NODES, reference
 
@@ -143,6 +145,16 @@ def test_a_problem_in_the_notation() -> None:
     wanted = np.exp(X) * Y**2 - 2 * 2 * Y * (np.exp(X) - np.exp(-X)) / 2
     assert np.allclose(value["equation1"], wanted, rtol=1e-12)
     assert 'quadrature["s"]' in residual.source()
+
+
+def test_the_fractional_laplacian_of_a_gaussian() -> None:
+    """Source of the closed form: Dyda, Kuznetsov, Kwasnicki, Constr. Approx. 45 (2017)."""
+    alpha = sp.Integer(1)
+    residual = oc.compile(fractional_laplacian(u(x, y), alpha), coordinates=[x, y])
+    rules = {"s": oc.gauss_legendre(40), "a": oc.gauss_legendre(30)}
+    value = residual(lambda p: jnp.exp(-(p @ p)), POINTS, quadrature=rules)
+    hyper = [float(mpmath.hyp1f1(1.5, 1, -(a**2) - b**2)) for a, b in POINTS]
+    assert np.allclose(value, np.sqrt(np.pi) * np.array(hyper), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ PLANE = "coordinates t, x, y; field u(t, x); field p; parameter nu; vector field
         ("u(u, x) = 0", 3, "an argument of a field is itself a field", "coordinates"),
         ("nu(x) = u", 4, "nu is not a field", "nu*(x)"),
         ("u(t, x=0) = 0", 3, "some by name", "u(t=0)"),
+        ("u(t=u) = 0", 3, "a coordinate is fixed at a field", "numbers only"),
         ("u_t = nu < 2", 10, "'<' cannot stand here", "the end of"),
         ("sin(x < 2)*u = 0", 5, "a comparison is no value", "where"),
         ("u(s=0) = 0", 3, "s is not a coordinate", "only coordinates"),

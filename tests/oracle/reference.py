@@ -34,6 +34,7 @@ _ELEMENTARY: dict[type[sp.Basic], Callable[..., jax.Array]] = {
     sp.tanh: jnp.tanh,
     sp.atan: jnp.arctan,
     sp.erf: jax.scipy.special.erf,
+    sp.gamma: jax.scipy.special.gamma,
     sp.Abs: jnp.abs,
     sp.conjugate: jnp.conj,
     sp.re: jnp.real,

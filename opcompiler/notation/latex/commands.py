@@ -163,10 +163,11 @@ def environment(cutter: Cutter, token: Token) -> None:
 
 def _end(cutter: Cutter, token: Token) -> int:
     """Returns the place of the environment's end."""
-    name = str(token).partition("{")[2]
+    depth = 1
     for place in range(cutter.place, len(cutter.raw)):
-        word = str(cutter.raw[place])
-        if cutter.raw[place].type == "ENVIRONMENT" and word.endswith("{" + name):
+        if cutter.raw[place].type == "ENVIRONMENT":
+            depth += 1 if str(cutter.raw[place]).startswith("\\begin") else -1
+        if depth == 0:
             return place
     raise cutter.error(token, f"{token} is never ended", "add its \\end")
 

@@ -29,7 +29,9 @@ class Cutter(Tape):
         """Makes tokens of one unit."""
         self.depth += 1
         token = self.peek()
-        assert token is not None
+        if token is None:
+            last = self.raw[-1]
+            raise self.error(last, "this row ends too early", "something is not closed")
         if self.depth > DEEPEST:
             raise self.error(
                 token, "the text is nested too deeply", "split it by names"

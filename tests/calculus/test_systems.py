@@ -1,0 +1,229 @@
+"""Operators in curvilinear coordinates against Cartesian ones pulled through the map."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+from sympy.vector import CoordSys3D, Curl, Del, Divergence, Gradient, gradient
+
+import opcompiler as oc
+
+r, theta, phi, z, t = sp.symbols("r theta phi z t")
+a, b = sp.symbols("a b")
+x, y, w = sp.symbols("x y w")
+SPACE = (x, y, w)
+
+# Systems with their position maps; parabolic coordinates by their map alone.
+PARABOLIC = (a * b * sp.cos(phi), a * b * sp.sin(phi), (a**2 - b**2) / 2)
+SYSTEMS = {
+    "Cartesian": (oc.Cartesian(*SPACE), SPACE),
+    "cylindrical": (
+        oc.Cylindrical(r, theta, z), (r * sp.cos(theta), r * sp.sin(theta), z),
+    ),
+    "spherical": (
+        oc.Spherical(r, theta, phi),
+        (
+            r * sp.sin(theta) * sp.cos(phi),
+            r * sp.sin(theta) * sp.sin(phi),
+            r * sp.cos(theta),
+        ),
+    ),
+    "parabolic": (oc.Orthogonal((a, b, phi), PARABOLIC), PARABOLIC),
+}  # fmt: skip
+AT = {r: 1.3, theta: 0.7, phi: 0.4, z: -0.6, a: 1.1, b: 0.8, x: 0.3, y: -0.5, w: 0.9}
+
+scalar = sp.sin(x + 2 * y) * w**2 + x * y
+vector = sp.Matrix([y * w + sp.cos(x), x**2 * w, sp.sin(y) * x])
+tensor = sp.Matrix(3, 3, lambda i, j: (i + 1) * SPACE[j] ** 2 * SPACE[i] + SPACE[2 - j])
+
+
+def units(system, position):
+    """Returns the matrix whose columns are the unit vectors, Cartesian components."""
+    jacobian = sp.Matrix(position).jacobian(sp.Matrix(system.coordinates))
+    return jacobian * sp.diag(*(1 / h for h in system.scales))
+
+
+def number(value):
+    found = sp.Matrix([value]) if isinstance(value, sp.Expr) else value
+    return np.array(found.doit().subs(AT).evalf(30).tolist(), float)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_against_cartesian(name) -> None:
+    system, position = SYSTEMS[name]
+    pull = dict(zip(SPACE, position, strict=True))
+    turn = units(system, position)
+    at = lambda value: value.subs(pull, simultaneous=True)
+    here = at(scalar)
+    moved = turn.T * at(vector)
+    turned = turn.T * at(tensor) * turn
+    pairs = [
+        (oc.grad(here, system), turn.T * at(oc.grad(scalar, SPACE).doit())),
+        (oc.laplacian(here, system), at(oc.laplacian(scalar, SPACE).doit())),
+        (oc.div(moved, system), at(oc.div(vector, SPACE).doit())),
+        (oc.curl(moved, system), turn.T * at(oc.curl(vector, SPACE).doit())),
+        (oc.grad(moved, system), turn.T * at(oc.grad(vector, SPACE).doit()) * turn),
+        (oc.laplacian(moved, system), turn.T * at(oc.laplacian(vector, SPACE).doit())),
+        (
+            oc.advect(moved, moved, system),
+            turn.T * at(oc.advect(vector, vector, SPACE).doit()),
+        ),
+        (oc.div(turned, system), turn.T * at(oc.div(tensor, SPACE).doit())),
+        (oc.strain(moved, system), turn.T * at(oc.strain(vector, SPACE).doit()) * turn),
+        (
+            oc.hessian(here, system),
+            turn.T * at(oc.hessian(scalar, SPACE).doit()) * turn,
+        ),
+    ]
+    for found, wanted in pairs:
+        np.testing.assert_allclose(
+            number(found), number(wanted), rtol=1e-12, atol=1e-12
+        )
+
+
+def network(point):
+    inner = jnp.arange(1.0, 13).reshape(3, 4) / 7
+    return jnp.sum(jnp.tanh(point @ inner + 0.3))
+
+
+def test_a_network_in_spherical_coordinates() -> None:
+    u = sp.Function("u")(r, theta, phi)
+    system = oc.Spherical(r, theta, phi)
+    residual = oc.compile([oc.laplacian(u, system), oc.norm(oc.grad(u, system))])
+
+    def place(q):
+        r, th, ph = q
+        s = jnp.sin(th)
+        return jnp.array([r * s * jnp.cos(ph), r * s * jnp.sin(ph), r * jnp.cos(th)])
+
+    points = jax.random.uniform(jax.random.key(0), (6, 3), minval=0.4, maxval=1.2)
+    found = residual(lambda q: network(place(q)), points)
+    there = jax.vmap(place)(points)
+    trace = jax.vmap(lambda p: jnp.trace(jax.hessian(network)(p)))(there)
+    length = jax.vmap(lambda p: jnp.linalg.norm(jax.grad(network)(p)))(there)
+    np.testing.assert_allclose(found[0], trace, rtol=1e-9)
+    np.testing.assert_allclose(found[1], length, rtol=1e-12)
+
+
+def test_navier_stokes_by_operators_is_that_by_hand() -> None:
+    v = oc.VectorField("u v", t, x, y)
+    p = sp.Function("p")(t, x, y)
+    space = (x, y)
+    momentum = oc.material(v, v, t, space) + oc.grad(p, space) - oc.laplacian(v, space)
+    f, g = v
+    d = sp.Derivative
+    by_hand = [
+        d(f, t) + f * d(f, x) + g * d(f, y) + d(p, x) - d(f, x, 2) - d(f, y, 2),
+        d(g, t) + f * d(g, x) + g * d(g, y) + d(p, y) - d(g, x, 2) - d(g, y, 2),
+    ]
+    net = lambda q: jnp.stack([network(q), network(2 * q), network(-q)])
+    points = jax.random.normal(jax.random.key(1), (4, 3))
+    found, wanted = (
+        oc.compile(e, fields="uvp")(net, points) for e in (momentum, by_hand)
+    )
+    np.testing.assert_allclose(np.stack(found), np.stack(wanted), rtol=1e-12)
+
+
+def test_products() -> None:
+    assert oc.dot([1, 2, 3], [4, 5, 6]) == 32
+    assert oc.cross([1, 0, 0], [0, 1, 0]) == sp.Matrix([0, 0, 1])
+    assert oc.cross([x, y], [1, 2]) == 2 * x - y
+    assert oc.outer([x, y], [1, 2]) == sp.Matrix([[x, 2 * x], [y, 2 * y]])
+    assert oc.norm([3, 4]) == 5
+    assert oc.dot(sp.Matrix([[1, 2], [3, 4]]), [x, y]) == sp.Matrix(
+        [x + 2 * y, 3 * x + 4 * y]
+    )
+    assert oc.curl(sp.Function("s")(x, y), (x, y))[0] == sp.Derivative(
+        sp.Function("s")(x, y), y
+    )
+    assert sp.expand(oc.biharmonic(x**4 * y**2, (x, y)).doit()) == 48 * x**2 + 24 * y**2
+
+
+class TestOverAVector:
+    d = 4
+    q = oc.vector("q", d)
+    u = sp.Function("u")(q)
+    i = oc.index("i", q)
+    points = jax.random.normal(jax.random.key(2), (3, d)) / 2
+
+    @staticmethod
+    def net(point):
+        return network(point[:3]) * jnp.cos(point[3])
+
+    def values(self, equation, **more):
+        return oc.compile(equation)(self.net, self.points, **more)
+
+    def test_operators(self) -> None:
+        hessians = jax.vmap(jax.hessian(self.net))(self.points)
+        slopes = jax.vmap(jax.grad(self.net))(self.points)
+        u, q = self.u, self.q
+        close = lambda e, wanted, **more: np.testing.assert_allclose(
+            self.values(e, **more), wanted, rtol=1e-11
+        )
+        trace = jnp.trace(hessians, axis1=1, axis2=2)
+        close(oc.laplacian(u, q), trace)
+        close(oc.div(oc.grad(u, q), q), trace)
+        close(oc.dot(oc.grad(u, q), q), jnp.sum(slopes * self.points, 1))
+        close(oc.norm(oc.grad(u, q)), jnp.linalg.norm(slopes, axis=1))
+        close(
+            oc.dot(oc.grad(u, q), lambda i: sp.sin(q[i])),
+            jnp.sum(slopes * jnp.sin(self.points), 1),
+        )
+        close(oc.advect(q, u, q), jnp.sum(slopes * self.points, 1))
+        sigma = jax.random.normal(jax.random.key(3), (self.d, 2))
+        close(
+            oc.trace_hessian(u, q, sp.IndexedBase("sigma", shape=(self.d, 2))),
+            jnp.einsum("nij,ia,ja->n", hessians, sigma, sigma),
+            sigma=sigma,
+        )
+        bilaplacian = oc.taylor.biharmonic(self.net)
+        close(oc.biharmonic(u, q), jax.vmap(bilaplacian)(self.points))
+
+
+def test_sympy_vector() -> None:
+    frame = CoordSys3D("frame")
+    f = sp.Function("f")(frame.x, frame.y, frame.z)
+    g = sp.Function("f")(*SPACE)
+    read = lambda e: oc.from_sympy_vector(e, frame, *SPACE)
+    held = Gradient(f)
+    assert read(held) == oc.grad(g, SPACE)
+    assert read(Divergence(held)).doit() == oc.laplacian(g, SPACE)
+    assert read(gradient(f, doit=False)) == oc.grad(g, SPACE)
+    field = frame.x * frame.y * frame.i + f * frame.k
+    assert read(Curl(field)).doit() == sp.Matrix([g.diff(y), -g.diff(x), -x])
+    assert read(Del().cross(field)).doit() == read(Curl(field)).doit()
+    assert read(2 * field) == 2 * sp.Matrix([x * y, 0, g])
+    ball = CoordSys3D("ball", transformation="spherical")
+    h = sp.Function("h")(*ball.base_scalars())
+    found = oc.from_sympy_vector(Divergence(Gradient(h)), ball, r, theta, phi)
+    wanted = oc.laplacian(sp.Function("h")(r, theta, phi), oc.Spherical(r, theta, phi))
+    case = {sp.Function("h")(r, theta, phi): r**3 * sp.sin(theta) * sp.cos(phi)}
+    assert sp.simplify((found - wanted).subs(case).doit()) == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (lambda: oc.div(x, (x, y)), "div takes a vector"),
+        (lambda: oc.grad(sp.eye(2), (x, y)), "div takes tensors"),
+        (lambda: oc.curl([1, 2, 3, 4], (x, y, w, t)), "2 or 3 components"),
+        (lambda: oc.div([x, y], SPACE), "column of 3 components"),
+        (lambda: oc.dot([x], [x, y]), "equal length"),
+        (lambda: oc.dot(x, [x]), "multiply by a scalar"),
+        (lambda: oc.cross([x], [y]), "dot and outer"),
+        (lambda: oc.Orthogonal((x, y), (x + y, y)), "not orthogonal"),
+        (lambda: oc.Cartesian(x, x), "distinct"),
+        (lambda: oc.Cartesian("x"), "symbols"),
+        (lambda: oc.grad(x, sp.IndexedBase("q")), "oc.vector"),
+        (lambda: oc.hessian(x, oc.vector("q", 3)), "oc.Sum"),
+        (lambda: oc.dot(oc.grad(x, oc.vector("q", 3)), 7), "function of the index"),
+        (
+            lambda: oc.trace_hessian(x, oc.vector("q", 3), sp.IndexedBase("s")),
+            "shape=",
+        ),
+    ],
+)  # fmt: skip
+def test_messages(call, reason) -> None:
+    with pytest.raises(oc.OperatorError, match=reason):
+        call()

@@ -1,0 +1,117 @@
+"""Residuals on meshes of devices against one device: run by `test_devices.py`.
+
+    python -m tests.end_to_end.sharded [--only NAME]             # 8 devices here
+    python -m tests.end_to_end.sharded --port PORT --process 0   # one of two processes
+
+Prints for each residual and mesh the largest relative difference of values and of
+parameter gradients, and whether the first layer is ever gathered on one device.
+"""
+
+import argparse
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy as sp
+from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
+
+import opcompiler as oc
+from examples import distributed
+
+DIM, POINTS = 32, 16
+MESHES = ((8, 1), (4, 2), (2, 4))
+
+
+def low_dimensional():
+    """Navier-Stokes-like: two fields of one network, mixed and second derivatives."""
+    t, x, y = sp.symbols("t x y")
+    u, v = (sp.Function(name)(t, x, y) for name in "uv")
+    momentum = u.diff(t) + u * u.diff(x) + v * u.diff(y) - u.diff(x, 2) - u.diff(y, 2)
+    return [momentum, u.diff(x, y) + v.diff(x, 2, y)]
+
+
+RESIDUALS = {
+    "low-dimensional": (oc.compile(low_dimensional()), 3),
+    "sum, exact": (oc.compile(distributed.equation(DIM)), DIM),
+    "sum, sampled": (
+        oc.compile(distributed.equation(DIM), estimator=oc.Sparse(5)), DIM,
+    ),
+    "sum, sampled per point": (
+        oc.compile(distributed.equation(DIM), estimator=oc.Sparse(5, per_point=True)),
+        DIM,
+    ),
+    "sum, random directions": (
+        oc.compile(distributed.equation(DIM), estimator=oc.Dense(5)), DIM,
+    ),
+}  # fmt: skip
+
+
+def network(params, point):
+    (first, bias), (second, _), _ = params
+    hidden = jnp.tanh(point @ first + bias) @ second
+    return hidden[0] if len(point) == DIM else hidden[:2]
+
+
+def functions(residual, sampled):
+    """Values, and the gradient of their mean square."""
+    given = {"key": jax.random.key(7)} if sampled else {}
+
+    def values(params, points):
+        found = residual(lambda z: network(params, z), points, **given)
+        return found if isinstance(found, tuple) else (found,)
+
+    def loss(params, points):
+        return sum(jnp.mean(r**2) for r in values(params, points))
+
+    return values, jax.grad(loss)
+
+
+def compared(name, shape):
+    """The largest difference to one device, and whether the layer was gathered."""
+    residual, dim = RESIDUALS[name]
+    mesh = Mesh(np.array(jax.devices()).reshape(shape), ("points", "coordinates"))
+    params = distributed.initial(jax.random.key(0), dim, jnp.float64)
+    points = jax.random.uniform(jax.random.key(1), (POINTS, dim)) / 8
+    cut = dim % shape[1] == 0
+    spread = NamedSharding(mesh, P("points", "coordinates" if cut else None))
+    places = distributed.layout(mesh, params)
+    if not cut:
+        places = jax.tree.map(lambda _: NamedSharding(mesh, P()), params)
+    copied = NamedSharding(mesh, P())
+    worst, gathered = 0.0, False
+    for function in functions(residual, "sampled" in name or "random" in name):
+        alone = jax.tree.leaves(jax.jit(function)(params, points))
+        placed = jax.device_put(params, places), jax.device_put(points, spread)
+        compiled = jax.jit(function).lower(*placed).compile()
+        layer = f"f64[{dim},{distributed.WIDTH}]"
+        lines = compiled.as_text().splitlines()
+        gathered |= any("all-gather" in line and layer in line for line in lines)
+        outputs = compiled(*placed)
+        whole = jax.jit(lambda tree: tree, out_shardings=copied)(outputs)
+        for a, b in zip(jax.tree.leaves(whole), alone, strict=True):
+            a, b = np.asarray(a.addressable_data(0)), np.asarray(b)
+            worst = max(worst, np.abs(a - b).max() / (1e-12 + np.abs(b).max()))
+    return worst, gathered
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", help="one residual, on the mesh 4 x 2")
+    parser.add_argument("--port", help="of process 0 of two; each has 4 devices")
+    parser.add_argument("--process", type=int)
+    options = parser.parse_args()
+    jax.config.update("jax_enable_x64", True)
+    if options.port:
+        jax.distributed.initialize(f"localhost:{options.port}", 2, options.process)
+    assert jax.device_count() == 8
+    assert jax.process_count() == (2 if options.port else 1)
+    for name in [options.only] if options.only else RESIDUALS:
+        for shape in MESHES[1:2] if options.only else MESHES:
+            worst, gathered = compared(name, shape)
+            whole = "gathered" if gathered else "in parts"
+            sys.stdout.write(f"{name}; {shape}; {worst:.1e}; {whole}\n")
+
+
+if __name__ == "__main__":
+    main()

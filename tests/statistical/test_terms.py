@@ -1,0 +1,71 @@
+"""Fixed operators, their terms sampled by the size of their coefficients."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+
+x, y, z, t = sp.symbols("x y z t")
+u = sp.Function("u")(x, y, z, t)
+d = sp.Derivative
+SIGNED = 2 * d(u, x, 2) - 3 * d(u, y, 2) + sp.Float("0.1") * d(u, z, 2)
+MIXED = (
+    2 * d(u, x, 2, y) - 3 * d(u, y, 2, z) + 4 * d(u, z, 2, y) + d(u, x, 4)
+    + d(u, t) - d(u, x) + u**2
+)  # fmt: skip
+POINTS = jax.random.normal(jax.random.key(0), (3, 4)) / 2
+
+
+def network(point):
+    inner = jnp.arange(1.0, 13).reshape(4, 3) / 5
+    return jnp.sum(jnp.sin(point @ inner) * jnp.array([1.0, -0.5, 2.0]))
+
+
+@pytest.mark.parametrize("importance", ["coefficients", None])
+@pytest.mark.parametrize(("equation", "count"), [(SIGNED, 100_000), (MIXED, 10_000)])
+def test_the_mean_is_exact(equation, count, importance) -> None:
+    estimator = oc.Sparse(1, replace=True, importance=importance)
+    residual = oc.compile(equation, estimator=estimator)
+    assert residual.plan.verify()
+    run = jax.jit(jax.vmap(lambda key: residual(network, POINTS, key=key)))
+    values = np.asarray(run(jax.random.split(jax.random.key(1), count)))
+    error = values.std(axis=0, ddof=1) / count**0.5
+    exact = oc.compile(equation)(network, POINTS)
+    assert (abs(values.mean(axis=0) - exact) < 4 * error).all()
+
+
+def test_the_variance_is_that_of_signed_importance() -> None:
+    net = lambda q: q @ jnp.diag(jnp.array([1.0, 2.0, -3.0, 0.0])) @ q / 2
+    estimator = oc.Sparse(1, replace=True, importance="coefficients")
+    residual = oc.compile(SIGNED, estimator=estimator)
+    found = residual.variance(net, POINTS, jax.random.key(2), draws=20_000)
+    terms = np.array([2.0, -6.0, -0.3])
+    chances = np.array([2.0, 3.0, 0.1]) / 5.1
+    wanted = np.sum(terms**2 / chances) - terms.sum() ** 2
+    np.testing.assert_allclose(found, wanted, rtol=0.03)
+
+
+def test_all_terms_are_exact_and_first_derivatives_are_not_sampled() -> None:
+    residual = oc.compile(MIXED, estimator=oc.Sparse(3))
+    (sampled,) = residual.operator.templates
+    assert sampled.extents == ((0, 2),)
+    found = residual(network, POINTS, key=jax.random.key(3))
+    np.testing.assert_allclose(found, oc.compile(MIXED)(network, POINTS), rtol=1e-12)
+
+
+def test_messages() -> None:
+    with pytest.raises(oc.OperatorError, match="over the components of a vector"):
+        oc.compile(SIGNED, estimator=oc.Dense(2))
+    residual = oc.compile(SIGNED, estimator=oc.Sparse(2, importance="coefficients"))
+    with pytest.raises(oc.OperatorError, match="replace=True"):
+        residual(network, POINTS, key=jax.random.key(0))
+    q = oc.vector("q", 3)
+    i = oc.index("i", q)
+    weighted = oc.Sum(sp.sin(q[i]) * oc.D(sp.Function("v")(q), q[i], 2), i)
+    with pytest.raises(oc.OperatorError, match="depend on the point"):
+        oc.compile(
+            weighted, estimator=oc.Sparse(2, replace=True, importance="coefficients")
+        )
