@@ -196,8 +196,10 @@ def picture(problem: Problem, solved: Solved, trivial: str) -> plt.Figure:
     left.set(xlabel="step", ylabel="mean squared residual")
     points = problem.sample(jax.random.key(17), 500)
     inner = jax.vmap(solved.apply, (None, 0))(solved.params, points)
-    right.plot(problem.exact(points), problem.placed(points, N=inner), ".", ms=3)
-    right.axline((0, 0), slope=1, color="0.5", lw=0.8)
+    exact = problem.exact(points)
+    right.plot(exact, problem.placed(points, N=inner), ".", ms=3)
+    ends = [exact.min(), exact.max()]
+    right.plot(ends, ends, color="0.5", lw=0.8, zorder=0)
     right.set(xlabel="solution", ylabel="network")
     found = solved.numbers
     right.set_title(
