@@ -1,6 +1,6 @@
 """Runs the bodies of sums: programs whose inputs are gathered at indices."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,7 @@ def run_body(
     axes: int,
     scene: Scene,
     more: Mapping[str, Array] | None = None,
+    functions: Mapping[str, Callable[..., Any]] | None = None,
 ) -> list[Any]:
     """Evaluates a body at every point and all indices.
 
@@ -62,6 +63,7 @@ def run_body(
         axes: how many axes the indices have.
         scene: what is the same for all indices.
         more: further inputs, arrays (1 or N, *axes).
+        functions: by name, instead of the usual ones.
 
     Returns:
         One array per output, broadcastable to (N, *axes).
@@ -73,7 +75,7 @@ def run_body(
             values[name] = _numbers(indices[number], axes)
     for gather in body.gathers:
         values[gather.name] = gathered(gather, indices, axes, scene)
-    return run_program(body.program, values)
+    return run_program(body.program, values, functions)
 
 
 def spread(value: Any, axes: int) -> Any:

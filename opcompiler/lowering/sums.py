@@ -16,6 +16,7 @@ from opcompiler.core.symbol import Functional
 from opcompiler.lowering.bodies import Index, run_body, Scene, Span
 from opcompiler.lowering.networks import Group
 from opcompiler.lowering.templates import Draw, Input, TemplatePush
+from opcompiler.lowering.trigonometry import VECTORISED
 from opcompiler.operator import Operator
 from opcompiler.planning import Plan
 from opcompiler.taylor.tuning import Tuning
@@ -26,8 +27,9 @@ Draws = Callable[[Template], Draw]
 _MOST_TERMS = 2**24
 """Exact sums over several indices write their indices out; longer ones are sampled."""
 
-_AT_ONCE = 2**20
-"""On a CPU, points whose components together are more than this go one after another."""
+_FEW, _AT_ONCE = 2**12, 2**20
+"""On a CPU, from so many components of all points together, sines are vectorised; above
+the second number points go one after another."""
 
 
 def every(extents: Sequence[Extent]) -> Draw:
@@ -196,20 +198,25 @@ def _free(item: IndexedSum, scene: Scene) -> list[Array]:
         draw = every(item.extents)
         indices, length = draw.by_axis(), draw.count
 
-    def at(plain: dict[str, Array], arrays: dict[str, Array]) -> list[Array]:
+    def at(
+        plain: dict[str, Array],
+        arrays: dict[str, Array],
+        functions: dict[str, Callable[..., Any]] | None = None,
+    ) -> list[Array]:
         there = replace(scene, plain=plain, arrays={**scene.arrays, **arrays})
-        outputs = run_body(body, indices, 1, there)
+        outputs = run_body(body, indices, 1, there, functions=functions)
         return [_summed(output, Draw((), length)) for output in outputs]
 
     plain = {n: jnp.asarray(v) for n, v in scene.plain.items()}
     arrays = {n: a for n, a in scene.arrays.items() if a.ndim > scene.ranks[n]}
     count = max((a.shape[0] for a in arrays.values()), default=1)
-    if count * length <= _AT_ONCE:
+    if count * length <= _FEW:
         return at(plain, arrays)
+    on_cpu = partial(at, functions=VECTORISED)
     # On a CPU the components of one point stay in the cache, those of all do not.
-    return lax.platform_dependent(
-        plain, arrays, cpu=partial(_point_by_point, at), default=at
-    )
+    if count * length > _AT_ONCE:
+        on_cpu = partial(_point_by_point, on_cpu)
+    return lax.platform_dependent(plain, arrays, cpu=on_cpu, default=at)
 
 
 def _point_by_point(

@@ -4,7 +4,15 @@ import argparse
 
 from rich.progress import track
 
-from tests.benchmarks import biharmonic, laplacian, mixed, navier_stokes, report, series
+from tests.benchmarks import (
+    biharmonic,
+    laplacian,
+    mixed,
+    navier_stokes,
+    report,
+    series,
+    sparse,
+)
 from tests.benchmarks.network import setting
 from tests.benchmarks.timing import measure
 
@@ -35,6 +43,11 @@ def main() -> None:
         if options.write:  # row by row: what is measured is kept, whatever comes after
             report.write(results)
     report.show(results)
+    if options.only in sparse.NAME:
+        sampled = sparse.rows()
+        report.show(sampled)
+        if options.write:
+            sparse.write(sampled)
 
 
 if __name__ == "__main__":

@@ -66,20 +66,24 @@ def show(results: list[Measurement]) -> None:
     Console(width=130).print(table)
 
 
+def page(title: str, results: list[Measurement], note: str) -> str:
+    """Returns a page with the table, in Markdown."""
+    rows = [HEAD, ("---",) * len(HEAD), *lines(results)]
+    text = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return f"# {title}\n\n{machine()}\n\n{note}\n\n{text}\n"
+
+
 def write(results: list[Measurement]) -> None:
     """Writes docs/benchmarks/<platform>.md and .jsonl."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     name = jax.devices()[0].platform
-    rows = [HEAD, ("---",) * len(HEAD), *lines(results)]
-    text = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     note = (
         "Tanh networks, float32. Medians of contestants run in turns; the gradient is "
         "that of the mean squared residual by the network's parameters. A ratio is the "
         "contestant's time over ours. The floor is the matrix products of all our "
         "channels, without activations. Compilation is that of values and of gradients; "
-        "memory is what the gradient's program needs beside arguments and results.\n"
+        "memory is what the gradient's program needs beside arguments and results."
     )
-    page = f"# Benchmarks on {name}\n\n{machine()}\n\n{note}\n{text}\n"
-    (FOLDER / f"{name}.md").write_text(page)
+    (FOLDER / f"{name}.md").write_text(page(f"Benchmarks on {name}", results, note))
     records = [json.dumps({**asdict(m), "machine": machine()}) for m in results]
     (FOLDER / f"{name}.jsonl").write_text("\n".join(records) + "\n")

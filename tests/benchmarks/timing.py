@@ -29,6 +29,7 @@ class Row:
         hidden: widths of the hidden layers; points: how many.
         floor: what is measured instead of all matrix products of all channels.
         repeats: of every measurement.
+        same_numbers: whether contestants must agree; estimators draw on their own.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Row:
     points: int = 256
     floor: Evaluate | None = None
     repeats: int = REPEATS
+    same_numbers: bool = True
 
     @property
     def title(self) -> str:
@@ -81,14 +83,14 @@ def measure(row: Row, params: Any, points: Any) -> list[Measurement]:
     everybody = {**row.contestants, **references}
     values, slopes, compiling, memory = {}, {}, {}, {}
     for name, evaluate in everybody.items():
-        values[name], first = _compile(evaluate, params, points)
-        slopes[name], second = _compile(jax.grad(_loss(evaluate)), params, points)
+        values[name], first = compiled(evaluate, params, points)
+        slopes[name], second = compiled(jax.grad(_loss(evaluate)), params, points)
         compiling[name] = (first, second)
         planned = slopes[name].memory_analysis()
         memory[name] = planned.temp_size_in_bytes / 2**20
-    differences = _agree(row, values, params, points)
-    evaluation = _race(values, params, points, row.repeats)
-    gradient = _race(slopes, params, points, row.repeats)
+    differences = _agree(row, values, params, points) if row.same_numbers else {}
+    evaluation = race(values, params, points, row.repeats)
+    gradient = race(slopes, params, points, row.repeats)
     return [
         Measurement(
             row.title, name, evaluation[name], gradient[name], *compiling[name],
@@ -114,10 +116,11 @@ def matmuls(channels: int) -> Evaluate:
     return evaluate
 
 
-def _compile(function: Evaluate, params: Any, points: Any) -> tuple[Any, float]:
+def compiled(function: Evaluate, params: Any, points: Any) -> tuple[Any, float]:
+    """Returns the compiled function and the seconds it took."""
     start = time.perf_counter()
-    compiled = jax.jit(function).lower(params, points).compile()
-    return compiled, time.perf_counter() - start
+    program = jax.jit(function).lower(params, points).compile()
+    return program, time.perf_counter() - start
 
 
 def _agree(
@@ -135,9 +138,10 @@ def _agree(
     return differences
 
 
-def _race(
+def race(
     functions: Mapping[str, Any], params: Any, points: Any, repeats: int
 ) -> dict[str, float]:
+    """Returns medians in milliseconds, functions taking turns."""
     times: dict[str, list[float]] = {name: [] for name in functions}
     for function in functions.values():
         jax.block_until_ready(function(params, points))

@@ -33,8 +33,13 @@ def test_derivatives_are_those_of_nested_differentiation(params) -> None:
     assert compiled.plan.channels == 11  # U and its ten derivatives: order n + 1
     field = lambda point: network.apply(params, point)
     given = {"lambda": LAMBDA}
-    values = jnp.stack(compiled(field, POINTS, **given))
-    closed = jnp.stack(formula(field, POINTS, **given))
+    evaluate = jax.jit(
+        lambda points: [
+            jnp.stack(residual(field, points, **given))
+            for residual in (compiled, formula)
+        ]
+    )
+    values, closed = evaluate(POINTS)
     np.testing.assert_allclose(values[1:], closed, rtol=1e-9, atol=1e-9)
     residual = oc.compile(problem.residual, strategy="nested")
     single = lambda x: residual(field, x[None], **given)
@@ -45,9 +50,12 @@ def test_derivatives_are_those_of_nested_differentiation(params) -> None:
 @pytest.mark.parametrize("method", ["nested", "reverse"])
 def test_the_rivals_have_the_same_loss(method: str) -> None:
     params = (network.init(jax.random.key(1), burgers_profiles.WIDTHS), jnp.zeros(()))
-    point = jnp.array([0.3])
-    ours = burgers_profiles.derivatives("taylor", 0, 3)(params, point)
-    theirs = jax.jit(burgers_profiles.derivatives(method, 0, 3))(params, point)
+    ours, theirs = jax.jit(
+        lambda params, point: [
+            burgers_profiles.derivatives(name, 0, 3)(params, point)
+            for name in ("taylor", method)
+        ]
+    )(params, jnp.array([0.3]))
     np.testing.assert_allclose(ours, theirs, rtol=1e-9)
 
 
@@ -67,7 +75,7 @@ def test_the_exact_profile_solves_the_equation(k: int) -> None:
 
 
 def test_the_wrapper_is_odd_to_the_last_bit(params) -> None:
-    odd = jax.vmap(lambda point: problem.odd(network.apply)(params, point))
+    odd = jax.jit(jax.vmap(lambda z: problem.odd(network.apply)(params, z)))
     assert jnp.max(jnp.abs(odd(POINTS) + odd(-POINTS))) == 0
 
 

@@ -107,6 +107,7 @@ PLANE = (
         (r"u_t = \frac", 7, "this command has no argument", "braces"),
         (r"u_t = u^", 8, "nothing behind this sign", "write"),
         (r"u_t = \partial u", 7, "\\partial stands alone", "\\partial_x u"),
+        (r"u_t = q^.5 u", 7, "there is no name 'q'", "declare it"),
         (r"u_t = \sum_i u", 7, "limits are missing", "\\sum_{i=1}^{d}"),
         (r"u_t = \sum_{i}^{3} u", 7, "a sum needs its range", "\\sum_{i=1}^{d}"),
         (r"u_t = \int u dx", 7, "limits are missing", "\\int_0^x"),

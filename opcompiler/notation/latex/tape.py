@@ -136,7 +136,7 @@ class Tape:
     def _split_first(self) -> None:
         """LaTeX takes one letter or digit where there are no braces."""
         token = self.raw[self.place]
-        if token.type in ("LETTERS", "NUMBER") and len(token) > 1:
+        if token.type in ("LETTERS", "NUMBER") and len(token) > 1 and token[0] != ".":
             start = token.start_pos or 0
             halves = (str(token)[:1], start), (str(token)[1:], start + 1)
             self.raw[self.place : self.place + 1] = [
