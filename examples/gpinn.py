@@ -47,12 +47,14 @@ def gradient_loss(problem: Problem, apply: Apply, given: argparse.Namespace) -> 
     bound, arrays = residual.bind(apply), problem.given(residual)
 
     def loss(params: Any, key: Array) -> Array:
-        place, signs, *draws = jax.random.split(key, 4)
+        place, signs, draw = jax.random.split(key, 3)
         points = problem.sample(place, given.points)
         v = jax.random.rademacher(signs, points.shape, points.dtype)
-        keys = draws if sampled else [None]
-        rows = [bound(params, points, key=k, v=v, **arrays) for k in keys]
-        equation, slope = (a * b for a, b in zip(rows[0], rows[-1], strict=True))
+        if sampled:
+            squares = oc.unbiased_square(bound, params, points, draw, v=v, **arrays)
+        else:
+            squares = [row**2 for row in bound(params, points, v=v, **arrays)]
+        equation, slope = squares
         return jnp.mean(equation) + given.weight / given.dim * jnp.mean(slope)
 
     return loss

@@ -18,7 +18,7 @@ Apply = Callable[[Any, Array], Array]
 """(params, point (D,)) -> ()"""
 
 Evaluate = Callable[[Any, Array, Array], Array]
-"""(params, points (N, D), key) -> residuals (N,)"""
+"""(params, points (N, D), key=key) -> residuals (N,)"""
 
 
 def evaluation(
@@ -60,17 +60,6 @@ def evaluation(
     return lambda params, points, key: bound(
         params, points, key=None if estimator is None else key, **arrays
     )
-
-
-def squared(evaluate: Evaluate, params: Any, points: Array, keys: Array) -> Array:
-    """Returns the mean squared residual.
-
-    Of an estimate, that is the square plus the estimate's variance; two keys give the
-    product of two independent estimates, which has no such bias.
-    """
-    first = evaluate(params, points, keys[0])
-    second = first if len(keys) == 1 else evaluate(params, points, keys[1])
-    return jnp.mean(first * second)
 
 
 def dimension(problem: Problem) -> int:

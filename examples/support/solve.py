@@ -11,9 +11,10 @@ import matplotlib.pyplot as plt
 import optax
 from jax import Array
 
+import opcompiler as oc
 from examples.problems.problem import Problem
 from examples.support import errors, methods, network
-from examples.support.methods import Apply, dimension, evaluation, squared, width
+from examples.support.methods import Apply, dimension, evaluation, width
 from examples.support.run import parser, Run
 from examples.support.shared_input import SharedInput
 from examples.support.training import descent, train, Trained
@@ -101,7 +102,11 @@ def residual_loss(
     options: argparse.Namespace,
     distribution: str = "rademacher",
 ) -> Loss:
-    """Returns the mean squared residual at fresh points of the problem's domain."""
+    """Returns the mean squared residual at fresh points of the problem's domain.
+
+    Of an estimate, that is the square plus the estimate's variance; with `--unbiased` it
+    is the product of two draws.
+    """
     evaluate = evaluation(
         problem,
         apply,
@@ -112,9 +117,11 @@ def residual_loss(
     )
 
     def loss(params: Any, key: Array) -> Array:
-        place, *draws = jax.random.split(key, 3 if options.unbiased else 2)
+        place, draw = jax.random.split(key)
         points = problem.sample(place, options.points)
-        return squared(evaluate, params, points, draws)
+        if options.unbiased:
+            return jnp.mean(oc.unbiased_square(evaluate, params, points, draw))
+        return jnp.mean(evaluate(params, points, draw) ** 2)
 
     return loss
 
@@ -189,8 +196,10 @@ def picture(problem: Problem, solved: Solved, trivial: str) -> plt.Figure:
     left.set(xlabel="step", ylabel="mean squared residual")
     points = problem.sample(jax.random.key(17), 500)
     inner = jax.vmap(solved.apply, (None, 0))(solved.params, points)
-    right.plot(problem.exact(points), problem.placed(points, N=inner), ".", ms=3)
-    right.axline((0, 0), slope=1, color="0.5", lw=0.8)
+    exact = problem.exact(points)
+    right.plot(exact, problem.placed(points, N=inner), ".", ms=3)
+    ends = [exact.min(), exact.max()]
+    right.plot(ends, ends, color="0.5", lw=0.8, zorder=0)
     right.set(xlabel="solution", ylabel="network")
     found = solved.numbers
     right.set_title(
