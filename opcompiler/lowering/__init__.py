@@ -14,6 +14,7 @@ draws.py      draws of indices and of random directions
 estimation.py which draw serves which template
 losses.py     unbiased squares, variances
 autotune.py   measuring how a plan is laid out best
+explanation.py  plan and sums in words
 source.py     the emitted function as readable Python
 """
 

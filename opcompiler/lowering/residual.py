@@ -13,6 +13,7 @@ from opcompiler.core.symbol import Functional
 from opcompiler.estimators import Estimator
 from opcompiler.lowering.bodies import gathered
 from opcompiler.lowering.estimation import check_key, drawn, exact
+from opcompiler.lowering.explanation import explanation
 from opcompiler.lowering.losses import variance
 from opcompiler.lowering.networks import check_outputs, Group, Network, read_networks
 from opcompiler.lowering.points import Points, read_points
@@ -172,6 +173,10 @@ class Residual:
         return Residual(
             self.operator, self._strategy, tuning, self.defaults, self.estimator
         )
+
+    def explain(self) -> str:
+        """Returns the plan as text, and how every sum over components is evaluated."""
+        return explanation(self.operator, self.plan, self.estimator)
 
     def source(self) -> str:
         """Returns the emitted function as readable Python."""

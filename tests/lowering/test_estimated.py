@@ -101,3 +101,16 @@ def test_keys_are_asked_for() -> None:
         oc.compile(heat, estimator=oc.Sparse(2))(net, at)
     with pytest.raises(oc.OperatorError, match="nothing is random"):
         oc.compile(heat)(net, at, key=KEY)
+
+
+def test_residuals_say_what_they_sample() -> None:
+    equation = heat + oc.Sum(x[i] ** 2, i) + oc.Sum(oc.D(u, x[i]) ** 2, i)
+    exact = oc.compile(heat).explain()
+    assert exact == str(oc.compile(heat).plan)
+    sampled = oc.compile(equation, estimator=oc.Sparse(2)).explain()
+    assert "2 of 5 terms without replacement, one draw for all points" in sampled
+    assert "all 5 terms, no derivatives" in sampled
+    assert "from one reverse pass" in sampled
+    signs = oc.compile(heat, estimator=oc.Dense(3, per_point=True)).explain()
+    assert "3 directions of the law rademacher, a draw per point" in signs
+    assert "proved by exact rational arithmetic" in signs
