@@ -112,14 +112,16 @@ def _compile_part(
             "the problem has no equations",
             hint="write one, or compile problem.condition(name)",
         )
-    large = [c for c in problem.coordinates if not c.written_out]
-    if large:
-        name, dimension = large[0].name, large[0].dimension
-        raise OperatorError(
-            f"{name} has {dimension} components, and sums over a symbolic or very large "
-            "number of coordinates cannot be compiled yet",
-            hint=f"give a small dimension: parse(text, parameters={{'{dimension}': 3}})",
-        )
+    for coordinate in problem.coordinates:
+        if not coordinate.written_out and not coordinate.base.shape:
+            name, dimension = coordinate.name, coordinate.dimension
+            raise OperatorError(
+                f"the number of components of {name} is the parameter {dimension}, which "
+                "has no value",
+                expression=f"{name} in R^{dimension}",
+                hint=f"parse(text, parameters={{'{dimension}': 100}}), or declare "
+                f"parameter {dimension} = 100",
+            )
     if fields is None:
         used = part.fields
         fields = [n for f in problem.fields for n in f.names if n in used]

@@ -223,7 +223,7 @@ def index(reader: Reader, node: Node) -> Value:
             return sp.IndexedBase(name)[tuple(i - 1 for i in indices)]
         coordinate = reader.scope.coordinates.get(name)
         if coordinate is not None and not coordinate.written_out and len(indices) == 1:
-            return sp.IndexedBase(name)[indices[0] - 1]
+            return coordinate.base[indices[0] - 1]
     value = reader.value(head)
     for place, number in zip(places, indices, strict=True):
         value = _component(reader, value, place, number)

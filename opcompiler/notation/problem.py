@@ -38,9 +38,16 @@ class Coordinate:
         if self.dimension is None:
             return (sp.Symbol(self.name),)
         if not self.written_out:
-            return (sp.IndexedBase(self.name),)
+            return (self.base,)
         numbers = range(1, int(self.dimension) + 1)
         return tuple(sp.Symbol(f"{self.name}{number}") for number in numbers)
+
+    @property
+    def base(self) -> sp.IndexedBase:
+        """A vector that is not written out, with its size where that is a number."""
+        if isinstance(self.dimension, sp.Integer):
+            return sp.IndexedBase(sp.Symbol(self.name), shape=(int(self.dimension),))
+        return sp.IndexedBase(self.name)
 
 
 @dataclass(frozen=True)

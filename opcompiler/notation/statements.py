@@ -209,6 +209,9 @@ class _Body:
         parts = node.nodes
         if node.kind == "name":
             name = spelled(str(node.children[0]))
+            field = self._scope.fields.get(name)
+            if name in self._scope.coordinates or (field and field.shape is not None):
+                return False
             known = self._scope.lookup(name)
             if known is None:
                 return True  # a derivative: `u_x`

@@ -192,6 +192,11 @@ def laplacian(value: Value, space: Space, scope: Scope) -> Value:
     _check_length(value, space)
     if isinstance(value, tuple):
         return tuple(laplacian(part, space, scope) for part in value)
+    if len(space) == 1 and isinstance(space[0], sp.IndexedBase) and space[0].shape:
+        (x,) = space
+        i = sp.Symbol("i", integer=True)
+        second = sp.Derivative(value, (x[i], 2), evaluate=False)
+        return sp.Sum(second, (i, 0, x.shape[0] - 1))
     terms = [_twice(value, x, scope) for x in _written(space)]
     return add(list(terms))
 

@@ -145,3 +145,20 @@ def test_problems_are_plain_values() -> None:
     with pytest.raises(AttributeError):
         problem.fields = ()
     assert oc.parse(oc.to_text(problem)) == problem
+
+
+def test_text_in_many_dimensions_is_held_and_sampled() -> None:
+    text = """
+        coordinates x in R^d
+        field u
+        parameter d = 20000
+        sum(i=1..d, x[i]*d(u, x[i])) + laplacian(u) = x[3]
+    """
+    problem = oc.parse(text)
+    assert oc.parse(oc.to_text(problem)) == problem
+    residual = oc.compile(problem, estimator=oc.Sparse(20_000))
+    at = np.linspace(-1.0, 1.0, 20_000)[None] / 100
+    net = lambda z: jnp.sum(z**3)
+    (found,) = residual(net, at, key=jax.random.key(0)).values()
+    wanted = 3 * np.sum(at**3) + 6 * np.sum(at) - at[0, 2]
+    np.testing.assert_allclose(found, wanted, atol=1e-9)
