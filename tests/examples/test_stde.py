@@ -45,6 +45,7 @@ RUNS = {
     "light cone": ["high_order", "--equation", "sine_gordon"],
 }
 IN_DEFAULT = ("elliptic sampled",)
+LONGER = {"gKdV": 400}  # a narrow soliton: 60 steps on 40 points do not show it
 
 
 def run(words, folder, steps):
@@ -59,7 +60,7 @@ def run(words, folder, steps):
     [pytest.param(n, marks=() if n in IN_DEFAULT else pytest.mark.slow) for n in RUNS],
 )
 def test_the_loss_falls(name, tmp_path) -> None:
-    found = run(RUNS[name], tmp_path, 60)
+    found = run(RUNS[name], tmp_path, LONGER.get(name, 60))
     assert found["last_loss"] < found["first_loss"]
     assert all(math.isfinite(v) for v in found.values() if isinstance(v, float))
     (numbers,) = tmp_path.glob("*.json")
