@@ -14,7 +14,6 @@ from jax import Array
 
 import opcompiler as oc
 from examples.problems.high_order import kdv2d
-from opcompiler.planning.contamination import contamination
 
 PAGE = Path(__file__).parents[1] / "docs" / "thirteen_jet.md"
 SLOTS = {3: "x", 4: "y", 7: "t"}
@@ -76,7 +75,7 @@ def ours(point: Array) -> float:
 def page() -> str:
     """Returns the page, its numbers computed in double precision."""
     point = jnp.array(POINT)
-    report = contamination(SLOTS, 13, "xyt")
+    report = oc.contamination(SLOTS, 13, "xyt")
     read, exact = published(point), true(point)
     problem = kdv2d().problem
     plan = oc.compile(problem.equation(), coordinates=list(problem.coordinates)).plan
@@ -107,8 +106,8 @@ The 2D Korteweg-de Vries equation
 is published as an example of one jet for all derivatives: a curve with e_x in slot 3,
 e_y in slot 4 and e_t in slot 7, and its derivatives J1, ..., J13 (Shi, Hu, Lin, Kawaguchi,
 *Stochastic Taylor Derivative Estimator*, NeurIPS 2024, equation 21, and the default path of
-the code). What a coefficient holds is a matter of counting, and `contamination` of
-`opcompiler.planning.contamination` counts: `contamination({{3: "x", 4: "y", 7: "t"}}, 13)`.
+the code). What a coefficient holds is a matter of counting, and
+`oc.contamination({{3: "x", 4: "y", 7: "t"}}, 13)` counts; print it to see the whole jet.
 The values are those of u = tanh((x + y)/2 - t), which solves the equation, at (x, y, t) =
 ({point}); a true value that the scheme misses is bold.
 

@@ -39,6 +39,7 @@ from opcompiler.notation import (
     to_text,
 )
 from opcompiler.planning import Plan
+from opcompiler.planning.contamination import contamination
 from opcompiler.symbols import D, index, Integral, Sum, vector
 from opcompiler.taylor import jet
 
@@ -62,6 +63,7 @@ __all__ = [
     "autotune",
     "biharmonic",
     "compile",
+    "contamination",
     "cross",
     "curl",
     "directional",

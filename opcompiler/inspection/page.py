@@ -33,7 +33,10 @@ Row = dict[str, Any] | str
 
 
 def plan_page(
-    plan: Plan, comparison: Sequence[Candidate] = (), source: str | None = None
+    plan: Plan,
+    comparison: Sequence[Candidate] = (),
+    source: str | None = None,
+    sums: Sequence[str] = (),
 ) -> str:
     """Returns an HTML document that shows everything about a plan.
 
@@ -41,12 +44,14 @@ def plan_page(
         plan: to be shown.
         comparison: what other strategies make of the same functionals.
         source: the emitted function as Python, if there is one.
+        sums: how sums over components are evaluated, a line each.
     """
     return _template("page.html").render(
         **_summary(plan),
         pushes=_pushes(plan),
         comparison=_comparison(plan, comparison),
         source=source,
+        sums=sums,
     )
 
 

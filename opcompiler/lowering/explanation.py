@@ -11,10 +11,15 @@ from opcompiler.planning import Plan
 
 def explanation(operator: Operator, plan: Plan, estimator: Estimator | None) -> str:
     """Returns the plan as text, and a line per sum: its terms, its draw, its variance."""
-    lines = [line for item in operator.sums for line in _sum(item, operator, estimator)]
+    lines = sum_lines(operator, estimator)
     if not lines:
         return str(plan)
     return "\n".join([str(plan), "", "sums", *(f"  {line}" for line in lines)])
+
+
+def sum_lines(operator: Operator, estimator: Estimator | None) -> list[str]:
+    """Returns a line per sum over components: its terms, its draw, its variance."""
+    return [line for item in operator.sums for line in _sum(item, operator, estimator)]
 
 
 def _sum(

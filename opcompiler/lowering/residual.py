@@ -13,7 +13,7 @@ from opcompiler.core.symbol import Functional
 from opcompiler.estimators import Estimator
 from opcompiler.lowering.bodies import gathered
 from opcompiler.lowering.estimation import check_key, drawn, exact
-from opcompiler.lowering.explanation import explanation
+from opcompiler.lowering.explanation import explanation, sum_lines
 from opcompiler.lowering.losses import variance
 from opcompiler.lowering.networks import check_outputs, Group, Network, read_networks
 from opcompiler.lowering.points import Points, read_points
@@ -183,8 +183,9 @@ class Residual:
         return source_text(self.operator, self.plan)
 
     def to_html(self, path: str | Path | None = None) -> str:
-        """Returns the plan's page with the emitted function; writes it to `path`."""
-        return self.plan.to_html(path, source=self.source())
+        """Returns the plan's page with sums and emitted function; writes it to `path`."""
+        sums = sum_lines(self.operator, self.estimator)
+        return self.plan.to_html(path, source=self.source(), sums=sums)
 
     def _repr_html_(self) -> str:
         return self.plan._repr_html_()

@@ -1,5 +1,6 @@
 """A plan: what is pushed through the network, and how functionals are read off."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -144,15 +145,20 @@ class Plan:
         return plan_latex(self)
 
     def to_html(
-        self, path: str | Path | None = None, *, source: str | None = None
+        self,
+        path: str | Path | None = None,
+        *,
+        source: str | None = None,
+        sums: Sequence[str] = (),
     ) -> str:
         """Returns a self-contained page about the plan and every other strategy's.
 
         Args:
             path: where to write it too.
             source: the emitted function, if the page should show it.
+            sums: how sums over components are evaluated, a line each.
         """
-        return _written(plan_page(self, self._alternatives(), source), path)
+        return _written(plan_page(self, self._alternatives(), source, sums), path)
 
     def comparison(self) -> str:
         """Returns a table of every strategy's cost for the same functionals."""

@@ -10,9 +10,14 @@ from pathlib import Path
 
 import matplotlib.image
 import pytest
+import sympy as sp
 
 import opcompiler as oc
 from tests.inspection.gallery import OPERATORS
+
+X = oc.vector("x", 100)
+U = sp.Function("u")(X)
+PAGES = {**OPERATORS, "held_sum": oc.laplacian(U, X) + sp.sin(U)}
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
@@ -88,11 +93,12 @@ def widths(browser: str, folder: Path, text: str):
         ("navier_stokes", "auto"),
         ("laplacian_50d", "auto"),
         ("bilaplacian_3d", "nested"),
+        ("held_sum", "auto"),
     ],
 )
 def test_the_page_fits_and_is_quiet(browser, tmp_path, name, strategy) -> None:
     page = tmp_path / "page.html"
-    residual = oc.compile(OPERATORS[name], strategy=strategy)
+    residual = oc.compile(PAGES[name], strategy=strategy)
     found, said = widths(browser, tmp_path, residual.to_html(page))
     assert not said
     for (needs, has), (width, _) in zip(found, SIZES.values(), strict=True):

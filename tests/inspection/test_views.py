@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import networkx as nx
 import pytest
+import sympy as sp
 from matplotlib.mathtext import MathTextParser
 
 import opcompiler as oc
@@ -237,3 +238,10 @@ def test_a_failed_certificate_is_not_hidden() -> None:
     wrong = Plan.from_json(text.replace('[[0, 3, "2"]]', '[[0, 3, "5"]]'))
     assert "do not use this plan" in wrong.to_html()
     assert "is proved" not in wrong.to_html()
+
+
+def test_the_page_says_what_is_summed() -> None:
+    x = oc.vector("x", 100)
+    residual = oc.compile(oc.laplacian(sp.Function("u")(x), x))
+    assert "all 100 terms of u__x_i_x_i" in residual.to_html()
+    assert "Sums over components" not in plan_of("kdv").to_html()
