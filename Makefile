@@ -13,7 +13,7 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer, please"'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev,bench,examples]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,bench,examples,integrations]'
 	touch $(STAMP)
 
 demo: $(STAMP)  ## compile Navier-Stokes and Burgers, train a Burgers network

@@ -22,6 +22,7 @@ ROWS = {
     "biharmonic-5d": lambda: biharmonic.row(5),
     "laplacian-10d": lambda: laplacian.row(10, (128,) * 4, 256),
     "laplacian-50d": lambda: laplacian.row(50, (128,) * 4, 128),
+    "laplacian-100d": lambda: laplacian.row(100, (128,) * 4, 64),
     "laplacian-50d-wide": lambda: laplacian.row(50, (768, 768, 512, 512), 64),
     "mixed": lambda: mixed.row((128,) * 4),
     "mixed-narrow": lambda: mixed.row((32,) * 4),

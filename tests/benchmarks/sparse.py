@@ -137,9 +137,13 @@ def scene(dim):
     return params, points / dim**0.5
 
 
-def rows():
-    """All measurements of the table."""
-    return [m for dim in DIMS for m in measure(row(dim), *scene(dim))]
+def rows(keep=lambda results: None):
+    """All measurements of the table; `keep` gets those so far after every row."""
+    results = []
+    for dim in DIMS:
+        results += measure(row(dim), *scene(dim))
+        keep(results)
+    return results
 
 
 def alone(dim):
@@ -237,10 +241,7 @@ def main() -> None:
     if options.figure:
         figure()
         return
-    results = rows()
-    report.show(results)
-    if options.write:
-        write(results)
+    report.show(rows(write) if options.write else rows())
 
 
 if __name__ == "__main__":

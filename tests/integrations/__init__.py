@@ -1,0 +1,1 @@
+"""Residuals inside the training programs of others, with the real packages."""

@@ -1,0 +1,220 @@
+"""`opcompiler.integrations.jinns` against dynamic losses written by hand for jinns."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jinns
+import numpy as np
+import optax
+import pytest
+import sympy as sp
+from jinns.parameters import DerivativeKeysPDENonStatio, EqParams, Params
+
+import opcompiler as oc
+from opcompiler.integrations.jinns import dynamic_loss
+
+# jinns silences this warning of its own data classes at import; pytest wakes it up.
+pytestmark = pytest.mark.filterwarnings("ignore:Using `field.init=False:UserWarning")
+
+t, x, y, nu = sp.symbols("t x y nu")
+u = sp.Function("u")(t, x)
+BURGERS = oc.compile(u.diff(t) + u * u.diff(x) - nu * u.diff(x, 2))
+LAYERS = ((eqx.nn.Linear, 2, 8), (jnp.tanh,), (eqx.nn.Linear, 8, 1))
+
+
+@pytest.fixture(autouse=True)
+def _other_parameters():
+    """jinns keeps the names of the first parameters it sees in a process."""
+    EqParams.clear()
+
+
+def network(kind="PDENonStatio", layers=LAYERS):
+    return jinns.nn.PINN_MLP.create(
+        key=jax.random.key(0), eqx_list=layers, eq_type=kind
+    )
+
+
+def points(dim=2, number=20):
+    return jax.random.uniform(jax.random.key(1), (number, dim))
+
+
+class ByHand(jinns.loss.PDENonStatio):
+    """Burgers' equation as the jinns documentation writes it."""
+
+    def equation(self, t_x, u, params):
+        value = lambda t_x: u(t_x, params)[0]
+        slope, curvature = jax.grad(value)(t_x), jax.hessian(value)(t_x)
+        burgers = slope[0] + value(t_x) * slope[1]
+        residual = burgers - params.eq_params.nu * curvature[1, 1]
+        return jnp.reshape(residual, 1)
+
+
+def loss(net, params, term):
+    """A whole jinns loss; nu is trained too."""
+    return jinns.loss.LossPDENonStatio(
+        u=net,
+        dynamic_loss=term,
+        params=params,
+        boundary_condition=jinns.loss.Dirichlet(),
+        initial_condition_fun=lambda x: -jnp.sin(jnp.pi * x),
+        derivative_keys=DerivativeKeysPDENonStatio.from_str(params, dyn_loss="both"),
+        loss_weights=jinns.loss.LossWeightsPDENonStatio(
+            dyn_loss=1.0, initial_condition=2.0, boundary_loss=3.0
+        ),
+    )
+
+
+def data():
+    return jinns.data.CubicMeshPDENonStatio(
+        key=jax.random.key(2),
+        n=64,
+        nb=8,
+        ni=16,
+        domain_batch_size=16,
+        border_batch_size=4,
+        initial_batch_size=8,
+        dim=1,
+        min_pts=(-1.0,),
+        max_pts=(1.0,),
+        tmin=0.0,
+        tmax=1.0,
+    )
+
+
+def close(one, other) -> None:
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9), one, other)
+
+
+def test_value_and_gradient_are_those_of_the_loss_by_hand() -> None:
+    net, start = network()
+    params = Params(nn_params=start, eq_params={"nu": jnp.array([0.02])})
+    _, batch = data().get_batch()
+
+    def evaluated(term):
+        whole = loss(net, params, term)
+        value = lambda params: whole.evaluate(params, batch)[0]
+        return jax.jit(jax.value_and_grad(value))(params)
+
+    ours, theirs = evaluated(dynamic_loss(BURGERS)), evaluated(ByHand())
+    close(ours, theirs)
+    assert jnp.abs(ours[1].eq_params.nu) > 0
+
+
+def test_solve_takes_the_same_steps() -> None:
+    net, start = network()
+    params = Params(nn_params=start, eq_params={"nu": jnp.array([0.02])})
+    found = [
+        jinns.solve(
+            n_iter=5,
+            init_params=params,
+            data=data(),
+            loss=loss(net, params, term),
+            optimizer=optax.adam(1e-2),
+            verbose=False,
+        )
+        for term in (dynamic_loss(BURGERS), ByHand())
+    ]
+    close(found[0][0], found[1][0])
+    close(found[0][1], found[1][1])
+    assert found[0][0].eq_params.nu != 0.02
+
+
+def test_the_time_is_scaled_as_in_the_losses_of_jinns() -> None:
+    rate, growth, crowding = sp.symbols("D r g")
+    fisher = oc.compile(u.diff(t) - rate * u.diff(x, 2) - u * (growth - crowding * u))
+    net, start = network()
+    given = {"D": jnp.array([0.3]), "r": jnp.array([2.0]), "g": jnp.array([0.7])}
+    params = Params(nn_params=start, eq_params=given)
+    ours = dynamic_loss(fisher, Tmax=3.0)
+    theirs = jinns.loss.FisherKPP(Tmax=3.0)
+    for point in points(number=4):
+        found = ours.evaluate(point, net, params)
+        wanted = theirs.evaluate(point, net, params)
+        np.testing.assert_allclose(3 * found, wanted, rtol=1e-10)
+
+
+def test_a_parameter_that_varies_in_space() -> None:
+    net, start = network()
+    params = Params(nn_params=start, eq_params={"nu": jnp.array([0.02])})
+    vary = {"nu": lambda t_x, u, params: params.eq_params.nu * t_x[1] ** 2}
+    terms = [
+        make(eq_params_heterogeneity=vary, params=params)
+        for make in (lambda **o: dynamic_loss(BURGERS, **o), ByHand)
+    ]
+    for point in points(number=3):
+        ours, theirs = (term.evaluate(point, net, params) for term in terms)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+
+
+def test_systems_of_ordinary_equations() -> None:
+    a, b = (sp.Function(name)(t) for name in "ab")
+    system = oc.compile({"prey": a.diff(t) - a + a * b, "eaters": b.diff(t) - a * b})
+    layers = ((eqx.nn.Linear, 1, 8), (jnp.tanh,), (eqx.nn.Linear, 8, 2))
+    net, start = network("ODE", layers)
+    params = Params(nn_params=start, eq_params={})
+    term = dynamic_loss(system)
+    assert isinstance(term, jinns.loss.ODE)
+    for time in points(1, 3):
+        (a0, b0), slope = net(time, params), jax.jacfwd(net)(time, params)[:, 0]
+        wanted = [slope[0] - a0 + a0 * b0, slope[1] - a0 * b0]
+        found = term.evaluate(time, net, params)
+        np.testing.assert_allclose(found, wanted, rtol=1e-10)
+
+
+def test_stationary_equations_and_known_coefficients() -> None:
+    w, c = sp.Function("w")(x, y), sp.Function("c")(y)
+    residual = oc.compile((c * w.diff(x)).diff(x) + (c * w.diff(y)).diff(y))
+    term = dynamic_loss(residual, known={"c": lambda z: jnp.exp(z[0])})
+    assert isinstance(term, jinns.loss.PDEStatio)
+    net, start = network("PDEStatio")
+    params = Params(nn_params=start, eq_params={})
+    for point in points(number=3):
+        slope = jax.jacfwd(lambda p: net(p, params)[0])(point)
+        curvature = jax.hessian(lambda p: net(p, params)[0])(point)
+        wanted = jnp.exp(point[1]) * (jnp.trace(curvature) + slope[1])
+        found = term.evaluate(point, net, params)
+        np.testing.assert_allclose(found, wanted[None], rtol=1e-10)
+
+
+def test_columns_are_the_arguments_of_the_unknown_fields() -> None:
+    """Whatever the order of the coordinates, which `c(x)` comes to head here."""
+    c, w = sp.Function("c")(x), sp.Function("w")(t, x)
+    residual = oc.compile(c * w.diff(t) + w.diff(x, 2), fields=["c", "w"])
+    reordered = oc.compile(c * w.diff(t) + w.diff(x, 2), coordinates=[x, t])
+    net, start = network()
+    params = Params(nn_params=start, eq_params={})
+    point = points()[0]
+    slope = jax.grad(lambda p: net(p, params)[0])(point)
+    curvature = jax.hessian(lambda p: net(p, params)[0])(point)
+    wanted = jnp.cos(point[1]) * slope[0] + curvature[1, 1]
+    for one in (residual, reordered):
+        term = dynamic_loss(one, known={"c": lambda z: jnp.cos(z[0])})
+        assert isinstance(term, jinns.loss.PDENonStatio)
+        found = term.evaluate(point, net, params)
+        np.testing.assert_allclose(found, wanted[None], rtol=1e-10)
+
+
+def test_mistakes() -> None:
+    v, c = sp.Function("v")(x, t), sp.Function("c")(x)
+    with pytest.raises(oc.OperatorError, match=r"write v\(t, x\)"):
+        dynamic_loss(oc.compile(v.diff(t) - v.diff(x)))
+    with pytest.raises(oc.OperatorError, match="known="):
+        dynamic_loss(oc.compile(u.diff(t) - c * u))
+    with pytest.raises(oc.OperatorError, match="no field k"):
+        dynamic_loss(BURGERS, known={"k": jnp.sin})
+    with pytest.raises(oc.OperatorError, match="no field is left"):
+        dynamic_loss(BURGERS, known={"u": jnp.sin})
+    net, start = network()
+    params = Params(nn_params=start, eq_params={})
+    with pytest.raises(oc.OperatorError, match="nu has no value"):
+        dynamic_loss(BURGERS).evaluate(points()[0], net, params)
+    layers = ((eqx.nn.Linear, 1, 8), (jnp.tanh,), (eqx.nn.Linear, 8, 2))
+    grid, _ = jinns.nn.SPINN_MLP.create(
+        key=jax.random.key(0),
+        d=2,
+        r=2,
+        eqx_list=layers,
+        eq_type="PDENonStatio",
+    )
+    with pytest.raises(oc.OperatorError, match="separable"):
+        dynamic_loss(BURGERS).evaluate(points()[0], grid, params)

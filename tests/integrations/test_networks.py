@@ -1,0 +1,129 @@
+"""Networks of other libraries need no adapter: the plain call, or `bind`, takes them."""
+
+import equinox as eqx
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+from flax import linen, nnx
+
+import opcompiler as oc
+
+t, x = sp.symbols("t x")
+u = sp.Function("u")(t, x)
+residual = oc.compile(u.diff(t) + u * u.diff(x) - sp.Symbol("nu") * u.diff(x, 2))
+points = jax.random.uniform(jax.random.key(0), (6, 2))
+key = jax.random.key(1)
+
+
+def by_hand(f, points):
+    """Burgers' equation by nested reverse mode, f: (2,) -> () or (1,)."""
+    f_ = lambda p: jnp.reshape(f(p), ())
+    slope, curvature = jax.grad(f_), jax.hessian(f_)
+    at = lambda p: slope(p)[0] + f_(p) * slope(p)[1] - 0.1 * curvature(p)[1, 1]
+    return jax.vmap(at)(points)
+
+
+def loss(values):
+    return jnp.mean(values**2)
+
+
+def close(ours, theirs) -> None:
+    pairs = zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True)
+    for one, other in pairs:
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", ["scalar", 1])
+def test_equinox(size) -> None:
+    net = eqx.nn.MLP(2, size, 8, 2, jnp.tanh, key=key)
+    close(residual(net, points, nu=0.1), by_hand(net, points))
+    ours = eqx.filter_grad(lambda n: loss(residual(n, points, nu=0.1)))(net)
+    theirs = eqx.filter_grad(lambda n: loss(by_hand(n, points)))(net)
+    close(ours, theirs)
+
+
+def test_equinox_is_compiled_once_whatever_its_weights() -> None:
+    nets = [eqx.nn.MLP(2, 1, 8, 1, jnp.tanh, key=k) for k in jax.random.split(key)]
+    residual(nets[0], points, nu=0.1)
+    with jax.log_compiles(False):
+        before = residual._compiled._cache_size()
+        residual(nets[1], points, nu=0.1)
+        assert residual._compiled._cache_size() == before
+
+
+class Nnx(nnx.Module):
+    def __init__(self, rngs):
+        self.hidden = nnx.Linear(2, 8, rngs=rngs, param_dtype=jnp.float64)
+        self.last = nnx.Linear(8, 1, rngs=rngs, param_dtype=jnp.float64)
+
+    def __call__(self, point):
+        return self.last(jnp.tanh(self.hidden(point)))
+
+
+def test_flax_nnx() -> None:
+    net = Nnx(nnx.Rngs(0))
+    close(residual(net, points, nu=0.1), by_hand(net, points))
+
+    @nnx.jit
+    def slopes(net):
+        ours = nnx.grad(lambda n: loss(residual(n, points, nu=0.1)))(net)
+        return ours, nnx.grad(lambda n: loss(by_hand(n, points)))(net)
+
+    close(*slopes(net))
+
+
+def test_flax_nnx_split() -> None:
+    graph, weights = nnx.split(Nnx(nnx.Rngs(0)))
+    apply = lambda weights, point: nnx.merge(graph, weights)(point)
+    agrees(apply, weights)
+
+
+class Linen(linen.Module):
+    @linen.compact
+    def __call__(self, point):
+        hidden = jnp.tanh(linen.Dense(8, param_dtype=jnp.float64)(point))
+        return linen.Dense(1, param_dtype=jnp.float64)(hidden)
+
+
+def agrees(apply, params) -> None:
+    """`bind(apply)` and its gradient against nested differentiation."""
+    bound = residual.bind(apply)
+    theirs = lambda params: by_hand(lambda point: apply(params, point), points)
+    close(bound(params, points, nu=0.1), theirs(params))
+    ours = jax.grad(lambda params: loss(bound(params, points, nu=0.1)))(params)
+    close(ours, jax.grad(lambda params: loss(theirs(params)))(params))
+
+
+def test_flax_linen() -> None:
+    model = Linen()
+    agrees(model.apply, model.init(key, points[0]))
+
+
+def test_haiku() -> None:
+    def net(point):
+        return hk.nets.MLP([8, 1], activation=jnp.tanh)(point)
+
+    model = hk.without_apply_rng(hk.transform(net))
+    agrees(model.apply, model.init(key, points[0]))
+
+
+def test_plain_pytrees() -> None:
+    keys = jax.random.split(key)
+    params = {"in": jax.random.normal(keys[0], (2, 8)), "out": keys[1]}
+    params["out"] = jax.random.normal(keys[1], (8,))
+    agrees(lambda params, p: jnp.tanh(p @ params["in"]) @ params["out"], params)
+
+
+def test_one_network_of_each_kind() -> None:
+    w = sp.Function("w")(t, x)
+    both = oc.compile([u.diff(x) - w, w.diff(t) * u])
+    net = eqx.nn.MLP(2, "scalar", 8, 1, jnp.tanh, key=key)
+    other = Nnx(nnx.Rngs(0))
+    slope = jax.vmap(jax.grad(net))(points)[:, 1]
+    w_t = jax.vmap(jax.grad(lambda p: other(p)[0]))(points)[:, 0]
+    found = both({"u": net, "w": other}, points)
+    close(found[0], slope - jax.vmap(other)(points)[:, 0])
+    close(found[1], w_t * jax.vmap(net)(points))
