@@ -1,7 +1,9 @@
 """`compile`: the way from an expression, or a problem in the notation, to a residual."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import Any
 
 import sympy as sp
@@ -10,7 +12,7 @@ from opcompiler.core.errors import OperatorError
 from opcompiler.estimators import estimated, Estimator, Sparse
 from opcompiler.lowering import Residual
 from opcompiler.notation import Part, Problem
-from opcompiler.operator import normalize
+from opcompiler.operator import normalize, Operator
 from opcompiler.taylor.tuning import Tuning
 
 
@@ -90,8 +92,33 @@ def _compiled(
     shared = not isinstance(estimator, Sparse) or estimator.shared
     operator = normalize(equations, coordinates, fields, hold, shared)
     if estimator is not None:
+        _warn_of_bias(operator)
         operator = estimated(operator, estimator)
     return Residual(operator, options.strategy, options.tuning, defaults, estimator)
+
+
+def _warn_of_bias(operator: Operator) -> None:
+    """Warns where an equation is not linear in what one draw estimates."""
+    groups: dict[object, list[sp.Symbol]] = {}
+    for item in operator.sums:
+        template = None if item.template is None else operator.templates[item.template]
+        if template is not None and not template.gradient:
+            group = groups.setdefault((template.extents, template.draw), [])
+            group += map(sp.Symbol, item.names)
+    for equation, given in zip(
+        operator.shell, operator.equations.residuals, strict=True
+    ):
+        for names in groups.values():
+            pairs = combinations_with_replacement(names, 2)
+            if any(equation.diff(a, b) != 0 for a, b in pairs):
+                warnings.warn(
+                    f"the estimate of {given} is biased: it is not linear in a sampled sum"
+                    " (the square of an estimate is not an estimate of the square; for a"
+                    " product of two sums take oc.Sparse(..., shared=False))",
+                    category=UserWarning,
+                    stacklevel=4,
+                )
+                break
 
 
 def _compile_part(

@@ -1,5 +1,6 @@
 """What a user asks for: how many samples, drawn how."""
 
+import math
 from dataclasses import dataclass
 
 from opcompiler.core.errors import OperatorError
@@ -40,12 +41,13 @@ class Sparse:
                 hint='give None, "coefficients", or a tuple of weights, one per term',
             )
         if isinstance(self.importance, tuple) and not all(
-            weight >= 0 for weight in self.importance
+            0 < weight < math.inf for weight in self.importance
         ):
             raise OperatorError(
-                "importance weights are probabilities up to a factor",
+                "importance weights are probabilities up to a factor; a term of weight 0 "
+                "would never be drawn, and the estimate would lack it",
                 expression=f"importance={self.importance}",
-                hint="give weights of at least zero",
+                hint="give finite weights above zero",
             )
 
 

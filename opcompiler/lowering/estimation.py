@@ -29,6 +29,10 @@ def drawn(estimator: Estimator, key: Array, rows: int, dtype: Any) -> Draws:
         dtype: of random directions.
     """
     known: dict[object, Draw] = {}
+    numbers: dict[object, int] = {}
+
+    def key_of(what: object) -> Array:
+        return jax.random.fold_in(key, numbers.setdefault(what, len(numbers)))
 
     def drawn_for(template: Template) -> Draw:
         if not template.extents:
@@ -36,18 +40,14 @@ def drawn(estimator: Estimator, key: Array, rows: int, dtype: Any) -> Draws:
         laws = _laws(template)
         what = (template.extents, template.draw, bool(laws))
         if what not in known:
-            part = jax.random.fold_in(key, len(known))
-            known[what] = _draw(estimator, template, part, rows)
+            known[what] = _draw(estimator, template, key_of(what), rows)
         draw = known[what]
-        if isinstance(estimator, Dense) and laws:
-            tangents = dict(draw.tangents)
-            for n, law in enumerate(laws):
-                if law not in tangents:
-                    part = jax.random.fold_in(jax.random.fold_in(key, len(known)), n)
-                    tangents[law] = _directions(
-                        law, estimator, template, part, rows, dtype
-                    )
-            known[what] = draw = replace(draw, tangents=tangents)
+        for law in laws:
+            if isinstance(estimator, Dense) and law not in draw.tangents:
+                part = key_of((what, law))
+                entries = _directions(law, estimator, template, part, rows, dtype)
+                draw = replace(draw, tangents={**draw.tangents, law: entries})
+        known[what] = draw
         return draw
 
     return drawn_for

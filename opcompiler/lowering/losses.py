@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from opcompiler.core.errors import OperatorError
+
 Estimated = Callable[..., Any]
 """A residual or bound residual: (net or params, points, key=key, **parameters)."""
 
@@ -32,6 +34,12 @@ def unbiased_square(
         Like the residual's values, (...); single ones may be negative, their mean over
         keys is the square of the exact residual. The gradient is unbiased too.
     """
+    if key is None:
+        raise OperatorError(
+            "an unbiased square needs a key",
+            expression="key=None",
+            hint="give jax.random.key(0), and split the key at each step",
+        )
     first, second = jax.random.split(key)
     left = residual(net, points, key=first, **parameters)
     right = residual(net, points, key=second, **parameters)
@@ -61,6 +69,12 @@ def variance(
         Like the residual's values; the root is the standard error of one evaluation. It
         falls as 1 / samples, so the samples that a tolerance needs follow from it.
     """
+    if draws < 2:
+        raise OperatorError(
+            "a variance needs at least two draws",
+            expression=f"draws={draws}",
+            hint="32 give it to about a quarter of itself",
+        )
     one = lambda key: residual(net, points, key=key, **parameters)
     values = jax.lax.map(one, jax.random.split(key, draws))
     return jax.tree.map(lambda v: jnp.var(v, axis=0, ddof=1), values)

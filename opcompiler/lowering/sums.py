@@ -27,9 +27,9 @@ Draws = Callable[[Template], Draw]
 _MOST_TERMS = 2**24
 """Exact sums over several indices write their indices out; longer ones are sampled."""
 
-_FEW, _AT_ONCE = 2**12, 2**20
+_FEW, _AT_ONCE = 2**12, 2**24
 """On a CPU, from so many components of all points together, sines are vectorised; above
-the second number points go one after another."""
+the second number points go block by block."""
 
 
 def every(extents: Sequence[Extent]) -> Draw:
@@ -202,31 +202,57 @@ def _free(item: IndexedSum, scene: Scene) -> list[Array]:
         plain: dict[str, Array],
         arrays: dict[str, Array],
         functions: dict[str, Callable[..., Any]] | None = None,
+        add: Callable[[Array], Array] = _add,
     ) -> list[Array]:
         there = replace(scene, plain=plain, arrays={**scene.arrays, **arrays})
         outputs = run_body(body, indices, 1, there, functions=functions)
-        return [_summed(output, Draw((), length)) for output in outputs]
+        return [add(_spread(output, length)) for output in outputs]
 
     plain = {n: jnp.asarray(v) for n, v in scene.plain.items()}
     arrays = {n: a for n, a in scene.arrays.items() if a.ndim > scene.ranks[n]}
     count = max((a.shape[0] for a in arrays.values()), default=1)
     if count * length <= _FEW:
         return at(plain, arrays)
-    on_cpu = partial(at, functions=VECTORISED)
-    # On a CPU the components of one point stay in the cache, those of all do not.
-    if count * length > _AT_ONCE:
-        on_cpu = partial(_point_by_point, on_cpu)
+    on_cpu = partial(at, functions=VECTORISED, add=_multiply_by_ones)
+    if count > 1 and count * length > _AT_ONCE:
+        on_cpu = partial(_in_blocks, on_cpu, max(1, _AT_ONCE // length))
     return lax.platform_dependent(plain, arrays, cpu=on_cpu, default=at)
 
 
-def _point_by_point(
-    at: Callable[..., list[Array]], plain: dict[str, Array], arrays: dict[str, Array]
+def _spread(output: Any, length: int) -> Array:
+    output = jnp.asarray(output)
+    rows = output.shape[0] if output.ndim else 1
+    return jnp.broadcast_to(output, (rows, length))
+
+
+def _add(terms: Array) -> Array:
+    return jnp.sum(terms, axis=-1)
+
+
+def _multiply_by_ones(terms: Array) -> Array:
+    """Sums by a matrix product.
+
+    A sum is fused with its terms into one scalar loop on a CPU; this way the terms are
+    computed by a vectorised one. Measured on the source of a Sine-Gordon equation in
+    100 000 dimensions, 100 points: 90 ns a component (in a loop over points) to 19 ns.
+    """
+    return terms @ jnp.ones(terms.shape[-1:], terms.dtype)
+
+
+def _in_blocks(
+    at: Callable[..., list[Array]],
+    size: int,
+    plain: dict[str, Array],
+    arrays: dict[str, Array],
 ) -> list[Array]:
-    fixed = {n: v for n, v in plain.items() if v.ndim == 0}
-    moving = {n: v[:, None] for n, v in plain.items() if v.ndim}
-    rows = {n: a[:, None] for n, a in arrays.items()}
+    """Evaluates some points at a time, so that memory stays bounded.
 
-    def one(point: tuple[dict[str, Array], dict[str, Array]]) -> list[Array]:
-        return [total[0] for total in at({**fixed, **point[0]}, point[1])]
-
-    return lax.map(one, (moving, rows))
+    Written out: in a loop of XLA's, what is inside runs several times slower on a CPU.
+    """
+    count = max(a.shape[0] for a in arrays.values())
+    parts = []
+    for start in range(0, count, size):
+        cut = lambda v, start=start: v[start : start + size]
+        few = {n: cut(v) if v.ndim else v for n, v in plain.items()}
+        parts.append(at(few, {n: cut(a) for n, a in arrays.items()}))
+    return [jnp.concatenate(pieces) for pieces in zip(*parts, strict=True)]

@@ -114,3 +114,18 @@ def test_residuals_say_what_they_sample() -> None:
     signs = oc.compile(heat, estimator=oc.Dense(3, per_point=True)).explain()
     assert "3 directions of the law rademacher, a draw per point" in signs
     assert "proved by exact rational arithmetic" in signs
+
+
+def test_what_has_no_unbiased_estimate_is_said() -> None:
+    second, third = (oc.Sum(oc.D(u, x[i], n), i) for n in (2, 3))
+    for equation in (second**2, sp.sin(second), second * third):
+        with pytest.warns(UserWarning, match="is biased"):
+            oc.compile(equation, estimator=oc.Sparse(2))
+    oc.compile(second * third, estimator=oc.Sparse(2, shared=False))
+    oc.compile(sp.sin(u) * second, estimator=oc.Sparse(2))
+    with pytest.raises(oc.OperatorError, match="never be drawn"):
+        oc.Sparse(2, replace=True, importance=(1.0, 0.0))
+    with pytest.raises(oc.OperatorError, match="needs a key"):
+        oc.unbiased_square(None, None, None, None)
+    with pytest.raises(oc.OperatorError, match="two draws"):
+        oc.compile(heat, estimator=oc.Sparse(2)).variance(None, None, KEY, draws=1)
