@@ -90,7 +90,9 @@ def _compiled(
     estimator = options.estimator
     hold = estimator is not None
     shared = not isinstance(estimator, Sparse) or estimator.shared
-    operator = normalize(equations, coordinates, fields, hold, shared)
+    # Held sums have no other strategies: one that is named has them written out.
+    matrices = options.strategy == "auto"
+    operator = normalize(equations, coordinates, fields, hold, shared, matrices)
     if estimator is not None:
         _warn_of_bias(operator)
         operator = estimated(operator, estimator)

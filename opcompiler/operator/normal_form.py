@@ -23,6 +23,7 @@ from opcompiler.operator.signature import Coordinate as Symbol, read_signature
 from opcompiler.operator.vectors import (
     components,
     find_vectors,
+    has_matrix,
     refuse_clashes,
     Vectors,
     written_out,
@@ -92,6 +93,7 @@ def normalize(
     fields: Sequence[str] | None = None,
     hold: bool = False,
     shared: bool = True,
+    matrices: bool = True,
 ) -> Operator:
     """Brings a residual, or several, into normal form.
 
@@ -103,6 +105,7 @@ def normalize(
         hold: keep sums over the components of short vectors too, to sample them; and,
             where there are no vectors, sums of like terms with numbers before them.
         shared: whether sums over the same indices run together, in one draw.
+        matrices: keep sums with a matrix of moving coefficients too, which is cheaper.
 
     Raises:
         OperatorError: naming the sub-expression that cannot be compiled.
@@ -113,6 +116,7 @@ def normalize(
     seen = signature
     residuals = equations.residuals
     short = vectors.short and not hold
+    short = short and not (matrices and has_matrix(residuals, vectors))
     if vectors.sizes and short:
         refuse_clashes(residuals, vectors)
         residuals = tuple(written_out(r, vectors) for r in residuals)

@@ -9,11 +9,19 @@ from dataclasses import dataclass
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
+from sympy.utilities.iterables import sift
 
 from opcompiler.core.errors import OperatorError
 
 WRITTEN_OUT = 10
 """Up to so many components a vector is written out, unless a sum is to be sampled."""
+
+HELD_MATRIX = 4
+"""From so many components a sum with a matrix of moving coefficients is held.
+
+Held, one of its indices is contracted to a tangent, 3 d + 1 channels; written out, every
+second derivative is one, d (d + 3) / 2 + 1.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,32 @@ class Vectors:
     def short(self) -> bool:
         """Whether everything can be written out."""
         return not self.arrays and all(d <= WRITTEN_OUT for d in self.sizes.values())
+
+
+def has_matrix(residuals: Sequence[sp.Expr], vectors: Vectors) -> bool:
+    """Whether a sum of coefficients that move with its indices is better held."""
+    large = max(vectors.sizes.values(), default=0) >= HELD_MATRIX
+    return large and any(map(_is_matrix, _sums(residuals)))
+
+
+def _sums(residuals: Sequence[sp.Expr]) -> Iterator[sp.Sum]:
+    for residual in residuals:
+        yield from residual.atoms(sp.Sum)
+
+
+def _is_matrix(held: sp.Sum) -> bool:
+    """Whether it is of the kind a(x_i, x_j) u_ij, with no derivatives in a."""
+    derivatives, factors = sift(
+        sp.Mul.make_args(held.function),
+        lambda factor: isinstance(factor, sp.Derivative),
+        binary=True,
+    )
+    rest = sp.Mul(*factors)
+    if len(derivatives) != 1 or rest.has(sp.Derivative):
+        return False
+    by = [variable for variable, _ in derivatives[0].variable_count]
+    mixed = sum(isinstance(v, sp.Indexed) and not v.indices[0].is_Integer for v in by)
+    return mixed > 1 and rest.has(sp.Indexed)
 
 
 def find_vectors(residuals: Sequence[sp.Expr]) -> Vectors:

@@ -174,3 +174,19 @@ def test_points_that_do_not_fit(held) -> None:
         residual(network(4), points(4))
     with pytest.raises(oc.OperatorError, match="5 components"):
         residual(network(5), {"x": points(4)})
+
+
+def test_a_matrix_of_moving_coefficients_is_held_early() -> None:
+    """3 channels per direction and the value, where written out each pair is one."""
+    n, m = oc.index("n", 5), oc.index("m", 5)
+    z = oc.vector("z", 5)
+    v = sp.Function("v")(z)
+    matrix = oc.Sum(sp.cos(z[n] + 2 * z[m]) * oc.D(v, z[n], z[m]), n, m)
+    equation = matrix**2 + oc.laplacian(v, z) * v + z[0] * oc.D(v, z[1], 2)
+    net, at = network(5), points(5)
+    held, written = oc.compile(equation), oc.compile(equation, strategy="nested")
+    assert held.operator.templates
+    assert not written.operator.templates
+    np.testing.assert_allclose(held(net, at), written(net, at), rtol=1e-11)
+    constant = oc.Sum((n + 2 * m) * oc.D(v, z[n], z[m]), n, m)
+    assert not oc.compile(constant).operator.templates
