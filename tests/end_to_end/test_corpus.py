@@ -145,8 +145,13 @@ def check(record: Record, networks: Bank) -> None:
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
-def test_residual_is_the_reference(record):
-    check(record, bank(record))
+@pytest.mark.parametrize(
+    "activations",
+    [("tanh", "gelu"), pytest.param(("sin", "softplus"), marks=pytest.mark.slow)],
+    ids="+".join,
+)
+def test_residual_is_the_reference(record, activations):
+    check(record, bank(record, activations=activations))
 
 
 @pytest.mark.parametrize(
