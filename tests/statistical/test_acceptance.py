@@ -1,0 +1,117 @@
+"""Estimators at the sizes of the acceptance table (seeds.md T8, T11, T12, T13)."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+
+KEY = jax.random.key(21)
+
+
+def setting(dim, points=2):
+    x = oc.vector("x", dim)
+    u = sp.Function("u")(x)
+    first, second, third = jax.random.split(jax.random.key(dim), 3)
+    inner = jax.random.normal(first, (dim, 8)) / dim**0.5
+    outer = jax.random.normal(second, (8,))
+    net = lambda z: jnp.sin(z @ inner) @ outer
+    return x, u, net, jax.random.normal(third, (points, dim)) / 2
+
+
+def assert_mean(residual, exact, net, at, count, **given) -> None:
+    """Within four standard errors, in batches that fit into memory."""
+    run = jax.jit(jax.vmap(lambda key: residual(net, at, key=key, **given)))
+    parts = [np.asarray(run(k)) for k in jax.random.split(KEY, (10, count // 10))]
+    values = np.concatenate(parts)
+    error = values.std(axis=0, ddof=1) / count**0.5
+    assert (abs(values.mean(axis=0) - exact) < 4 * error).all()
+
+
+def test_all_fifty_terms_are_exact() -> None:
+    x, u, net, at = setting(50)
+    equation = oc.laplacian(u, x)
+    found = oc.compile(equation, estimator=oc.Sparse(50))(net, at, key=KEY)
+    wanted = jax.vmap(lambda z: jnp.trace(jax.hessian(net)(z)))(at)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_the_mean_over_all_pairs_of_eight_is_exact() -> None:
+    x, u, net, at = setting(8)
+    sampled = oc.compile(oc.laplacian(u, x), estimator=oc.Sparse(2))
+    draw = jax.jit(jax.vmap(lambda key: sampled(net, at, key=key)))
+    rows = np.asarray(draw(jax.random.split(KEY, 2_000)))
+    _, first = np.unique(rows[:, 0].round(10), return_index=True)
+    assert len(first) == len(list(itertools.combinations(range(8), 2)))
+    wanted = oc.compile(oc.laplacian(u, x))(net, at)
+    np.testing.assert_allclose(rows[first].mean(axis=0), wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("estimator", [None, oc.Sparse(2), oc.Dense(2, "gaussian")])
+def test_a_matrix_that_depends_on_the_point(estimator) -> None:
+    x, u, net, at = setting(5)
+    sigma = sp.IndexedBase("sigma", shape=(5, 5))
+    equation = oc.trace_hessian(u, x, sigma) / 2
+    base = jax.random.normal(jax.random.key(1), (5, 5))
+    matrix = lambda z: base + jnp.outer(jnp.sin(z), z)
+    residual = oc.compile(equation, estimator=estimator)
+    wanted = jax.vmap(
+        lambda z: jnp.trace(matrix(z) @ matrix(z).T @ jax.hessian(net)(z)) / 2
+    )(at)
+    if estimator is None:
+        np.testing.assert_allclose(residual(net, at, sigma=matrix), wanted, rtol=1e-12)
+    else:
+        assert_mean(residual, wanted, net, at, 10_000, sigma=matrix)
+
+
+@pytest.mark.parametrize("estimator", [None, oc.Sparse(2)])
+def test_a_matrix_with_eigenvalues_of_both_signs(estimator) -> None:
+    x, u, net, at = setting(5)
+    i, j = oc.index("i", x), oc.index("j", x)
+    c = sp.IndexedBase("c", shape=(5, 5))
+    equation = oc.Sum(c[i, j] * oc.D(u, x[i], x[j]), i, j)
+    half = jax.random.normal(jax.random.key(2), (5, 5))
+    matrix = half + half.T
+    assert jnp.linalg.eigvalsh(matrix)[0] < 0
+    wanted = jnp.einsum("ij,nij->n", matrix, jax.vmap(jax.hessian(net))(at))
+    residual = oc.compile(equation, estimator=estimator)
+    if estimator is None:
+        np.testing.assert_allclose(residual(net, at, c=matrix), wanted, rtol=1e-11)
+    else:
+        assert_mean(residual, wanted, net, at, 10_000, c=matrix)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("distribution", ["gaussian", "rademacher", "sphere"])
+def test_the_bilaplacian_in_ten_dimensions(distribution) -> None:
+    x, u, net, at = setting(10)
+    equation = oc.biharmonic(u, x)
+    wanted = jax.vmap(oc.taylor.biharmonic(net))(at)
+    residual = oc.compile(equation, estimator=oc.Dense(1, distribution))
+    assert_mean(residual, wanted, net, at, 100_000)
+
+
+@pytest.mark.parametrize(("order", "law"), [(3, "skewed"), (4, "roots_of_unity")])
+def test_diagonal_operators_in_six_dimensions(order, law) -> None:
+    x, u, net, at = setting(6)
+    i = oc.index("i", x)
+    equation = oc.Sum(oc.D(u, x[i], order), i)
+    residual = oc.compile(equation, estimator=oc.Dense(2, law))
+    assert_mean(residual, oc.compile(equation)(net, at), net, at, 20_000)
+
+
+def test_pairs_of_a_million_are_drawn() -> None:
+    x = oc.vector("x", 1_000_000)
+    i, j = oc.index("i", x), oc.index("j", x)
+    u = sp.Function("u")(x)
+    equation = oc.Sum(oc.D(u, x[i], 2, x[j], 2), i, j)
+    residual = oc.compile(equation, estimator=oc.Sparse(4, per_point=True))
+    # u = (|x|^2)^2 / 8: of i != j the term is 1, of i = j it is 3.
+    net = lambda z: jnp.sum(z**2) ** 2 / 8
+    at = jnp.ones((2, 1_000_000)) / 1e3
+    found = residual(net, at, key=KEY)
+    np.testing.assert_allclose(found, 1e12, rtol=1e-9)
