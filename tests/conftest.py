@@ -1,5 +1,7 @@
 """Double precision everywhere, and derandomised property tests."""
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -10,6 +12,15 @@ jax.config.update("jax_enable_x64", True)
 
 settings.register_profile("house", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("house")
+
+
+@pytest.fixture
+def light_heap() -> Iterator[None]:
+    """What earlier tests left behind is not collected again and again while one is timed."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.hookimpl(tryfirst=True)

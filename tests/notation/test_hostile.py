@@ -54,7 +54,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_text_fails_fast_and_small(name: str) -> None:
+def test_hostile_text_fails_fast_and_small(name: str, light_heap) -> None:
     oc.parse("coordinates x; field u; u = 0")  # builds the parser
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     taken = []

@@ -56,7 +56,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_latex_fails_fast_and_small(name: str) -> None:
+def test_hostile_latex_fails_fast_and_small(name: str, light_heap) -> None:
     oc.parse_latex("u = 0", "coordinates x; field u")  # builds the parser
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     taken = []
