@@ -16,7 +16,7 @@ settings.load_profile("house")
 
 @pytest.fixture
 def light_heap() -> Iterator[None]:
-    """What earlier tests left behind is not collected again and again while one is timed."""
+    """What earlier tests left behind is not collected again while one is timed."""
     gc.collect()
     gc.freeze()
     yield
