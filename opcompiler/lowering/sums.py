@@ -233,8 +233,9 @@ def _multiply_by_ones(terms: Array) -> Array:
     """Sums by a matrix product.
 
     A sum is fused with its terms into one scalar loop on a CPU; this way the terms are
-    computed by a vectorised one. Measured on the source of a Sine-Gordon equation in
-    100 000 dimensions, 100 points: 90 ns a component (in a loop over points) to 19 ns.
+    computed by a vectorised one. Measured on a busy machine, a Sine-Gordon source in
+    100 000 dimensions at 100 points: the residual 1040 ms to 488 ms, with the loop over
+    points gone too.
     """
     return terms @ jnp.ones(terms.shape[-1:], terms.dtype)
 
