@@ -21,7 +21,8 @@ class Sparse:
             proportional to the absolute coefficients, or weights, one per term.
 
     Raises:
-        OperatorError: for fewer than one sample, or weights that are no probabilities.
+        OperatorError: for fewer than one sample, weights that are no probabilities, or
+            importance without replacement.
 
     Source: STDE, sections 4.2 and 4.3, equations 13-17.
     """
@@ -39,6 +40,12 @@ class Sparse:
                 "there is no such importance",
                 expression=f"importance={self.importance!r}",
                 hint='give None, "coefficients", or a tuple of weights, one per term',
+            )
+        if self.importance is not None and not self.replace:
+            raise OperatorError(
+                "terms of unequal probability are drawn with replacement",
+                expression=f"{self}",
+                hint="add replace=True",
             )
         if isinstance(self.importance, tuple) and not all(
             0 < weight < math.inf for weight in self.importance

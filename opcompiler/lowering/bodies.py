@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from opcompiler.core.sums import Body, Gather
 from opcompiler.lowering.shell import run_program
@@ -28,8 +28,20 @@ class Span:
         return self.last - self.first + 1
 
 
-Index = Span | Array
-"""All values of a range, or integers of shape (1 or N, *axes), axes of length 1 or more."""
+@dataclass(frozen=True, slots=True)
+class Window:
+    """An index that takes `length` values from `first`, a number known when it runs.
+
+    What it gathers is a slice, which must lie inside its array.
+    """
+
+    first: Array
+    length: int
+    axis: int = 0
+
+
+Index = Span | Window | Array
+"""Values along a range, or integers of shape (1 or N, *axes), axes of length 1 or more."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +97,11 @@ def spread(value: Any, axes: int) -> Any:
 
 
 def _numbers(index: Index, axes: int) -> Array:
-    if not isinstance(index, Span):
+    if not isinstance(index, Span | Window):
         return index
     shape = [1] * (axes + 1)
     shape[index.axis + 1] = index.length
-    return jnp.arange(index.first, index.last + 1).reshape(shape)
+    return (index.first + jnp.arange(index.length)).reshape(shape)
 
 
 def gathered(
@@ -105,7 +117,7 @@ def gathered(
         if number is None:
             return spread(array[:, shift], axes)
         index = indices[number]
-        if isinstance(index, Span):
+        if isinstance(index, Span | Window):
             return _slice(array, index, shift, axes)
     places = []
     for axis, (number, shift) in enumerate(gather.places):
@@ -120,13 +132,27 @@ def gathered(
     return array[(rows, *places)]
 
 
-def _slice(array: Array, span: Span, shift: int, axes: int) -> Array:
-    first, last = span.first + shift, span.last + shift
-    size = array.shape[1]
-    part = array[:, max(first, 0) : min(last, size - 1) + 1]
-    short = (max(-first, 0), max(last - size + 1, 0))
-    if any(short):
-        part = jnp.pad(part, [(0, 0), short], mode="edge")
+def _slice(array: Array, index: Span | Window, shift: int, axes: int) -> Array:
+    part = (
+        _window(array, index, shift)
+        if isinstance(index, Window)
+        else _span(array, index.first + shift, index.last + shift)
+    )
     shape = [part.shape[0], *[1] * axes]
-    shape[span.axis + 1] = span.length
+    shape[index.axis + 1] = index.length
     return part.reshape(shape)
+
+
+def _window(array: Array, window: Window, shift: int) -> Array:
+    return lax.dynamic_slice_in_dim(array, window.first + shift, window.length, axis=1)
+
+
+def _span(array: Array, first: int, last: int) -> Array:
+    top, length = array.shape[1] - 1, last - first + 1
+    low, high = (min(max(end, 0), top) for end in (first, last))
+    part = array[:, low : high + 1]
+    left = min(max(-first, 0), length - 1)
+    right = length - left - part.shape[1]
+    if not left and not right:
+        return part
+    return jnp.pad(part, [(0, 0), (left, right)], mode="edge")

@@ -39,8 +39,7 @@ def draw_indices(
         (R,), or (points, R).
 
     Raises:
-        OperatorError: for importance weights that do not fit the range, or cannot be had
-            without replacement.
+        OperatorError: for importance weights that do not fit the range.
     """
     sizes = [last - first + 1 for first, last in extents]
     total = math.prod(sizes)
@@ -133,12 +132,6 @@ def _by_importance(
             "importance weights are one number per term of a sum over one index",
             expression=f"{len(weights or ())} weights, ranges {tuple(extents)}",
             hint=f"give {sizes[0]} weights, or leave importance out",
-        )
-    if not sparse.replace:
-        raise OperatorError(
-            "terms of unequal probability are drawn with replacement",
-            expression=f"{sparse}",
-            hint="add replace=True",
         )
     chances = jnp.asarray(weights)
     chances = chances / jnp.sum(chances)

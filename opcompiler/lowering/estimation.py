@@ -10,7 +10,8 @@ from opcompiler.core.errors import OperatorError
 from opcompiler.core.sums import Random, Template
 from opcompiler.estimators import Dense, Estimator, Sparse
 from opcompiler.lowering.draws import draw_directions, draw_indices
-from opcompiler.lowering.sums import Draws, every
+from opcompiler.lowering.exhaustive import every
+from opcompiler.lowering.sums import Draws
 from opcompiler.lowering.templates import Draw
 
 

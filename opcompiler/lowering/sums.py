@@ -1,55 +1,25 @@
 """Evaluates templates and sums: from draws of indices to one number per point and sum."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
-from math import prod
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
-from opcompiler.core.errors import OperatorError
-from opcompiler.core.sums import Component, Extent, IndexedSum, Template
+from opcompiler.core.sums import Component, IndexedSum, Template
 from opcompiler.core.symbol import Functional
-from opcompiler.lowering.bodies import Index, run_body, Scene, Span
+from opcompiler.lowering.bodies import run_body, Scene
+from opcompiler.lowering.exhaustive import every, sum_bodies
 from opcompiler.lowering.networks import Group
 from opcompiler.lowering.templates import Draw, Input, TemplatePush
-from opcompiler.lowering.trigonometry import VECTORISED
 from opcompiler.operator import Operator
 from opcompiler.planning import Plan
 from opcompiler.taylor.tuning import Tuning
 
 Draws = Callable[[Template], Draw]
 """Which index tuples a template runs over, the same at each call."""
-
-_MOST_TERMS = 2**24
-"""Exact sums over several indices write their indices out; longer ones are sampled."""
-
-_FEW, _AT_ONCE = 2**12, 2**24
-"""On a CPU, from so many components of all points together, sines are vectorised; above
-the second number points go block by block."""
-
-
-def every(extents: Sequence[Extent]) -> Draw:
-    """Returns the draw of all index tuples.
-
-    Raises:
-        OperatorError: if they are too many to be written out.
-    """
-    count = prod(last - first + 1 for first, last in extents)
-    if len(extents) <= 1:
-        return Draw(tuple(Span(*extent) for extent in extents), count)
-    if count > _MOST_TERMS:
-        raise OperatorError(
-            f"a sum over several indices has {count} terms",
-            expression=", ".join(f"{a}...{b}" for a, b in extents),
-            hint="estimate it: compile(..., estimator=oc.Sparse(16))",
-        )
-    ranges = [jnp.arange(first, last + 1) for first, last in extents]
-    grids = jnp.meshgrid(*ranges, indexing="ij")
-    return Draw(tuple(grid.reshape(-1) for grid in grids), count)
 
 
 def evaluate_templates(
@@ -145,7 +115,7 @@ def evaluate_sums(
         here = replace(scene, plain=plain)
         template = None if item.template is None else operator.templates[item.template]
         if template is None:
-            totals = _free(item, here)
+            totals = sum_bodies(item, here)
         elif template.gradient:
             totals = _terms(item, functionals, here, every(item.extents))
         else:
@@ -184,76 +154,3 @@ def _summed(output: Any, draw: Draw) -> Array:
     rows = output.shape[0] if output.ndim else 1
     terms = jnp.broadcast_to(output, (rows, draw.count)) * draw.weight
     return jnp.sum(terms, axis=-1)
-
-
-def _free(item: IndexedSum, scene: Scene) -> list[Array]:
-    """Sums bodies without derivatives over all indices."""
-    assert item.body is not None
-    body = item.body
-    if len(item.extents) == 1:
-        span = Span(*item.extents[0])
-        indices: dict[int, Index] = {0: span}
-        length = span.length
-    else:
-        draw = every(item.extents)
-        indices, length = draw.by_axis(), draw.count
-
-    def at(
-        plain: dict[str, Array],
-        arrays: dict[str, Array],
-        functions: dict[str, Callable[..., Any]] | None = None,
-        add: Callable[[Array], Array] = _add,
-    ) -> list[Array]:
-        there = replace(scene, plain=plain, arrays={**scene.arrays, **arrays})
-        outputs = run_body(body, indices, 1, there, functions=functions)
-        return [add(_spread(output, length)) for output in outputs]
-
-    plain = {n: jnp.asarray(v) for n, v in scene.plain.items()}
-    arrays = {n: a for n, a in scene.arrays.items() if a.ndim > scene.ranks[n]}
-    count = max((a.shape[0] for a in arrays.values()), default=1)
-    if count * length <= _FEW:
-        return at(plain, arrays)
-    on_cpu = partial(at, functions=VECTORISED, add=_multiply_by_ones)
-    if count > 1 and count * length > _AT_ONCE:
-        on_cpu = partial(_in_blocks, on_cpu, max(1, _AT_ONCE // length))
-    return lax.platform_dependent(plain, arrays, cpu=on_cpu, default=at)
-
-
-def _spread(output: Any, length: int) -> Array:
-    output = jnp.asarray(output)
-    rows = output.shape[0] if output.ndim else 1
-    return jnp.broadcast_to(output, (rows, length))
-
-
-def _add(terms: Array) -> Array:
-    return jnp.sum(terms, axis=-1)
-
-
-def _multiply_by_ones(terms: Array) -> Array:
-    """Sums by a matrix product.
-
-    A sum is fused with its terms into one scalar loop on a CPU; this way the terms are
-    computed by a vectorised one. Measured on a busy machine, a Sine-Gordon source in
-    100 000 dimensions at 100 points: the residual 1040 ms to 488 ms, with the loop over
-    points gone too.
-    """
-    return terms @ jnp.ones(terms.shape[-1:], terms.dtype)
-
-
-def _in_blocks(
-    at: Callable[..., list[Array]],
-    size: int,
-    plain: dict[str, Array],
-    arrays: dict[str, Array],
-) -> list[Array]:
-    """Evaluates some points at a time, so that memory stays bounded.
-
-    Written out: in a loop of XLA's, what is inside runs several times slower on a CPU.
-    """
-    count = max(a.shape[0] for a in arrays.values())
-    parts = []
-    for start in range(0, count, size):
-        cut = lambda v, start=start: v[start : start + size]
-        few = {n: cut(v) if v.ndim else v for n, v in plain.items()}
-        parts.append(at(few, {n: cut(a) for n, a in arrays.items()}))
-    return [jnp.concatenate(pieces) for pieces in zip(*parts, strict=True)]

@@ -59,9 +59,9 @@ def test_all_terms_are_exact_and_first_derivatives_are_not_sampled() -> None:
 def test_messages() -> None:
     with pytest.raises(oc.OperatorError, match="over the components of a vector"):
         oc.compile(SIGNED, estimator=oc.Dense(2))
-    residual = oc.compile(SIGNED, estimator=oc.Sparse(2, importance="coefficients"))
-    with pytest.raises(oc.OperatorError, match="replace=True"):
-        residual(network, POINTS, key=jax.random.key(0))
+    for importance in ("coefficients", (1.0, 2.0)):
+        with pytest.raises(oc.OperatorError, match="replace=True"):
+            oc.Sparse(2, importance=importance)
     q = oc.vector("q", 3)
     i = oc.index("i", q)
     weighted = oc.Sum(sp.sin(q[i]) * oc.D(sp.Function("v")(q), q[i], 2), i)
