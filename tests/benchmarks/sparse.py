@@ -12,6 +12,7 @@ the cost against the samples and against the dimension.
 
 import argparse
 import json
+import math
 import resource
 import time
 from dataclasses import asdict
@@ -214,6 +215,29 @@ def _gradient(make, dim, samples):
     return race({"": function}, params, points, 3)[""]
 
 
+TARGETS = {1_000: 4, 10_000: 8, 100_000: 20}
+"""Times STDE's gradient; 30 times nested differentiation's and twice the floor for all."""
+
+
+def targets(results):
+    """How far the gradients are from what was aimed at, as Markdown."""
+    lines = [
+        "| d | STDE / ours (aim) | STDE / floor | nested / ours (30) | ours / floor (2) |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for dim, aim in TARGETS.items():
+        mine = [m for m in results if f" {dim} dimensions" in m.row]
+        ours, stde, nested, floor = (
+            next((m.gradient for m in mine if m.contestant.startswith(name)), math.nan)
+            for name in ("opcompiler", "STDE", "forward over reverse", "(floor")
+        )
+        lines.append(
+            f"| {dim} | {stde / ours:.1f} ({aim}) | {stde / floor:.1f} "
+            f"| {nested / ours:.1f} | {ours / floor:.2f} |"
+        )
+    return "\n".join(lines)
+
+
 def write(results):
     """Writes docs/benchmarks/sparse.md and .jsonl."""
     page = report.page(
@@ -222,7 +246,12 @@ def write(results):
         "draw, tanh network, float32; see `tests/benchmarks/sparse.py`. The floor is the "
         "first layer's matrix product once, and those of all channels behind it.",
     )  # fmt: skip
-    (report.FOLDER / f"{NAME}.md").write_text(f"{page}\n![cost]({NAME}.png)\n")
+    (report.FOLDER / f"{NAME}.md").write_text(
+        f"{page}\n## Gradients and aims\n\n{targets(results)}\n\n"
+        "STDE / floor bounds what anybody can reach who multiplies those matrices.\n\n"
+        f"![cost]({NAME}.png)\n\n"
+        "`--dim 1000000` prints times and the peak memory of one million dimensions.\n"
+    )
     records = [json.dumps({**asdict(m), "machine": report.machine()}) for m in results]
     (report.FOLDER / f"{NAME}.jsonl").write_text("\n".join(records) + "\n")
 
