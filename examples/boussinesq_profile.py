@@ -165,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     for name, size in residual_sizes(rows[0], params).items():
         run.say(f"root mean square of {name}, on the scale of its terms: {size:.1e}")
     run.numbers(**found)
-    run.figure(draw(params, histories, found["eigenvalue"], options.extent))
+    run.figure(lambda: draw(params, histories, found["eigenvalue"], options.extent))
     return found
 
 

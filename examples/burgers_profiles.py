@@ -209,7 +209,9 @@ def main(arguments: Sequence[str] | None = None) -> list[Profile]:
     found = [solve(k, m, options, run) for k in options.k for m in options.derivatives]
     ratios = compare(found, run)
     run.numbers(seed=options.seed, profiles=[f.numbers() for f in found], ratios=ratios)
-    run.figure(draw([f for f in found if f.derivatives == options.derivatives[0]]))
+    run.figure(
+        lambda: draw([f for f in found if f.derivatives == options.derivatives[0]])
+    )
     return found
 
 

@@ -31,7 +31,7 @@ def main(given: argparse.Namespace) -> dict:
     problem = elliptic.on_ball(given.equation, given.solution, given.dim, given.seed)
     run = Run.of(f"elliptic_{problem.name}_{given.method}", given)
     solved = solve(problem, given, run)
-    run.figure(picture(problem, solved, "a (1 - |x|²)"))
+    run.figure(lambda: picture(problem, solved, "a (1 - |x|²)"))
     run.numbers(**solved.numbers)
     return solved.numbers
 

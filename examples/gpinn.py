@@ -14,7 +14,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 from jax import Array
 
 import opcompiler as oc
@@ -85,8 +84,7 @@ def main(given: argparse.Namespace) -> dict:
         **costs(trained, start),
     }
     solved = Solved(apply, trained.state[0], trained, numbers)
-    figure: plt.Figure = picture(problem, solved, "a (1 - |x|²)")
-    run.figure(figure)
+    run.figure(lambda: picture(problem, solved, "a (1 - |x|²)"))
     run.numbers(**numbers)
     return numbers
 

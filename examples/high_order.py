@@ -89,7 +89,7 @@ def main(given: argparse.Namespace) -> dict:
     exact = problem.exact(points)
     found = jax.vmap(apply, (None, 0))(params, points)
     error = jnp.linalg.norm(found - exact) / jnp.linalg.norm(exact)
-    run.figure(picture(wave, given, trained, params))
+    run.figure(lambda: picture(wave, given, trained, params))
     numbers = {
         "equation": problem.name,
         "method": given.method,

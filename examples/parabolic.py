@@ -72,7 +72,7 @@ def main(given: argparse.Namespace) -> dict:
             "relative_error_without_reaction": abs(linear / reference - 1),
         }
     numbers |= costs(trained, start)
-    run.figure(picture(given, trained, field, numbers))
+    run.figure(lambda: picture(given, trained, field, numbers))
     run.numbers(**numbers)
     return numbers
 

@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Outcome]:
     for outcome in found:
         run.say(outcome)
     run.numbers(seed=options.seed, outcomes=[o._asdict() for o in found])
-    run.figure(draw(found))
+    run.figure(lambda: draw(found))
     return found
 
 

@@ -5,93 +5,130 @@ it shows steps per second, peak MB (of the device, or of the process on a CPU), 
 errors of the last iterate, mean and deviation over the seeds. What does not fit is said.
 
 Tables 1-3:  python -m examples.tables elliptic --across dim 100 1000 10000 100000 1000000
-                 --down method exact sparse dense nested nested_sparse --steps 10000
+                 --down method exact sparse stde nested nested_sparse --steps 10000
 Table 10:    python -m examples.tables elliptic --across block 1 10 50 100
                  --dim 1000000 --method sparse
 Table 11:    python -m examples.tables high_order --across width 128 256
                  --down method auto partition nested --equation kp
+
+`--gpu` is tables 1-3 for the sampled methods, with at most 12 s of steps a cell: all cells
+compile beside each other and then take their steps in turns, in four minutes on one H200.
+
+One table, short, on a CPU:  python -m examples.tables elliptic --out tables --steps 300
 """
 
 import argparse
-import importlib
 import itertools
-import multiprocessing
-import resource
+import json
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import as_completed, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import jax
-
 SCRIPTS = ("elliptic", "parabolic", "hjb", "biharmonic", "high_order", "gpinn")
 SHOWN = {
+    "steps_done": "steps",
     "steps_per_second": "steps/s",
+    "steps_per_second_at_best": "steps/s of the fastest steps",
     "peak_megabytes": "MB",
     "relative_l1": "L1",
     "relative_l2": "L2",
     "relative_error": "error",
     "trivial_l2": "trivial L2",
-    "cpu_seconds": "CPU s",
+    "compile_seconds": "compilation, s",
 }
+GPU = {
+    "across": ["dim", "100", "1000", "10000", "100000", "1000000"],
+    "down": ["method", "sparse", "stde", "nested_sparse"],
+    "together": 15,
+    "within": 215.0,
+    "name": "tables_gpu",
+}
+GPU_RUN = ["--steps", "10000", "--limit", "12", "--test", "2000"]
+"""What `--gpu` asks of the table, and of every run in it."""
+
+Place = tuple[str, str]
+"""What stands at a cell's row and column."""
+
+Outcome = dict[str, Any] | str
+"""The numbers of a run, or why there are none."""
 
 
-def cell(script: str, words: list[str]) -> dict[str, Any]:
-    """Runs a script with its options, and returns its numbers and the peak memory."""
-    module = importlib.import_module(f"examples.{script}")
+def alone(script: str, words: Sequence[str], seconds: float) -> Outcome:
+    """Returns what a script says, run in a process of its own for at most so long."""
     with tempfile.TemporaryDirectory() as folder:
-        numbers = module.main(module.options().parse_args([*words, "--out", folder]))
-    memory = jax.local_devices()[0].memory_stats() or {}
-    process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    peak = memory.get("peak_bytes_in_use", process)
-    return {**numbers, "peak_megabytes": peak / 2**20}
-
-
-def alone(script: str, words: list[str]) -> dict[str, Any] | str:
-    """Returns the numbers of a cell in a process of its own, or why there are none."""
-    start = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=start) as pool:
+        command = [sys.executable, "-m", f"examples.{script}", *words]
         try:
-            return pool.submit(cell, script, words).result()
-        except BrokenProcessPool:
-            return "killed"
-        except (RuntimeError, MemoryError) as error:
-            if "memory" in str(error).lower() or isinstance(error, MemoryError):
-                return "out of memory"
-            raise
+            done = subprocess.run(
+                [*command, "--bare", "--out", folder],
+                timeout=max(seconds, 0.01), capture_output=True, text=True, check=False,
+                env=os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return "out of time"
+        for found in Path(folder).glob("*.json"):
+            return json.loads(found.read_text())
+    said = done.stdout + done.stderr
+    if done.returncode < 0 or "RESOURCE_EXHAUSTED" in said or "MemoryError" in said:
+        return "out of memory"
+    raise RuntimeError(f"{' '.join(command)}\n{said[-4000:]}")
 
 
-def table(options: argparse.Namespace, rest: list[str]) -> str:
-    """Runs the grid and returns it as Markdown."""
+@contextmanager
+def queue() -> Iterator[list[str]]:
+    """Gives the option by which runs beside each other are timed one after the other."""
+    with tempfile.NamedTemporaryFile() as file:
+        yield ["--turns", file.name]
+
+
+def results(
+    options: argparse.Namespace, rest: Sequence[str]
+) -> Iterator[tuple[Place, Outcome]]:
+    """Runs the grid, and gives the outcomes as they come."""
     (column, *across), (row, *down) = options.across, options.down
-    kinds: dict[str, dict[tuple[str, str], str]] = {}
-    for vertical, horizontal in itertools.product(down, across):
-        place = (vertical, horizontal)
-        words = [f"--{row}", vertical, f"--{column}", horizontal, *rest]
-        runs = [
-            alone(options.script, [*words, "--seed", str(seed)])
-            for seed in options.seeds
-        ]
-        for kind in SHOWN:
-            shown = _summary(runs, kind)
-            if shown:
-                kinds.setdefault(kind, {})[place] = shown
-    lines = [f"`python -m examples.tables {' '.join(sys.argv[1:])}`", ""]
-    lines.append(f"On {_machine()}; seeds {', '.join(map(str, options.seeds))}.")
-    for kind, cells in kinds.items():
-        lines += ["", f"**{SHOWN[kind]}**", ""]
+    end = time.monotonic() + options.within
+
+    def cell(place: Place, seed: int) -> tuple[Place, Outcome]:
+        words = [f"--{row}", place[0], f"--{column}", place[1], "--seed", str(seed)]
+        left = end - time.monotonic()
+        return place, alone(options.script, [*words, *rest, *turns], left)
+
+    with queue() as turns, ThreadPoolExecutor(options.together) as pool:
+        cells = itertools.product(itertools.product(down, across), options.seeds)
+        for done in as_completed([pool.submit(cell, *each) for each in cells]):
+            yield done.result()
+
+
+def markdown(
+    options: argparse.Namespace, found: Mapping[Place, Sequence[Outcome]], command: str
+) -> str:
+    """Returns a table of every number that the runs say."""
+    (column, *across), (row, *down) = options.across, options.down
+    runs = [run for cell in found.values() for run in cell if isinstance(run, dict)]
+    devices = sorted({run["device"] for run in runs})
+    seeds = ", ".join(map(str, options.seeds))
+    lines = [f"`{command}`", "", f"On {', '.join(devices)}; seeds {seeds}."]
+    for kind, title in SHOWN.items():
+        if not any(kind in run for run in runs):
+            continue
+        lines += ["", f"**{title}**", ""]
         lines.append(f"| {row} \\ {column} | {' | '.join(across)} |")
         lines.append("|---" * (len(across) + 1) + "|")
         for vertical in down:
-            shown = (cells.get((vertical, h), "") for h in across)
+            cells = (found.get((vertical, h), ()) for h in across)
+            shown = (_summary(cell, kind) for cell in cells)
             lines.append(f"| {vertical} | {' | '.join(shown)} |")
     return "\n".join(lines) + "\n"
 
 
-def _summary(runs: list[dict[str, Any] | str], kind: str) -> str:
+def _summary(runs: Sequence[Outcome], kind: str) -> str:
     reasons = {run for run in runs if isinstance(run, str)}
     if reasons:
         return ", ".join(sorted(reasons))
@@ -100,21 +137,8 @@ def _summary(runs: list[dict[str, Any] | str], kind: str) -> str:
         return ""
     mean = statistics.fmean(values)
     if len(values) == 1 or kind == "peak_megabytes":
-        return f"{mean:.4g}"
+        return f"{mean:.4g}" if mean < 1e4 else f"{mean:.0f}"
     return f"{mean:.3g} ± {statistics.stdev(values):.1g}"
-
-
-def _machine() -> str:
-    """Names the device without starting it in this process."""
-    start = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=start) as pool:
-        return pool.submit(_device).result()
-
-
-def _device() -> str:
-    device = jax.local_devices()[0]
-    count = multiprocessing.cpu_count()
-    return device.device_kind if device.platform != "cpu" else f"{count} CPU cores"
 
 
 def options() -> argparse.ArgumentParser:
@@ -123,17 +147,53 @@ def options() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     found.add_argument("script", choices=SCRIPTS)
+    found.add_argument(
+        "--gpu", action="store_true", help="the table of one GPU session"
+    )
     found.add_argument("--across", nargs="+", default=["dim", "100", "1000"])
     found.add_argument("--down", nargs="+", default=["method", "exact", "sparse"])
     found.add_argument("--seeds", nargs="+", type=int, default=[0])
-    found.add_argument("--table", type=Path, help="file to write, besides printing")
+    found.add_argument("--out", type=Path, help="folder to write, besides printing")
+    found.add_argument("--name", default="tables", help="of the files in the folder")
+    found.add_argument("--together", type=int, default=1, help="runs at a time")
+    found.add_argument(
+        "--within", type=float, default=86_400.0, help="seconds for everything"
+    )
     return found
 
 
+def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Returns the table's options, and the words for the script."""
+    found = options()
+    if "--gpu" in words and words[0] not in SCRIPTS:
+        words = ["elliptic", *words]
+    given, rest = found.parse_known_args(words)
+    if given.gpu:
+        found.set_defaults(**GPU)
+        given, rest = found.parse_known_args(words)
+        rest = [*GPU_RUN, *rest]
+    return given, rest
+
+
+def main(words: Sequence[str]) -> str:
+    """Runs the grid, writes what there is after every cell, and returns it."""
+    given, rest = parsed(words)
+    command = f"python -m examples.tables {' '.join(words)}"
+    found: dict[Place, list[Outcome]] = {}
+    text = ""
+    for place, outcome in results(given, rest):
+        found.setdefault(place, []).append(outcome)
+        said = outcome if isinstance(outcome, str) else "done"
+        print(f"{' '.join(place)}: {said}", file=sys.stderr, flush=True)
+        text = markdown(given, found, command)
+        if given.out:
+            given.out.mkdir(parents=True, exist_ok=True)
+            (given.out / f"{given.name}.md").write_text(text)
+            every = [{"place": place, "runs": runs} for place, runs in found.items()]
+            records = "\n".join(map(json.dumps, every))
+            (given.out / f"{given.name}.jsonl").write_text(records + "\n")
+    return text
+
+
 if __name__ == "__main__":
-    given, others = options().parse_known_args()
-    text = table(given, others)
-    print(text)
-    if given.table:
-        given.table.parent.mkdir(parents=True, exist_ok=True)
-        given.table.write_text(text)
+    print(main(sys.argv[1:]))

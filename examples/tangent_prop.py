@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Fits]:
         first_losses=[f.losses[0] for f in found],
         last_losses=[f.losses[1] for f in found],
     )  # fmt: skip
-    run.figure(draw(found))
+    run.figure(lambda: draw(found))
     return found
 
 

@@ -85,6 +85,7 @@ def on_ball(equation: str, solution: str, dim: int, seed: int = 0) -> Problem:
         solution=boundary * SOLUTIONS[solution](x),
         source=True,
         ansatz=_times(boundary),
+        by_hand=lambda point, N: (1 - jnp.sum(point**2)) * N,
         arrays={"c": jax.random.normal(chain, (dim - 1,)), "a": shared},
     )
 
@@ -107,6 +108,7 @@ def houman(dim: int) -> Problem:
         solution=boundary * oc.Sum(weight * sp.sin(phase), (i, 0, dim - 2)),
         source=True,
         ansatz=_times(boundary),
+        by_hand=lambda point, N: (1 - jnp.sum(point**2)) * N,
     )
 
 

@@ -30,6 +30,8 @@ class Problem:
         source: whether L(solution) is moved to the right-hand side; else it is zero.
         ansatz: N -> u, with conditions built in ("hard constraint"); N itself by default.
         radius: the size of |x| in the domain: networks are given x / radius.
+        by_hand: the ansatz once more, (point, N(point)) -> u in plain JAX: what one writes
+            without a compiler, for those who are compared with it.
         arrays: values of the indexed coefficients in `operator`, `solution`, `ansatz`.
     """
 
@@ -41,6 +43,7 @@ class Problem:
     source: bool = False
     ansatz: Map = lambda u: u
     radius: float = 1.0
+    by_hand: Callable[[Array, Array], Array] | None = None
     arrays: Mapping[str, Array] = field(default_factory=dict)
 
     @property

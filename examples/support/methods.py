@@ -7,12 +7,14 @@ import jax
 import jax.numpy as jnp
 import sympy as sp
 from jax import Array
+from jax.experimental.jet import jet
 
 import opcompiler as oc
 from examples.problems.calculus import laplacian
 from examples.problems.problem import Problem
 
-METHODS = ("exact", "sparse", "sparse_per_point", "dense", "nested", "nested_sparse")
+SAMPLED = ("sparse", "sparse_per_point", "dense", "nested_sparse", "stde")
+METHODS = ("exact", "nested", *SAMPLED)
 
 Apply = Callable[[Any, Array], Array]
 """(params, point (D,)) -> ()"""
@@ -35,16 +37,18 @@ def evaluation(
         problem: the equation.
         apply: the network's form.
         method: of `METHODS`. `nested` takes every second derivative forward over reverse,
-            `nested_sparse` those of sampled components (SDGD): what one writes without a
-            compiler.
+            `nested_sparse` those of sampled components (SDGD), `stde` those by a 2-jet
+            of `jax.experimental.jet` along dense one-hot vectors, as the paper's code
+            does: what one writes without a compiler.
         samples: of the sampled methods; all components if there are not so many.
         distribution: of `dense` directions.
         **tuning: `chunk`, `remat`, of `oc.compile`.
     """
     samples = min(samples, dimension(problem))
-    if method.startswith("nested"):
-        every = method == "nested"
-        return _nested(problem, apply, dimension(problem) if every else samples)
+    if method in ("nested", "nested_sparse", "stde"):
+        second = _by_jet if method == "stde" else _by_nesting
+        count = dimension(problem) if method == "nested" else samples
+        return _by_hand(problem, apply, count, second)
     estimator = {
         "sparse": oc.Sparse(samples),
         "sparse_per_point": oc.Sparse(samples, per_point=True),
@@ -73,27 +77,46 @@ def width(problem: Problem) -> int:
     return dimension(problem) + len(problem.coordinates) - 1
 
 
-def _nested(problem: Problem, apply: Apply, samples: int) -> Evaluate:
+Field = Callable[[Array], Array]
+"""point (d,) -> ()"""
+
+
+def _by_nesting(field: Field, point: Array, index: Array) -> Array:
+    """Returns one second derivative, forward over reverse."""
+    unit = jnp.zeros_like(point).at[index].set(1)
+    return jax.jvp(jax.grad(field), (point,), (unit,))[1][index]
+
+
+def _by_jet(field: Field, point: Array, index: Array) -> Array:
+    """Returns one second derivative, the second coefficient along a one-hot vector."""
+    unit = jnp.zeros_like(point).at[index].set(1)
+    return jet(field, (point,), ((unit, jnp.zeros_like(point)),))[1][1]
+
+
+def _by_hand(
+    problem: Problem,
+    apply: Apply,
+    samples: int,
+    second: Callable[[Field, Array, Array], Array],
+) -> Evaluate:
     """Lap u + rest - source, with u differentiated through the constraint by JAX."""
     (x,) = problem.coordinates  # equations in time have no such baseline
     dim = dimension(problem)
     rest = problem.operator(problem.unknown) - laplacian(problem.unknown, x)
     others = oc.compile(rest) if rest != 0 else None
+    symbolic = lambda point, N: problem.placed(point[None], N=N[None])[0]
+    place = problem.by_hand or symbolic
     source = problem.function(problem.operator(problem.solution))
 
     def evaluate(params: Any, points: Array, key: Array) -> Array:
         chosen = jax.random.choice(key, dim, (samples,), replace=False)
 
         def field(point: Array) -> Array:
-            inner = apply(params, point)
-            return problem.placed(point[None], N=inner[None])[0]
+            return place(point, apply(params, point))
 
         def trace(point: Array) -> Array:
-            def second(index: Array) -> Array:
-                unit = jnp.zeros_like(point).at[index].set(1)
-                return jax.jvp(jax.grad(field), (point,), (unit,))[1][index]
-
-            return dim / samples * jnp.sum(jax.vmap(second)(chosen))
+            each = jax.vmap(lambda index: second(field, point, index))
+            return dim / samples * jnp.sum(each(chosen))
 
         reaction = 0 if others is None else others(field, points)
         return jax.vmap(trace)(points) + reaction - source(points)

@@ -68,7 +68,7 @@ def minimise(
             continue
         found = train(
             step, begin(params), steps, jax.random.key(options.seed), run,
-            every=every, title=f"{title}, {name}",
+            every=every, title=f"{title}, {name}", limit=options.limit,
         )  # fmt: skip
         params, done[name] = found.state[0], found
         run.say(

@@ -8,17 +8,21 @@ A run called `name` leaves in the folder `--out`
     name.checkpoints/    the last state of each phase of training, by orbax
 
 so `--out docs/gallery` makes the gallery's files (checkpoints are not committed).
+`--bare` leaves the numbers alone.
 """
 
 import argparse
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import matplotlib as mpl
 import orbax.checkpoint as ocp
+
+from examples.support.turns import Turns
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -38,12 +42,21 @@ def parser(about: str | None, steps: int, out: str = "runs") -> argparse.Argumen
         description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--steps", type=int, default=steps, help="steps of Adam")
+    options.add_argument(
+        "--limit", type=float, default=math.inf, help="seconds of steps, at most"
+    )
     options.add_argument("--seed", type=int, default=0, help="of everything random")
     options.add_argument(
         "--out", type=Path, default=Path(out), help="folder of results"
     )
     options.add_argument(
         "--resume", action="store_true", help="go on from a checkpoint"
+    )
+    options.add_argument(
+        "--bare", action="store_true", help="no figure and no checkpoints"
+    )
+    options.add_argument(
+        "--turns", type=Path, help="a file: runs that share it are timed one by one"
     )
     return options
 
@@ -55,12 +68,23 @@ class Run:
         name: of the files.
         folder: made if it is not there.
         resume: whether `restore` gives what an earlier run has saved.
+        bare: whether figures and checkpoints are left out.
+        turns: with the other runs of this time.
     """
 
-    def __init__(self, name: str, folder: Path, resume: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        resume: bool = False,
+        bare: bool = False,
+        turns: Path | None = None,
+    ) -> None:
         self.name = name
         self.folder = folder
         self.resume = resume
+        self.bare = bare
+        self.turns = Turns(turns)
         folder.mkdir(parents=True, exist_ok=True)
         self._log = self.path("log")
         self._log.write_text("")
@@ -68,7 +92,7 @@ class Run:
     @classmethod
     def of(cls, name: str, options: argparse.Namespace) -> "Run":
         """Returns the run that the options of `parser` describe."""
-        return cls(name, options.out, options.resume)
+        return cls(name, options.out, options.resume, options.bare, options.turns)
 
     def path(self, suffix: str) -> Path:
         """Returns the path of one of the run's files."""
@@ -88,13 +112,18 @@ class Run:
                 self.say(f"{name.replace('_', ' ')}: {shown}")
         self.path("json").write_text(json.dumps(found, indent=1) + "\n")
 
-    def figure(self, figure: plt.Figure) -> None:
-        """Writes the figure, small enough for a repository."""
+    def figure(self, draw: Callable[[], plt.Figure]) -> None:
+        """Draws and writes the figure, small enough for a repository."""
+        if self.bare:
+            return
+        figure = draw()
         figure.savefig(self.path("png"), dpi=FIGURE_DPI)
         plt.close(figure)
 
     def save(self, state: Any, phase: str) -> None:
         """Writes a checkpoint of a pytree of arrays over the last one of a phase."""
+        if self.bare:
+            return
         with ocp.StandardCheckpointer() as checkpoints:
             checkpoints.save(self._checkpoint(phase), state, force=True)
 

@@ -1,6 +1,7 @@
 """A network trained on a problem's residual: what the scripts in many dimensions share."""
 
 import argparse
+import multiprocessing
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -133,10 +134,12 @@ def fit(
     rate = optax.linear_schedule(options.rate, 0.0, options.steps)
     begin, step = descent(loss, optax.adam(rate))
     every = max(1, min(50, options.steps // 20))
-    return train(step, begin(params), options.steps, key, run, every)
+    return train(
+        step, begin(params), options.steps, key, run, every, limit=options.limit
+    )
 
 
-def costs(trained: Trained, start: float) -> dict[str, float]:
+def costs(trained: Trained, start: float) -> dict[str, Any]:
     """Returns what training cost and did to the loss, ready to be printed.
 
     Args:
@@ -144,10 +147,16 @@ def costs(trained: Trained, start: float) -> dict[str, float]:
         start: `time.process_time()` at the script's beginning.
     """
     steps = int(trained.at[-1]) if len(trained.at) else 0
+    device = jax.local_devices()[0]
+    cores = f"{multiprocessing.cpu_count()} CPU cores"
     return {
+        "steps_done": steps,
         "first_loss": float(trained.losses[0]),
         "last_loss": float(trained.losses[-1]),
         "steps_per_second": steps / max(trained.seconds, 1e-9),
+        "steps_per_second_at_best": 1 / trained.fastest,
+        "peak_megabytes": trained.megabytes,
+        "device": cores if device.platform == "cpu" else device.device_kind,
         "compile_seconds": trained.compiling,
         "cpu_seconds": time.process_time() - start,
     }

@@ -1,7 +1,9 @@
 """The training loop: compiled apart, a progress bar, a history, checkpoints."""
 
+import resource
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -32,6 +34,7 @@ class Trained(NamedTuple):
         seconds: of the steps alone, those before a checkpoint included.
         compiling: seconds of compilation alone.
         fastest: seconds per step of the fastest `every` steps, for a busy machine.
+        megabytes: the most memory until the last step.
     """
 
     state: Any
@@ -40,6 +43,7 @@ class Trained(NamedTuple):
     seconds: float
     compiling: float
     fastest: float
+    megabytes: float
 
 
 def train(
@@ -51,6 +55,7 @@ def train(
     every: int = 50,
     save_every: float = 60.0,
     title: str = "training",
+    limit: float = np.inf,
 ) -> Trained:
     """Repeats a step, `every` of them in one compiled loop.
 
@@ -64,9 +69,10 @@ def train(
         every: steps between entries of the history.
         save_every: seconds between checkpoints; the last state is always saved.
         title: of the progress bar and the checkpoint.
+        limit: seconds of steps after which no more are taken.
     """
 
-    @jax.jit
+    @partial(jax.jit, donate_argnums=0)
     def several(state: Any, start: Array, stop: Array) -> tuple[Any, Array]:
         def one(count: Array, carry: tuple[Any, Array]) -> tuple[Any, Array]:
             state, loss = step(carry[0], jax.random.fold_in(key, count))
@@ -78,14 +84,16 @@ def train(
     state, done, seconds = saved["state"], int(saved["done"]), float(saved["seconds"])
     at, losses = ([done], [float(saved["loss"])]) if done else ([], [])
     if done >= steps:
-        return Trained(state, np.array(at), np.array(losses), seconds, 0.0, np.nan)
+        history = np.array(at), np.array(losses)
+        return Trained(state, *history, seconds, 0.0, np.nan, peak_megabytes())
+    state = jax.tree.map(jnp.copy, state)  # donated; the caller's own is not
     begin = time.perf_counter()
     compiled = several.lower(state, jnp.asarray(0), jnp.asarray(0)).compile()
     compiling = time.perf_counter() - begin
     last_save, fastest = time.perf_counter(), np.inf
-    with progress() as bar:
+    with run.turns.alone(), progress() as bar:
         task = bar.add_task(title, total=steps, completed=done, loss=np.nan)
-        while done < steps:
+        while done < steps and seconds < limit:
             stop = min(steps, done + every)
             begin = time.perf_counter()
             state, loss = compiled(state, jnp.asarray(done), jnp.asarray(stop))
@@ -99,8 +107,17 @@ def train(
             if time.perf_counter() - last_save > save_every:
                 run.save(_checkpoint(state, done, seconds, loss), title)
                 last_save = time.perf_counter()
+    megabytes = peak_megabytes()
     run.save(_checkpoint(state, done, seconds, loss), title)
-    return Trained(state, np.array(at), np.array(losses), seconds, compiling, fastest)
+    history = np.array(at), np.array(losses)
+    return Trained(state, *history, seconds, compiling, fastest, megabytes)
+
+
+def peak_megabytes() -> float:
+    """Returns the most memory so far: of the device, or of the process on a CPU."""
+    process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    told = jax.local_devices()[0].memory_stats() or {}
+    return told.get("peak_bytes_in_use", process) / 2**20
 
 
 def _checkpoint(state: Any, done: int, seconds: float, loss: float) -> dict[str, Any]:

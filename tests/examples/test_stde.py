@@ -3,6 +3,9 @@
 import importlib
 import json
 import math
+import re
+import threading
+import time
 
 import jax
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 from examples import tables
 from examples.problems import elliptic
 from examples.support import errors, methods, network
+from examples.support.turns import Turns
 
 RUNS = {
     "elliptic exact": ["elliptic", "--dim", "12", "--equation", "sine_gordon"],
@@ -27,6 +31,7 @@ RUNS = {
     "elliptic three-body": ["elliptic", "--dim", "12", "--solution", "three_body"],
     "elliptic dense": ["elliptic", "--method", "dense", "--unbiased", "--dim", "12"],
     "elliptic nested": ["elliptic", "--method", "nested", "--dim", "12"],
+    "elliptic STDE": ["elliptic", "--method", "stde", "--dim", "12"],
     "elliptic SDGD": ["elliptic", "--method", "nested_sparse", "--dim", "12"],
     "elliptic shared": ["elliptic", "--dim", "12", "--block", "4"],
     "linear HJB": ["hjb", "--equation", "hjb_linear", "--dim", "12"],
@@ -82,11 +87,12 @@ def test_methods_agree_where_nothing_is_sampled_away() -> None:
     params = network.init(jax.random.key(0), (12, 10, 1))
     points = problem.sample(jax.random.key(1), 3)
     found = {}
-    for method in ("exact", "sparse", "nested"):
+    for method in ("exact", "sparse", "nested", "stde"):
         evaluate = methods.evaluation(problem, network.apply, method, samples=12)
         found[method] = jax.jit(evaluate)(params, points, jax.random.key(2))
     np.testing.assert_allclose(found["sparse"], found["exact"], rtol=1e-9)
     np.testing.assert_allclose(found["nested"], found["exact"], rtol=1e-9)
+    np.testing.assert_allclose(found["stde"], found["exact"], rtol=1e-9)
 
 
 def test_errors_beside_the_least_ansatz() -> None:
@@ -104,10 +110,70 @@ def test_errors_beside_the_least_ansatz() -> None:
 
 
 @pytest.mark.slow
-def test_tables() -> None:
-    words = ["elliptic", "--across", "dim", "8", "12", "--seeds", "0", "1"]
-    given, rest = tables.options().parse_known_args([*words, "--steps", "5"])
-    text = tables.table(given, rest)
-    assert "| method \\ dim | 8 | 12 |" in text
+def test_tables(tmp_path) -> None:
+    grid = ["elliptic", "--across", "dim", "8", "--down", "method", "sparse"]
+    words = [*grid, "--seeds", "0", "1", "--together", "2", "--out", str(tmp_path)]
+    text = tables.main([*words, "--steps", "5", "--test", "50"])
+    assert "| method \\ dim | 8 |" in text
     assert "**L2**" in text
-    assert "±" in text
+    assert re.search(r"\| sparse \| [\d.]+ ± ", text)
+    assert (tmp_path / "tables.md").read_text() == text
+    (record,) = map(json.loads, (tmp_path / "tables.jsonl").read_text().splitlines())
+    assert {run["seed"] for run in record["runs"]} == {0, 1}
+
+
+def test_a_table_says_what_did_not_run() -> None:
+    words = [
+        "elliptic",
+        "--across",
+        "dim",
+        "8",
+        "12",
+        "16",
+        "--down",
+        "method",
+        "dense",
+    ]
+    given, rest = tables.parsed([*words, "--steps", "7"])
+    run = {"device": "abacus", "steps_per_second": 3.0}
+    found = {("dense", "8"): [run], ("dense", "12"): ["out of memory"]}
+    text = tables.markdown(given, found, "command")
+    assert rest == ["--steps", "7"]
+    assert "On abacus; seeds 0." in text
+    assert "| dense | 3 | out of memory |  |" in text
+    assert "L2" not in text
+
+
+def test_the_table_of_a_gpu_can_be_changed() -> None:
+    given, rest = tables.parsed(["--gpu", "--within", "9", "--limit", "1"])
+    assert given.script == "elliptic"
+    assert given.together == 15
+    assert given.within == 9
+    assert rest[-2:] == ["--limit", "1"]
+
+
+def test_a_run_out_of_time_is_told() -> None:
+    assert tables.alone("elliptic", [], seconds=0.05) == "out of time"
+
+
+def test_runs_take_turns(tmp_path) -> None:
+    """Nobody is timed while another prepares, or is timed."""
+    file = tmp_path / "turns"
+    first, second = Turns(file), Turns(file)
+    said = []
+
+    def timed(turns, name):
+        with turns.alone():
+            said.append(f"{name} begins")
+            time.sleep(0.05)
+            said.append(f"{name} ends")
+
+    thread = threading.Thread(target=timed, args=(first, "first"))
+    thread.start()
+    time.sleep(0.05)
+    assert not said  # the second prepares
+    timed(second, "second")
+    thread.join(5)
+    first.close()
+    second.close()
+    assert [line.split()[1] for line in said] == ["begins", "ends"] * 2
