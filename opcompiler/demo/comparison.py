@@ -1,6 +1,6 @@
 """A compiled residual against nested automatic differentiation by hand."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ LAYERS = (128, 128, 128, 128)
 POINTS = 256
 ROUNDS = 30
 
-Evaluate = Callable[[network.Params, Array], Any]
+Evaluate = Callable[[Any, Array], Any]
 
 
 @dataclass(frozen=True)
@@ -91,16 +91,24 @@ def seconds(case: Case, residual: oc.Residual) -> dict[str, tuple[float, float]]
     """Returns (compiled, by hand) seconds in float32, for evaluation and gradient."""
     with jax.enable_x64(False):
         inputs = case.inputs(residual, jnp.float32)
-        routes = case.contestants(residual)
-        jitted = [jax.jit(f) for f in (*routes, *map(_gradient, routes))]
-        times = medians([lambda f=f: f(*inputs) for f in jitted], ROUNDS)
-    return {"evaluation": (times[0], times[1]), "gradient": (times[2], times[3])}
+        times = timed(case.contestants(residual), *inputs, ROUNDS)
+    return {task: (ours, theirs) for task, (ours, theirs) in times.items()}
+
+
+def timed(
+    routes: Sequence[Evaluate], params: Any, points: Array, rounds: int
+) -> dict[str, list[float]]:
+    """Returns the median seconds of each route, jitted, for evaluation and gradient."""
+    jitted = [jax.jit(f) for f in (*routes, *map(_gradient, routes))]
+    times = medians([lambda f=f: f(params, points) for f in jitted], rounds)
+    return {"evaluation": times[: len(routes)], "gradient": times[len(routes) :]}
 
 
 def _gradient(route: Evaluate) -> Evaluate:
     """Returns the parameter gradient of the mean squared residual."""
 
-    def loss(params: network.Params, points: Array) -> Array:
-        return sum(jnp.mean(r**2) for r in jax.tree.leaves(route(params, points)))
+    def loss(params: Any, points: Array) -> Array:
+        values = jax.tree.leaves(route(params, points))
+        return sum(jnp.mean(jnp.real(r * jnp.conj(r))) for r in values)
 
     return jax.grad(loss)

@@ -17,9 +17,9 @@ def invoke(*arguments: str):
     return CliRunner().invoke(app, list(arguments))
 
 
-def fails(*arguments: str) -> str:
+def fails(*arguments: str, code: int = 1) -> str:
     result = invoke(*arguments)
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == code, result.output
     assert "Traceback" not in result.output
     return result.stderr
 
@@ -65,7 +65,8 @@ def test_mistakes_are_told_with_their_place(command: str, tmp_path) -> None:
     assert f"{path}:3:7: there is no name 'nux'" in error
     assert "          ^^^\n" in error
     assert "cannot read" in fails(command, str(tmp_path / "no.pde"))
-    assert "sets no parameter" in fails(command, HEAT, "--set", "nu")
+    assert "sets no parameter" in fails(command, HEAT, "--set", "nu", code=2)
+    assert "is no number" in fails(command, HEAT, "--set", "nu=low", code=2)
     assert "no parameter 'nu'" in fails(command, HEAT, "--set", "nu=1")
 
 

@@ -8,8 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import opcompiler as oc
-from opcompiler import cli
-from opcompiler.cli import app
+from opcompiler.cli import app, demo as command
 from opcompiler.demo import burgers, colehopf, comparison, network, problems, story
 
 NU = burgers.NU
@@ -54,7 +53,7 @@ def test_missing_extras_are_named(monkeypatch, missing):
     def fail(_):
         raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
 
-    monkeypatch.setattr(cli, "import_module", fail)
+    monkeypatch.setattr(command, "import_module", fail)
     result = CliRunner().invoke(app, ["demo"])
     assert result.exit_code == 1
     assert f"needs {missing.split('.')[0]}" in result.stderr
@@ -65,7 +64,7 @@ def test_other_missing_modules_are_our_own_defects(monkeypatch):
     def fail(_):
         raise ModuleNotFoundError("No module named 'jax'", name="jax")
 
-    monkeypatch.setattr(cli, "import_module", fail)
+    monkeypatch.setattr(command, "import_module", fail)
     result = CliRunner().invoke(app, ["demo"])
     assert isinstance(result.exception, ModuleNotFoundError)
 

@@ -29,9 +29,9 @@ def invoke(*arguments: str):
     return CliRunner().invoke(app, ["plan", *arguments])
 
 
-def fails(*arguments: str) -> str:
+def fails(*arguments: str, code: int = 1) -> str:
     result = invoke(*arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == code
     assert isinstance(result.exception, SystemExit)
     assert "Traceback" not in result.output
     assert result.stdout == ""
@@ -116,7 +116,8 @@ def test_mistakes_are_told_without_a_traceback(write, text: str, message: str) -
 
 
 def test_unknown_strategies_and_places(write, tmp_path) -> None:
-    assert "there is no strategy 'foo'" in fails(write(KDV), "--strategy", "foo")
+    error = fails(write(KDV), "--strategy", "foo", code=2)
+    assert "there is no strategy 'foo'" in error
     nowhere = str(tmp_path / "no" / "page.html")
     assert "cannot write" in fails(write(KDV), "--html", nowhere)
     assert "cannot read" in fails(str(tmp_path / "absent.py"))

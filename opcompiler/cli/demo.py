@@ -1,0 +1,26 @@
+"""`opcompiler demo`: the main job, from equations to a trained network."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from opcompiler.cli import failures
+from opcompiler.cli.app import app, examples
+
+
+@app.command(
+    epilog=examples("opcompiler demo", "opcompiler demo --steps 2000 --seed 1")
+)
+def demo(
+    steps: Annotated[int, typer.Option(min=1, help="training steps")] = 16_000,
+    out: Annotated[Path, typer.Option(help="where the picture goes")] = Path(
+        "burgers.png"
+    ),
+    seed: Annotated[int, typer.Option(help="of weights and points")] = 0,
+) -> None:
+    """Compiles two PDEs, checks and times them, trains Burgers' equation, draws it."""
+    with failures.told():
+        # It needs packages that nothing else needs.
+        import_module("opcompiler.demo.story").tell(steps=steps, out=out, seed=seed)

@@ -1,0 +1,101 @@
+"""A problem as a Python module: its text, compiled when the module is imported.
+
+The body of a compiled function is shown and not generated. What the module runs is what
+`opcompiler.compile` returns for the text it holds, with the checks of networks, points and
+shapes that go with it, and a plan whose proof can be asked for.
+"""
+
+import keyword
+import re
+from collections.abc import Iterator
+
+import opcompiler as oc
+from opcompiler.cli.arguments import columns
+
+_OTHER_NAMES = frozenset({"jax", "oc", "problem", "PROBLEM", "residual", "loss"})
+_SHOWN_COLUMNS = 8
+
+_LOSS = '''
+def loss(net, points, **arguments) -> jax.Array:
+    """Returns the mean squares of all residuals, added up."""
+    values = jax.tree.leaves(residual(net, points, **arguments))
+    return sum((abs(value) ** 2).mean() for value in values)
+'''.rstrip()
+
+
+def module_text(problem: oc.Problem, strategy: str = "auto") -> str:
+    """Returns the module, the same for equal problems.
+
+    Args:
+        problem: of which every equation and condition becomes a function.
+        strategy: as for `opcompiler.compile`.
+
+    Raises:
+        OperatorError: if the problem cannot be compiled, or has no equation.
+    """
+    residual = oc.compile(problem, strategy=strategy)
+    option = "" if strategy == "auto" else f', strategy="{strategy}"'
+    parts = [
+        f'"""{_summary(problem, residual)}"""',
+        "import jax\n\nimport opcompiler as oc",
+        f'PROBLEM = """\n{_escaped(oc.to_text(problem))}"""',
+        "problem = oc.parse(PROBLEM)",
+        f"residual = oc.compile(problem{option})\n{_comment(residual)}",
+    ]
+    for name, label in _functions(problem):
+        condition = oc.compile(problem.condition(label), strategy=strategy)
+        call = f'oc.compile(problem.condition("{label}"){option})'
+        parts.append(f"{name} = {call}\n{_comment(condition)}")
+    parts.append(_LOSS)
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(problem: oc.Problem, residual: oc.Residual) -> str:
+    names = columns(residual)
+    if len(names) > _SHOWN_COLUMNS:
+        names = [*names[:3], "...", names[-1]]
+    asked = [n for n in residual.parameters if n not in residual.defaults]
+    asked += [name for name, _ in residual.operator.arrays]
+    given = "".join(f", {name}=..." for name in asked)
+    lines = [
+        f"Residuals of: {', '.join(problem.equations)}. Written by `opcompiler emit`.",
+        "",
+        f"    residual(net, points{given}) -> {{{_keys(problem)}}}",
+        "",
+        f"    net     a JAX function of one point that gives {', '.join(residual.fields)}, "
+        "or a dict of such functions",
+        f"    points  (..., {len(columns(residual))}), the columns {', '.join(names)}",
+    ]
+    for name, value in residual.defaults.items():
+        lines.append(f"    {name:<7} {value!r} if it is not given")
+    if residual.operator.axes:
+        axes = ", ".join(f'"{name}": rule' for name, _, _ in residual.operator.axes)
+        lines += ["", f"Integrals ask for quadrature={{{axes}}} too, with",
+                  "rule = oc.gauss_legendre(16)."]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _keys(problem: oc.Problem) -> str:
+    return ", ".join(f'"{label}": (...)' for label in problem.equations)
+
+
+def _functions(problem: oc.Problem) -> Iterator[tuple[str, str]]:
+    """Yields a name in Python for each condition, and its label."""
+    taken = set(_OTHER_NAMES)
+    for label in problem.conditions:
+        stem = re.sub(r"\W", "_", label)
+        if not stem.isidentifier() or keyword.iskeyword(stem):
+            stem = f"condition_{stem}"
+        name, number = stem, 2
+        while name in taken:
+            name, number = f"{stem}_{number}", number + 1
+        taken.add(name)
+        yield name, label
+
+
+def _comment(residual: oc.Residual) -> str:
+    return "\n".join(f"# {line}".rstrip() for line in residual.source().splitlines())
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')

@@ -1,0 +1,74 @@
+"""`opcompiler bench`: every route gives the same numbers, and says when it cannot."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from opcompiler.cli import app, bench
+from opcompiler.demo.contest import Lane
+
+EXAMPLES = Path(__file__).parents[2] / "grammar" / "examples"
+SMALL = ("--points", "3", "--width", "4", "--depth", "1", "--rounds", "1")
+ROUTES = ["opcompiler", "nested jax.jvp", "jax.experimental.jet"]
+
+
+def invoke(*arguments: str):
+    return CliRunner().invoke(app, ["bench", *arguments, *SMALL])
+
+
+def lanes(*arguments: str) -> dict[str, list[dict]]:
+    result = invoke(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)["operators"]
+
+
+def test_the_equations_of_the_demo(monkeypatch) -> None:
+    lanes = [Lane(ROUTES[0], 1e-3, 2e-3, 0.0), Lane(ROUTES[1], 3e-3, 5e-3, 2e-16)]
+    lanes.append(Lane(ROUTES[2], reason="it has no [rule]"))
+    monkeypatch.setattr(bench, "contest", lambda *_: lanes)
+    result = invoke()
+    assert result.exit_code == 0, result.output
+    for text in ("2D Navier-Stokes", "viscous Burgers", "MLP 1×4 tanh, 3 points",
+                 "3.00 ms", "3.0×", "5.00 ms", "2.5×", "2.0e-16",
+                 "no jax.experimental.jet: it has no [rule]"):  # fmt: skip
+        assert text in result.stdout
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "coordinates x, y; field u; unknown k = 2; u_xxy + k*u_xy = u",
+        "nls_complex",
+        "volterra_ide",  # an integral, with two sites
+        "heterogeneous_arguments",  # a network for each field
+        "advection_with_delay_periodicity",
+    ],
+)
+def test_all_routes_agree(file: str) -> None:
+    file = file if "=" in file else str(EXAMPLES / f"{file}.pde")
+    (found,) = lanes(file).values()
+    assert [lane["route"] for lane in found] == ROUTES
+    for lane in found:
+        assert lane["difference"] < 1e-9
+        assert lane["seconds"]["value"] > 0
+        assert lane["seconds"]["gradient"] > 0
+
+
+def test_long_sums_are_ours_alone() -> None:
+    text = str(EXAMPLES / "poisson_nd.pde")
+    (found,) = lanes(text, "--set", "d=17").values()
+    assert "reason" not in found[0]
+    assert all("written out" in lane["reason"] for lane in found[1:])
+    shown = invoke(text, "--set", "d=17").stdout
+    assert "no jax.experimental.jet" in shown
+
+
+def test_mistakes() -> None:
+    missing = invoke("coordinates x; field u; parameter k; u_x = k*u")
+    assert missing.exit_code == 1
+    assert "--set k=1.0" in missing.stderr
+    result = CliRunner().invoke(app, ["bench", "--points", "0"])
+    assert result.exit_code == 2
+    assert invoke("no.pde").exit_code == 1
