@@ -1,8 +1,11 @@
 """Coordinates with many components, indices that run over them, sums and derivatives."""
 
+from numbers import Number
+
 import sympy as sp
 
 from opcompiler.core.errors import OperatorError
+from opcompiler.operator.symbolic import symbolic
 
 
 def vector(name: str, dimension: int) -> sp.IndexedBase:
@@ -45,6 +48,7 @@ def index(name: str, over: sp.IndexedBase | int) -> sp.Idx:
                 hint=f'declare it by vector("{over}", d)',
             )
         over = over.shape[0]
+    symbolic(over)
     return sp.Idx(sp.Symbol(name, integer=True), over)
 
 
@@ -60,7 +64,7 @@ def Sum(body: sp.Expr, *indices: sp.Idx | tuple) -> sp.Sum:  # noqa: N802 - SymP
         OperatorError: for an index without a range.
     """
     limits = []
-    for given in indices:
+    for given in symbolic(indices):
         if isinstance(given, tuple):
             limits.append(tuple(given))
         elif isinstance(given, sp.Idx) and given.upper is not None:
@@ -71,7 +75,7 @@ def Sum(body: sp.Expr, *indices: sp.Idx | tuple) -> sp.Sum:  # noqa: N802 - SymP
                 expression=given,
                 hint='declare i = index("i", x), or give (i, first, last)',
             )
-    return sp.Sum(body, *limits)
+    return sp.Sum(symbolic(body), *limits)
 
 
 def D(u: sp.Expr, *variables: sp.Expr | int) -> sp.Derivative:  # noqa: N802 - as in print
@@ -85,12 +89,20 @@ def D(u: sp.Expr, *variables: sp.Expr | int) -> sp.Derivative:  # noqa: N802 - a
         *variables: coordinates and components, each perhaps followed by a count.
     """
     steps: list[tuple[sp.Expr, int | sp.Expr]] = []
-    for variable in variables:
+    for variable in symbolic(variables):
         if isinstance(variable, int | sp.Integer) and steps:
             steps[-1] = (steps[-1][0], variable)
         else:
             steps.append((variable, 1))
-    return sp.Derivative(u, *steps, evaluate=False)
+    for variable, count in steps:
+        backwards = count < 0 if isinstance(count, int) else count.is_negative
+        if backwards or isinstance(variable, Number | sp.Number):
+            raise OperatorError(
+                f"a derivative of order {count} by {variable}",
+                expression=f"D({u}, {', '.join(map(str, variables))})",
+                hint="name a coordinate, and perhaps how often: D(u, x, 2)",
+            )
+    return sp.Derivative(symbolic(u), *steps, evaluate=False)
 
 
 def Integral(body: sp.Expr, *limits: tuple) -> sp.Integral:  # noqa: N802 - SymPy's name
@@ -114,4 +126,4 @@ def Integral(body: sp.Expr, *limits: tuple) -> sp.Integral:  # noqa: N802 - SymP
             expression=", ".join(map(str, limits)),
             hint="write Integral(body, (s, 0, x))",
         )
-    return sp.Integral(body, *limits)
+    return sp.Integral(symbolic(body), *symbolic(limits))

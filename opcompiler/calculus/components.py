@@ -11,6 +11,7 @@ from typing import Any
 import sympy as sp
 
 from opcompiler.core.errors import OperatorError
+from opcompiler.operator.symbolic import symbolic
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def read_vector(value: Any, size: int) -> IndexedVector:
         known = int(base.shape[0]) if base.shape else size
         value = IndexedVector(known, lambda i: base[i])
     if callable(value) and not isinstance(value, IndexedVector):
-        value = IndexedVector(size, value)
+        function = value
+        value = IndexedVector(size, lambda i: symbolic(function(i)))
     if not isinstance(value, IndexedVector) or value.size != size:
         raise OperatorError(
             f"this is no vector of {size} components",
@@ -77,6 +79,7 @@ def _size(x: sp.IndexedBase) -> int:
 
 def grad(value: sp.Expr, x: sp.IndexedBase) -> IndexedVector:
     """Returns the gradient by a vector coordinate."""
+    symbolic(value)
     return IndexedVector(_size(x), lambda i: sp.Derivative(value, x[i], evaluate=False))
 
 
@@ -97,6 +100,7 @@ def dot(a: Any, b: Any) -> sp.Expr:
 
 def laplacian(value: sp.Expr, x: sp.IndexedBase) -> sp.Expr:
     """Returns the Laplacian by a vector coordinate."""
+    symbolic(value)
     return total(_size(x), lambda i: sp.Derivative(value, (x[i], 2), evaluate=False))
 
 
@@ -118,6 +122,7 @@ def trace_hessian(value: sp.Expr, x: sp.IndexedBase, sigma: sp.IndexedBase) -> s
         OperatorError: for a matrix of another shape.
     """
     size = _size(x)
+    symbolic([value, sigma])
     if sigma.shape is None or len(sigma.shape) != 2 or sigma.shape[0] != size:
         raise OperatorError(
             f"sigma has one row for each of the {size} components of {x}",

@@ -25,6 +25,7 @@ from opcompiler.calculus.tensors import (
     written,
 )
 from opcompiler.core.errors import OperatorError
+from opcompiler.operator.symbolic import symbolic
 
 
 def grad(value: Value, where: Where | sp.IndexedBase) -> Value:
@@ -160,6 +161,7 @@ def material(
     value: Value, velocity: Value, time: sp.Symbol, where: Where | sp.IndexedBase
 ) -> Value:
     r"""Returns the material derivative $D/Dt = \partial_t + v \cdot \nabla$."""
+    symbolic(time)
     rate = each(lambda f: _derivative(f, (time, 1)), value)
     return rate + advect(velocity, value, where)
 

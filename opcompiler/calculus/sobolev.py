@@ -6,6 +6,7 @@ from itertools import combinations_with_replacement
 import sympy as sp
 
 from opcompiler.core.errors import OperatorError
+from opcompiler.operator.symbolic import symbolic
 
 
 def sobolev(
@@ -30,7 +31,8 @@ def sobolev(
 
     Source: n-TangentProp, arXiv 2412.09752, section 4 (Sobolev loss).
     """
-    coordinates = [wrt] if isinstance(wrt, sp.Symbol) else list(wrt)
+    coordinates = [wrt] if isinstance(wrt, sp.Basic) else list(symbolic(wrt))
+    symbolic(residual)
     if order < 0 or not coordinates or len(set(coordinates)) < len(coordinates):
         raise OperatorError(
             "a Sobolev family needs an order of at least 0 and distinct coordinates",

@@ -1,12 +1,22 @@
 """Expressions of `sympy.vector`, as components over plain symbols."""
 
 import sympy as sp
-from sympy.vector import BaseScalar, CoordSys3D, Curl, Divergence, Gradient, Vector
+from sympy.core.function import AppliedUndef
+from sympy.vector import (
+    BaseScalar,
+    CoordSys3D,
+    Curl,
+    Divergence,
+    Gradient,
+    Laplacian,
+    Vector,
+)
 
-from opcompiler.calculus.operators import curl, div, grad
+from opcompiler.calculus.operators import curl, div, grad, laplacian
 from opcompiler.calculus.systems import System
 from opcompiler.calculus.tensors import cross, dot
 from opcompiler.core.errors import OperatorError
+from opcompiler.operator.symbolic import symbolic
 
 
 def from_sympy_vector(
@@ -15,8 +25,8 @@ def from_sympy_vector(
     """Returns an expression of `sympy.vector` over plain symbols.
 
     Base scalars become the symbols, vectors columns of components, and `Gradient`,
-    `Divergence`, `Curl`, `Dot` and `Cross`, also unevaluated ones, the operators of this
-    package in the frame's own coordinates, curvilinear ones too.
+    `Divergence`, `Curl`, `Laplacian`, `Dot` and `Cross`, also unevaluated ones, the
+    operators of this package in the frame's own coordinates, curvilinear ones too.
 
     Args:
         expr: a scalar or vector expression, or an equation of scalars.
@@ -24,7 +34,8 @@ def from_sympy_vector(
         *symbols: three, for the frame's base scalars in their order.
 
     Raises:
-        OperatorError: for another frame's scalars, or a wrong number of symbols.
+        OperatorError: for another frame's scalars, fields of plain symbols, zero, or a
+            wrong number of symbols.
     """
     if len(symbols) != 3:
         raise OperatorError(
@@ -32,9 +43,38 @@ def from_sympy_vector(
             expression=str(symbols),
             hint="give three symbols, in the order of frame.base_scalars()",
         )
+    if not isinstance(expr, sp.Basic) or expr in (sp.S.Zero, Vector.zero):
+        raise OperatorError(
+            "this is no expression of sympy.vector, or zero",
+            expression=str(expr),
+            hint="SymPy takes derivatives of plain symbols, u(x, y), for zero: write "
+            "u(frame.x, frame.y)",
+        )
+    symbolic(symbols)
+    _refuse_plain(expr, symbols)
     scalars = dict(zip(frame.base_scalars(), symbols, strict=True))
     scales = tuple(h.xreplace(scalars) for h in frame.lame_coefficients())
     return _Reading(frame, scalars, System(symbols, scales)).read(expr)
+
+
+def _refuse_plain(expr: sp.Basic, symbols: tuple[sp.Symbol, ...]) -> None:
+    """Refuses fields of plain symbols, but where an operator is held around them."""
+    if isinstance(expr, Gradient | Divergence | Curl | Laplacian):
+        return
+    if isinstance(expr, AppliedUndef) and expr.has(*symbols):
+        raise OperatorError(
+            f"{expr} is a field of plain symbols, whose derivatives sympy.vector has taken "
+            "for zero",
+            expression=expr,
+            hint="write u(frame.x, frame.y), or hold the operator: Gradient(u(x, y))",
+        )
+    for argument in expr.args:
+        _refuse_plain(argument, symbols)
+
+
+_OPERATORS = (
+    (Gradient, grad), (Divergence, div), (Curl, curl), (Laplacian, laplacian)
+)  # fmt: skip
 
 
 class _Reading:
@@ -52,7 +92,7 @@ class _Reading:
                     hint="write everything in one frame: sympy.vector.express",
                 )
             return self._scalars[expr]
-        for kind, operator in ((Gradient, grad), (Divergence, div), (Curl, curl)):
+        for kind, operator in _OPERATORS:
             if isinstance(expr, kind):
                 return operator(self.read(expr.args[0]), self._system)
         name = type(expr).__name__
@@ -62,7 +102,7 @@ class _Reading:
         if isinstance(expr, Vector):
             return self._vector(expr)
         if not expr.args or not expr.has(
-            BaseScalar, Vector, Gradient, Divergence, Curl
+            BaseScalar, Vector, *(kind for kind, _ in _OPERATORS)
         ):
             return expr
         arguments = [self.read(argument) for argument in expr.args]

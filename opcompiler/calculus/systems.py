@@ -18,6 +18,7 @@ from functools import lru_cache
 import sympy as sp
 
 from opcompiler.core.errors import OperatorError
+from opcompiler.operator.symbolic import symbolic
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ def Orthogonal(  # noqa: N802
         OperatorError: if the coordinate lines do not meet at right angles.
     """
     q = tuple(coordinates)
+    symbolic(list(position))
     jacobian = sp.Matrix(list(position)).jacobian(sp.Matrix(q))
     metric = sp.simplify(jacobian.T * jacobian)
     for i in range(len(q)):

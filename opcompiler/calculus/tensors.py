@@ -12,6 +12,7 @@ from typing import Any
 import sympy as sp
 
 from opcompiler.core.errors import OperatorError
+from opcompiler.operator.symbolic import symbolic
 
 Value = Any
 """A scalar expression, a column or sequence of components, a matrix."""
@@ -39,6 +40,7 @@ def read(value: Value, size: int | None = None, what: str = "this") -> Component
     Raises:
         OperatorError: for another number of components.
     """
+    symbolic(value)
     if isinstance(value, list | tuple):
         value = sp.Matrix(list(value))
     if not isinstance(value, sp.MatrixBase):
@@ -133,4 +135,5 @@ def VectorField(  # noqa: N802 - a kind of object, in Python's eyes
         *arguments: t, x, y, ..., as of any field.
     """
     parts = names.replace(",", " ").split() if isinstance(names, str) else list(names)
+    symbolic(arguments)
     return sp.Matrix([sp.Function(name)(*arguments) for name in parts])

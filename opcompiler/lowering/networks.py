@@ -62,7 +62,8 @@ def _check_group(group: Group, operator: Operator) -> None:
             hint="give a function of one point, or a dict of such functions by field",
         )
     arguments = {name: _arguments(name, operator) for name in group.fields}
-    if len(set(arguments.values())) > 1:
+    known = {a for a in arguments.values() if "?" not in a}
+    if len(known) > 1 or len(set(map(len, arguments.values()))) > 1:
         listed = ", ".join(f"{n}({', '.join(a)})" for n, a in arguments.items())
         raise OperatorError(
             "one network cannot give fields of different arguments",
@@ -73,7 +74,7 @@ def _check_group(group: Group, operator: Operator) -> None:
 
 
 def _arguments(field: str, operator: Operator) -> tuple[str, ...]:
-    """Returns the field's arguments where they are plain, else how many they are."""
+    """Returns the field's arguments where they are plain, else `?` for each."""
     for functional in operator.functionals:
         site = operator.sites[functional.site]
         if functional.field == field and site.names is not None:

@@ -50,7 +50,7 @@ def read_points(given: Any, columns: Sequence[Coordinate]) -> Points:
     if isinstance(given, Mapping):
         array = _from_columns(given, columns)
     else:
-        array = jnp.asarray(given)
+        array = _array(given, "points")
         if array.ndim == 0 or array.shape[-1] != width:
             raise OperatorError(
                 f"points of shape {array.shape} do not have one column for each of "
@@ -69,6 +69,19 @@ def read_points(given: Any, columns: Sequence[Coordinate]) -> Points:
     return Points(array.reshape((-1, width)), leading)
 
 
+def _array(given: Any, name: str) -> Array:
+    try:
+        return jnp.asarray(given)
+    except (TypeError, ValueError) as error:
+        raise OperatorError(
+            f"{name} are no array of numbers"
+            if name == "points"
+            else f"{name} is no array",
+            expression=repr(given)[:200],
+            hint="give an array of floating-point numbers",
+        ) from error
+
+
 def _columns_text(column: Coordinate) -> str:
     if column.size is None:
         return column.name
@@ -76,7 +89,7 @@ def _columns_text(column: Coordinate) -> str:
 
 
 def _from_columns(given: Mapping[Any, Any], columns: Sequence[Coordinate]) -> Array:
-    arrays = {str(name): jnp.asarray(column) for name, column in given.items()}
+    arrays = {str(name): _array(column, str(name)) for name, column in given.items()}
     names = [column.name for column in columns]
     check_names("coordinate", arrays, names, required=names)
     for column in columns:

@@ -10,6 +10,7 @@ from opcompiler.core.sums import Body, Gather
 from opcompiler.operator.emit import emit
 from opcompiler.operator.names import printable
 from opcompiler.operator.signature import Signature
+from opcompiler.operator.vectors import check_component
 
 _LETTERS = "ijklmnpqrs"
 
@@ -81,6 +82,9 @@ class Bodies:
                 expression=place,
                 hint="make it an argument of the field",
             )
+        for number, size in zip(place.indices, place.base.shape or (), strict=False):
+            if number.is_Integer and size.is_Integer:
+                check_component(place, int(number), int(size))
         places = tuple(place_of(number, indices) for number in place.indices)
         wish = f"{place.base}" + "".join(
             f"_{shift}"

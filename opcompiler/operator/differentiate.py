@@ -99,6 +99,8 @@ def _function_rule(node: sp.Function, derive: Derive) -> sp.Expr:
         return _modulus_slope(node.args[0], slopes[0])
     if isinstance(node, sp.sign):
         return _sign_slope(node.args[0], slopes[0])
+    if isinstance(node, sp.arg):
+        return sp.im(slopes[0] / node.args[0])
     if isinstance(node, sp.Mod):
         # u - floor(u/w) w, the quotient constant between its jumps.
         return slopes[0] - sp.floor(node.args[0] / node.args[1]) * slopes[1]
@@ -133,10 +135,12 @@ def _modulus_slope(value: sp.Expr, slope: sp.Expr) -> sp.Expr:
 
 
 def _sign_slope(value: sp.Expr, slope: sp.Expr) -> sp.Expr:
+    """How the direction w/|w| turns; of a real w it jumps at 0, and is flat elsewhere."""
     if value.is_extended_real:
         return sp.S.Zero
     change = slope - sp.sign(value) * _modulus_slope(value, slope)
-    return change / sp.Abs(value)
+    at_zero = (sp.S.Zero, sp.Eq(value, 0))
+    return sp.Piecewise(at_zero, (change / sp.Abs(value), True))
 
 
 _RULES: tuple[tuple[Any, Callable[[Any, Derive], sp.Expr]], ...] = (

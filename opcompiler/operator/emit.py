@@ -5,6 +5,7 @@ special functions and cannot be evaluated without running generated text. The ta
 `_FUNCTIONS` says which SymPy function becomes which JAX one; a new function is one line.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import count
 
@@ -14,6 +15,19 @@ from sympy.logic.boolalg import BooleanFalse, BooleanTrue
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.program import Operand, Program, Step
 from opcompiler.operator.integrals import Quadrature
+
+
+class _Regularised(sp.Function):
+    """The lower incomplete gamma function over gamma."""
+
+
+class _Bessel0(sp.Function):
+    """$I_0$."""
+
+
+class _Bessel1(sp.Function):
+    """$I_1$."""
+
 
 _FUNCTIONS: dict[type[sp.Basic], str] = {
     sp.exp: "jnp.exp",
@@ -55,6 +69,9 @@ _FUNCTIONS: dict[type[sp.Basic], str] = {
     sp.Ei: "jsp.expi",
     sp.expint: "jsp.expn",
     Quadrature: "integrate",
+    _Regularised: "jsp.gammainc",
+    _Bessel0: "jsp.i0",
+    _Bessel1: "jsp.i1",
     sp.StrictLessThan: "jnp.less",
     sp.LessThan: "jnp.less_equal",
     sp.StrictGreaterThan: "jnp.greater",
@@ -83,8 +100,35 @@ _REWRITTEN: dict[type[sp.Basic], Callable[..., sp.Expr]] = {
     sp.acsch: lambda x: sp.asinh(1 / x),
     sp.acoth: lambda x: sp.atanh(1 / x),
     sp.factorial: lambda n: sp.gamma(n + 1),
+    sp.binomial: lambda n, k: sp.gamma(n + 1) / (sp.gamma(k + 1) * sp.gamma(n - k + 1)),
+    sp.harmonic: lambda n, m=1: (
+        sp.digamma(n + 1) + sp.EulerGamma if m == 1 else sp.zeta(m) - sp.zeta(m, n + 1)
+    ),
     sp.frac: lambda x: x - sp.floor(x),
+    sp.erf2: lambda a, b: sp.erf(b) - sp.erf(a),
+    sp.erfcinv: lambda x: sp.erfinv(1 - x),
+    sp.li: lambda x: sp.Ei(sp.log(x)),
+    sp.lowergamma: lambda s, x: sp.gamma(s) * _Regularised(s, x),
+    sp.uppergamma: lambda s, x: sp.gamma(s) * (1 - _Regularised(s, x)),
+    sp.KroneckerDelta: lambda i, j, *_: sp.Piecewise((1, sp.Eq(i, j)), (0, True)),
+    sp.Implies: lambda a, b: sp.Or(sp.Not(a), b),
+    sp.Equivalent: lambda a, b: sp.Not(sp.Xor(a, b)),
 }
+
+_BESSEL = {sp.S.Zero: _Bessel0, sp.S.One: _Bessel1}
+
+_HINTS: dict[type[sp.Basic], str] = {
+    sp.DiracDelta: "what jumps has no derivative at the jump. Held, oc.D(Heaviside(u), x), "
+    "it is the derivative elsewhere, zero; or smooth it: (1 + tanh(u/eps))/2; a point "
+    "source becomes a condition, or a narrow Gaussian",
+    sp.Limit: "take the limit with SymPy first: .doit()",
+    sp.Order: "drop the rest of the series: .removeO()",
+    sp.Contains: "write the interval by inequalities: And(x > 0, x < 1)",
+    sp.SingularityFunction: "write it by Piecewise or Heaviside",
+    sp.exp_polar: "write exp; unpolarify(expr) does it everywhere",
+    sp.polar_lift: "write its argument; unpolarify(expr) does it everywhere",
+}
+"""Ways out that are better than passing a known function."""
 
 
 def emit(expressions: Sequence[sp.Expr], inputs: Sequence[str]) -> Program:
@@ -228,6 +272,8 @@ class _Emitter:
         return inside._operand(value)
 
     def _write_function(self, expr: sp.Basic) -> Operand:
+        if isinstance(expr, sp.besseli) and expr.order in _BESSEL:
+            return self._operand(_BESSEL[expr.order](expr.argument))
         if type(expr) in _REWRITTEN:
             return self._operand(_REWRITTEN[type(expr)](*expr.args))
         if isinstance(expr, sp.ITE):
@@ -237,8 +283,11 @@ class _Emitter:
             raise OperatorError(
                 f"{type(expr).__name__} has no translation to JAX",
                 expression=expr,
-                hint="pass it as a known field: write Function('f')(x, ...) and give "
-                "{'f': callable} with the networks",
+                hint=_HINTS.get(
+                    type(expr),
+                    "pass it as a known field: write Function('f')(x, ...) and give "
+                    "{'f': callable} with the networks",
+                ),
             )
         if isinstance(expr, sp.sinc):  # SciPy's and JAX's has a factor pi
             return self._step("jnp.sinc", self._operand(expr.args[0] / sp.pi))
@@ -268,11 +317,17 @@ def _fraction(
             below.append(sp.Pow(factor.base, -factor.exp))
         elif factor != 1:
             above.append(factor)
+    if max(abs(number.p), number.q) > _EXACT:
+        return [number, *above], below
     if number.p != 1:
         above.insert(0, sp.Integer(number.p))
     if number.q != 1:
         below.insert(0, sp.Integer(number.q))
     return above, below
+
+
+_EXACT = 2**53
+"""Up to this, whole numbers are doubles, and a fraction of two is rounded once."""
 
 
 _ENTIRE = (sp.Add, sp.Mul, sp.Symbol, sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh,
@@ -299,11 +354,12 @@ def _number(expr: sp.Basic) -> Operand:
         return 1j
     if isinstance(expr, sp.Integer) and abs(int(expr)) < 2**31:
         return int(expr)
-    try:
-        return float(expr)
-    except (TypeError, OverflowError) as error:
+    value = float(expr)
+    if not math.isfinite(value) or (value == 0) != (expr == 0):
         raise OperatorError(
             "this number has no floating-point value",
             expression=expr,
-            hint="numbers must be finite and below 1.8e308",
-        ) from error
+            hint="numbers must be 0, or between 4.9e-324 and 1.8e308 in size; scale the "
+            "equation",
+        )
+    return value

@@ -7,6 +7,10 @@ import sympy as sp
 from sympy.core.function import UndefinedFunction
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom
+from sympy.matrices.expressions.matexpr import MatrixElement
+from sympy.tensor.array.expressions import ArrayElement, ArraySymbol
+from sympy.vector import BaseScalar
+from sympy.vector.basisdependent import BasisDependent
 
 from opcompiler.core.errors import OperatorError
 
@@ -35,6 +39,8 @@ def read_equations(given: object) -> Equations:
         given = given.lhs - given.rhs
     if isinstance(given, sp.MatrixBase):
         given = list(given)
+    if isinstance(given, sp.NDimArray):
+        given = sp.flatten(given)
     if isinstance(given, Sequence) and not isinstance(given, str):
         residuals = tuple(_residual(equation) for equation in given)
         return Equations(_not_empty(residuals, given))
@@ -80,12 +86,19 @@ def _expression(equation: object) -> sp.Expr:
         )
     if isinstance(equation, int | float):
         return sp.Number(equation)
+    if isinstance(equation, BasisDependent):
+        raise OperatorError(
+            "a vector of sympy.vector is no list of equations",
+            expression=equation,
+            hint="oc.from_sympy_vector(expr, frame, x, y, z) writes its components",
+        )
     if not isinstance(equation, sp.Expr):
         raise OperatorError(
             f"{type(equation).__name__} is not a SymPy expression",
             expression=repr(equation),
             hint="hand in a SymPy expression or Eq, or a list, tuple or dict of them",
         )
+    _refuse_unread(equation)
     if equation.has(sp.nan, sp.zoo):
         raise OperatorError(
             "the residual is undefined before any network is called",
@@ -93,3 +106,30 @@ def _expression(equation: object) -> sp.Expr:
             hint="look for a division by zero or infinity - infinity",
         )
     return equation
+
+
+def _refuse_unread(equation: sp.Expr) -> None:
+    """Refuses what belongs to SymPy's other languages: matrices, arrays, frames."""
+    if equation.has(BaseScalar):
+        raise OperatorError(
+            "the coordinates of a sympy.vector frame are no symbols",
+            expression=equation,
+            hint="oc.from_sympy_vector(expr, frame, x, y, z) puts symbols for them",
+        )
+    # Integrands and bodies of sums are looked at too: `has` goes everywhere.
+    kinds = (sp.MatrixSymbol, MatrixElement, ArraySymbol, ArrayElement)
+    for part in sp.preorder_traversal(equation):
+        if isinstance(part, kinds):
+            raise OperatorError(
+                f"{part} is a symbol of a matrix or array",
+                expression=part,
+                hint='a coordinate of many components is x = oc.vector("x", d), with '
+                "x[i] and oc.D(u, x[i]); other arrays are sympy.IndexedBase",
+            )
+        if isinstance(part, sp.MatrixExpr | sp.MatrixBase | sp.Trace | sp.Determinant):
+            raise OperatorError(
+                f"a {type(part).__name__} that is not evaluated stands in the equation",
+                expression=part,
+                hint="write the entries out: .as_explicit() of a matrix, .trace() and "
+                ".det() of Matrix(...)",
+            )

@@ -5,6 +5,7 @@ derivatives are merged whatever the order in which they were taken; `Subs` moves
 evaluation point. A leaf is a SymPy dummy, so the expression above it is ordinary SymPy.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -16,13 +17,19 @@ from opcompiler.core.multiindex import MultiIndex
 from opcompiler.operator.differentiate import total_derivative
 from opcompiler.operator.held_sums import component_slope, HeldSums
 from opcompiler.operator.integrals import mapped, outermost
+from opcompiler.operator.moduli import finite_at_zero
 from opcompiler.operator.names import printable
 from opcompiler.operator.signature import Signature
 from opcompiler.operator.vectors import check_component
 
 _LARGEST_SUM = 10_000
 
-_EXPANDED = (AppliedUndef, sp.Derivative, sp.Subs, sp.Sum, sp.Product, sp.Integral)
+_EXPANDED = (
+    AppliedUndef, sp.Derivative, sp.Subs, sp.Sum, sp.Product, sp.Integral,
+    sp.UnevaluatedExpr,
+)  # fmt: skip
+
+_PARTS = (sp.re, sp.im, sp.conjugate, sp.arg, sp.Abs, sp.sign)
 
 _FEW_TERMS = 4
 """Shorter sums are left as they were written."""
@@ -104,7 +111,7 @@ class Leaves:
 
     def expand(self, expr: sp.Expr) -> sp.Expr:
         """Returns `expr` with every derivative and every field replaced by leaves."""
-        return self._expand(expr, ())
+        return self._expand(finite_at_zero(expr), ())
 
     def expand_inside(self, expr: sp.Expr, bound: tuple[sp.Symbol, ...]) -> sp.Expr:
         """Returns the body of a sum expanded, `bound` the variables of `Subs` around."""
@@ -122,6 +129,8 @@ class Leaves:
             return self.sums.hold(expr, bound)
         if isinstance(expr, sp.Sum | sp.Product):
             return self._expand(_written_out(expr), bound)
+        if isinstance(expr, sp.UnevaluatedExpr):
+            return self._expand(expr.args[0], bound)
         if not expr.args:
             return expr
         if isinstance(expr, sp.Integral):
@@ -135,17 +144,25 @@ class Leaves:
     ) -> sp.Expr:
         steps = self._derivative_steps(expr, bound)
         result = self._expand(expr.expr, bound)
-        for coordinate in steps:
-            result = _merged(total_derivative(result, coordinate, self.slope))
+        for variable in steps:
+            if variable in self:
+                self._check_by_field(expr, result, variable)
+                result = total_derivative(result, variable, _plain_slope)
+            else:
+                result = _merged(total_derivative(result, variable, self.slope))
         return result
 
     def _derivative_steps(
         self, expr: sp.Derivative, bound: tuple[sp.Symbol, ...]
     ) -> list[sp.Symbol]:
-        """Returns the variables of a derivative, repeated by their counts."""
+        """Returns the variables of a derivative, repeated by their counts.
+
+        A field, or a derivative of one, is a variable too.
+        """
         steps: list[sp.Symbol] = []
         for variable, count in expr.variable_count:
-            if not isinstance(variable, sp.Symbol | sp.Indexed):
+            by_field = isinstance(variable, AppliedUndef | sp.Derivative)
+            if not by_field and not isinstance(variable, sp.Symbol | sp.Indexed):
                 raise OperatorError(
                     f"a derivative is taken by {variable}, which is not a coordinate",
                     expression=expr,
@@ -158,9 +175,28 @@ class Leaves:
                     hint=f"put an integer for {count} before compiling: "
                     f"expr.subs({count}, 2)",
                 )
-            self._check_variable(expr, variable, bound)
+            if by_field:
+                variable = self._expand(variable, bound)
+            else:
+                self._check_variable(expr, variable, bound)
             steps.extend([variable] * int(count))
         return steps
+
+    def _check_by_field(
+        self, expr: sp.Derivative, under: sp.Expr, leaf: sp.Symbol
+    ) -> None:
+        """Refuses a derivative by a field of what is not a function of it alone."""
+        held = {s for s in under.free_symbols if s in self.sums}
+        parts = () if leaf.is_extended_real else _PARTS
+        if held or any(part.has(leaf) for part in under.atoms(*parts) if parts):
+            raise OperatorError(
+                f"this is differentiated by {self[leaf].readable}, and "
+                + ("a sum stands in it" if held else "by its parts or modulus"),
+                expression=expr,
+                hint="differentiate the terms of the sum"
+                if held
+                else f"declare the field real: Function('{self[leaf].field}', real=True)",
+            )
 
     def _check_variable(
         self, expr: sp.Derivative, variable: sp.Symbol, bound: tuple[sp.Symbol, ...]
@@ -170,6 +206,12 @@ class Leaves:
             return
         if not expr.expr.has(AppliedUndef):
             return
+        if re.search(r"\w ?[*+/-] ?\w", variable.name):
+            raise OperatorError(
+                "SymPy's chain rule has made a symbol of an expression, and loses its way",
+                expression=expr,
+                hint="hold the derivative: oc.D(u(x*t, x + t), x, t)",
+            )
         if variable not in self._signature.coordinates and variable not in bound:
             raise OperatorError(
                 f"a field is differentiated by {variable}, "
@@ -207,6 +249,7 @@ class Leaves:
     def _expand_substitution(
         self, expr: sp.Subs, bound: tuple[sp.Symbol, ...]
     ) -> sp.Expr:
+        _refuse_two_readings(expr)
         inner = self._expand(expr.expr, (*bound, *expr.variables))
         values = [self._expand(value, bound) for value in expr.point]
         return self._moved(inner, dict(zip(expr.variables, values, strict=True)))
@@ -269,6 +312,24 @@ class Leaves:
                 next_leaf = replace(leaf, index=index)
                 terms.append(rate * self.symbol(next_leaf))
         return sp.Add(*terms)
+
+
+def _refuse_two_readings(expr: sp.Subs) -> None:
+    """Refuses a point that holds a variable replaced after it.
+
+    SymPy writes one `Subs` inside of another as a single one, and then nothing tells
+    whether the variables are replaced at once or one after the other.
+    """
+    for place, value in enumerate(expr.point):
+        for later in expr.variables[place + 1 :]:
+            if value.has(later):
+                raise OperatorError(
+                    f"{later} is replaced too, and stands in what is put for "
+                    f"{expr.variables[place]}",
+                    expression=expr,
+                    hint="SymPy merges nested Subs, and then this has two readings; write "
+                    "one Subs whose values hold none of its variables",
+                )
 
 
 def _merged(expr: sp.Expr) -> sp.Expr:

@@ -89,7 +89,9 @@ def read_signature(
         raise OperatorError(
             "the equations contain no unknown field",
             expression=", ".join(map(str, residuals)),
-            hint="a field is an applied undefined function: Function('u')(t, x)",
+            hint="a field is an applied undefined function: Function('u')(t, x). Where "
+            "there was one, SymPy has evaluated it away: its derivative by a symbol of "
+            "other assumptions, by a pinned argument, or in sympy.vector is 0",
         )
     if fields is not None:
         arity = {name: arity[name] for name in _check_fields(fields, arity)}

@@ -1,0 +1,376 @@
+"""What SymPy 1.14 does silently, and what we make of it: derivatives, points, numbers.
+
+Each trap of the survey of the front end is a test: the right number, by another route, or
+an `OperatorError` with the way out. Some are tested where their kind is:
+
+| trap                                              | test                       |
+|---------------------------------------------------|----------------------------|
+| a field's arguments dropped                       | test_normal_form           |
+| order of `atoms` by the hash seed                 | test_normal_form           |
+| `u == 0`, `Eq(u, u)`, inequalities, nan, arity    | test_errors                |
+| `Derivative(u(x), y)`, twins by assumptions       | test_errors                |
+| digits of floats, `10**30`, float32 stays         | test_conventions           |
+| where-NaN of `Piecewise`                          | test_shell                 |
+| wrong `Sum` under doit, `IndexedBase`, matrices   | test_traps_sums            |
+| moduli, steps, `lambdify`'s gaps, complex fields  | test_traps_functions       |
+| code execution in `sympify`                       | test_traps_text            |
+| swell of high orders                              | test_sobolev, and here     |
+"""
+
+import subprocess
+import sys
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+from tests.oracle.reference import reference
+
+t, x, y, n, k = sp.symbols("t x y n k")
+F, G = sp.Function("u"), sp.Function("v")
+u, v = F(t, x), G(t, x)
+D = sp.Derivative
+POINTS = jnp.array([[0.3, 0.7], [-0.4, 0.2], [0.9, -0.6]])
+
+
+def f(z):
+    return jnp.sin(z[0]) * jnp.exp(z[1]) + z[0] * z[1] ** 2
+
+
+def g(z):
+    return jnp.cos(z[0] - 2 * z[1]) + 2
+
+
+def both(z):
+    return jnp.stack([f(z), g(z)])
+
+
+def slope(fun, *places):
+    """Nested reverse mode: no code of ours, and not the reference's either."""
+    for place in places:
+        fun = lambda z, fun=fun, place=place: jax.grad(fun)(z)[place]
+    return jax.vmap(fun)(POINTS)
+
+
+def evaluated(equation, **parameters):
+    residual = oc.compile(equation, coordinates=[t, x])
+    nets = {"u": f, "v": g}
+    return residual(
+        {name: nets[name] for name in residual.fields}, POINTS, **parameters
+    )
+
+
+def assert_is(equation, want, **parameters):
+    np.testing.assert_allclose(
+        evaluated(equation, **parameters), want, rtol=1e-10, atol=1e-12
+    )
+
+
+F_, G_ = jax.vmap(f)(POINTS), jax.vmap(g)(POINTS)
+
+
+# Derivatives: the constructor sorts and merges nothing, diff does everything at once.
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        D(u, x, t), D(u, t, x), D(D(u, x), t), D(D(u, t), x), u.diff(x, t),
+        D(u, (x, 1), (t, 1)), oc.D(u, x, t), D(u, (x, n)).subs(n, 1).diff(t),
+    ],
+)  # fmt: skip
+def test_mixed_derivatives_in_every_order_are_one(spelling) -> None:
+    assert_is(spelling, slope(f, 0, 1))
+    assert_is(spelling - u.diff(t, x) + u, F_)
+
+
+def test_orders_that_are_not_merged() -> None:
+    assert_is(D(u, t, x, t) - 2 * D(u, (t, 2), x), -slope(f, 0, 0, 1))
+    assert_is(D(D(D(u, x), t), x), slope(f, 1, 1, 0))
+
+
+HELD = {
+    "product": (D(k * u * v, x), lambda: 2 * slope(lambda z: f(z) * g(z), 1)),
+    "product, evaluate=False": (
+        D(u * v, t, x, evaluate=False), lambda: slope(lambda z: f(z) * g(z), 0, 1),
+    ),
+    "number before": (D(k * u, (x, 2)), lambda: 2 * slope(f, 1, 1)),
+    "sum": (D(u + v, x), lambda: slope(lambda z: f(z) + g(z), 1)),
+    "divergence form": (
+        D(v * D(u, x), x), lambda: slope(lambda z: g(z) * jax.grad(f)(z)[1], 1),
+    ),
+    "order eight of a product": (
+        D(sp.exp(u / 4) * v, (x, 4), (t, 2)),
+        lambda: slope(lambda z: jnp.exp(f(z) / 4) * g(z), 1, 1, 1, 1, 0, 0),
+    ),
+    "quotient": (D(u / v, x), lambda: slope(lambda z: f(z) / g(z), 1)),
+    "not evaluated": (
+        D(sp.UnevaluatedExpr(u * v) + sp.Add(u, -u, evaluate=False), x),
+        lambda: slope(lambda z: f(z) * g(z), 1),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_derivatives_that_sympy_leaves_alone(name) -> None:
+    held, want = HELD[name]
+    parameters = {"k": 2.0} if held.has(k) else {}
+    assert_is(held, want(), **parameters)
+
+
+def test_evaluation_switched_off() -> None:
+    with sp.evaluate(False):
+        off = [
+            u.diff(x) * 0 + u * 1 + u + u,
+            D(u * u, x) + x - x,
+            u / u * v,
+            u**1 * u**0,
+        ]
+    wanted = [3 * F_, slope(lambda z: f(z) ** 2, 1), G_, F_]
+    for equation, want in zip(off, wanted, strict=True):
+        assert_is(equation, want)
+
+
+def test_symbolic_orders_are_bound_first() -> None:
+    held = D(u, (x, n))
+    for equation in (held, held.diff(x), D(u, (x, sp.Symbol("n", integer=True)))):
+        with pytest.raises(oc.OperatorError, match="order") as caught:
+            oc.compile(equation)
+        assert "subs" in caught.value.hint
+    assert_is(held.diff(x).subs(n, 2), slope(f, 1, 1, 1))
+    assert_is(held.subs(n, 0), F_)
+
+
+@pytest.mark.parametrize("steps", [(x, -1), (2,), (2, x), (x, 1.5)])
+def test_orders_that_are_none(steps) -> None:
+    with pytest.raises(oc.OperatorError):
+        oc.compile(oc.D(u, *steps))
+
+
+def test_replacing_a_derivative_replaces_those_above_it() -> None:
+    # subs puts U for u_x also in u_xxt, which makes U_xt of it: SymPy's meaning.
+    U = G(t, x)
+    assert_is(u.diff(x, 2, t).subs(u.diff(x), U), slope(g, 1, 0))
+    assert_is(u.diff(x, 2, t).xreplace({u.diff(x): U}), slope(f, 1, 1, 0))
+
+
+def test_a_manufactured_solution_put_for_the_field() -> None:
+    made = (D(u, t) - D(u, (x, 2)) + u * v).replace(
+        F, sp.Lambda((t, x), x**2 * sp.sin(t))
+    )
+    time, place = POINTS.T
+    want = place**2 * (jnp.cos(time) + jnp.sin(time) * G_) - 2 * jnp.sin(time)
+    assert_is(made, want)
+
+
+LAGRANGIAN = u.diff(t) ** 2 / 2 - u.diff(x) ** 2 * sp.cos(u) / 2
+
+
+def test_derivatives_by_fields_and_their_derivatives() -> None:
+    assert_is(D(u**3 * v, u), 3 * F_**2 * G_)
+    euler = (
+        D(LAGRANGIAN, u)
+        - D(D(LAGRANGIAN, u.diff(t)), t)
+        - D(D(LAGRANGIAN, u.diff(x)), x)
+    )
+    by_hand = (u.diff(x) ** 2 * sp.sin(u) / 2 - u.diff(t, 2)
+               + D(u.diff(x) * sp.cos(u), x))  # fmt: skip
+    (want,) = reference([by_hand], [t, x], {"u": f}, POINTS)
+    assert_is(euler, want)
+    assert_is(D(u * v, (u, 2)) + u, F_)
+
+
+@pytest.mark.parametrize(
+    ("equation", "way_out"),
+    [
+        (D(sp.conjugate(u) * u, u), "real=True"),
+        (D(sp.Abs(u), u), "real=True"),
+        (sp.Function("H")(u, u.diff(x)).diff(x), "coordinates"),
+    ],
+)
+def test_derivatives_by_fields_that_mean_nothing(equation, way_out) -> None:
+    with pytest.raises(oc.OperatorError) as caught:
+        oc.compile(equation + u)
+    assert way_out in caught.value.hint
+
+
+# Zero before we see it: what is left tells why.
+
+
+@pytest.mark.parametrize(
+    "equation",
+    [
+        u.diff(sp.Symbol("x", real=True)), u.diff(y), F(0, x).diff(t), u * u / u - u,
+        sp.Eq(u, u, evaluate=False), sp.sqrt(u) ** 2 - u,
+    ],
+)  # fmt: skip
+def test_an_equation_that_sympy_made_zero(equation) -> None:
+    with pytest.raises(oc.OperatorError, match="no unknown field") as caught:
+        oc.compile(equation)
+    assert "evaluated it away" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "equation",
+    [
+        u.diff(x) + F(t, sp.Symbol("x", real=True)),
+        u.diff(x) + sp.Symbol("t", positive=True) * u,
+        D(u, sp.Symbol("x", real=True)) + u,
+        u.diff(x) + sp.Dummy("x") * u,
+        u.diff(x) + k * u + sp.Symbol("k", positive=True),
+    ],
+)
+def test_equal_names_with_different_assumptions(equation) -> None:
+    with pytest.raises(oc.OperatorError, match="two different symbols") as caught:
+        oc.compile(equation)
+    assert "assumptions" in caught.value.hint
+
+
+# Substitution and evaluation points.
+
+POINTWISE = [
+    u.diff(x).subs(x, 0),
+    F(t, 2 * x).diff(x),
+    F(t, x - t).diff(t),
+    F(t, -x).diff(x, 3),
+    F(t - 1, x).diff(t),
+    F(t, x**2).diff(x, 2),
+    F(x, x).diff(x),
+    F(t, sp.sin(x)).diff(x, 3),
+    D(F(x * t, x + t), x, t),
+    sp.Subs(D(u, x), (t, x), (0, 1)),
+    sp.Subs(D(u, x), (t, x), (0, 1)).doit(),
+    sp.Subs(D(u, t, x), x, t**2),
+    sp.Subs(sp.Subs(D(u, x), x, 2 * x), t, x**2),
+    sp.Subs(D(u * sp.exp(x), x), x, sp.cos(t)) * u,
+    u.diff(x).subs(t, x),
+    D(sp.Subs(D(u, x), x, t**2), t),
+    D(F(t, x * t), t, x),
+]
+
+
+@pytest.mark.parametrize("number", range(len(POINTWISE)))
+def test_the_debris_of_the_chain_rule(number) -> None:
+    equation = POINTWISE[number] + u
+    (want,) = reference([equation], [t, x], {"u": f}, POINTS)
+    assert_is(equation, want)
+
+
+def test_the_chain_rule_through_two_arguments_at_once() -> None:
+    broken = F(x * t, x + t).diff(x, t)
+    assert any("+" in s.name for s in broken.atoms(sp.Symbol)), "SymPy has mended this"
+    with pytest.raises(oc.OperatorError, match="made a symbol") as caught:
+        oc.compile(broken)
+    assert "oc.D" in caught.value.hint
+
+
+def test_nested_substitutions_that_sympy_makes_one() -> None:
+    nested = sp.Subs(sp.Subs(D(u, x), x, t + y), y, x**2)
+    assert len(nested.variables) == 2, "SymPy no longer merges them"
+    with pytest.raises(oc.OperatorError, match="replaced too") as caught:
+        oc.compile(nested)
+    assert "two readings" in caught.value.hint
+
+
+# Integrals: SymPy differentiates them by Leibniz' rule, or evaluates what it can.
+
+
+def test_integrals_that_sympy_has_worked_on() -> None:
+    s = sp.Symbol("s")
+    memory = sp.Integral(F(t, s) * sp.exp(x - s), (s, 0, x**2))
+    rules = {"s": oc.gauss_legendre(16)}
+    (want,) = reference([D(memory, x) + u], [t, x], {"u": f}, POINTS)
+    for equation in (memory.diff(x) + u, oc.D(memory, x) + u):
+        assert_is(equation, want, quadrature=rules)
+    fundamental = sp.Integral(F(t, s).diff(s), (s, 0, x)).doit()
+    assert_is(fundamental, F_ - jax.vmap(f)(POINTS.at[:, 1].set(0)))
+    shadowed = sp.Integral(F(t, x), (x, 0, x)) + u
+    (want,) = reference([sp.Integral(F(t, s), (s, 0, x)) + u], [t, x], {"u": f}, POINTS)
+    assert_is(shadowed, want, quadrature={"x": oc.gauss_legendre(16)})
+
+
+# Numbers.
+
+
+def test_numbers_that_no_double_holds() -> None:
+    for number in (sp.Integer(10) ** 400, sp.Float("1e-400"), sp.Float("1e400"), sp.oo):
+        with pytest.raises(oc.OperatorError):
+            oc.compile(number * u + v)
+
+
+def test_fractions_of_long_numbers_are_rounded_once() -> None:
+    long = sp.Rational(10**400 + 10**399, 10**400)
+    assert_is(long * u, 1.1 * F_)
+    third = sp.Rational(1, 3)
+    assert evaluated(third * sp.Integer(1) * v**0 + 0 * u + u * 0 + u - u + v * 0 + v)[
+        0
+    ] == pytest.approx(float(G_[0]) + 1 / 3, abs=0)
+    assert_is((x + third - sp.Float(0.25)) * u, (POINTS[:, 1] + 1 / 3 - 0.25) * F_)
+
+
+def test_a_float_is_the_double_that_was_written() -> None:
+    long = sp.Float("0.1234567890123456789012345", 30)
+    one = oc.compile(long * u)(lambda z: 1 + 0 * z[0], POINTS)
+    assert one[0] == 0.1234567890123456789012345
+
+
+# Other people's patches, and SymPy's evaluators.
+
+PATCHED = """
+import jax, jax.numpy as jnp, sympy as sp
+jax.config.update("jax_enable_x64", True)
+import opcompiler as oc
+{patch}
+t, x = sp.symbols("t x")
+u, v = (sp.Function(name)(t, x) for name in "uv")
+q = oc.vector("q", 40)
+i = oc.index("i", q)
+w = sp.Function("w")(q)
+net = lambda z: jnp.stack([jnp.sin(z.sum()), jnp.cos(z.sum())])
+flat = oc.compile([sp.sin(u) * u.diff(x, 2) + v.subs(x, 0), u * v.subs(x, x - t)])
+print(flat(net, jnp.ones((1, 2))))
+held = oc.compile(oc.Sum(sp.cos(q[i]) * oc.D(w, q[i], 2), i))
+print(held(lambda z: jnp.sin(z.sum()), jnp.ones((1, 40))))
+"""
+
+
+def test_a_patch_of_how_sympy_prints_changes_nothing() -> None:
+    """PhysicsNeMo Sym and IDRLnet replace `Basic.__str__`; keys must not be made of it."""
+    patch = "sp.Basic.__str__ = lambda self: self.func.__name__"
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", PATCHED.format(patch=p)],
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for p in ("", patch)
+    ]  # fmt: skip
+    assert outputs[0] == outputs[1] != ""
+
+
+def test_evaluators_are_never_asked(monkeypatch) -> None:
+    """They are wrong on sums and derivatives, and slow, or endless, on integrals."""
+    s = sp.Symbol("s")
+    equation = (
+        D(sp.Integral(sp.exp(sp.sin(s * u) ** 2) * F(t, s), (s, 0, x)), x)
+        + sp.Subs(D(u * v, x), x, 0)
+        + sp.Sum(D(u**n, x), (n, 1, 3))
+    )
+
+    def asked(*args, **kwargs):
+        raise AssertionError("SymPy was asked to evaluate")
+
+    for kind in (sp.Sum, sp.Integral, D, sp.Subs, sp.Product):
+        monkeypatch.setattr(kind, "doit", asked)
+    for name in ("simplify", "nsimplify", "together", "factor"):
+        monkeypatch.setattr(sp, name, asked)
+    assert oc.compile(equation, coordinates=[t, x]).fields
+
+
+def test_high_orders_of_nonlinear_expressions_compile_in_seconds(light_heap) -> None:
+    start = time.process_time()
+    oc.compile(D(sp.exp(u * v), (x, 4), (t, 2)) + D(u * v * F(t, 0), (x, 6)))
+    assert time.process_time() - start < 10

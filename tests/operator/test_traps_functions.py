@@ -1,0 +1,276 @@
+"""SymPy's traps around moduli, steps, complex fields, and what `lambdify` cannot print."""
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+
+t, x, n, a = sp.symbols("t x n a")
+real_t, real_x = sp.symbols("t x", real=True)
+F = sp.Function("u")
+u = F(t, x)
+w = sp.Function("u", real=True)(t, x)
+r = F(real_t, real_x)
+D = sp.Derivative
+POINTS = jnp.array([[0.3, 0.7], [-0.4, 0.2], [0.9, -0.6]])
+
+
+def f(z):
+    return jnp.sin(3 * z[0]) * jnp.exp(z[1]) + z[0] * z[1] ** 2
+
+
+def along_x(fun, order=1):
+    for _ in range(order):
+        fun = lambda z, fun=fun: jax.jvp(fun, (z,), (jnp.array([0.0, 1.0]),))[1]
+    return jax.vmap(fun)
+
+
+# Moduli and steps, in all spellings and with all assumptions.
+
+SLOPES = {
+    "abs": (sp.Abs, jnp.abs),
+    "square of abs": (lambda e: sp.Abs(e) ** 2, lambda e: e**2),
+    "abs of a shift": (lambda e: sp.Abs(e - x), None),
+    "sign": (lambda e: sp.sign(e) * e, jnp.abs),
+    "max": (lambda e: sp.Max(e, 0), lambda e: jnp.maximum(e, 0)),
+    "min of three": (
+        lambda e: sp.Min(e, e**2, 1), lambda e: jnp.minimum(jnp.minimum(e, e**2), 1),
+    ),
+    "heaviside": (lambda e: sp.Heaviside(e) * e, lambda e: jnp.maximum(e, 0)),
+    "floor": (lambda e: sp.floor(5 * e) * e, lambda e: jnp.floor(5 * e) * e),
+    "ceiling": (lambda e: sp.ceiling(5 * e) * e, lambda e: jnp.ceil(5 * e) * e),
+    "mod": (lambda e: sp.Mod(e, 1) ** 2, lambda e: jnp.mod(e, 1) ** 2),
+    "frac": (lambda e: sp.frac(e) ** 2, lambda e: (e - jnp.floor(e)) ** 2),
+    "root of square": (lambda e: sp.sqrt(e**2), jnp.abs),
+    "cases": (
+        lambda e: sp.Piecewise((e**2, e < sp.S.Half), (e, True)),
+        lambda e: jnp.where(e < 0.5, e**2, e),
+    ),
+}  # fmt: skip
+DELTAS = {"sign", "heaviside"}
+"""SymPy's diff makes a DiracDelta of these; for fields that may be complex not of sign."""
+
+
+@pytest.mark.parametrize("field", [u, w, r], ids=["undeclared", "real", "coordinates"])
+@pytest.mark.parametrize("name", SLOPES)
+def test_slopes_of_what_is_not_smooth(name, field) -> None:
+    symbolic, numeric = SLOPES[name]
+    expression = symbolic(field)
+    by = real_x if field is r else x
+    if name == "abs of a shift":
+        expression = sp.Abs(field - by)
+        want = along_x(lambda z: jnp.abs(f(z) - z[1]))(POINTS)
+    else:
+        want = along_x(lambda z: numeric(f(z)))(POINTS)
+    spellings = [oc.D(expression, by)]
+    if name not in DELTAS:
+        spellings.append(expression.diff(by))
+    for equation in spellings:
+        got = oc.compile(equation)(f, POINTS)
+        assert got.dtype == jnp.float64
+        np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+def at_zero(z):
+    """A hard constraint: zero at x = 1, with a slope there."""
+    return (1 - z[1] ** 2) * (2 + z[0])
+
+
+BOUNDARY = jnp.array([[0.3, 1.0], [-0.4, -1.0]])
+
+
+@pytest.mark.parametrize("field", [u, w, r], ids=["undeclared", "real", "coordinates"])
+@pytest.mark.parametrize(
+    "name", ["abs", "square of abs", "max", "mod", "cases", "sign", "heaviside"]
+)
+def test_slopes_where_the_field_is_zero_are_finite(name, field) -> None:
+    by = real_x if field is r else x
+    expression = SLOPES[name][0](field)
+    spellings = [oc.D(expression, by), oc.D(expression, by, 2)]
+    if name not in DELTAS:
+        spellings.append(expression.diff(by))
+    residual = oc.compile([field, *spellings])
+    values = residual(at_zero, BOUNDARY)
+    assert all(jnp.isfinite(v).all() for v in values)
+    loss = lambda s: sum(
+        jnp.sum(v**2) for v in residual(lambda z: s * at_zero(z), BOUNDARY)
+    )
+    assert jnp.isfinite(jax.grad(loss)(1.0))
+
+
+@pytest.mark.parametrize(
+    "equation",
+    [
+        sp.Heaviside(u).diff(x), sp.sign(w).diff(x), sp.DiracDelta(x) * u,
+        D(sp.DiracDelta(x) * u, x), sp.Abs(w).diff(x, 2), sp.Max(w, 0).diff(x, 2),
+    ],
+)  # fmt: skip
+def test_a_point_source_is_no_number_at_points(equation) -> None:
+    with pytest.raises(oc.OperatorError, match="DiracDelta") as caught:
+        oc.compile(equation)
+    assert "smooth it" in caught.value.hint
+
+
+def test_away_from_the_jump_a_held_step_is_flat() -> None:
+    """As JAX has it. The jump's own term is not at any point: a condition says it."""
+    k = sp.Piecewise((1, x < 0), (3, True)) + sp.Heaviside(x - 0.5)
+    want = along_x(
+        lambda z: (
+            jnp.where(z[1] < 0, 1, 3) + jnp.heaviside(z[1] - 0.5, 0.5)
+        ) * along_x(f)(z[None])[0]
+    )(POINTS)  # fmt: skip
+    flux = oc.compile(oc.D(k * u.diff(x), x))(f, POINTS)
+    np.testing.assert_allclose(flux, want, rtol=1e-12)
+    steps = [oc.D(sp.Heaviside(w), x), oc.D(sp.sign(w), x), w]
+    held = oc.compile(steps)(f, POINTS)
+    np.testing.assert_array_equal(jnp.stack(held[:2]), 0.0)
+
+
+# Complex fields.
+
+
+def psi(z):
+    return f(z) * jnp.exp(1j * z[1] * (1 + z[0]))
+
+
+PARTS = {
+    "conjugate": (sp.conjugate, jnp.conj),
+    "adjoint": (sp.adjoint, jnp.conj),
+    "re": (sp.re, jnp.real),
+    "im": (sp.im, jnp.imag),
+    "arg": (sp.arg, jnp.angle),
+    "abs": (sp.Abs, jnp.abs),
+    "density": (lambda e: sp.Abs(e) ** 2, lambda e: jnp.abs(e) ** 2),
+    "density as a product": (
+        lambda e: e * sp.conjugate(e), lambda e: (e * jnp.conj(e)),
+    ),
+    "direction": (sp.sign, lambda e: e / jnp.abs(e)),
+    "real part of a square": (
+        lambda e: (e * e).as_real_imag()[0], lambda e: (e * e).real,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("by", [x, real_x], ids=["undeclared", "real"])
+@pytest.mark.parametrize("name", PARTS)
+def test_parts_of_a_complex_field(name, by, order) -> None:
+    symbolic, numeric = PARTS[name]
+    field = F(real_t if by is real_x else t, by)
+    expression = symbolic(field)
+    want = along_x(lambda z: numeric(psi(z)), order)(POINTS)
+    for equation in (oc.D(expression, by, order), expression.diff(by, order)):
+        got = oc.compile(equation)(psi, POINTS)
+        np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-12)
+
+
+def test_a_complex_field_split_by_sympy() -> None:
+    p, q = (sp.Function(name)(t, x) for name in "pq")
+    whole = sp.I * D(u, t) + D(u, (x, 2)) + sp.Abs(u) ** 2 * u
+    split = whole.subs(u, p + sp.I * q).doit()
+    net = {"p": lambda z: psi(z).real, "q": lambda z: psi(z).imag}
+    want = oc.compile(whole)(psi, POINTS)
+    np.testing.assert_allclose(oc.compile(split)(net, POINTS), want, rtol=1e-12)
+
+
+# What SymPy's printer for JAX fails on (46 of 128 functions tried): a number, or our error.
+
+SPECIAL = [
+    sp.erf(u), sp.erfc(u), sp.erfinv(u), sp.erf2(u, x), sp.erfcinv(u + 1), sp.gamma(u + 1),
+    sp.loggamma(u + 1), sp.beta(u + 1, 2), sp.polygamma(1, u + 1), sp.digamma(u + 1),
+    sp.zeta(u + 2), sp.factorial(u), sp.binomial(u + 2, 2), sp.binomial(u + 2, a),
+    sp.harmonic(u + 1), sp.uppergamma(2, u), sp.uppergamma(a, u), sp.lowergamma(a, u),
+    sp.besseli(0, u), sp.besseli(1, u), sp.Ei(u), sp.li(u + 2), sp.expint(1, u),
+    sp.expint(2, u), sp.legendre(3, u), sp.chebyshevt(4, u), sp.hermite(3, u),
+    sp.rf(u, 3), sp.ff(u, 3), sp.jacobi(2, 1, 1, u), sp.sinc(u), sp.real_root(u, 3),
+    sp.log(u + 2, 10), sp.KroneckerDelta(a, 1) + u, sp.KroneckerDelta(2, 2) * u,
+    10**30 * u, sp.Sum(u**n, (n, 1, 3)), sp.Product(u + n, (n, 1, 3)),
+    sp.Catalan * u + sp.EulerGamma + sp.TribonacciConstant + sp.GoldenRatio,
+    sp.Heaviside(u - u + 0 * x, 1) + u, sp.atan2(u, x), sp.conjugate(u) * u,
+]  # fmt: skip
+VALUE, PLACE, EXPONENT = 0.45, 0.7, 1.3
+
+
+@pytest.mark.parametrize("number", range(len(SPECIAL)))
+def test_functions_that_lambdify_cannot_print(number) -> None:
+    equation = SPECIAL[number]
+    residual = oc.compile(equation, coordinates=[t, x])
+    given = {"a": EXPONENT} if residual.parameters else {}
+    got = jax.jit(lambda p: residual(lambda z: VALUE + 0 * z[0], p, **given))(
+        jnp.array([0.1, PLACE])
+    )
+    exact = (
+        equation.rewrite(sp.erf).rewrite(sp.erfinv) if number in (3, 4) else equation
+    )
+    exact = exact.subs({u: sp.Float(VALUE, 30)}).doit()
+    exact = exact.subs({x: sp.Float(PLACE, 30), a: sp.Float(EXPONENT, 30)})
+    np.testing.assert_allclose(got, complex(exact.evalf(25)).real, rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "function", [sp.besseli, sp.lowergamma, sp.uppergamma], ids=lambda f: f.__name__
+)
+def test_their_derivatives(function) -> None:
+    order = 0 if function is sp.besseli else sp.Rational(3, 2)
+    net = lambda z: 0.3 + z[1] ** 2
+    got = oc.compile(oc.D(function(order, u), x))(net, POINTS[:1])
+    exact = getattr(
+        mpmath, {"lowergamma": "gammainc"}.get(function.__name__, "besseli")
+    )
+    if function is sp.uppergamma:
+        exact = lambda s, v: mpmath.gammainc(s, a=v)
+    if function is sp.lowergamma:
+        exact = lambda s, v: mpmath.gammainc(s, 0, v)
+    with mpmath.workdps(30):
+        want = mpmath.diff(lambda p: exact(mpmath.mpf(float(order)), 0.3 + p**2), PLACE)
+    np.testing.assert_allclose(got, [float(want)], rtol=1e-11)
+
+
+REFUSED = [
+    sp.LambertW(u), sp.erfi(u), sp.besselj(0, u), sp.bessely(0, u), sp.besselk(0, u),
+    sp.besseli(2, u), sp.hankel1(0, u), sp.jn(0, u), sp.airyai(u), sp.Si(u), sp.Ci(u),
+    sp.fresnels(u), sp.elliptic_k(u), sp.hyper([1], [2], u), sp.legendre(n, u),
+    sp.Ynm(1, 0, x, u), sp.polylog(2, u), sp.factorial2(u), sp.LeviCivita(n, 1, 2) * u,
+    sp.meijerg([[], []], [[0], []], u), sp.Limit(u, x, 0), u + sp.O(x),
+    sp.Piecewise((u, sp.Contains(x, sp.Interval(0, 1))), (0, True)), sp.polar_lift(u),
+    sp.exp_polar(u), u + sp.AccumBounds(0, 1), sp.SingularityFunction(x, 0, 1) * u,
+    u + sp.oo, u + sp.zoo, sp.Tuple(u, u), sp.Interval(0, 1), sp.Lambda(x, x),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(REFUSED)))
+def test_functions_without_a_translation_say_so(number) -> None:
+    with pytest.raises(oc.OperatorError) as caught:
+        oc.compile(REFUSED[number])
+    assert caught.value.hint
+
+
+def test_conditions_of_every_kind() -> None:
+    inside = [
+        sp.And(x > 0, t > 0), sp.Or(x > 0, t > 0), sp.Xor(x > 0, t > 0),
+        sp.Nand(x > 0, t > 0), sp.Nor(x > 0, t > 0), sp.Implies(x > 0, t > 0),
+        sp.Equivalent(x > 0, t > 0), sp.ITE(x > 0, t > 0, t < -1),
+        sp.Ne(x, 0.2), sp.Eq(x, 0.2),
+    ]  # fmt: skip
+    residual = oc.compile([sp.Piecewise((u, c), (0, True)) for c in inside] + [u])
+    got = np.array(residual(f, POINTS)[:-1])
+    for row, condition in zip(got, inside, strict=True):
+        for value, (time, place), full in zip(
+            row, POINTS, jax.vmap(f)(POINTS), strict=True
+        ):
+            holds = condition.subs({t: float(time), x: float(place)})
+            assert value == (full if holds else 0)
+
+
+def test_a_known_function_by_another_door() -> None:
+    """The way out that the messages name, for K_0."""
+    kernel = sp.Function("K0")(x)
+    residual = oc.compile(u.diff(x) * kernel, coordinates=[t, x])
+    table = lambda z: jnp.interp(z[0], jnp.linspace(0, 1, 5), jnp.arange(5.0))
+    got = residual({"u": f, "K0": table}, POINTS[:1])
+    want = along_x(f)(POINTS[:1]) * table(POINTS[0, 1:])
+    np.testing.assert_allclose(got, want, rtol=1e-12)
