@@ -13,7 +13,7 @@ import sympy as sp
 import opcompiler as oc
 from examples.problems.calculus import laplacian, square
 from examples.problems.problem import Map, Problem
-from examples.problems.sampling import ball, box
+from examples.problems.sampling import ball, box, faces
 
 c = sp.IndexedBase("c")
 rays = sp.IndexedBase("a")
@@ -61,7 +61,31 @@ def waves(x: sp.IndexedBase) -> sp.Expr:
     return sp.Add(*(sp.sin(oc.Sum(rays[m, i] * x[i], i)) for m in range(RAYS)))
 
 
-SOLUTIONS = {"two_body": two_body, "three_body": three_body, "waves": waves}
+def houman(x: sp.IndexedBase) -> sp.Expr:
+    """sum_i w_i sin(x_i + 3 cos x_{i+1} + x_{i+1} cos x_i), w_i = tanh(4 i / (d - 1) - 2).
+
+    The weights cancel in pairs.
+    """
+    i, d = oc.index("i", x), int(x.shape[0])
+    phase = x[i] + 3 * sp.cos(x[i + 1]) + x[i + 1] * sp.cos(x[i])
+    weight = sp.tanh(4 * i / sp.Integer(d - 1) - 2)
+    return oc.Sum(weight * sp.sin(phase), (i, 0, d - 2))
+
+
+SOLUTIONS = {
+    "two_body": two_body,
+    "three_body": three_body,
+    "waves": waves,
+    "houman": houman,
+}
+ON_CUBE = "exponentials"
+
+
+def named(equation: str, solution: str, dim: int, seed: int = 0) -> Problem:
+    """An equation on the ball with one of `SOLUTIONS`, or on the cube with `ON_CUBE`."""
+    if solution == ON_CUBE:
+        return on_cube(equation, dim)
+    return on_ball(equation, solution, dim, seed)
 
 
 def on_ball(equation: str, solution: str, dim: int, seed: int = 0) -> Problem:
@@ -90,37 +114,20 @@ def on_ball(equation: str, solution: str, dim: int, seed: int = 0) -> Problem:
     )
 
 
-def houman(dim: int) -> Problem:
-    """Poisson's equation with sum_i w_i sin(x_i + 3 cos x_{i+1} + x_{i+1} cos x_i).
+def on_cube(equation: str, dim: int) -> Problem:
+    """An equation on the unit cube, with the solution mean_i exp(x_i).
 
-    w_i = tanh(4 i / (d - 1) - 2); its weights cancel in pairs.
+    Its values on the sides are not built in but trained.
     """
     x = oc.vector("x", dim)
     i = oc.index("i", x)
-    phase = x[i] + 3 * sp.cos(x[i + 1]) + x[i + 1] * sp.cos(x[i])
-    weight = sp.tanh(4 * i / sp.Integer(dim - 1) - 2)
-    boundary = 1 - square(x)
+    corners = (0.0,) * dim, (1.0,) * dim
     return Problem(
-        name="poisson_houman",
+        name=f"{equation}_{ON_CUBE}",
         coordinates=(x,),
-        operator=lambda u: poisson(u, x),
-        sample=ball(dim),
-        solution=boundary * oc.Sum(weight * sp.sin(phase), (i, 0, dim - 2)),
-        source=True,
-        ansatz=_times(boundary),
-        by_hand=lambda point, N: (1 - jnp.sum(point**2)) * N,
-    )
-
-
-def cube(dim: int) -> Problem:
-    """Poisson's equation on the unit cube, with the solution mean_i exp(x_i)."""
-    x = oc.vector("x", dim)
-    i = oc.index("i", x)
-    return Problem(
-        name="poisson_cube",
-        coordinates=(x,),
-        operator=lambda u: poisson(u, x),
-        sample=box((0.0,) * dim, (1.0,) * dim),
+        operator=lambda u: OPERATORS[equation](u, x),
+        sample=box(*corners),
+        sides=faces(*corners),
         solution=oc.Sum(sp.exp(x[i]), i) / dim,
         source=True,
     )

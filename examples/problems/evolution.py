@@ -6,9 +6,12 @@ neural networks, 2018.
 """
 
 import math
+from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import sympy as sp
+from jax import Array
 
 import opcompiler as oc
 from examples.problems.calculus import laplacian, square
@@ -62,8 +65,7 @@ def hjb_lqg(dim: int) -> Problem:
     def operator(u: sp.Expr) -> sp.Expr:
         return oc.D(u, t) + laplacian(u, x) - oc.Sum(oc.D(u, x[i]) ** 2, i)
 
-    places, step = jnp.linspace(-40.0, 5.0, NODES, retstep=True)
-    nodes = jnp.exp(places)
+    nodes, weights = _half_line()
     terminal = sp.log((1 + square(x)) / 2)
     return Problem(
         name="hjb_lqg",
@@ -73,8 +75,73 @@ def hjb_lqg(dim: int) -> Problem:
         radius=math.sqrt(dim),
         solution=-sp.log(oc.Sum(weight[k] * kernel, k)),
         ansatz=lambda N: (HORIZON - t) * N + terminal,
-        arrays={"s": nodes, "w": 2 * step * nodes * jnp.exp(-nodes)},
+        arrays={"s": nodes, "w": 2 * weights},
     )
+
+
+def hjb_rosenbrock(dim: int, seed: int = 0) -> Problem:
+    r"""u_t + Lap u - |grad u|^2 = 0, u(x, T) = log(1 + Q(x)).
+
+    Q(x) = sum_i a_i (x_i - x_{i+1})^2 + b_i x_{i+1}^2, a and b uniform in [1/2, 3/2]: of
+    the name there is the chain alone. The solution $-\log E\,1/(1 + Q(x + \sqrt{2 (T-t)}
+    W))$, published as a mean over 10^3 samples, is an integral as in `hjb_lqg`. With the
+    eigenvectors $v_k$ and eigenvalues $q_k$ of Q it has, instead of $(1 + 4 s \tau)^{-d/2}
+    e^{-s |x|^2 / (1 + 4 s \tau)}$,
+
+    $$ \prod_k (1 + 4 s q_k \tau)^{-1/2} e^{-s q_k (v_k \cdot x)^2 / (1 + 4 s q_k \tau)} $$
+
+    Source: Hu, Shukla, Karniadakis, Kawaguchi, Tackling the curse of dimensionality with
+    physics-informed neural networks, Neural Networks 176 (2024), section 5.3 and code.
+    """
+    x = oc.vector("x", dim)
+    i = oc.index("i", x)
+    across, along = sp.IndexedBase("a"), sp.IndexedBase("b")
+    links = across[i] * (x[i] - x[i + 1]) ** 2 + along[i] * x[i + 1] ** 2
+    terminal = sp.log(1 + oc.Sum(links, (i, 0, dim - 2)))
+    a, b = jax.random.uniform(
+        jax.random.key(seed), (2, dim - 1), minval=0.5, maxval=1.5
+    )
+
+    def operator(u: sp.Expr) -> sp.Expr:
+        return oc.D(u, t) + laplacian(u, x) - oc.Sum(oc.D(u, x[i]) ** 2, i)
+
+    return Problem(
+        name="hjb_rosenbrock",
+        coordinates=(x, t),
+        operator=operator,
+        sample=spreading(dim, HORIZON),
+        radius=math.sqrt(dim),
+        closed=jax.jit(jax.vmap(_mean_over_paths(_chain(a, b)))),
+        ansatz=lambda N: (HORIZON - t) * N + terminal,
+        arrays={"a": a, "b": b},
+    )
+
+
+def _chain(across: Array, along: Array) -> Array:
+    """Returns the matrix of Q, (d, d)."""
+    diagonal = jnp.pad(across, (0, 1)) + jnp.pad(across + along, (1, 0))
+    return jnp.diag(diagonal) - jnp.diag(across, 1) - jnp.diag(across, -1)
+
+
+def _mean_over_paths(matrix: Array) -> Callable[[Array], Array]:
+    """Returns -log E 1/(1 + Q(x + sqrt(2 (T-t)) W)) as a function of (x, t)."""
+    sizes, vectors = jnp.linalg.eigh(matrix)
+    nodes, weights = _half_line()
+
+    def value(point: Array) -> Array:
+        place = (point[:-1] @ vectors) ** 2
+        spread = 1 + 4 * (HORIZON - point[-1]) * nodes[:, None] * sizes
+        inside = nodes[:, None] * sizes * place / spread + jnp.log(spread) / 2
+        return -jax.nn.logsumexp(-inside.sum(axis=1), b=weights)
+
+    return value
+
+
+def _half_line() -> tuple[Array, Array]:
+    """Returns nodes s and weights for the integral of e^-s f(s), s = e^y > 0."""
+    places, step = jnp.linspace(-40.0, 5.0, NODES, retstep=True)
+    nodes = jnp.exp(places)
+    return nodes, step * nodes * jnp.exp(-nodes)
 
 
 def black_scholes_barenblatt(dim: int) -> Problem:
@@ -117,6 +184,7 @@ def wave(dim: int) -> Problem:
 PROBLEMS = {
     "hjb_linear": hjb_linear,
     "hjb_lqg": hjb_lqg,
+    "hjb_rosenbrock": hjb_rosenbrock,
     "bsb": black_scholes_barenblatt,
     "wave": wave,
 }

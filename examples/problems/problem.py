@@ -29,6 +29,10 @@ class Problem:
         solution: in the same coordinates, where one is known.
         source: whether L(solution) is moved to the right-hand side; else it is zero.
         ansatz: N -> u, with conditions built in ("hard constraint"); N itself by default.
+        sides: (key, count) -> points of the boundary where the solution's values are
+            trained ("soft constraint").
+        closed: the solution in plain JAX, (N, D) -> (N,), where it is easier to write so
+            than as `solution`.
         radius: the size of |x| in the domain: networks are given x / radius.
         by_hand: the ansatz once more, (point, N(point)) -> u in plain JAX: what one writes
             without a compiler, for those who are compared with it.
@@ -42,6 +46,8 @@ class Problem:
     solution: sp.Expr | None = None
     source: bool = False
     ansatz: Map = lambda u: u
+    sides: Sampler | None = None
+    closed: Callable[[Array], Array] | None = None
     radius: float = 1.0
     by_hand: Callable[[Array, Array], Array] | None = None
     arrays: Mapping[str, Array] = field(default_factory=dict)
@@ -80,6 +86,8 @@ class Problem:
     @cached_property
     def exact(self) -> Callable[[Array], Array]:
         """The solution as a function of points, (N, D) -> (N,)."""
+        if self.closed is not None:
+            return self.closed
         assert self.solution is not None
         return self.function(self.solution)
 

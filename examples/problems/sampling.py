@@ -30,6 +30,20 @@ def box(lower: tuple[float, ...], upper: tuple[float, ...]) -> Sampler:
     return sample
 
 
+def faces(lower: tuple[float, ...], upper: tuple[float, ...]) -> Sampler:
+    """Uniform in a box, but for one coordinate of each point, which is at an end."""
+
+    def sample(key: Array, count: int) -> Array:
+        inside, which, end = jax.random.split(key, 3)
+        points = box(lower, upper)(inside, count)
+        axis = jax.random.randint(which, (count,), 0, len(lower))
+        ends = jnp.asarray([lower, upper])
+        side = jax.random.randint(end, (count,), 0, 2)
+        return points.at[jnp.arange(count), axis].set(ends[side, axis])
+
+    return sample
+
+
 def with_time(space: Sampler, horizon: float) -> Sampler:
     """Points of space, with a last column t uniform in [0, horizon]."""
 

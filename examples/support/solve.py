@@ -20,6 +20,9 @@ from examples.support.run import parser, Run
 from examples.support.shared_input import SharedInput
 from examples.support.training import descent, train, Trained
 
+SIDE_WEIGHT = 20.0
+"""Of trained values on the boundary, as published."""
+
 Loss = Callable[[Any, Array], Array]
 """(params, key) -> ()"""
 
@@ -105,8 +108,9 @@ def residual_loss(
 ) -> Loss:
     """Returns the mean squared residual at fresh points of the problem's domain.
 
-    Of an estimate, that is the square plus the estimate's variance; with `--unbiased` it
-    is the product of two draws.
+    Values on sides where the problem trains them are added with `SIDE_WEIGHT`. Of an
+    estimate, it is the square plus the estimate's variance; with `--unbiased` it is the
+    product of two draws.
     """
     evaluate = evaluation(
         problem,
@@ -124,7 +128,23 @@ def residual_loss(
             return jnp.mean(oc.unbiased_square(evaluate, params, points, draw))
         return jnp.mean(evaluate(params, points, draw) ** 2)
 
-    return loss
+    return loss if problem.sides is None else _with_sides(loss, problem, apply, options)
+
+
+def _with_sides(
+    loss: Loss, problem: Problem, apply: Apply, options: argparse.Namespace
+) -> Loss:
+    assert problem.sides is not None
+    sides = problem.sides
+
+    def both(params: Any, key: Array) -> Array:
+        first, second = jax.random.split(key)
+        points = sides(second, options.points)
+        inner = jax.vmap(apply, (None, 0))(params, points)
+        gap = problem.placed(points, N=inner) - problem.exact(points)
+        return loss(params, first) + SIDE_WEIGHT * jnp.mean(gap**2)
+
+    return both
 
 
 def fit(

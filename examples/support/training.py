@@ -87,6 +87,7 @@ def train(
         history = np.array(at), np.array(losses)
         return Trained(state, *history, seconds, 0.0, np.nan, peak_megabytes())
     state = jax.tree.map(jnp.copy, state)  # donated; the caller's own is not
+    run.turns.prepare()
     begin = time.perf_counter()
     compiled = several.lower(state, jnp.asarray(0), jnp.asarray(0)).compile()
     compiling = time.perf_counter() - begin

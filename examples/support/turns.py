@@ -19,6 +19,10 @@ class Turns:
 
     def __init__(self, file: Path | None) -> None:
         self._file = file.open("w") if file else None
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Waits while another is timed, and lets nobody be until `alone`."""
         self._lock(fcntl.LOCK_SH)
 
     def close(self) -> None:

@@ -18,11 +18,6 @@ def run(name: str, steps: int) -> str:
     return done.stdout
 
 
-def test_every_example_is_in_the_list() -> None:
-    listed = (FOLDER / "README.md").read_text()
-    assert all(path.name in listed for path in FOLDER.glob("*.py"))
-
-
 def test_poisson_with_equinox() -> None:
     found = re.search(
         r"error after 1500 steps: ([\d.]+) %", run("poisson_equinox.py", 1500)

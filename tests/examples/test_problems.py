@@ -7,6 +7,7 @@ import pytest
 
 import opcompiler as oc
 from examples.problems import biharmonic, elliptic, evolution, high_order, parabolic
+from examples.problems.gradient_enhanced import with_gradient
 
 
 def chain(points, c):
@@ -43,6 +44,13 @@ def residual_of(problem, solution, points):
     return np.abs(np.asarray(found)).max()
 
 
+def slow_but(first, last, default):
+    """Dimensions first ... last, all but one of them slow."""
+    slow = pytest.mark.slow
+    dims = range(first, last + 1)
+    return [pytest.param(d, marks=() if d == default else slow) for d in dims]
+
+
 def pointwise(problem):
     return lambda z: problem.exact(z[None])[0]
 
@@ -68,7 +76,7 @@ def test_sources_on_the_ball(equation, solution, dim) -> None:
     )
 
 
-@pytest.mark.parametrize("dim", [pytest.param(3, marks=pytest.mark.slow), 10])
+@pytest.mark.parametrize("dim", slow_but(3, 10, default=10))
 def test_other_elliptic_problems(dim) -> None:
     def houman(z):
         weights = jnp.tanh(4 * jnp.arange(dim - 1) / (dim - 1) - 2)
@@ -77,11 +85,38 @@ def test_other_elliptic_problems(dim) -> None:
         return (1 - z @ z) * (weights @ jnp.sin(phase))
 
     for problem, exact in [
-        (elliptic.houman(dim), houman),
-        (elliptic.cube(dim), lambda z: jnp.mean(jnp.exp(z))),
+        (elliptic.named("poisson", "houman", dim), houman),
+        (
+            elliptic.named("poisson", "exponentials", dim),
+            lambda z: jnp.mean(jnp.exp(z)),
+        ),
     ]:
         points = problem.sample(jax.random.key(1), 5)
         assert residual_of(problem, exact, points) < 1e-9
+
+
+def test_sides_of_the_cube() -> None:
+    problem = elliptic.on_cube("poisson", 4)
+    assert problem.sides is not None
+    points = np.asarray(problem.sides(jax.random.key(0), 400))
+    ends = (points == 0) | (points == 1)
+    np.testing.assert_array_equal(ends.sum(axis=1), 1)
+    assert (points[ends] == 1).mean() == pytest.approx(0.5, abs=0.1)
+    np.testing.assert_allclose(ends.mean(axis=0), 1 / 4, atol=0.08)
+    assert points.min() == 0
+    assert points.max() == 1
+
+
+@pytest.mark.parametrize("equation", REACTIONS)
+def test_gradient_rows_vanish_at_the_solution(equation) -> None:
+    """The G variants: published with wrong sources, or without the factor d / |I|."""
+    problem = elliptic.on_ball(equation, "two_body", 4)
+    points = problem.sample(jax.random.key(1), 3)
+    rows = oc.compile(with_gradient(problem), coordinates=list(problem.coordinates))
+    inner = lambda z: chain(z, problem.arrays["c"])
+    direction = jnp.arange(1.0, 5.0)
+    found = rows(inner, points, v=direction, **problem.given(rows))
+    assert np.abs(np.stack(found)).max() < 1e-9
 
 
 @pytest.mark.parametrize(("dim", "published_error"), [(3, 0.53), (100, 0.011)])
@@ -108,7 +143,7 @@ def test_the_published_three_body_source_is_wrong(dim, published_error) -> None:
     assert float(error) == pytest.approx(published_error, rel=0.2)
 
 
-@pytest.mark.parametrize("dim", [3, 10])
+@pytest.mark.parametrize("dim", slow_but(3, 10, default=10))
 @pytest.mark.parametrize("name", evolution.PROBLEMS)
 def test_evolution(name, dim) -> None:
     problem = evolution.PROBLEMS[name](dim)
@@ -116,14 +151,35 @@ def test_evolution(name, dim) -> None:
     assert residual_of(problem, pointwise(problem), points) < 1e-9
 
 
-def test_lqg_is_the_published_mean() -> None:
-    problem = evolution.hjb_lqg(20)
+def lqg_terminal(x, problem):
+    return jnp.log((1 + jnp.sum(x**2, axis=-1)) / 2)
+
+
+def rosenbrock_terminal(x, problem):
+    a, b = problem.arrays["a"], problem.arrays["b"]
+    links = a * (x[..., :-1] - x[..., 1:]) ** 2 + b * x[..., 1:] ** 2
+    return jnp.log(1 + jnp.sum(links, axis=-1))
+
+
+@pytest.mark.parametrize(
+    ("build", "terminal"),
+    [
+        (evolution.hjb_lqg, lqg_terminal),
+        (evolution.hjb_rosenbrock, rosenbrock_terminal),
+    ],
+)
+def test_control_is_the_published_mean(build, terminal) -> None:
+    problem = build(20)
     points = problem.sample(jax.random.key(1), 4)
+    at_end = points.at[:, -1].set(evolution.HORIZON)
+    np.testing.assert_allclose(
+        problem.exact(at_end), terminal(at_end[:, :-1], problem), rtol=1e-9
+    )
     walk = jax.random.normal(jax.random.key(2), (100_000, 20))
 
     def mean(z):
         ends = z[:-1] + jnp.sqrt(2 * (1 - z[-1])) * walk
-        values = 2 / (1 + jnp.sum(ends**2, axis=1))
+        values = jnp.exp(-terminal(ends, problem))
         return jnp.mean(values), jnp.std(values) / len(walk) ** 0.5
 
     mean, deviation = jax.vmap(mean)(points)
@@ -131,7 +187,7 @@ def test_lqg_is_the_published_mean() -> None:
     assert bool(jnp.all(gap < 4 * deviation))
 
 
-@pytest.mark.parametrize("dim", [3, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("dim", slow_but(3, 10, default=3))
 def test_biharmonic(dim) -> None:
     problem = biharmonic.on_annulus(dim)
     points = problem.sample(jax.random.key(1), 3)
@@ -210,3 +266,41 @@ def test_solitary_waves(name, tolerance) -> None:
     )
     for values in jax.jit(lambda z: conditions(exact, z))(points):
         assert jnp.abs(values).max() < tolerance
+
+
+SEED = {
+    "HJB_LIN": evolution.hjb_linear,
+    "HJB_LQG": evolution.hjb_lqg,
+    "HJB_Rosenbrock": evolution.hjb_rosenbrock,
+    "BSB": evolution.black_scholes_barenblatt,
+    "Wave": evolution.wave,
+    "Poisson": lambda d: elliptic.on_cube("poisson", d),
+    "PoissonHouman": lambda d: elliptic.on_ball("poisson", "houman", d),
+    "PoissonTwobody": lambda d: elliptic.on_ball("poisson", "two_body", d),
+    "PoissonThreebody": lambda d: elliptic.on_ball("poisson", "three_body", d),
+    "AllenCahnTwobody": lambda d: elliptic.on_ball("allen_cahn", "two_body", d),
+    "AllenCahnThreebody": lambda d: elliptic.on_ball("allen_cahn", "three_body", d),
+    "SineGordonTwobody": lambda d: elliptic.on_ball("sine_gordon", "two_body", d),
+    "SineGordonThreebody": lambda d: elliptic.on_ball("sine_gordon", "three_body", d),
+    "KdV2d": lambda d: high_order.kdv2d().problem,
+    "KP": lambda d: high_order.kadomtsev_petviashvili().problem,
+    "highord1d": lambda d: high_order.gradient_enhanced_kdv().problem,
+    "SineGordon1d": lambda d: high_order.sine_gordon().problem,
+    "SemilinearHeatTime": lambda d: parabolic.heat(d).problem,
+    "AllenCahnTime": lambda d: parabolic.allen_cahn(d).problem,
+    "SineGordonTime": lambda d: parabolic.sine_gordon(d).problem,
+    "Biharmonic": biharmonic.on_annulus,
+}
+GRADIENT = ("PoissonTwobody", "AllenCahnTwobody", "SineGordonTwobody")
+
+
+def test_every_seed_equation_is_symbols() -> None:
+    """Row T17, numbers 1 to 20, 22 and 24; 11 to 13 are gradients of three of them."""
+    for name, build in SEED.items():
+        problem = build(100)
+        equations = [problem.operator(problem.unknown)]
+        if name in GRADIENT:
+            equations.append(with_gradient(problem))
+        for equation in equations:
+            compiled = oc.compile(equation, coordinates=list(problem.coordinates))
+            assert compiled.plan.channels > 1
