@@ -1,7 +1,7 @@
 """`compile`: the way from an expression, or a problem in the notation, to a residual."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import Any
@@ -68,7 +68,7 @@ def compile(
         parts = tuple(equations.equations.values())
         only = parts[0] if len(parts) == 1 else parts
         return _compile_part(equations, only, coordinates, fields, options)
-    return _compiled(equations, coordinates, fields, options, {})
+    return _compiled(equations, coordinates, fields, options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +85,22 @@ def _compiled(
     coordinates: Sequence[sp.Symbol | sp.IndexedBase] | None,
     fields: Sequence[str] | None,
     options: _Options,
-    defaults: Mapping[str, complex],
+    problem: Problem | None = None,
 ) -> Residual:
     estimator = options.estimator
     hold = estimator is not None
     shared = not isinstance(estimator, Sparse) or estimator.shared
     # Held sums have no other strategies: one that is named has them written out.
     matrices = options.strategy == "auto"
-    operator = normalize(equations, coordinates, fields, hold, shared, matrices)
+    declared = problem.fields if problem else ()
+    complex_fields = [name for f in declared if f.complex for name in f.names]
+    operator = normalize(
+        equations, coordinates, fields, hold, shared, matrices, complex_fields
+    )
     if estimator is not None:
         _warn_of_bias(operator)
         operator = estimated(operator, estimator)
+    defaults = problem.defaults if problem else {}
     return Residual(operator, options.strategy, options.tuning, defaults, estimator)
 
 
@@ -155,5 +160,5 @@ def _compile_part(
         used = part.fields
         fields = [n for f in problem.fields for n in f.names if n in used]
     return _compiled(
-        equations, coordinates or problem.symbols, fields, options, problem.defaults
+        equations, coordinates or problem.symbols, fields, options, problem
     )

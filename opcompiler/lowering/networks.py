@@ -1,11 +1,12 @@
 """Which callable gives which fields."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
-from jax import Array
+import jax.numpy as jnp
+from jax import Array, lax
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.lowering.points import check_names
@@ -17,10 +18,31 @@ Network = Callable[[Array], Any]
 
 @dataclass(frozen=True)
 class Group:
-    """Fields that one network gives together, in the order of its outputs."""
+    """Fields that one network gives together.
+
+    Attributes:
+        fields: in the order of the outputs.
+        network: what gives them.
+        pairs: the fields that are two real outputs each, the real part first.
+    """
 
     fields: tuple[str, ...]
     network: Network
+    pairs: frozenset[str] = frozenset()
+
+    def places(self, field: str) -> tuple[int, ...]:
+        """Returns the numbers of a field's outputs, one or two."""
+        before = self.fields[: self.fields.index(field)]
+        first = sum(2 if name in self.pairs else 1 for name in before)
+        return (first, first + 1) if field in self.pairs else (first,)
+
+    def pick(self, outputs: Array, field: str, axis: int = -1) -> Array:
+        """Returns a field from an array with an axis of all outputs."""
+        parts = [
+            lax.index_in_dim(outputs, n, axis, keepdims=False)
+            for n in self.places(field)
+        ]
+        return parts[0] if len(parts) == 1 else lax.complex(*parts)
 
 
 def read_networks(given: Any, operator: Operator) -> list[Group]:
@@ -82,8 +104,19 @@ def _arguments(field: str, operator: Operator) -> tuple[str, ...]:
     return ("?",) * operator.arity[operator.fields.index(field)]
 
 
-def check_outputs(group: Group, point: jax.ShapeDtypeStruct) -> None:
-    """Refuses a network that does not give one number per field at one point.
+def check_outputs(
+    group: Group, point: jax.ShapeDtypeStruct, kinds: Mapping[str, str]
+) -> Group:
+    """Finds out how a network gives its fields at one point.
+
+    Args:
+        group: the fields and the network.
+        point: one.
+        kinds: of fields that are declared "real" or "complex".
+
+    Returns:
+        The group, its complex fields in pairs if the network is real and has two outputs
+        for each of them.
 
     Raises:
         OperatorError: with the fields, the shape found and the shape expected.
@@ -101,13 +134,16 @@ def check_outputs(group: Group, point: jax.ShapeDtypeStruct) -> None:
         ) from error
     shape = getattr(found, "shape", None)
     allowed = {(len(group.fields),)} | ({()} if len(group.fields) == 1 else set())
-    if shape not in allowed:
+    pairs = frozenset(name for name in group.fields if kinds.get(name) == "complex")
+    paired = bool(pairs) and shape == (len(group.fields) + len(pairs),)
+    if shape not in allowed and not paired:
         raise OperatorError(
             f"the network of {names} returns {_describe(found)} at one point",
             expression=names,
-            hint=f"return an array of shape {_expected(group.fields)}"
-            + (f", in the order {names}" if len(group.fields) > 1 else ""),
+            hint=_way_out(group, pairs, shape),
         )
+    if jnp.issubdtype(found.dtype, jnp.complexfloating):
+        _check_complex(group, paired, kinds)
     if _width(found.dtype) > _width(point.dtype):
         raise OperatorError(
             f"the network of {names} returns {found.dtype} at points of {point.dtype}",
@@ -115,6 +151,45 @@ def check_outputs(group: Group, point: jax.ShapeDtypeStruct) -> None:
             hint=f"cast the points to {found.dtype}, or the network's parameters to "
             f"{point.dtype}",
         )
+    return replace(group, pairs=pairs) if paired else group
+
+
+def _way_out(group: Group, pairs: frozenset[str], shape: tuple[int, ...] | None) -> str:
+    names = ", ".join(group.fields)
+    order = f", in the order {names}" if len(group.fields) > 1 else ""
+    hint = f"return an array of shape {_expected(group.fields)}{order}"
+    if pairs:
+        outputs = ", ".join(
+            f"re {n}, im {n}" if n in pairs else n for n in group.fields
+        )
+        size = len(group.fields) + len(pairs)
+        return f"{hint}; or, all real, of shape ({size},): {outputs}"
+    if shape == (2 * len(group.fields),):
+        hint += (
+            "; if these are real and imaginary parts, declare the fields complex: "
+            f"Function('{group.fields[0]}', complex=True), or `complex field` in text"
+        )
+    return hint
+
+
+def _check_complex(group: Group, paired: bool, kinds: Mapping[str, str]) -> None:
+    """Refuses complex values of parts, and of fields that SymPy took for real."""
+    names = ", ".join(group.fields)
+    if paired:
+        raise OperatorError(
+            f"the network of {names} returns pairs of complex numbers",
+            expression=names,
+            hint=f"return {_expected(group.fields)} complex numbers, or pairs of real ones",
+        )
+    for name in group.fields:
+        if kinds.get(name) == "real":
+            raise OperatorError(
+                f"the network of {names} returns complex numbers, and {name} is declared "
+                "real",
+                expression=name,
+                hint="SymPy has used it, conjugate(u) = u: declare it without real=True, "
+                "or return real numbers",
+            )
 
 
 def _describe(found: Any) -> str:
@@ -128,5 +203,5 @@ def _expected(fields: Sequence[str]) -> str:
 
 def _width(dtype: Any) -> int:
     """Bytes of one real number of a dtype."""
-    complex_valued = jax.numpy.issubdtype(dtype, jax.numpy.complexfloating)
+    complex_valued = jnp.issubdtype(dtype, jnp.complexfloating)
     return dtype.itemsize // (2 if complex_valued else 1)

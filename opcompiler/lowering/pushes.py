@@ -50,12 +50,11 @@ def evaluate_functionals(
         functional = readout.functional
         if functional.site not in sites:
             continue
-        place = group.fields.index(functional.field)
         points = sites[functional.site]
         total: Any = jnp.zeros((), points.dtype)
         for number, (push, channel, c) in enumerate(readout.terms):
             array = pushed[push](channel)
-            array = array[:, place] if array.ndim == 2 else array
+            array = group.pick(array, functional.field) if array.ndim == 2 else array
             term = array if c == 1 else array * float(c)
             total = term if number == 0 else total + term
         values[functional] = as_precise_as(points.dtype, total)
@@ -150,7 +149,7 @@ def _places(plan: Plan, group: Group) -> tuple[int, ...]:
         for readout in plan.readouts
         if any(number in numbers for number, _, _ in readout.terms)
     }
-    return tuple(n for n, field in enumerate(group.fields) if field in fields)
+    return tuple(n for f in group.fields if f in fields for n in group.places(f))
 
 
 def _reverse(

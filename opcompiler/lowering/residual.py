@@ -92,7 +92,8 @@ class Residual:
             net: a function of ONE point, (d,) -> () or (m,), with the fields in the
                 order of `fields`; or a dict of such functions by field (a tuple of
                 names for a network that gives several). A field's function receives
-                the field's own arguments in the order in which they are written.
+                the field's own arguments in the order in which they are written. A
+                field that is declared complex may be two real outputs, re and im.
             points: (..., D) in the order of `coordinates`, a vector's components side
                 by side, or a dict of arrays (...), (..., d) for a vector.
             key: for an estimator, `jax.random.key`; one key gives one draw.
@@ -216,7 +217,7 @@ class Residual:
         running: dict[Functional, tuple[Array, bool]] = {}
         for group in read_networks(net, operator):
             plan = self._plan_for(group.fields)
-            self._check(group, plan, sites)
+            group = self._checked(group, plan, sites)
             plain = {n: given.points for n, given in sites.items() if given.plain}
             at_sites = evaluate_functionals(plan, group, plain, self.tuning)
             functionals |= {
@@ -244,10 +245,12 @@ class Residual:
         rows, dtype = where.flat.shape[0], where.flat.dtype
         return drawn(self.estimator, key, rows, dtype)
 
-    def _check(self, group: Group, plan: Plan, sites: Mapping[int, Input]) -> None:
+    def _checked(self, group: Group, plan: Plan, sites: Mapping[int, Input]) -> Group:
         for push in plan.pushes[:1]:
             array = sites[push.site].points
-            check_outputs(group, jax.ShapeDtypeStruct(array.shape[1:], array.dtype))
+            point = jax.ShapeDtypeStruct(array.shape[1:], array.dtype)
+            return check_outputs(group, point, dict(self.operator.kinds))
+        return group
 
     def _like_equations(self, outputs: list[Array]) -> Any:
         equations = self.operator.equations

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from opcompiler.core.sums import Component, IndexedSum, Template
 from opcompiler.core.symbol import Functional
@@ -70,7 +70,10 @@ def _slopes(group: Group, given: Input) -> Array:
     def at(point: Array) -> Array:
         value, pull = jax.vjp(group.network, point)
         units = jnp.eye(max(value.size, 1), dtype=value.dtype)
-        return jnp.stack([pull(u.reshape(value.shape))[0] for u in units])
+        rows = lambda c: jnp.stack([pull(c * u.reshape(value.shape))[0] for u in units])
+        if not jnp.issubdtype(value.dtype, jnp.complexfloating):
+            return rows(1)
+        return lax.complex(rows(1), -rows(1j))  # a pull has real parts only
 
     return jax.vmap(at)(given.points)
 
@@ -83,13 +86,12 @@ def _gradient(
     inputs: Mapping[int, Input],
 ) -> Array:
     """Returns first derivatives by all components that the index reaches, (N, R)."""
-    place = group.fields.index(functional.field)
     (number,) = functional.symbol.terms[0][0].slots()
     direction = template.directions[number]
     assert isinstance(direction, Component)
     first, last = template.extents[0]
     start = inputs[template.site].places[direction.place] + direction.shift
-    return slopes[:, place, start + first : start + last + 1]
+    return group.pick(slopes, functional.field, 1)[:, start + first : start + last + 1]
 
 
 def evaluate_sums(

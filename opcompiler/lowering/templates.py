@@ -1,7 +1,8 @@
 """Runs the push of a template: directions that run with indices are a family."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -148,10 +149,10 @@ class TemplatePush:
         )
         found = {}
         for readout in self._readouts:
-            place = group.fields.index(readout.functional.field)
+            pick = partial(group.pick, field=readout.functional.field)
             total: Any = 0
             for _, channel, c in readout.terms:
-                array = self._channel(value, channel, algebra, place, draw.count)
+                array = self._channel(value, channel, algebra, pick, draw.count)
                 total = total + (array if c == 1 else array * float(c))
             channels = {channel for _, channel, _ in readout.terms}
             total = as_precise_as(given.points.dtype, total)
@@ -181,19 +182,24 @@ class TemplatePush:
         return sum(parts[1:], parts[0])
 
     def _channel(
-        self, value: Value, k: int, algebra: TaylorAlgebra, place: int, count: int
+        self,
+        value: Value,
+        k: int,
+        algebra: TaylorAlgebra,
+        pick: Callable[[Array], Array],
+        count: int,
     ) -> Array:
         size = algebra.channels[k].count
         if not isinstance(value, AlgebraArray):
             shape = value.shape[:1]
             if k == 0:
-                return value[:, place] if value.ndim == 2 else value
+                return pick(value) if value.ndim == 2 else value
             return jnp.zeros((*shape, count) if size > 1 else shape, value.dtype)
         if size == 1:
             array = value.dense(k)
-            return array[:, place] if array.ndim == 2 else array
+            return pick(array) if array.ndim == 2 else array
         rows = value.family(k, size)[:count]
-        return (rows[..., place] if rows.ndim == 3 else rows).T
+        return (pick(rows) if rows.ndim == 3 else rows).T
 
 
 def _running_channels(push: Push, template: Template) -> set[int]:

@@ -1,6 +1,6 @@
 """The normal form of a set of equations: `normalize`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -19,7 +19,11 @@ from opcompiler.core.symbol import Functional
 from opcompiler.operator.assembly import assemble, Site
 from opcompiler.operator.equations import Equations, read_equations
 from opcompiler.operator.expand import Leaves
-from opcompiler.operator.signature import Coordinate as Symbol, read_signature
+from opcompiler.operator.signature import (
+    Coordinate as Symbol,
+    read_signature,
+    Signature,
+)
 from opcompiler.operator.vectors import (
     components,
     find_vectors,
@@ -39,6 +43,7 @@ class Operator:
         columns: what the points' columns are: the coordinates, vectors with their sizes.
         fields: names in order of first appearance.
         arity: number of arguments of each field.
+        kinds: of fields that are declared "real" or "complex".
         parameters: names, sorted.
         arrays: names of parameters with axes of their own, and their shapes, if known.
         axes: of the integration variables: (name, input of nodes, input of weights).
@@ -58,6 +63,7 @@ class Operator:
     columns: tuple[Coordinate, ...]
     fields: tuple[str, ...]
     arity: tuple[int, ...]
+    kinds: tuple[tuple[str, str], ...]
     parameters: tuple[str, ...]
     arrays: tuple[tuple[str, tuple[int, ...] | None], ...]
     axes: tuple[tuple[str, str, str], ...]
@@ -94,6 +100,7 @@ def normalize(
     hold: bool = False,
     shared: bool = True,
     matrices: bool = True,
+    complex_fields: Collection[str] = (),
 ) -> Operator:
     """Brings a residual, or several, into normal form.
 
@@ -106,6 +113,7 @@ def normalize(
             where there are no vectors, sums of like terms with numbers before them.
         shared: whether sums over the same indices run together, in one draw.
         matrices: keep sums with a matrix of moving coefficients too, which is cheaper.
+        complex_fields: names of fields that are complex, whatever SymPy assumes.
 
     Raises:
         OperatorError: naming the sub-expression that cannot be compiled.
@@ -131,6 +139,7 @@ def normalize(
         columns=tuple(_column(c, vectors, short) for c in seen.coordinates),
         fields=signature.fields,
         arity=signature.arity,
+        kinds=_kinds(signature, complex_fields),
         parameters=tuple(p.name for p in signature.parameters),
         arrays=tuple((str(a), _shape(a)) for a in signature.arrays),
         axes=tuple(
@@ -147,6 +156,13 @@ def normalize(
         program=found.program,
         equations=equations,
     )
+
+
+def _kinds(
+    signature: Signature, complex_fields: Collection[str]
+) -> tuple[tuple[str, str], ...]:
+    named = dict(signature.kinds) | dict.fromkeys(complex_fields, "complex")
+    return tuple((name, named[name]) for name in signature.fields if name in named)
 
 
 def _plain(coordinate: Symbol, vectors: Vectors) -> tuple[sp.Symbol, ...]:

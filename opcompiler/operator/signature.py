@@ -30,6 +30,7 @@ class Signature:
         sizes: number of components of each vector among the coordinates.
         arrays: parameters with axes of their own.
         axes: of the integration variables, by name.
+        kinds: of fields that SymPy assumes "real", or else "complex".
     """
 
     coordinates: tuple[Coordinate, ...]
@@ -39,6 +40,7 @@ class Signature:
     sizes: Mapping[sp.IndexedBase, int] = field(default_factory=dict)
     arrays: tuple[sp.IndexedBase, ...] = ()
     axes: Mapping[str, Axis] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,18 @@ def read_signature(
         vectors.sizes,
         vectors.arrays,
         make_axes(_integrated(residuals), {s.name for s in (*found, *symbols)}),
+        _kinds(applications),
     )
+
+
+def _kinds(applications: Sequence[_Application]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for application in applications:
+        if application.written.is_extended_real:
+            found[application.name] = "real"
+        elif application.written.is_complex:
+            found[application.name] = "complex"
+    return found
 
 
 def _check_fields(fields: Sequence[str], arity: Mapping[str, int]) -> list[str]:

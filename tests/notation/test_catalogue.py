@@ -79,6 +79,9 @@ PYTHON = {
     ],
     "Calls": [
         "oc.compile(u(t, x).diff(x))(net, np.ones((5, 3)))",
+        "oc.compile(u(t, x).diff(x))(lambda z: z, points)",
+        "oc.compile(sp.Function('u', complex=True)(t, x))(lambda z: jnp.ones(3), points)",
+        "oc.compile(sp.Function('u', real=True)(t, x))(lambda z: 1j*z[0], points)",
         "oc.compile(u(t, x).diff(x))(net, np.ones((5, 2), int))",
         "oc.compile(u(t, x).diff(x))(net, {'t': np.ones(5)})",
         "oc.compile(u(t, x).diff(x))(net, {'t': np.ones(5), 'x': np.ones(4)})",
