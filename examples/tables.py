@@ -82,10 +82,10 @@ def alone(script: str, words: Sequence[str], seconds: float) -> Outcome:
 
 
 @contextmanager
-def queue() -> Iterator[list[str]]:
+def queue(file: Path | None) -> Iterator[list[str]]:
     """Gives the option by which runs beside each other are timed one after the other."""
-    with tempfile.NamedTemporaryFile() as file:
-        yield ["--turns", file.name]
+    with tempfile.NamedTemporaryFile() as own:
+        yield ["--turns", str(file or own.name)]
 
 
 def results(
@@ -100,7 +100,7 @@ def results(
         left = end - time.monotonic()
         return place, alone(options.script, [*words, *rest, *turns], left)
 
-    with queue() as turns, ThreadPoolExecutor(options.together) as pool:
+    with queue(options.turns) as turns, ThreadPoolExecutor(options.together) as pool:
         cells = itertools.product(itertools.product(down, across), options.seeds)
         for done in as_completed([pool.submit(cell, *each) for each in cells]):
             yield done.result()
@@ -156,6 +156,9 @@ def options() -> argparse.ArgumentParser:
     found.add_argument("--out", type=Path, help="folder to write, besides printing")
     found.add_argument("--name", default="tables", help="of the files in the folder")
     found.add_argument("--together", type=int, default=1, help="runs at a time")
+    found.add_argument(
+        "--turns", type=Path, help="a file shared with what else may disturb"
+    )
     found.add_argument(
         "--within", type=float, default=86_400.0, help="seconds for everything"
     )

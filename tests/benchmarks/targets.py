@@ -186,6 +186,7 @@ TEXT = """# Benchmarks
 | [cpu.md](cpu.md), [gpu.md](gpu.md) | rivals, by `make bench` |
 | [strategies.md](strategies.md) | every strategy on the corpus, predicted and measured |
 | [derivatives.png](derivatives.png) | all derivatives up to n: n-TangentProp's figure |
+| [derivative_grid.md](derivative_grid.md) | the same over depth, width and points |
 {sparse}| [sine_gordon_million.md](sine_gordon_million.md) | 10^6 dimensions, one GPU |
 
 ## Targets
