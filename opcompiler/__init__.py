@@ -1,7 +1,7 @@
 """A compiler from symbolic differential operators to fast JAX numerics."""
 
 from opcompiler import taylor
-from opcompiler.api import compile
+from opcompiler.api import compile, sobolev_loss
 from opcompiler.calculus import (
     advect,
     biharmonic,
@@ -83,6 +83,7 @@ __all__ = [
     "parse",
     "parse_latex",
     "sobolev",
+    "sobolev_loss",
     "strain",
     "taylor",
     "to_latex",

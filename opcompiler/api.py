@@ -1,18 +1,20 @@
-"""`compile`: the way from an expression, or a problem in the notation, to a residual."""
+"""The way from an expression, or a problem in the notation, to a residual or a loss."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import Any
 
 import sympy as sp
 
+from opcompiler.calculus.sobolev import sobolev_terms
 from opcompiler.core.errors import OperatorError
 from opcompiler.estimators import estimated, Estimator, Sparse
-from opcompiler.lowering import Residual
+from opcompiler.lowering import Residual, SobolevLoss, SobolevTerm
 from opcompiler.notation import Part, Problem
 from opcompiler.operator import normalize, Operator
+from opcompiler.operator.equations import read_equations
 from opcompiler.taylor.tuning import Tuning
 
 
@@ -69,6 +71,96 @@ def compile(
         only = parts[0] if len(parts) == 1 else parts
         return _compile_part(equations, only, coordinates, fields, options)
     return _compiled(equations, coordinates, fields, options)
+
+
+Weights = Sequence[Any] | Callable[[int], Any] | None
+"""Q_0, ..., Q_m; or a function of j; 1 for all."""
+
+
+def sobolev_loss(
+    equations: Any,
+    order: int | Mapping[str, int],
+    wrt: sp.Symbol | Sequence[sp.Symbol],
+    *,
+    weights: Weights | Mapping[str, Weights] = None,
+    scales: Sequence[Any] | None = None,
+    coordinates: Sequence[sp.Symbol | sp.IndexedBase] | None = None,
+    fields: Sequence[str] | None = None,
+    strategy: str = "auto",
+    remat: bool = False,
+) -> SobolevLoss:
+    r"""Compiles the loss $\sum_j Q_j |\nabla^j R|^2$, the mean over points.
+
+    Args:
+        equations: as for `compile`; the squares of several are added.
+        order: m, the highest order of the derivatives of the residual; or a dict of orders
+            by point set, {"everywhere": 1, "origin": 4}.
+        wrt: the coordinate, or coordinates, that $\nabla$ is taken by.
+        weights: $Q_0, \ldots, Q_m$ (of several sets as many as the highest order needs),
+            or a function of j; or a dict of them by point set. All 1 by default. What
+            weighs 0 is not evaluated.
+        scales: of each equation, a factor of its residual; 1 by default.
+        coordinates: as for `compile`.
+        fields: likewise.
+        strategy: likewise.
+        remat: likewise.
+
+    Returns:
+        `loss(net, points, **parameters)`, and `loss.bind(apply)`; points are a dict by
+        name if the orders are. `opcompiler.lowering.sobolev` has the formula.
+
+    Raises:
+        OperatorError: as `compile`; for weights or scales that are too few.
+    """
+    options = _Options(strategy, Tuning(remat=remat), None)
+    orders = order if isinstance(order, Mapping) else {"": order}
+    terms = {}
+    for name, highest in orders.items():
+        given = weights.get(name) if isinstance(weights, Mapping) else weights
+        listed, part = _residuals(equations)
+        factors = _numbers(scales, len(listed), "scales")
+        q = _numbers(given, highest + 1, "weights")
+        rows = [
+            (derivative, q[j] * times * abs(factor) ** 2)
+            for residual, factor in zip(listed, factors, strict=True)
+            for derivative, (j, times) in sobolev_terms(residual, highest, wrt)
+            if not (isinstance(q[j], int | float) and q[j] == 0)
+        ]
+        family = [derivative for derivative, _ in rows]
+        if part is None:
+            compiled = _compiled(family, coordinates, fields, options)
+        else:
+            compiled = _compile_part(part, family, coordinates, fields, options)
+        terms[name] = SobolevTerm(compiled, tuple(weight for _, weight in rows))
+    if not terms:
+        raise OperatorError(
+            "a loss needs a point set",
+            expression=str(order),
+            hint='for instance order=2, or order={"everywhere": 1, "origin": 4}',
+        )
+    first = next(iter(terms.values())).rows
+    return SobolevLoss(terms, first.fields, first.parameters)
+
+
+def _residuals(equations: Any) -> tuple[list[Any], Part | None]:
+    if isinstance(equations, Problem):
+        equations = Part(equations, equations.equations)
+    if isinstance(equations, Part):
+        return list(equations.equations.values()), equations
+    return list(read_equations(equations).residuals), None
+
+
+def _numbers(given: Weights, count: int, what: str) -> list[Any]:
+    if given is None:
+        return [1] * count
+    listed = [given(j) for j in range(count)] if callable(given) else list(given)
+    if len(listed) < count:
+        raise OperatorError(
+            f"there are {len(listed)} {what} for {count} terms",
+            expression=f"{what}={listed}",
+            hint=f"give {count} of them",
+        )
+    return listed[:count]
 
 
 @dataclass(frozen=True, slots=True)

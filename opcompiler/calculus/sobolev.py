@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
+from math import factorial, prod
 
 import sympy as sp
 
@@ -31,6 +32,17 @@ def sobolev(
 
     Source: n-TangentProp, arXiv 2412.09752, section 4 (Sobolev loss).
     """
+    return tuple(derivative for derivative, _ in sobolev_terms(residual, order, wrt))
+
+
+def sobolev_terms(
+    residual: sp.Expr | sp.Eq, order: int, wrt: sp.Symbol | Sequence[sp.Symbol]
+) -> list[tuple[sp.Expr, tuple[int, int]]]:
+    r"""Returns the family of `sobolev`, each with its order and how often it counts.
+
+    Of $|\nabla^j R|^2$, the sum over all j-tuples of coordinates, a derivative that is
+    taken $\alpha$ times by them is $j!/\alpha!$ terms.
+    """
     coordinates = [wrt] if isinstance(wrt, sp.Basic) else list(symbolic(wrt))
     symbolic(residual)
     if order < 0 or not coordinates or len(set(coordinates)) < len(coordinates):
@@ -39,11 +51,12 @@ def sobolev(
             expression=f"order={order}, wrt={coordinates}",
             hint="for instance sobolev(residual, 2, x), or sobolev(residual, 2, [x, y])",
         )
-    if isinstance(residual, sp.Eq):
-        residual = residual.lhs - residual.rhs
-    family = [residual]
+    equation = isinstance(residual, sp.Eq)
+    value = sp.Add(residual.lhs, -residual.rhs) if equation else residual
+    family: list[tuple[sp.Expr, tuple[int, int]]] = [(value, (0, 1))]
     for count in range(1, order + 1):
         for chosen in combinations_with_replacement(coordinates, count):
             steps = [(c, chosen.count(c)) for c in dict.fromkeys(chosen)]
-            family.append(sp.Derivative(residual, *steps))
-    return tuple(family)
+            times = factorial(count) // prod(factorial(k) for _, k in steps)
+            family.append((sp.Derivative(value, *steps), (count, times)))
+    return family

@@ -13,6 +13,7 @@ sums.py       sums over components, exact or drawn
 draws.py      draws of indices and of random directions
 estimation.py which draw serves which template
 losses.py     unbiased squares, variances
+sobolev.py    weighted squares of a residual and its derivatives
 autotune.py   measuring how a plan is laid out best
 explanation.py  plan and sums in words
 source.py     the emitted function as readable Python
@@ -22,5 +23,14 @@ from opcompiler.lowering.autotune import autotune
 from opcompiler.lowering.losses import unbiased_square
 from opcompiler.lowering.quadrature import gauss_legendre
 from opcompiler.lowering.residual import Bound, Residual
+from opcompiler.lowering.sobolev import SobolevLoss, SobolevTerm
 
-__all__ = ["Bound", "Residual", "autotune", "gauss_legendre", "unbiased_square"]
+__all__ = [
+    "Bound",
+    "Residual",
+    "SobolevLoss",
+    "SobolevTerm",
+    "autotune",
+    "gauss_legendre",
+    "unbiased_square",
+]

@@ -154,7 +154,8 @@ def check_outputs(
     return replace(group, pairs=pairs) if paired else group
 
 
-def _way_out(group: Group, pairs: frozenset[str], shape: tuple[int, ...] | None) -> str:
+def _way_out(group: Group, pairs: frozenset[str], shape: object) -> str:
+    first, *_ = group.fields
     names = ", ".join(group.fields)
     order = f", in the order {names}" if len(group.fields) > 1 else ""
     hint = f"return an array of shape {_expected(group.fields)}{order}"
@@ -167,7 +168,7 @@ def _way_out(group: Group, pairs: frozenset[str], shape: tuple[int, ...] | None)
     if shape == (2 * len(group.fields),):
         hint += (
             "; if these are real and imaginary parts, declare the fields complex: "
-            f"Function('{group.fields[0]}', complex=True), or `complex field` in text"
+            f"Function('{first}', complex=True), or `complex field` in text"
         )
     return hint
 

@@ -76,6 +76,7 @@ PYTHON = {
         "oc.compile(oc.Integral(u(s)*oc.Integral(u(s), (s, 0, s)), (s, 0, x)) - u(x))",
         "oc.gauss_legendre(0)",
         "oc.sobolev(u(x), -1, x)",
+        "oc.sobolev_loss(u(x), 2, x, weights=[1, 0.1])",
     ],
     "Calls": [
         "oc.compile(u(t, x).diff(x))(net, np.ones((5, 3)))",
