@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import jax.scipy.special as jsp
 from jax import lax
 
+from opcompiler.core.errors import OperatorError
 from opcompiler.core.program import Operand, Program
+from opcompiler.lowering import special
 
 _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "add": operator.add,
@@ -18,7 +20,7 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "neg": operator.neg,
 }
 
-_MODULES = {"jnp": jnp, "lax": lax, "jsp": jsp}
+_MODULES = {"jnp": jnp, "lax": lax, "jsp": jsp, "special": special}
 
 
 def run_program(
@@ -41,7 +43,17 @@ def run_program(
 
     for step in program.steps:
         function = own.get(step.function) or _function(step.function)
-        known[step.name] = function(*map(value, step.operands))
+        operands = [value(operand) for operand in step.operands]
+        try:
+            known[step.name] = function(*operands)
+        except TypeError as error:
+            if not any(map(jnp.iscomplexobj, operands)):
+                raise
+            raise OperatorError(
+                f"{step.function} takes no complex values",
+                expression=str(error),
+                hint="take re(...), im(...) or Abs(...) of its argument",
+            ) from error
     return [value(output) for output in program.outputs]
 
 

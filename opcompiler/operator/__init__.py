@@ -7,7 +7,7 @@ The way of an expression through this room:
     expand.py         Derivative and Subs -> leaves (field, multi-index, site)
     differentiate.py  the chain rule on expressions over leaves
     collect.py        leaves -> functionals, the rest -> the shell
-    emit.py           shell -> straight-line program
+    emit.py           shell -> straight-line program; functions.py has the table
     vectors.py        coordinates of many components; short ones are written out
     held_sums.py      sums over components, and the chain rule through them
     templates.py      held sums -> operators in directions that run with indices

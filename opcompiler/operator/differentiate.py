@@ -21,7 +21,20 @@ LeafDerivative = Callable[[sp.Expr, sp.Expr], sp.Expr]
 """(leaf, symbol or component, coordinate) -> its derivative along the coordinate."""
 
 # Constant between jumps; JAX differentiates them the same way.
-_STEPS = (sp.Heaviside, sp.floor, sp.ceiling)
+_STEPS = (sp.Heaviside, sp.floor, sp.ceiling, sp.KroneckerDelta)
+
+# Where SymPy's own derivative divides zero by zero.
+_RATES: dict[type[sp.Basic], Callable[..., sp.Expr]] = {
+    sp.Si: lambda x: sp.sinc(x),
+    sp.LambertW: lambda x, *branch: (
+        sp.exp(-sp.LambertW(x, *branch)) / (1 + sp.LambertW(x, *branch))
+    ),
+    sp.jn: lambda n, x: (
+        (n * sp.jn(n - 1, x) - (n + 1) * sp.jn(n + 1, x)) / (2 * n + 1)
+        if n != 0
+        else -sp.jn(1, x)
+    ),
+}
 
 
 def total_derivative(
@@ -114,6 +127,8 @@ def _function_rule(node: sp.Function, derive: Derive) -> sp.Expr:
 
 def _rate(node: sp.Expr, place: int) -> sp.Expr:
     """Returns the partial derivative of a function by one of its arguments."""
+    if type(node) in _RATES and place == len(node.args) - 1:
+        return _RATES[type(node)](*node.args)
     try:
         rate = node.fdiff(place + 1)
     except ArgumentIndexError:

@@ -1,12 +1,12 @@
 """Writes SymPy expressions as a straight-line program of JAX operations.
 
 SymPy's own printers are not used: they lose digits of floats, emit Python's `math` for
-special functions and cannot be evaluated without running generated text. The table
-`_FUNCTIONS` says which SymPy function becomes which JAX one; a new function is one line.
+special functions and cannot be evaluated without running generated text. The tables in
+`functions.py` say which SymPy function becomes which JAX one.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import count
 
 import sympy as sp
@@ -14,121 +14,14 @@ from sympy.logic.boolalg import BooleanFalse, BooleanTrue
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.program import Operand, Program, Step
-from opcompiler.operator.integrals import Quadrature
-
-
-class _Regularised(sp.Function):
-    """The lower incomplete gamma function over gamma."""
-
-
-class _Bessel0(sp.Function):
-    """$I_0$."""
-
-
-class _Bessel1(sp.Function):
-    """$I_1$."""
-
-
-_FUNCTIONS: dict[type[sp.Basic], str] = {
-    sp.exp: "jnp.exp",
-    sp.log: "jnp.log",
-    sp.sin: "jnp.sin",
-    sp.cos: "jnp.cos",
-    sp.tan: "jnp.tan",
-    sp.asin: "jnp.arcsin",
-    sp.acos: "jnp.arccos",
-    sp.atan: "jnp.arctan",
-    sp.atan2: "jnp.arctan2",
-    sp.sinh: "jnp.sinh",
-    sp.cosh: "jnp.cosh",
-    sp.tanh: "jnp.tanh",
-    sp.asinh: "jnp.arcsinh",
-    sp.acosh: "jnp.arccosh",
-    sp.atanh: "jnp.arctanh",
-    sp.Abs: "jnp.abs",
-    sp.sign: "jnp.sign",
-    sp.floor: "jnp.floor",
-    sp.ceiling: "jnp.ceil",
-    sp.Mod: "jnp.mod",
-    sp.Max: "jnp.maximum",
-    sp.Min: "jnp.minimum",
-    sp.conjugate: "jnp.conjugate",
-    sp.re: "jnp.real",
-    sp.im: "jnp.imag",
-    sp.arg: "jnp.angle",
-    sp.Heaviside: "jnp.heaviside",
-    sp.sinc: "jnp.sinc",
-    sp.erf: "jsp.erf",
-    sp.erfc: "jsp.erfc",
-    sp.erfinv: "jsp.erfinv",
-    sp.gamma: "jsp.gamma",
-    sp.loggamma: "jsp.gammaln",
-    sp.polygamma: "jsp.polygamma",
-    sp.beta: "jsp.beta",
-    sp.zeta: "jsp.zeta",
-    sp.Ei: "jsp.expi",
-    sp.expint: "jsp.expn",
-    Quadrature: "integrate",
-    _Regularised: "jsp.gammainc",
-    _Bessel0: "jsp.i0",
-    _Bessel1: "jsp.i1",
-    sp.StrictLessThan: "jnp.less",
-    sp.LessThan: "jnp.less_equal",
-    sp.StrictGreaterThan: "jnp.greater",
-    sp.GreaterThan: "jnp.greater_equal",
-    sp.Equality: "jnp.equal",
-    sp.Unequality: "jnp.not_equal",
-    sp.And: "jnp.logical_and",
-    sp.Or: "jnp.logical_or",
-    sp.Xor: "jnp.logical_xor",
-    sp.Not: "jnp.logical_not",
-}
-_FOLDED = (sp.Max, sp.Min, sp.And, sp.Or, sp.Xor)
-
-# Functions with no JAX counterpart of their own, by an identity.
-_REWRITTEN: dict[type[sp.Basic], Callable[..., sp.Expr]] = {
-    sp.sec: lambda x: 1 / sp.cos(x),
-    sp.csc: lambda x: 1 / sp.sin(x),
-    sp.cot: lambda x: 1 / sp.tan(x),
-    sp.sech: lambda x: 1 / sp.cosh(x),
-    sp.csch: lambda x: 1 / sp.sinh(x),
-    sp.coth: lambda x: 1 / sp.tanh(x),
-    sp.asec: lambda x: sp.acos(1 / x),
-    sp.acsc: lambda x: sp.asin(1 / x),
-    sp.acot: lambda x: sp.atan(1 / x),
-    sp.asech: lambda x: sp.acosh(1 / x),
-    sp.acsch: lambda x: sp.asinh(1 / x),
-    sp.acoth: lambda x: sp.atanh(1 / x),
-    sp.factorial: lambda n: sp.gamma(n + 1),
-    sp.binomial: lambda n, k: sp.gamma(n + 1) / (sp.gamma(k + 1) * sp.gamma(n - k + 1)),
-    sp.harmonic: lambda n, m=1: (
-        sp.digamma(n + 1) + sp.EulerGamma if m == 1 else sp.zeta(m) - sp.zeta(m, n + 1)
-    ),
-    sp.frac: lambda x: x - sp.floor(x),
-    sp.erf2: lambda a, b: sp.erf(b) - sp.erf(a),
-    sp.erfcinv: lambda x: sp.erfinv(1 - x),
-    sp.li: lambda x: sp.Ei(sp.log(x)),
-    sp.lowergamma: lambda s, x: sp.gamma(s) * _Regularised(s, x),
-    sp.uppergamma: lambda s, x: sp.gamma(s) * (1 - _Regularised(s, x)),
-    sp.KroneckerDelta: lambda i, j, *_: sp.Piecewise((1, sp.Eq(i, j)), (0, True)),
-    sp.Implies: lambda a, b: sp.Or(sp.Not(a), b),
-    sp.Equivalent: lambda a, b: sp.Not(sp.Xor(a, b)),
-}
-
-_BESSEL = {sp.S.Zero: _Bessel0, sp.S.One: _Bessel1}
-
-_HINTS: dict[type[sp.Basic], str] = {
-    sp.DiracDelta: "what jumps has no derivative at the jump. Held, oc.D(Heaviside(u), x), "
-    "it is the derivative elsewhere, zero; or smooth it: (1 + tanh(u/eps))/2; a point "
-    "source becomes a condition, or a narrow Gaussian",
-    sp.Limit: "take the limit with SymPy first: .doit()",
-    sp.Order: "drop the rest of the series: .removeO()",
-    sp.Contains: "write the interval by inequalities: And(x > 0, x < 1)",
-    sp.SingularityFunction: "write it by Piecewise or Heaviside",
-    sp.exp_polar: "write exp; unpolarify(expr) does it everywhere",
-    sp.polar_lift: "write its argument; unpolarify(expr) does it everywhere",
-}
-"""Ways out that are better than passing a known function."""
+from opcompiler.operator.functions import (
+    BY_IDENTITY,
+    DIRECT,
+    FOLDED,
+    HIGHEST_ORDER,
+    OF_WHOLE_ORDER,
+    remedy,
+)
 
 
 def emit(expressions: Sequence[sp.Expr], inputs: Sequence[str]) -> Program:
@@ -272,34 +165,50 @@ class _Emitter:
         return inside._operand(value)
 
     def _write_function(self, expr: sp.Basic) -> Operand:
-        if isinstance(expr, sp.besseli) and expr.order in _BESSEL:
-            return self._operand(_BESSEL[expr.order](expr.argument))
-        if type(expr) in _REWRITTEN:
-            return self._operand(_REWRITTEN[type(expr)](*expr.args))
+        kind = type(expr)
+        if kind in BY_IDENTITY:
+            written = BY_IDENTITY[kind](*expr.args)
+            if written is not None:
+                return self._operand(written)
+        constant = _constant(expr)
+        if constant is not None:
+            return constant
+        if kind in OF_WHOLE_ORDER and _is_whole(expr.args[0]):
+            order, argument = expr.args
+            return self._step(OF_WHOLE_ORDER[kind], int(order), self._operand(argument))
         if isinstance(expr, sp.ITE):
             return self._step("jnp.where", *map(self._operand, expr.args))
-        name = _FUNCTIONS.get(type(expr))
+        name = DIRECT.get(kind)
         if name is None:
             raise OperatorError(
-                f"{type(expr).__name__} has no translation to JAX",
+                f"{kind.__name__} has no translation to JAX",
                 expression=expr,
-                hint=_HINTS.get(
-                    type(expr),
-                    "pass it as a known field: write Function('f')(x, ...) and give "
-                    "{'f': callable} with the networks",
-                ),
+                hint=remedy(expr),
             )
-        if isinstance(expr, sp.sinc):  # SciPy's and JAX's has a factor pi
-            return self._step("jnp.sinc", self._operand(expr.args[0] / sp.pi))
         operands = [self._operand(argument) for argument in expr.args]
-        if isinstance(expr, sp.beta | sp.zeta) and len(operands) == 1:
-            operands.append(operands[0] if isinstance(expr, sp.beta) else 1.0)
-        if isinstance(expr, _FOLDED):
+        if isinstance(expr, FOLDED):
             result = operands[0]
             for operand in operands[1:]:
                 result = self._step(name, result, operand)
             return result
         return self._step(name, *operands)
+
+
+def _constant(expr: sp.Basic) -> float | None:
+    """Returns the value of a special function at a number.
+
+    As a Python number, which takes the precision of what it is combined with; special
+    functions of JAX would give an array in double precision.
+    """
+    name = OF_WHOLE_ORDER.get(type(expr)) or DIRECT.get(type(expr)) or ""
+    if not name.startswith(("jsp.", "special.")) or not expr.is_number:
+        return None
+    value = expr.evalf(20)
+    return float(value) if value.is_Float and value.is_finite else None
+
+
+def _is_whole(order: sp.Basic) -> bool:
+    return isinstance(order, sp.Integer) and 0 <= int(order) <= HIGHEST_ORDER
 
 
 def _dummies() -> "count[sp.Dummy]":

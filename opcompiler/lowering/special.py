@@ -1,0 +1,307 @@
+r"""Special functions that `jax.scipy.special` lacks, or has with fewer digits.
+
+* `bessel_jn` of JAX is NaN at 0, wrong beyond 50, and its slope loses its digits near 0.
+* `beta` of JAX has 8 digits for large arguments.
+* `erf` and `erfc` take no complex values there.
+* the slope of `spence` is NaN at places.
+
+Derivatives are by recurrences, so that each is as good as the value. Orders are fixed
+integers. Source: Abramowitz & Stegun 9.1.10, 9.1.21, 9.2.5, 9.6.10, 9.6.19 (Bessel),
+10.1.2, 10.1.19 (spherical); DLMF 4.13 (Lambert W), 7.6.1 (error function).
+"""
+
+import math
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jax.scipy.special as jsp
+from jax import Array
+
+
+def _real(x: Any) -> Array:
+    x = jnp.asarray(x)
+    return (
+        x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.result_type(float))
+    )
+
+
+def _series(x: Array, order: int, sign: int, terms: int) -> Array:
+    r"""$(x/2)^n \sum_k (\pm x^2/4)^k / (k!\,(n+k)!)$."""
+    square = sign * x * x / 4
+    total = jnp.zeros_like(x)
+    for k in reversed(range(terms)):
+        total = 1 + total * square / ((k + 1) * (order + k + 1))
+    return total * (x / 2) ** order / math.factorial(order)
+
+
+# --- Bessel functions of the first kind ---------------------------------------------
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def bessel_j(order: int, x: Any) -> Array:
+    """Returns J_n(x) of real x: a series, an integral over a period, an expansion."""
+    x = _real(x)
+    if order < 0:
+        return (-1) ** order * bessel_j(-order, x)
+    size = jnp.abs(x)
+    close, far = order + 2.0, 30 + order**2 / 2
+    near = _series(jnp.where(size < close, size, 1.0), order, -1, 16 + order)
+    middle = _period(order, jnp.where(size < far, size, 1.0), far)
+    distant = _hankel(order, jnp.where(size < far, far, size))
+    value = jnp.where(size < close, near, jnp.where(size < far, middle, distant))
+    return value if order % 2 == 0 else jnp.sign(x) * value
+
+
+@bessel_j.defjvp
+def _bessel_j_jvp(order: int, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (x,) = primals
+    slope = (bessel_j(order - 1, x) - bessel_j(order + 1, x)) / 2
+    return bessel_j(order, x), slope * tangents[0]
+
+
+def _period(order: int, x: Array, bound: float) -> Array:
+    r"""$\frac1\pi\int_0^\pi \cos(n\theta - x\sin\theta)\,d\theta$ by the midpoint rule.
+
+    Exact to rounding up to `bound`: the error is $J_{2m-n}(x)$, m the number of nodes.
+    """
+    nodes = math.ceil(0.8 * bound) + order + 20
+    angles = (jnp.arange(nodes, dtype=x.dtype) + 0.5) * (math.pi / nodes)
+    return jnp.mean(jnp.cos(order * angles - x[..., None] * jnp.sin(angles)), axis=-1)
+
+
+def _hankel(order: int, x: Array) -> Array:
+    r"""$\sqrt{2/\pi x}\,(P\cos\chi - Q\sin\chi)$ with $\chi = x - (n/2 + 1/4)\pi$."""
+    parts = [jnp.ones_like(x), jnp.zeros_like(x)]
+    term = jnp.ones_like(x)
+    for k in range(1, 24 + order):
+        term = term * (4 * order**2 - (2 * k - 1) ** 2) / (8 * k * x)
+        parts[k % 2] = parts[k % 2] + (-1) ** (k // 2) * term
+    angle = x - (order / 2 + 0.25) * math.pi
+    wave = parts[0] * jnp.cos(angle) - parts[1] * jnp.sin(angle)
+    return jnp.sqrt(2 / (math.pi * x)) * wave
+
+
+# --- modified Bessel functions ------------------------------------------------------
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def bessel_i(order: int, x: Any) -> Array:
+    """Returns I_n(x) of real x."""
+    x, order = _real(x), abs(order)
+    if order < 2:
+        return jsp.i1(x) if order else jsp.i0(x)
+    size = jnp.abs(x)
+    near = _series(jnp.where(size < 20, size, 1.0), order, 1, 48)
+    angles = (jnp.arange(160 + order, dtype=x.dtype) + 0.5) * (math.pi / (160 + order))
+    decay = jnp.exp(size[..., None] * (jnp.cos(angles) - 1))
+    far = jnp.exp(size) * jnp.mean(decay * jnp.cos(order * angles), axis=-1)
+    value = jnp.where(size < 20, near, far)
+    return value if order % 2 == 0 else jnp.sign(x) * value
+
+
+@bessel_i.defjvp
+def _bessel_i_jvp(order: int, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (x,) = primals
+    slope = (bessel_i(order - 1, x) + bessel_i(order + 1, x)) / 2
+    return bessel_i(order, x), slope * tangents[0]
+
+
+# --- spherical Bessel functions -----------------------------------------------------
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def spherical_j(order: int, x: Any) -> Array:
+    """Returns j_n(x) of real x, n at least 0: a series, or upwards from sin(x)/x."""
+    x = _real(x)
+    if order == 0:
+        return jnp.sinc(x / math.pi)
+    size = jnp.abs(x)
+    bound = order + 2.0
+    small = jnp.where(size < bound, x, 1.0)
+    square, total = -small * small / 2, jnp.zeros_like(x)
+    for k in reversed(range(24 + order)):
+        total = 1 + total * square / ((k + 1) * (2 * order + 2 * k + 3))
+    near = total * small**order / math.prod(range(1, 2 * order + 2, 2))
+    large = jnp.where(size < bound, bound, x)
+    before, far = jnp.cos(large) / large, jnp.sin(large) / large
+    for k in range(order):
+        before, far = far, (2 * k + 1) / large * far - before
+    return jnp.where(size < bound, near, far)
+
+
+@spherical_j.defjvp
+def _spherical_j_jvp(order: int, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (x,) = primals
+    before = order * spherical_j(order - 1, x) if order else 0
+    after = (order + 1) * spherical_j(order + 1, x)
+    return spherical_j(order, x), (before - after) / (2 * order + 1) * tangents[0]
+
+
+# --- Lambert's W --------------------------------------------------------------------
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def lambert_w(branch: int, x: Any) -> Array:
+    """Returns W_0(x), x at least -1/e, or W_{-1}(x), x from there to 0; NaN elsewhere."""
+    x = _real(x)
+    root = jnp.sqrt(jnp.maximum(2 * (math.e * x + 1), 0)) * (1 if branch == 0 else -1)
+    edge = -1 + root * (1 + root * (-1 / 3 + root * 11 / 72))
+    if branch == 0:
+        log = jnp.log1p(jnp.maximum(x, -0.2))
+        away = log * (1 - jnp.log1p(log) / (2 + log))
+        w, inside = jnp.where(x < -0.2, edge, away), x >= -math.exp(-1)
+    else:
+        log = jnp.log(jnp.where(x < 0, -x, 0.1))
+        away = log - jnp.log(-log) + jnp.log(-log) / log
+        w, inside = jnp.where(x < -0.25, edge, away), (x >= -math.exp(-1)) & (x < 0)
+    for _ in range(5):  # Halley: digits are trebled
+        excess = w - x * jnp.exp(-w)
+        below = w + 1
+        step = excess / (below - excess * (w + 2) / jnp.where(below == 0, 1, 2 * below))
+        w = w - jnp.where(below == 0, 0, step)
+    w = jnp.where(jnp.isposinf(x), x, w) if branch == 0 else w
+    return jnp.where(inside, w, jnp.nan)
+
+
+@lambert_w.defjvp
+def _lambert_w_jvp(branch: int, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    w = lambert_w(branch, *primals)
+    return w, jnp.exp(-w) / (1 + w) * tangents[0]
+
+
+# --- error functions ----------------------------------------------------------------
+
+
+def erf(z: Any) -> Array:
+    """Returns erf z, real or complex."""
+    return _complex_erf(z) if jnp.iscomplexobj(z) else jsp.erf(z)
+
+
+def erfc(z: Any) -> Array:
+    """Returns 1 - erf z, real or complex."""
+    return _complex_erfc(z) if jnp.iscomplexobj(z) else jsp.erfc(z)
+
+
+def erfi(z: Any) -> Array:
+    """Returns erf(i z)/i, real or complex."""
+    if jnp.iscomplexobj(z):
+        return -1j * _complex_erf(1j * z)
+    z = _real(z)
+    return 2 / math.sqrt(math.pi) * jnp.exp(z * z) * jsp.dawsn(z)
+
+
+def erfcinv(x: Any) -> Array:
+    """Returns the inverse of erfc, with all digits near 0 too."""
+    return -jsp.ndtri(_real(x) / 2) / math.sqrt(2)
+
+
+@jax.custom_jvp
+def _complex_erf(z: Array) -> Array:
+    small = jnp.where(jnp.abs(z) < 1, z, 0)
+    total = jnp.zeros_like(z)
+    for k in reversed(range(20)):
+        total = (-1) ** k / (math.factorial(k) * (2 * k + 1)) + small * small * total
+    value = jnp.where(z.real < 0, _tail(-z) - 1, 1 - _tail(z))
+    near = 2 / math.sqrt(math.pi) * small * total
+    return jnp.where(jnp.abs(z) < 1, near, value)
+
+
+@jax.custom_jvp
+def _complex_erfc(z: Array) -> Array:
+    away = jnp.where(z.real < 0, 2 - _tail(-z), _tail(z))
+    return jnp.where(jnp.abs(z) < 1, 1 - _complex_erf(z), away)
+
+
+def _tail(z: Array) -> Array:
+    """Returns erfc z in the right half-plane, by the Faddeeva function."""
+    right = jnp.where(z.real < 0, 1, z)
+    return jnp.exp(-right * right) * jsp.wofz(1j * right)
+
+
+@_complex_erf.defjvp
+def _complex_erf_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (z,) = primals
+    return _complex_erf(z), 2 / math.sqrt(math.pi) * jnp.exp(-z * z) * tangents[0]
+
+
+@_complex_erfc.defjvp
+def _complex_erfc_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (z,) = primals
+    return _complex_erfc(z), -2 / math.sqrt(math.pi) * jnp.exp(-z * z) * tangents[0]
+
+
+# --- gamma and its relatives --------------------------------------------------------
+
+
+def _alike(*numbers: Any) -> list[Array]:
+    # A Python number takes the precision of what it stands beside.
+    dtype = jnp.result_type(*numbers)
+    return [_real(jnp.asarray(number, dtype)) for number in numbers]
+
+
+def gamma_ratio(a: Any, b: Any) -> Array:
+    """Returns Gamma(a) / Gamma(b) of real numbers, without overflow between."""
+    a, b = _alike(a, b)
+    sign = jsp.gammasgn(a) * jsp.gammasgn(b)
+    return sign * jnp.exp(jsp.gammaln(a) - jsp.gammaln(b))
+
+
+def beta(a: Any, b: Any) -> Array:
+    """Returns Gamma(a) Gamma(b) / Gamma(a + b) of real numbers."""
+    a, b = _alike(a, b)
+    sign = jsp.gammasgn(a) * jsp.gammasgn(b) * jsp.gammasgn(a + b)
+    return sign * jnp.exp(jsp.gammaln(a) + jsp.gammaln(b) - jsp.gammaln(a + b))
+
+
+def binomial(n: Any, k: Any) -> Array:
+    """Returns n over k of real numbers."""
+    n, k = _alike(n, k)
+    return gamma_ratio(n + 1, k + 1) / jsp.gamma(n - k + 1)
+
+
+def sine_integral(x: Any) -> Array:
+    """Returns Si(x) of real x."""
+    return jsp.sici(x)[0]
+
+
+def cosine_integral(x: Any) -> Array:
+    """Returns Ci(x) of real x > 0."""
+    return jsp.sici(x)[1]
+
+
+def fresnel_s(x: Any) -> Array:
+    """Returns S(x), the integral of sin(pi x^2/2)."""
+    return jsp.fresnel(x)[0]
+
+
+def fresnel_c(x: Any) -> Array:
+    """Returns C(x), the integral of cos(pi x^2/2)."""
+    return jsp.fresnel(x)[1]
+
+
+@jax.custom_jvp
+def dilogarithm(x: Any) -> Array:
+    """Returns Li_2(x) of real x up to 1."""
+    return jsp.spence(1 - _real(x))
+
+
+@dilogarithm.defjvp
+def _dilogarithm_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    x = _real(primals[0])
+    away = jnp.where(x == 0, 1, x)
+    slope = jnp.where(x == 0, 1, -jnp.log1p(-away) / away)
+    return dilogarithm(x), slope * tangents[0]
+
+
+def lower_gamma(s: Any, x: Any) -> Array:
+    """Returns the incomplete gamma function from 0 to x, of s > 0."""
+    s, x = _alike(s, x)
+    return jsp.gammainc(s, x) * jsp.gamma(s)
+
+
+def upper_gamma(s: Any, x: Any) -> Array:
+    """Returns the incomplete gamma function from x on, of s > 0."""
+    s, x = _alike(s, x)
+    return jsp.gammaincc(s, x) * jsp.gamma(s)

@@ -1,0 +1,279 @@
+"""Which SymPy function becomes which JAX one; a new function is one line.
+
+A SymPy function that stands in none of the tables is refused when it is compiled.
+"""
+
+from collections.abc import Callable
+
+import sympy as sp
+from sympy.codegen import cfunctions
+from sympy.functions.special.bessel import AiryBase
+from sympy.functions.special.hyper import TupleParametersBase
+
+from opcompiler.operator.integrals import Quadrature
+
+DIRECT: dict[type[sp.Basic], str] = {
+    sp.exp: "jnp.exp",
+    sp.log: "jnp.log",
+    sp.sin: "jnp.sin",
+    sp.cos: "jnp.cos",
+    sp.tan: "jnp.tan",
+    sp.asin: "jnp.arcsin",
+    sp.acos: "jnp.arccos",
+    sp.atan: "jnp.arctan",
+    sp.atan2: "jnp.arctan2",
+    sp.sinh: "jnp.sinh",
+    sp.cosh: "jnp.cosh",
+    sp.tanh: "jnp.tanh",
+    sp.asinh: "jnp.arcsinh",
+    sp.acosh: "jnp.arccosh",
+    sp.atanh: "jnp.arctanh",
+    sp.Abs: "jnp.abs",
+    sp.sign: "jnp.sign",
+    sp.floor: "jnp.floor",
+    sp.ceiling: "jnp.ceil",
+    sp.Mod: "jnp.mod",
+    sp.Rem: "jnp.fmod",
+    sp.Max: "jnp.maximum",
+    sp.Min: "jnp.minimum",
+    sp.conjugate: "jnp.conjugate",
+    sp.re: "jnp.real",
+    sp.im: "jnp.imag",
+    sp.arg: "jnp.angle",
+    sp.Heaviside: "jnp.heaviside",
+    sp.erf: "special.erf",
+    sp.erfc: "special.erfc",
+    sp.erfi: "special.erfi",
+    sp.erfinv: "jsp.erfinv",
+    sp.erfcinv: "special.erfcinv",
+    sp.gamma: "jsp.gamma",
+    sp.loggamma: "jsp.gammaln",
+    sp.lowergamma: "special.lower_gamma",
+    sp.uppergamma: "special.upper_gamma",
+    sp.Ei: "jsp.expi",
+    sp.Si: "special.sine_integral",
+    sp.Ci: "special.cosine_integral",
+    sp.fresnels: "special.fresnel_s",
+    sp.fresnelc: "special.fresnel_c",
+    cfunctions.expm1: "jnp.expm1",
+    cfunctions.log1p: "jnp.log1p",
+    cfunctions.exp2: "jnp.exp2",
+    cfunctions.log2: "jnp.log2",
+    cfunctions.log10: "jnp.log10",
+    cfunctions.hypot: "jnp.hypot",
+    cfunctions.Cbrt: "jnp.cbrt",
+    Quadrature: "integrate",
+    sp.StrictLessThan: "jnp.less",
+    sp.LessThan: "jnp.less_equal",
+    sp.StrictGreaterThan: "jnp.greater",
+    sp.GreaterThan: "jnp.greater_equal",
+    sp.Equality: "jnp.equal",
+    sp.Unequality: "jnp.not_equal",
+    sp.And: "jnp.logical_and",
+    sp.Or: "jnp.logical_or",
+    sp.Xor: "jnp.logical_xor",
+    sp.Not: "jnp.logical_not",
+}
+
+FOLDED = (sp.Max, sp.Min, sp.And, sp.Or, sp.Xor)
+"""Of any number of arguments, by functions of two."""
+
+OF_WHOLE_ORDER: dict[type[sp.Basic], str] = {
+    sp.besselj: "special.bessel_j",
+    sp.besseli: "special.bessel_i",
+    sp.jn: "special.spherical_j",
+    sp.polygamma: "jsp.polygamma",
+    sp.expint: "jsp.expn",
+}
+"""(order, argument) -> value, the order a number."""
+
+HIGHEST_ORDER = 20
+
+_LONGEST_PRODUCT = 20
+
+
+def _ascending(x: sp.Expr, count: sp.Expr) -> sp.Expr | None:
+    """Returns x (x + 1) ... as a product, if it is a short one."""
+    if not count.is_Integer or not 0 <= int(count) <= _LONGEST_PRODUCT:
+        return None
+    return sp.Mul(*(x + k for k in range(int(count))))
+
+
+def _rising(x: sp.Expr, k: sp.Expr) -> sp.Expr:
+    product = _ascending(x, k)
+    return GammaRatio(x + k, x) if product is None else product
+
+
+def _falling(x: sp.Expr, k: sp.Expr) -> sp.Expr:
+    product = _ascending(x - k + 1, k)
+    return GammaRatio(x + 1, x - k + 1) if product is None else product
+
+
+def _binomial(n: sp.Expr, k: sp.Expr) -> sp.Expr:
+    product = _ascending(n - k + 1, k)
+    return Binomial(n, k) if product is None else product / sp.factorial(k)
+
+
+class GammaRatio(sp.Function):
+    """Gamma(a)/Gamma(b), for the emitter alone."""
+
+
+class Binomial(sp.Function):
+    """n over k that is no polynomial, for the emitter alone."""
+
+
+class Beta(sp.Function):
+    """Gamma(a) Gamma(b)/Gamma(a + b), for the emitter alone."""
+
+
+class RegularizedBeta(sp.Function):
+    """The regularised incomplete beta function from 0 on, for the emitter alone."""
+
+
+class Zeta(sp.Function):
+    """Hurwitz's zeta function, for the emitter alone."""
+
+
+class Sinc(sp.Function):
+    """sin(pi x)/(pi x), for the emitter alone."""
+
+
+class LambertBranch(sp.Function):
+    """Lambert's W, the branch first, for the emitter alone."""
+
+
+class Dilogarithm(sp.Function):
+    """The polylogarithm of order 2, for the emitter alone."""
+
+
+DIRECT |= {
+    GammaRatio: "special.gamma_ratio",
+    Binomial: "special.binomial",
+    Beta: "special.beta",
+    RegularizedBeta: "jsp.betainc",
+    Zeta: "jsp.zeta",
+    Sinc: "jnp.sinc",
+    LambertBranch: "special.lambert_w",
+    Dilogarithm: "special.dilogarithm",
+}
+
+
+def _lambert(x: sp.Expr, branch: sp.Expr = sp.S.Zero) -> sp.Expr | None:
+    return LambertBranch(branch, x) if branch in (0, -1) else None
+
+
+def _polylog(order: sp.Expr, x: sp.Expr) -> sp.Expr | None:
+    if order == 2:
+        return Dilogarithm(x)
+    written = sp.polylog(order, x).expand(func=True)
+    return None if written.has(sp.polylog) else written
+
+
+def _spherical_y(order: sp.Expr, x: sp.Expr) -> sp.Expr | None:
+    written = sp.yn(order, x).expand(func=True)
+    return None if written.has(sp.yn) else written
+
+
+def _harmonic(n: sp.Expr, power: sp.Expr = sp.S.One) -> sp.Expr:
+    if power == 1:
+        return sp.digamma(n + 1) + sp.EulerGamma
+    return sp.zeta(power) - Zeta(power, n + 1)
+
+
+def _beta(a: sp.Expr, b: sp.Expr) -> sp.Expr:
+    constant = a.is_number and b.is_number
+    return sp.beta(a, b).evalf(20) if constant else Beta(a, b)
+
+
+def _incomplete_beta(a: sp.Expr, b: sp.Expr, lower: sp.Expr, upper: sp.Expr) -> sp.Expr:
+    below = RegularizedBeta(a, b, lower) if lower != 0 else sp.S.Zero
+    return RegularizedBeta(a, b, upper) - below
+
+
+def _macaulay(x: sp.Expr, a: sp.Expr, power: sp.Expr) -> sp.Expr | None:
+    if power.is_nonnegative is not True:
+        return None
+    return sp.Piecewise(((x - a) ** power, x >= a), (0, True))
+
+
+def _of_function(function: type[sp.Expr]) -> Callable[..., sp.Expr | None]:
+    """Returns what writes a function out by SymPy's own rule."""
+
+    def written(*arguments: sp.Expr) -> sp.Expr | None:
+        result = function(*arguments).expand(func=True)
+        return None if result.has(function) else result
+
+    return written
+
+
+BY_IDENTITY: dict[type[sp.Basic], Callable[..., sp.Basic | None]] = {
+    sp.sec: lambda x: 1 / sp.cos(x),
+    sp.csc: lambda x: 1 / sp.sin(x),
+    sp.cot: lambda x: 1 / sp.tan(x),
+    sp.sech: lambda x: 1 / sp.cosh(x),
+    sp.csch: lambda x: 1 / sp.sinh(x),
+    sp.coth: lambda x: 1 / sp.tanh(x),
+    sp.asec: lambda x: sp.acos(1 / x),
+    sp.acsc: lambda x: sp.asin(1 / x),
+    sp.acot: lambda x: sp.atan(1 / x),
+    sp.asech: lambda x: sp.acosh(1 / x),
+    sp.acsch: lambda x: sp.asinh(1 / x),
+    sp.acoth: lambda x: sp.atanh(1 / x),
+    sp.sinc: lambda x: Sinc(x / sp.pi),  # NumPy's and JAX's has a factor pi
+    sp.frac: lambda x: x - sp.floor(x),
+    sp.factorial: lambda n: sp.gamma(n + 1),
+    sp.RisingFactorial: _rising,
+    sp.FallingFactorial: _falling,
+    sp.binomial: _binomial,
+    sp.catalan: lambda n: _binomial(2 * n, n) / (n + 1),
+    sp.harmonic: _harmonic,
+    sp.beta: lambda a, b=None: _beta(a, a if b is None else b),
+    sp.betainc: lambda a, b, *ends: _beta(a, b) * _incomplete_beta(a, b, *ends),
+    sp.betainc_regularized: _incomplete_beta,
+    sp.zeta: lambda s, a=1: Zeta(s, a),
+    sp.dirichlet_eta: lambda s, a=1: (
+        (1 - 2 ** (1 - s)) * Zeta(s, 1) if a == 1 else None
+    ),
+    sp.polylog: _polylog,
+    sp.erf2: lambda a, b: sp.erf(b) - sp.erf(a),
+    sp.erf2inv: lambda x, y: sp.erfinv(sp.erf(x) + y),
+    sp.li: lambda x: sp.Ei(sp.log(x)),
+    sp.Li: lambda x: sp.Ei(sp.log(x)) - sp.Ei(sp.log(2)),
+    sp.LambertW: _lambert,
+    sp.yn: _spherical_y,
+    sp.Ynm: _of_function(sp.Ynm),
+    sp.KroneckerDelta: lambda i, j, *_: sp.Piecewise((1, sp.Eq(i, j)), (0, True)),
+    sp.SingularityFunction: _macaulay,
+    sp.Contains: lambda x, within: within.as_relational(x),
+    sp.Implies: lambda a, b: sp.Or(sp.Not(a), b),
+    sp.Equivalent: lambda *all_: sp.Or(sp.And(*all_), sp.Not(sp.Or(*all_))),
+}
+"""Functions with no JAX counterpart of their own; `None` for what has no such identity."""
+
+_REMEDIES: dict[type[sp.Basic], str] = {
+    sp.DiracDelta: "what jumps has no derivative at the jump. Held, oc.D(Heaviside(u), x), "
+    "it is the derivative elsewhere, zero; or smooth it: (1 + tanh(u/eps))/2; a point "
+    "source becomes a condition, or a narrow Gaussian",
+    sp.SingularityFunction: "its power must be a number of at least 0; a point source "
+    "becomes a condition, or a narrow Gaussian",
+    sp.Limit: "take the limit with SymPy first: .doit()",
+    sp.Order: "drop the rest of the series: .removeO()",
+    sp.exp_polar: "write exp; unpolarify(expr) does it everywhere",
+    sp.polar_lift: "write its argument; unpolarify(expr) does it everywhere",
+}
+
+
+def remedy(expr: sp.Basic) -> str:
+    """Returns the way out for a function that has no translation."""
+    if type(expr) in _REMEDIES:
+        return _REMEDIES[type(expr)]
+    field = (
+        "pass it as a known field: write Function('f')(x, ...) and give {'f': callable} "
+        "with the networks"
+    )
+    if type(expr) in OF_WHOLE_ORDER:
+        name = type(expr).__name__
+        return f"its order must be one of 0...{HIGHEST_ORDER}, {name}(2, x); or {field}"
+    if isinstance(expr, TupleParametersBase | AiryBase):
+        return f"hyperexpand or rewrite it by elementary functions, or {field}"
+    return field
