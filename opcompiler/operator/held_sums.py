@@ -18,7 +18,7 @@ import sympy as sp
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.operator.differentiate import total_derivative
-from opcompiler.operator.names import printable
+from opcompiler.operator.names import ordered, printable
 from opcompiler.operator.vectors import at_index, bounds, check_component
 
 if TYPE_CHECKING:
@@ -292,7 +292,7 @@ class HeldSums:
     def renamed(self, expr: sp.Expr, names: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
         """Replaces indices, also those behind leaves and held sums."""
         moved: dict[sp.Basic, sp.Basic] = dict(names)
-        for symbol in expr.free_symbols:
+        for symbol in ordered(expr):
             if symbol in self._leaves:
                 leaf = self._leaves[symbol].renamed(names)
                 moved[symbol] = self._leaves.symbol(leaf)

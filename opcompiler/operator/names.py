@@ -8,6 +8,14 @@ import sympy as sp
 from opcompiler.core.symbol import Functional
 
 
+def ordered(expr: sp.Basic) -> list[sp.Basic]:
+    """Returns the free symbols, in an order that no hash decides.
+
+    For whatever numbers or names things as it meets them.
+    """
+    return sorted(expr.free_symbols, key=sp.default_sort_key)
+
+
 def printable(expr: sp.Expr) -> str:
     """Returns an argument as text, dummies by their bare names."""
     dummies = {s: sp.Symbol(s.name) for s in expr.free_symbols if _is_dummy(s)}

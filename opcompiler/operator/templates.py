@@ -25,7 +25,7 @@ from opcompiler.core.sums import (
 from opcompiler.operator.bodies import Bodies, place_of
 from opcompiler.operator.expand import Leaf, Leaves
 from opcompiler.operator.held_sums import HeldSum, Limit
-from opcompiler.operator.names import printable
+from opcompiler.operator.names import ordered, printable
 
 Key = tuple[tuple[sp.Expr, ...], tuple[Extent, ...], int, bool]
 """Evaluation point, extents of the indices, number of the draw, whether a gradient."""
@@ -94,7 +94,7 @@ class Templates:
         """Replaces held sums, and derivatives by fixed components, by symbols."""
         expr = self._leaves.sums.merged(expr)
         found: dict[sp.Basic, sp.Expr] = {}
-        for symbol in expr.free_symbols:
+        for symbol in ordered(expr):
             if symbol in self._leaves.sums:
                 found[symbol] = self._sum(self._leaves.sums[symbol])
             elif symbol in self._leaves and self._leaves[symbol].along:
@@ -104,10 +104,8 @@ class Templates:
 
     def _sum(self, held: HeldSum) -> sp.Expr:
         limits = tuple(reversed(held.limits))
-        inner = [s for s in held.body.free_symbols if s in self._leaves.sums]
-        body = held.body.xreplace(
-            {s: self._sum(self._leaves.sums[s]) for s in sorted(inner, key=str)}
-        )
+        inner = [s for s in ordered(held.body) if s in self._leaves.sums]
+        body = held.body.xreplace({s: self._sum(self._leaves.sums[s]) for s in inner})
         running = self._running(body)
         factors = sp.Mul.make_args(body)
         if not running:

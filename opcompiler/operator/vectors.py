@@ -12,6 +12,7 @@ from sympy.core.function import AppliedUndef
 from sympy.utilities.iterables import sift
 
 from opcompiler.core.errors import OperatorError
+from opcompiler.operator.names import ordered
 
 WRITTEN_OUT = 10
 """Up to so many components a vector is written out, unless a sum is to be sampled."""
@@ -227,7 +228,7 @@ def refuse_clashes(residuals: Sequence[sp.Expr], vectors: Vectors) -> None:
         s.name: base for base, d in vectors.sizes.items() for s in components(base, d)
     }
     for residual in residuals:
-        for symbol in residual.free_symbols:
+        for symbol in ordered(residual):
             if isinstance(symbol, sp.Symbol) and symbol.name in names:
                 raise OperatorError(
                     f"{symbol} is called like a component of {names[symbol.name]}",
