@@ -236,6 +236,13 @@ class _Places:
         )
         plain = all(a in place for a in arguments)
         scalar = [a for a, v in zip(arguments, vectors, strict=True) if v is None]
+        if any(a.has(sp.Dummy) for a in scalar):
+            raise OperatorError(
+                "the place of a field runs with the index of a sum",
+                expression=", ".join(map(printable, arguments)),
+                hint="declare the vector with up to 10 components, or write the terms out: "
+                "sum(u(x, t - k) for k in range(5))",
+            )
         if any(a.has(sp.Indexed) for a in scalar):
             raise OperatorError(
                 "an argument of a field is a component of a vector",

@@ -6,7 +6,6 @@ evaluation point. A leaf is a SymPy dummy, so the expression above it is ordinar
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -19,10 +18,9 @@ from opcompiler.operator.held_sums import component_slope, HeldSums
 from opcompiler.operator.integrals import mapped, outermost
 from opcompiler.operator.moduli import finite_at_zero
 from opcompiler.operator.names import printable
+from opcompiler.operator.plain_sums import written_out
 from opcompiler.operator.signature import Signature
 from opcompiler.operator.vectors import check_component
-
-_LARGEST_SUM = 10_000
 
 _EXPANDED = (
     AppliedUndef, sp.Derivative, sp.Subs, sp.Sum, sp.Product, sp.Integral,
@@ -128,7 +126,7 @@ class Leaves:
         if isinstance(expr, sp.Sum) and expr.function.has(sp.Indexed):
             return self.sums.hold(expr, bound)
         if isinstance(expr, sp.Sum | sp.Product):
-            return self._expand(_written_out(expr), bound)
+            return self._expand(written_out(expr), bound)
         if isinstance(expr, sp.UnevaluatedExpr):
             return self._expand(expr.args[0], bound)
         if not expr.args:
@@ -250,9 +248,21 @@ class Leaves:
         self, expr: sp.Subs, bound: tuple[sp.Symbol, ...]
     ) -> sp.Expr:
         _refuse_two_readings(expr)
+        self._refuse_components(expr)
         inner = self._expand(expr.expr, (*bound, *expr.variables))
         values = [self._expand(value, bound) for value in expr.point]
         return self._moved(inner, dict(zip(expr.variables, values, strict=True)))
+
+    def _refuse_components(self, expr: sp.Subs) -> None:
+        """Refuses values of single components of a vector that stays whole."""
+        for variable in expr.variables:
+            if isinstance(variable, sp.Indexed | sp.IndexedBase):
+                raise OperatorError(
+                    f"{variable} alone is replaced in a vector of many components",
+                    expression=printable(expr),
+                    hint="write the components out: declare the vector with up to 10 "
+                    "components; or give the residual points where they have that value",
+                )
 
     def _expand_integral(
         self, expr: sp.Integral, bound: tuple[sp.Symbol, ...]
@@ -275,17 +285,22 @@ class Leaves:
                 raise OperatorError(
                     "an integral of a field of a vector of many components",
                     expression=printable(expr),
-                    hint="write the components out: declare the vector with up to 16 "
+                    hint="write the components out: declare the vector with up to 10 "
                     "components, or separate symbols",
                 )
 
-    def _moved(self, inner: sp.Expr, moved: dict[sp.Basic, sp.Expr]) -> sp.Expr:
-        """Returns an expanded expression with symbols replaced, in fields too."""
+    def _moved(self, inner: sp.Expr, values: dict[sp.Basic, sp.Expr]) -> sp.Expr:
+        """Returns an expanded expression with symbols replaced, in fields and sums too."""
+        moved = dict(values)
         for symbol in _sorted_dummies(inner):
             if symbol in self:
                 leaf = self[symbol]
-                arguments = tuple(a.xreplace(moved) for a in leaf.arguments)
+                arguments = tuple(a.xreplace(values) for a in leaf.arguments)
                 moved[symbol] = self.symbol(replace(leaf, arguments=arguments))
+            elif symbol in self.sums:
+                moved[symbol] = self.sums.changed(
+                    symbol, lambda body: self._moved(body, values)
+                )
         return inner.xreplace(moved)
 
     def slope(self, symbol: sp.Expr, coordinate: sp.Expr) -> sp.Expr:
@@ -351,44 +366,3 @@ def _plain_slope(symbol: sp.Symbol, coordinate: sp.Symbol) -> sp.Expr:
 def _sorted_dummies(expr: sp.Expr) -> list[sp.Symbol]:
     dummies = [s for s in expr.free_symbols if isinstance(s, sp.Dummy)]
     return sorted(dummies, key=lambda s: s.dummy_index)
-
-
-def _written_out(expr: sp.Sum | sp.Product) -> sp.Expr:
-    """Writes out a sum or product whose bounds are numbers.
-
-    By substitution into the body, never by `doit`: SymPy pulls derivatives by indexed
-    coordinates out of sums, silently and wrongly.
-    """
-    terms: list[sp.Expr] = [expr.function]
-    for index, lower, upper in expr.limits:
-        if not (lower.is_Integer and upper.is_Integer):
-            raise OperatorError(
-                "a sum with symbolic bounds cannot be compiled",
-                expression=expr,
-                hint=f"put integers for the bounds {lower} and {upper}",
-            )
-        span = range(int(lower), int(upper) + 1)
-        _check_index(expr, index, len(terms) * len(span))
-        terms = [t.xreplace({index: sp.Integer(k)}) for t in terms for k in span]
-    return sp.Add(*terms) if isinstance(expr, sp.Sum) else sp.Mul(*terms)
-
-
-def _check_index(expr: sp.Sum | sp.Product, index: sp.Symbol, count: int) -> None:
-    if count > _LARGEST_SUM:
-        raise OperatorError(
-            f"a sum of {count} terms is too long to write out",
-            expression=expr,
-            hint=f"write sums of up to {_LARGEST_SUM} terms",
-        )
-    for derivative in _derivatives(expr.function):
-        if any(variable.has(index) for variable, _ in derivative.variable_count):
-            raise OperatorError(
-                f"a derivative by an indexed coordinate cannot be compiled: {index} "
-                "counts coordinates",
-                expression=derivative,
-                hint="write the coordinates out as separate symbols",
-            )
-
-
-def _derivatives(expr: sp.Basic) -> Sequence[sp.Derivative]:
-    return sorted(expr.atoms(sp.Derivative), key=sp.default_sort_key)

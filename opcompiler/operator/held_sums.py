@@ -10,7 +10,7 @@ the last two where k, and k - 1, are in the sum's range: the terms of a Laplacia
 sum are again one sum, and cost what one evaluation of it costs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -288,6 +288,13 @@ class HeldSums:
             }
             bodies.append(number * self.renamed(held.body, names))
         return self._symbol(HeldSum(limits, sp.Add(*bodies)))
+
+    def changed(
+        self, symbol: sp.Symbol, change: Callable[[sp.Expr], sp.Expr]
+    ) -> sp.Dummy:
+        """Returns the symbol of a held sum with another body."""
+        held = self._sums[symbol]
+        return self._symbol(HeldSum(held.limits, change(held.body)))
 
     def renamed(self, expr: sp.Expr, names: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
         """Replaces indices, also those behind leaves and held sums."""

@@ -192,14 +192,41 @@ def _arities(applications: Sequence[_Application]) -> dict[str, int]:
                 expression=written,
                 hint="declare the function once, with one set of assumptions",
             )
-        if any(argument.has(AppliedUndef) for argument in application.arguments):
-            raise OperatorError(
-                f"an argument of field {name} is itself a field",
-                expression=written.func(*application.arguments),
-                hint="arguments may hold coordinates, parameters and numbers only; a "
-                "nonlocal operator is written out, as an oc.Integral perhaps",
-            )
+        _check_arguments(application)
     return arity
+
+
+def _check_arguments(application: _Application) -> None:
+    name, written = application.name, application.written.func(*application.arguments)
+    if any(argument.has(AppliedUndef) for argument in application.arguments):
+        raise OperatorError(
+            f"an argument of field {name} is itself a field",
+            expression=written,
+            hint="all places are known before a network is called, so arguments may hold "
+            "coordinates, parameters and numbers only. A delay is a parameter, u(t - tau), "
+            "with tau=function of the point or an array over the points; a nonlocal "
+            "operator is written out, as an oc.Integral perhaps",
+        )
+    if any(_has_whole(argument) for argument in application.arguments):
+        raise OperatorError(
+            f"an argument of field {name} is an expression in a whole vector",
+            expression=written,
+            hint="fields take whole vectors, plain coordinates and expressions in plain "
+            "coordinates; for u(-x) write the components out as separate symbols",
+        )
+
+
+def _has_whole(argument: sp.Expr) -> bool:
+    """Whether a vector stands in an expression, but not by a component or alone."""
+    if isinstance(argument, sp.IndexedBase):
+        return False
+    parts = sp.preorder_traversal(argument)
+    for part in parts:
+        if isinstance(part, sp.IndexedBase):
+            return True
+        if isinstance(part, sp.Indexed):
+            parts.skip()
+    return False
 
 
 def _declared(coordinates: Sequence[Coordinate]) -> tuple[Coordinate, ...]:
@@ -257,16 +284,15 @@ def _integrated(residuals: Sequence[sp.Expr]) -> list[str]:
 
 
 def _ordered_symbols(expr: sp.Basic) -> list[sp.Symbol]:
-    if isinstance(expr, sp.IndexedBase):
-        return []
-    return sorted(
-        (
-            s
-            for s in expr.free_symbols
-            if isinstance(s, sp.Symbol) and _is_coordinate(s)
-        ),
-        key=lambda s: s.name,
-    )
+    """Returns the symbols in an argument; names of vectors are none."""
+    found: set[sp.Symbol] = set()
+    parts = sp.preorder_traversal(expr)
+    for part in parts:
+        if isinstance(part, sp.IndexedBase):
+            parts.skip()
+        elif isinstance(part, sp.Symbol) and _is_coordinate(part):
+            found.add(part)
+    return sorted(found, key=lambda s: s.name)
 
 
 def _free_symbols(residuals: Sequence[sp.Expr]) -> list[sp.Symbol]:

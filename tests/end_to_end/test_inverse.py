@@ -1,0 +1,155 @@
+"""Inverse problems: gradients by unknown numbers and unknown fields, in every position."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+from tests.oracle.reference import reference
+
+t, x, a, b, scale = sp.symbols("t x a b scale")
+F = sp.Function("u")
+u = F(t, x)
+K = sp.Function("k")(x)
+D = sp.Derivative
+POINTS = jax.random.uniform(jax.random.key(0), (5, 2))
+WEIGHTS = jax.random.normal(jax.random.key(1), (2, 8)) / 2
+HEAD = jax.random.normal(jax.random.key(2), (8,)) / 2
+
+
+def net(z):
+    return jnp.tanh(z @ WEIGHTS + 0.3) @ HEAD
+
+
+POSITIONS = {
+    "top order": u.diff(t) - a * u.diff(x, 4),
+    "ratio of top orders": a * u.diff(x, 4) + b * u.diff(t, 2, x, 2) + u.diff(t, 4) / a,
+    "power of a coefficient": u.diff(t) - x**a * u.diff(x, 2),
+    "inside the divergence": u.diff(t) - D(sp.exp(a * u) * D(u, x), x),
+    "exponent": u.diff(t) - D(sp.Abs(u) ** a * u, (x, 2)),
+    "scale of a coordinate": D(F(t, x / scale), (x, 2)) - a * F(t, x / scale),
+    "scale under a chain rule": D(F(a * t, sp.sin(b * x)), t, x),
+    "moving frame": D(F(t, x - a * t), t) + b * F(t, x - a * t).diff(x, 2),
+    "place of a condition": sp.Subs(u.diff(x), x, a) + b * F(t, a),
+    "interface": sp.Piecewise((a, x < 0.5), (b, True)) * u.diff(x, 2),
+    "limit of an integral": oc.Integral(
+        F(t, sp.Symbol("s")), (sp.Symbol("s"), 0, a * x)
+    ),
+    "source": u.diff(x, 2) - a * sp.exp(-((x - b) ** 2) / scale**2),
+}
+GUESS = {"a": 1.3, "b": 0.7, "scale": 0.9}
+
+
+@pytest.mark.parametrize("name", POSITIONS)
+def test_numbers(name) -> None:
+    """Against central differences, and against nested differentiation."""
+    equation = POSITIONS[name] + u
+    residual = oc.compile(equation, coordinates=[t, x])
+    rules = (
+        {"quadrature": {"s": oc.gauss_legendre(16)}} if residual.operator.axes else {}
+    )
+    loss = lambda given: jnp.mean(residual(net, POINTS, **given, **rules) ** 2)
+
+    def nested(given):
+        (rows,) = reference([equation], [t, x], {"u": net}, POINTS, **given)
+        return jnp.mean(rows**2)
+
+    guess = {name: jnp.asarray(GUESS[name]) for name in residual.parameters}
+    assert guess
+    got, want = jax.grad(loss)(guess), jax.grad(nested)(guess)
+    step = 1e-5
+    for place, slope in got.items():
+        np.testing.assert_allclose(slope, want[place], rtol=1e-9, atol=1e-13)
+        above, below = (
+            loss(guess | {place: guess[place] + sign * step}) for sign in (1, -1)
+        )
+        difference = (above - below) / (2 * step)
+        np.testing.assert_allclose(slope, difference, rtol=1e-6, atol=1e-9)
+
+
+UNKNOWN_FIELDS = {
+    "divergence form": u.diff(t) - D(K * u.diff(x), x),
+    "coefficient of the top order": K**2 * u.diff(x, 4) + K.diff(x) * u,
+    "both at a boundary": sp.Subs(K * u.diff(x), x, 1) - u,
+    "source": u.diff(x, 2) - K * sp.exp(-t),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN_FIELDS)
+def test_fields(name) -> None:
+    """An unknown coefficient with a network of its own."""
+    equation = UNKNOWN_FIELDS[name]
+    residual = oc.compile(equation, coordinates=[t, x])
+    coefficient = lambda p: lambda z: 1 + jnp.tanh(z[0] * p[:3] + p[3:6]) @ p[6:]
+    params = jax.random.normal(jax.random.key(3), (9,)) / 2
+    loss = lambda p: jnp.mean(residual({"u": net, "k": coefficient(p)}, POINTS) ** 2)
+
+    def nested(p):
+        fields = {"u": net, "k": coefficient(p)}
+        (rows,) = reference([equation], [t, x], fields, POINTS)
+        return jnp.mean(rows**2)
+
+    got = jax.grad(loss)(params)
+    np.testing.assert_allclose(got, jax.grad(nested)(params), rtol=1e-9, atol=1e-13)
+    along = jax.random.normal(jax.random.key(4), params.shape)
+    step = 1e-5
+    difference = (loss(params + step * along) - loss(params - step * along)) / (
+        2 * step
+    )
+    np.testing.assert_allclose(got @ along, difference, rtol=1e-6)
+
+
+def test_values_at_the_points_and_functions_of_them() -> None:
+    residual = oc.compile(u.diff(t) - a * u.diff(x, 2))
+    values = 1 + POINTS[:, 1] ** 2
+    loss = lambda v: jnp.sum(residual(net, POINTS, a=v) ** 2)
+    got = jax.grad(loss)(values)
+    rows = lambda v: jax.vmap(
+        lambda z, n: jax.grad(net)(z)[0] - n * jax.hessian(net)(z)[1, 1]
+    )(POINTS, v)
+    want = jax.grad(lambda v: jnp.sum(rows(v) ** 2))(values)
+    np.testing.assert_allclose(got, want, rtol=1e-10)
+    by_function = lambda s: jnp.sum(
+        residual(net, POINTS, a=lambda z: 1 + s * z[1] ** 2) ** 2
+    )
+    np.testing.assert_allclose(
+        jax.grad(by_function)(1.0), got @ POINTS[:, 1] ** 2, rtol=1e-10
+    )
+
+
+def test_a_table_of_unknowns_of_a_held_sum() -> None:
+    q = oc.vector("q", 12)
+    i = oc.index("i", q)
+    w, weights = sp.Function("w")(q), sp.IndexedBase("weights")
+    residual = oc.compile(oc.Sum(weights[i] ** 2 * oc.D(w, q[i], 2), i) - w)
+    points = jax.random.normal(jax.random.key(5), (3, 12)) / 3
+    fun = lambda z: jnp.sin(z.sum()) * jnp.cos(z[0] * z[1])
+    table = jnp.linspace(0.5, 1.5, 12)
+    loss = lambda v: jnp.mean(residual(fun, points, weights=v) ** 2)
+
+    def nested(v):
+        at = lambda z: jnp.sum(v**2 * jnp.diag(jax.hessian(fun)(z))) - fun(z)
+        return jnp.mean(jax.vmap(at)(points) ** 2)
+
+    np.testing.assert_allclose(
+        jax.grad(loss)(table), jax.grad(nested)(table), rtol=1e-9
+    )
+
+
+def test_unknowns_of_a_problem_are_found() -> None:
+    """Newton on two unknowns from exact data: they are where they were put."""
+    problem = oc.parse("""
+    coordinates t, x
+    field u
+    unknown nu = 0.5, c = 0
+    u_t + c*u_x = nu*u_xx
+    """)
+    exact = lambda z: jnp.exp(-0.3 * 4 * z[0]) * jnp.sin(2 * (z[1] - 0.8 * z[0]))
+    bound = oc.compile(problem).bind(lambda params, z: exact(z))
+    loss = lambda g: jnp.mean(bound(None, POINTS, nu=g[0], c=g[1])["equation1"] ** 2)
+    guess = jnp.array([problem.unknowns[n] for n in ("nu", "c")])
+    slope, bend = jax.grad(loss)(guess), jax.hessian(loss)(guess)
+    found = guess - jnp.linalg.solve(bend, slope)
+    np.testing.assert_allclose(found, [0.3, 0.8], rtol=1e-9)
