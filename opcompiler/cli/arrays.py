@@ -23,15 +23,11 @@ def read_array(path: Path) -> np.ndarray:
             f"cannot read {path}: {error.strerror or 'it is cut short'}",
             hint="give the name of a file that numpy.save wrote",
         ) from None
-    except (ValueError, EOFError) as error:
-        raise OperatorError(
-            f"{path} is no array of numbers: {error}",
-            hint="write it by numpy.save, from an array of floats",
-        ) from None
+    except (ValueError, EOFError):
+        found = None
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "fciub":
-        kind = getattr(found, "dtype", "several arrays")
         raise OperatorError(
-            f"{path} is no array of numbers, but of {kind}",
+            f"{path} is no array of numbers",
             hint="write it by numpy.save, from an array of floats",
         )
     return found
@@ -59,11 +55,11 @@ def check_points(points: np.ndarray, path: Path, columns: list[str]) -> None:
         )
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes arrays of one length: .npz by name, .npy as columns.
+def check_name(path: Path) -> None:
+    """Refuses a name that says nothing of how arrays are to be written.
 
     Raises:
-        OperatorError: if the file cannot be written, or is to be of another kind.
+        OperatorError: with the names that do.
     """
     if path.suffix not in (".npy", ".npz"):
         raise OperatorError(
@@ -72,6 +68,14 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
             hint="give the name of an .npy file (a column for each equation) or of an .npz "
             "file (an array for each)",
         )
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes arrays of one length: .npz by name, .npy as columns.
+
+    Raises:
+        OperatorError: if the file cannot be written.
+    """
     try:
         with path.open("wb") as file:
             if path.suffix == ".npz":

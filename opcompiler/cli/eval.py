@@ -15,7 +15,7 @@ from rich.table import Table
 import opcompiler as oc
 from opcompiler.cli import arguments, failures
 from opcompiler.cli.app import app, examples
-from opcompiler.cli.arrays import check_points, read_array, write_arrays
+from opcompiler.cli.arrays import check_name, check_points, read_array, write_arrays
 from opcompiler.cli.network import read_name, UserCode
 from opcompiler.cli.options import (
     Json,
@@ -80,6 +80,8 @@ def evaluate(
     code = read_name(net)
     numbers, files = numbers_and_files(parameter)
     with failures.told():
+        if out is not None:
+            check_name(out)
         # A text's numbers may be dimensions; a program knows nothing of ours.
         text = not file.endswith(".py")
         operator = _chosen(read_operator(file, numbers if text else {}), equation)

@@ -66,7 +66,7 @@ class UserCode:
                     raise
                 raise OperatorError(
                     f"{self} stops with {type(error).__name__}",
-                    expression=f"{where} {_first_line(error)}".rstrip(),
+                    expression=f"{_shown(where)} {_first_line(error)}".rstrip(),
                     hint="a network is a JAX function of ONE point; it is traced, so "
                     "no value decides what it does",
                 ) from None
@@ -82,7 +82,7 @@ class UserCode:
                 raise OperatorError(
                     f"there is no module {missing}",
                     expression=str(self),
-                    hint=f"run this in the folder that holds it, not in {Path.cwd()}",
+                    hint="run the command in the folder that holds it",
                 ) from None
             raise OperatorError(
                 f"importing {self.module} stops with {type(error).__name__}: {error}",
@@ -101,6 +101,11 @@ class UserCode:
                 else f"it has: {', '.join(sorted(known)) or 'nothing'}",
             )
         return getattr(module, self.name)
+
+
+def _shown(place: str) -> str:
+    """Returns a place in the current folder as the user would write it."""
+    return place.removeprefix(f"{Path.cwd()}/")
 
 
 def _first_line(error: BaseException) -> str:

@@ -22,6 +22,12 @@ def read_problem(file: str, parameters: Mapping[str, float]) -> oc.Problem:
     """Reads a problem from a file, or from the argument itself if it is no name."""
     if is_text(file):
         return oc.parse(file, parameters=parameters, file="<FILE>")
+    if Path(file).suffix == ".py":
+        raise OperatorError(
+            "this command takes a problem in the notation, not a program",
+            expression=file,
+            hint="write the equations in a .pde file; in Python there is oc.compile",
+        )
     return oc.load(file, parameters=parameters)
 
 

@@ -4,6 +4,8 @@
 """
 
 import os
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import sympy as sp
+from sympy.vector import CoordSys3D
+from typer.testing import CliRunner
 
 import opcompiler as oc
+from opcompiler import integrations
+from opcompiler.cli import app
+from opcompiler.integrations import deepxde, jinns  # noqa: F401
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 
@@ -31,6 +38,12 @@ NAMES = {
     "n": sp.Symbol("n"),
     "u": sp.Function("u"),
     "v": sp.Function("v"),
+    "w": sp.Function("w")(oc.vector("z", 100)),
+    "z": oc.vector("z", 100),
+    "i": oc.index("i", oc.vector("z", 100)),
+    "C": CoordSys3D("C"),
+    "B": CoordSys3D("B"),
+    "integrations": integrations,
     "net": lambda point: jnp.tanh(point).sum(),
     "points": np.full((5, 2), 0.5),
 }
@@ -98,6 +111,55 @@ PYTHON = {
         "oc.compile(u(t, x) - oc.Integral(u(s, x), (s, 0, t)))(net, points)",
         "oc.compile(u(t, x) - oc.Integral(u(s, x), (s, 0, t)))"
         "(net, points, quadrature={'s': 3})",
+    ],
+    "Estimators": [
+        "oc.Sparse(0)",
+        "oc.Sparse(4, importance='coefficient')",
+        "oc.Sparse(4, importance=(1, 2))",
+        "oc.Sparse(4, importance=(1, 0), replace=True)",
+        "oc.Dense(4, distribution='cauchy')",
+        "oc.Dense(3, antithetic=True)",
+        "oc.compile(u(t, x).diff(x) + u(t, x), estimator=oc.Sparse(4))",
+        "oc.compile(u(x, y).diff(x, 2) + u(x, y).diff(y, 2), estimator=oc.Dense(4))",
+        "oc.compile(oc.Sum(oc.D(w, z[i], 4), i), estimator=oc.Dense(4, 'rademacher'))",
+        "oc.compile(oc.Sum(z[i]*oc.D(w, z[i], 2), i), estimator=oc.Dense(4))",
+        "oc.compile(oc.Sum(oc.D(w, z[i], 2)**2, i), estimator=oc.Dense(4))",
+        "oc.compile(oc.Sum(sp.sin(w)*z[i]*oc.D(w, z[i], 2), i), "
+        "estimator=oc.Sparse(4, importance='coefficients', replace=True))",
+        "oc.compile(oc.Sum(oc.D(w, z[i], 2), i), estimator=oc.Sparse(4))"
+        "(net, np.ones((5, 100)))",
+        "oc.compile(oc.Sum(oc.D(w, z[i], 2), i), estimator=oc.Sparse(4, importance=(1, 2), "
+        "replace=True))(net, np.ones((5, 100)), key=jax.random.key(0))",
+        "oc.compile(u(t, x).diff(x))(net, points, key=jax.random.key(0))",
+        "oc.compile(oc.Sum(oc.D(w, z[i], 2), i), estimator=oc.Sparse(4)).variance("
+        "net, np.ones((5, 100)), jax.random.key(0), draws=1)",
+    ],
+    "Vector calculus": [
+        "oc.div(u(x, y), [x, y])",
+        "oc.div(sp.Matrix([u(x, y), v(x, y), 0]), [x, y])",
+        "oc.grad(u(x, y), [x, x])",
+        "oc.grad(u(x, y), ['x', 'y'])",
+        "oc.curl(sp.Matrix([u(x), v(x)]), [x])",
+        "oc.dot(u(x), v(x))",
+        "oc.dot(sp.Matrix([u(x), v(x)]), sp.Matrix([1, 2, 3]))",
+        "oc.cross(sp.Matrix([u(x), v(x)]), sp.Matrix([1, 2, 3]))",
+        "oc.Orthogonal([x, y], [x, x + y])",
+        "oc.hessian(w, z)",
+        "oc.div(3, z)",
+        "oc.grad(u(sp.IndexedBase('y')), sp.IndexedBase('y'))",
+        "oc.trace_hessian(w, z, sp.IndexedBase('sigma', shape=(3, 2)))",
+        "oc.from_sympy_vector(0, C, x, y, t)",
+        "oc.from_sympy_vector(C.x*C.i, C, x, y)",
+        "oc.from_sympy_vector(C.x*B.i, C, x, y, t)",
+    ],
+    "Integrations": [
+        "integrations.jinns.dynamic_loss(oc.compile(u(x, t).diff(t)))",
+        "integrations.jinns.dynamic_loss(oc.compile(u(t, x).diff(t) + v(x)))",
+        "integrations.jinns.dynamic_loss(oc.compile(u(t, x)), known={'f': net})",
+        "integrations.jinns.dynamic_loss(oc.compile(u(t, x)), known={'u': net})",
+        "integrations.deepxde.pde(oc.compile(u(x, t).diff(t)))(points, np.ones((5, 1)))",
+        "integrations.deepxde.pde(oc.compile(k*u(x, t)), unknowns=['k'])"
+        "(points, np.ones((5, 1)), unknowns=[])",
     ],
     "Problems": [
         "oc.parse(3)",
@@ -181,6 +243,69 @@ LATEX = [
 ]
 
 
+# In a folder with `burgers.pde`, `pts.npy` and `network.py` of `docs/cli.md`.
+COMMANDS = [
+    "opcompiler check absent.pde",
+    "opcompiler check 'coordinates x; field u; u_x = q'",
+    "opcompiler check burgers.pde --set mu=1",
+    "opcompiler check broken.pde",
+    "opcompiler plan program.py",
+    "opcompiler plan stops.py",
+    "opcompiler plan burgers.pde --html no/plan.html",
+    "opcompiler eval burgers.pde --points wide.npy --net network:u",
+    "opcompiler eval burgers.pde --points whole.npy --net network:u",
+    "opcompiler eval burgers.pde --points objects.npy --net network:u",
+    "opcompiler eval burgers.pde --points absent.npy --net network:u",
+    "opcompiler eval burgers.pde --points pts.npy --net absent:u",
+    "opcompiler eval burgers.pde --points pts.npy --net network:v",
+    "opcompiler eval burgers.pde --points pts.npy --net network:W",
+    "opcompiler eval burgers.pde --points pts.npy --net network:stops",
+    "opcompiler eval burgers.pde --points pts.npy --net network:u --equation heat",
+    "opcompiler eval burgers.pde --points pts.npy --net network:u --out values.txt",
+    "opcompiler eval 'coordinates t, x; field u; parameter k; u_t = k*u' "
+    "--points pts.npy --net network:u",
+    "opcompiler eval heat.py --points pts.npy --net network:u --equation heat",
+    "opcompiler emit burgers.pde -o no/residual.py",
+    "opcompiler emit program.py",
+]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """What the commands find."""
+    monkeypatch.chdir(tmp_path)
+    # Another test's module of this name must not be found.
+    monkeypatch.delitem(sys.modules, "network", raising=False)
+    Path("burgers.pde").write_text(
+        "coordinates t, x\nfield u\nparameter nu = 0.01\nburgers: u_t + u*u_x = nu*u_xx\n"
+    )
+    Path("broken.pde").write_bytes(b"\xff\xfe")
+    Path("program.py").write_text("answer = 42\n")
+    Path("heat.py").write_text(
+        "import sympy as sp\nt, x = sp.symbols('t x')\nu = sp.Function('u')(t, x)\n"
+        "equations = u.diff(t) - u.diff(x, 2)\n"
+    )
+    Path("stops.py").write_text("equations = 1 / 0\n")
+    Path("network.py").write_text(
+        "import numpy as np\nW = np.ones((2, 3))\ndef u(point):\n"
+        "    return (point @ W).sum()\ndef stops(point):\n    return {}['weights']\n"
+    )
+    np.save("pts.npy", np.ones((4, 2)))
+    np.save("wide.npy", np.ones((4, 3)))
+    np.save("whole.npy", np.ones((4, 2), int))
+    np.save("objects.npy", np.array([{}], object), allow_pickle=True)
+    yield
+    sys.modules.pop("network", None)
+
+
+def said(line: str) -> str:
+    """What a command says on stderr, with exit code 1."""
+    result = CliRunner().invoke(app, shlex.split(line)[1:])
+    assert result.exit_code == 1, result.output
+    assert result.stdout == ""
+    return f"```console\n$ {line}\n```\n```text\n{result.stderr.rstrip()}\n```\n"
+
+
 def run(source: str) -> object:
     return eval(source, dict(NAMES))
 
@@ -202,7 +327,9 @@ def page() -> str:
         "and a way out.\nThis page is written by `tests/notation/test_catalogue.py`, which "
         "runs every line of it.\n",
         "In Python `t, x, y, s, k, n` are symbols, `u, v` functions, `net` is a network of "
-        "one output, and\n`points` has two columns.\n",
+        "one output,\n`points` has two columns, `z = oc.vector('z', 100)`, "
+        "`i = oc.index('i', z)`,\n`w = sp.Function('w')(z)`, and `B, C` are frames of "
+        "`sympy.vector`.\n",
     ]
     for heading, sources in PYTHON.items():
         parts.append(f"## {heading}\n")
@@ -211,9 +338,15 @@ def page() -> str:
     parts += [entry(s, "pde", lambda s=s: oc.parse(PLANE + s)) for s in TEXT]
     parts.append("## LaTeX\n\nUnder the same declarations.\n")
     parts += [entry(s, "latex", lambda s=s: oc.parse_latex(s, PLANE)) for s in LATEX]
+    parts.append(
+        "## Command line\n\nOn stderr, with exit code 1. Where the command line itself is "
+        "wrong, the code is 2.\n"
+    )
+    parts += map(said, COMMANDS)
     return "\n".join(parts)
 
 
+@pytest.mark.usefixtures("folder")
 def test_the_page_says_what_is_said() -> None:
     written = page()
     if os.environ.get("UPDATE_GOLDEN"):
@@ -222,5 +355,6 @@ def test_the_page_says_what_is_said() -> None:
 
 
 def test_the_catalogue_is_whole() -> None:
-    assert sum(map(len, PYTHON.values())) >= 50
+    assert sum(map(len, PYTHON.values())) >= 95
     assert len(TEXT) + len(LATEX) >= 60
+    assert len(COMMANDS) >= 20
