@@ -95,7 +95,10 @@ def train(
     with run.turns.alone(), progress() as bar:
         task = bar.add_task(title, total=steps, completed=done, loss=np.nan)
         while done < steps and seconds < limit:
-            stop = min(steps, done + every)
+            ahead = (
+                every if limit == np.inf else _within(limit - seconds, seconds, done)
+            )
+            stop = min(steps, done + min(ahead, every))
             begin = time.perf_counter()
             state, loss = compiled(state, jnp.asarray(done), jnp.asarray(stop))
             loss = float(loss)
@@ -112,6 +115,11 @@ def train(
     run.save(_checkpoint(state, done, seconds, loss), title)
     history = np.array(at), np.array(losses)
     return Trained(state, *history, seconds, compiling, fastest, megabytes)
+
+
+def _within(left: float, seconds: float, done: int) -> int:
+    """Returns how many steps fit into what is left, going by those that are done."""
+    return max(1, int(left * done / seconds)) if seconds else 1
 
 
 def peak_megabytes() -> float:

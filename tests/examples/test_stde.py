@@ -14,6 +14,8 @@ import pytest
 from examples import tables
 from examples.problems import elliptic
 from examples.support import errors, methods, network
+from examples.support.run import Run
+from examples.support.training import train
 from examples.support.turns import Turns
 
 RUNS = {
@@ -179,3 +181,23 @@ def test_runs_take_turns(tmp_path) -> None:
     first.close()
     second.close()
     assert [line.split()[1] for line in said] == ["begins", "ends"] * 2
+
+
+def test_a_limit_ends_the_steps(tmp_path) -> None:
+    """One step of half a second, whatever the steps between entries of the history."""
+
+    def wait(state):
+        time.sleep(0.5)
+        return np.asarray(state) + 1
+
+    def step(state, key):
+        shape = jax.ShapeDtypeStruct(state.shape, state.dtype)
+        state = jax.pure_callback(wait, shape, state)
+        return state, state
+
+    run = Run("limited", tmp_path, bare=True)
+    found = train(
+        step, np.zeros(()), 1000, jax.random.key(0), run, every=100, limit=0.6
+    )
+    assert 1 <= found.at[-1] <= 3
+    assert found.state == found.at[-1]
