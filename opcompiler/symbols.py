@@ -21,6 +21,12 @@ def vector(name: str, dimension: int) -> sp.IndexedBase:
     Raises:
         OperatorError: for a dimension that is no positive number.
     """
+    if not isinstance(name, str):
+        raise OperatorError(
+            "the name of a vector coordinate is text",
+            expression=f"vector({name!r}, {dimension})",
+            hint='give a name and a number: vector("x", 100)',
+        )
     if not isinstance(dimension, int | sp.Integer) or dimension < 1:
         raise OperatorError(
             "a vector coordinate has a fixed number of components",
@@ -95,6 +101,13 @@ def D(u: sp.Expr, *variables: sp.Expr | int) -> sp.Derivative:  # noqa: N802 - a
         else:
             steps.append((variable, 1))
     for variable, count in steps:
+        if isinstance(variable, sp.IndexedBase):
+            raise OperatorError(
+                f"a derivative by the vector {variable} as a whole",
+                expression=f"D({u}, {', '.join(map(str, variables))})",
+                hint=f"name a component: D(u, {variable}[0]), or D(u, {variable}[i], 2) "
+                "inside oc.Sum(..., i)",
+            )
         backwards = count < 0 if isinstance(count, int) else count.is_negative
         if backwards or isinstance(variable, Number | sp.Number):
             raise OperatorError(

@@ -104,7 +104,7 @@ Estimator = Sparse | Dense
 
 
 def _check_samples(samples: int) -> None:
-    if samples < 1:
+    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
         raise OperatorError(
             "an estimator needs at least one sample",
             expression=f"samples={samples}",

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from opcompiler.core.errors import OperatorError
@@ -84,7 +85,7 @@ def check_key(estimator: Estimator | None, key: Array | None) -> None:
     """Refuses a missing key, and one that nothing asks for.
 
     Raises:
-        OperatorError: for either.
+        OperatorError: for either, and for what is no key.
     """
     if estimator is not None and key is None:
         raise OperatorError(
@@ -98,3 +99,19 @@ def check_key(estimator: Estimator | None, key: Array | None) -> None:
             expression="key",
             hint="compile with estimator=oc.Sparse(16), or leave the key out",
         )
+    if key is not None and not _is_key(key):
+        raise OperatorError(
+            "the key of an estimated residual is not one key of jax.random",
+            expression=f"key={key!r}"[:200],
+            hint="give jax.random.key(0), or one row of jax.random.split(key, n); for "
+            "several keys at once jax.vmap over them",
+        )
+
+
+def _is_key(key: Any) -> bool:
+    """Whether this is one key: `jax.random.key`, or the older `PRNGKey`."""
+    if not hasattr(key, "dtype"):
+        return False
+    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        return key.ndim == 0
+    return key.ndim == 1 and key.dtype == jnp.uint32

@@ -73,7 +73,9 @@ def read_networks(given: Any, operator: Operator) -> list[Group]:
 
 
 def _fields(key: Any) -> tuple[str, ...]:
-    return tuple(map(str, key)) if isinstance(key, tuple) else (str(key),)
+    """Returns the names in a key; a field that SymPy has applied is called by its name."""
+    names = key if isinstance(key, tuple) else (key,)
+    return tuple(str(name).partition("(")[0] for name in names)
 
 
 def _check_group(group: Group, operator: Operator) -> None:
@@ -124,7 +126,7 @@ def check_outputs(
     names = ", ".join(group.fields)
     try:
         found = jax.eval_shape(group.network, point)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, IndexError) as error:
         raise OperatorError(
             f"the network of {names} cannot be called on one point of shape "
             f"{point.shape}",

@@ -176,7 +176,7 @@ def _parameter(name: str, given: Any, points: Points) -> Array:
         return _parameter_field(name, given, points)
     try:
         array = jnp.asarray(given)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:  # ValueError: None
         raise OperatorError(
             f"parameter {name} is not a number",
             expression=f"{name} = {given!r}",
@@ -200,13 +200,25 @@ def _parameter(name: str, given: Any, points: Points) -> Array:
 
 
 def _parameter_field(name: str, given: Callable[[Array], Any], points: Points) -> Array:
-    values = jax.vmap(given)(points.flat)
-    if jnp.shape(values) != points.flat.shape[:1]:
+    point = jax.ShapeDtypeStruct(points.flat.shape[1:], points.flat.dtype)
+    try:
+        found = jax.eval_shape(given, point)
+    except (TypeError, ValueError, IndexError) as error:
         raise OperatorError(
-            f"parameter {name}, a function of the point, returns an array",
-            expression=f"{name}(point) of shape {jnp.shape(values)[1:]}",
+            f"parameter {name} cannot be called on one point of shape {point.shape}",
+            expression=f"{type(error).__name__}: {error}",
+            hint="a parameter that is a function takes ONE point, all coordinates side "
+            "by side, and returns one number",
+        ) from error
+    if getattr(found, "shape", None) != ():
+        shape = getattr(found, "shape", None)
+        returned = type(found).__name__ if shape is None else f"shape {shape}"
+        raise OperatorError(
+            f"parameter {name}, a function of the point, returns no number",
+            expression=f"{name}(point) of {returned}",
             hint="return one number per point",
         )
+    values = jax.vmap(given)(points.flat)
     return as_precise_as(points.flat.dtype, jnp.asarray(values))
 
 

@@ -51,6 +51,14 @@ def read_quadrature(
         OperatorError: for missing or unknown variables, and rules that are not two
             real arrays of one length.
     """
+    if given is not None and not isinstance(given, Mapping):
+        names = ", ".join(f"{name!r}: rule" for name in variables)
+        raise OperatorError(
+            "quadrature rules are given by integration variable",
+            expression=f"quadrature={given!r}"[:200],
+            hint=f"give a dict: quadrature={{{names}}}, each rule as of "
+            "opcompiler.gauss_legendre(16)",
+        )
     rules = {str(name): rule for name, rule in (given or {}).items()}
     missing = [name for name in variables if name not in rules]
     if missing:

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
 import jax
 from jax import Array
 
+from opcompiler.core.errors import OperatorError
 from opcompiler.core.symbol import Functional
 from opcompiler.estimators import Estimator
 from opcompiler.lowering.bodies import gathered
@@ -292,6 +294,7 @@ class Bound:
             As the residual.
         """
         functions, numbers = _split({**self.residual.defaults, **parameters})
+        _check_params(params)
         outputs = self._jitted(functions, params, points, key, numbers, quadrature)
         # Outside of jit, which would sort the keys of a dict.
         return self.residual._like_equations(outputs)
@@ -311,6 +314,19 @@ class Bound:
             net = _with(params, self._apply)
         parameters = {**numbers, **dict(functions)}
         return self.residual._evaluate(net, points, key, parameters, quadrature)
+
+
+def _check_params(params: Any) -> None:
+    """Refuses what JAX could not trace: a module with functions among its leaves."""
+    for path, leaf in jax.tree.leaves_with_path(params):
+        if not _is_array(leaf) and not isinstance(leaf, Number):
+            raise OperatorError(
+                "the network's parameters hold what is no array",
+                expression=f"params{jax.tree_util.keystr(path)} = {leaf!r}"[:200],
+                hint="bind takes arrays: split the module, eqx.partition(model, "
+                "eqx.is_array), and combine it inside apply; or call "
+                "residual(model, points), which takes it whole",
+            )
 
 
 def _with(params: Any, apply: Callable[[Any, Array], Any]) -> Network:

@@ -108,7 +108,13 @@ def _source(text: str, file: str) -> Source:
 
 
 def _given(parameters: Mapping[str, float] | None) -> dict[str, sp.Expr]:
-    return {name: _number(name, value) for name, value in (parameters or {}).items()}
+    if parameters is not None and not isinstance(parameters, Mapping):
+        raise OperatorError(
+            "values of parameters are given by name",
+            expression=f"parameters={parameters!r}"[:200],
+            hint="give a dict: parameters={'nu': 0.01}",
+        )
+    return {str(name): _number(name, v) for name, v in (parameters or {}).items()}
 
 
 def load(path: str | Path, *, parameters: Mapping[str, float] | None = None) -> Problem:
@@ -124,6 +130,12 @@ def load(path: str | Path, *, parameters: Mapping[str, float] | None = None) -> 
     Raises:
         OperatorError: if the file cannot be read, or as `parse` does.
     """
+    if not isinstance(path, str | Path):
+        raise OperatorError(
+            "a problem is loaded from a file",
+            expression=type(path).__name__,
+            hint="give its name; oc.parse reads a text",
+        )
     try:
         with Path(path).open("rb") as file:
             # One byte more than any text that is read, so that huge files are not.
@@ -149,6 +161,8 @@ _LARGEST_FILE = 4 * LONGEST_TEXT
 
 
 def _number(name: str, value: float) -> sp.Expr:
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        value = value.item()  # a number of NumPy or JAX
     if isinstance(value, bool) or not isinstance(value, int | float | sp.Rational):
         raise OperatorError(
             f"the parameter {name} is given {value!r}", hint="give it a number"

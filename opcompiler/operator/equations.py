@@ -1,6 +1,6 @@
 """What a user may hand in: one residual, or several in a list, tuple, dict or matrix."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -77,6 +77,19 @@ def _residual(equation: object) -> sp.Expr:
     return _expression(equation)
 
 
+def _way_in(equation: object) -> str:
+    """Returns how to hand in what is no expression."""
+    if isinstance(equation, str):
+        return (
+            "text is read by oc.parse(text), files by oc.load(path): compile the result"
+        )
+    if hasattr(equation, "equation"):  # a condition of a problem, taken by itself
+        return "compile problem.condition(name), which knows the problem's coordinates"
+    if isinstance(equation, Iterable):
+        return "hand in a list, tuple or dict of SymPy expressions or Eq"
+    return "hand in a SymPy expression or Eq, or a list, tuple or dict of them"
+
+
 def _expression(equation: object) -> sp.Expr:
     if isinstance(equation, UndefinedFunction):
         raise OperatorError(
@@ -95,8 +108,8 @@ def _expression(equation: object) -> sp.Expr:
     if not isinstance(equation, sp.Expr):
         raise OperatorError(
             f"{type(equation).__name__} is not a SymPy expression",
-            expression=repr(equation),
-            hint="hand in a SymPy expression or Eq, or a list, tuple or dict of them",
+            expression=repr(equation)[:200],
+            hint=_way_in(equation),
         )
     _refuse_unread(equation)
     if equation.has(sp.nan, sp.zoo):

@@ -97,10 +97,13 @@ def read_signature(
         )
     if fields is not None:
         arity = {name: arity[name] for name in _check_fields(fields, arity)}
+    if isinstance(coordinates, sp.Symbol | sp.IndexedBase):
+        coordinates = (coordinates,)
     found = _declared(coordinates) if coordinates else _coordinates(applications)
     symbols = _free_symbols(residuals)
     _refuse_twins([*found, *symbols], set(arity))
     parameters = sorted((s for s in symbols if s not in found), key=lambda s: s.name)
+    _refuse_reserved(parameters)
     vectors = vectors or Vectors({}, ())
     return Signature(
         found,
@@ -114,6 +117,21 @@ def read_signature(
     )
 
 
+def _refuse_reserved(parameters: Sequence[sp.Symbol]) -> None:
+    """Refuses parameters that could not be given: the call has arguments so named."""
+    for parameter in parameters:
+        if parameter.name in _RESERVED:
+            raise OperatorError(
+                f"a parameter cannot be called {parameter}",
+                expression=parameter,
+                hint=f"residual(net, points, {parameter}=...) has an argument of that "
+                "name: rename the symbol",
+            )
+
+
+_RESERVED = ("key", "quadrature")
+
+
 def _kinds(applications: Sequence[_Application]) -> dict[str, str]:
     found: dict[str, str] = {}
     for application in applications:
@@ -125,7 +143,7 @@ def _kinds(applications: Sequence[_Application]) -> dict[str, str]:
 
 
 def _check_fields(fields: Sequence[str], arity: Mapping[str, int]) -> list[str]:
-    names = [str(getattr(f, "__name__", f)) for f in fields]
+    names = [str(getattr(f, "__name__", f)).partition("(")[0] for f in fields]
     if sorted(names) != sorted(arity):
         raise OperatorError(
             f"the fields of the equations are {', '.join(arity)}",

@@ -38,7 +38,7 @@ BAD_EQUATIONS = {
     "python truth value": (u == 0, "False", "lhs - rhs"),
     "inequality": (sp.Le(u, 0), "u(t, x) <= 0", "Max/Min"),
     "undefined": (u + sp.nan, "nan", "division by zero"),
-    "text": ("u_t + u*u_x", "'u_t + u*u_x'", "SymPy expression"),
+    "text": ("u_t + u*u_x", "'u_t + u*u_x'", "oc.parse(text)"),
     "nothing": ([], "[]", "at least one"),
     "none inside a list": ([u.diff(t), None], "None", "SymPy expression"),
     "integral": (
