@@ -10,6 +10,7 @@ from sympy.core.relational import Relational
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.notation.errors import MeaningError
+from opcompiler.notation.problem import Value
 from opcompiler.notation.scope import Scope
 from opcompiler.notation.sums import shifted
 
@@ -84,9 +85,28 @@ class Formulas:
         """Returns the formula, in parentheses if it is more than one name or number."""
         return self._within(expr, ATOM)
 
+    def value(self, value: Value) -> str:
+        """Returns the formula of an expression, or of a vector or tensor of them."""
+        if not isinstance(value, tuple):
+            return self.text(value)
+        parts = ", ".join(map(self.value, value))
+        return self.bracketed(parts if len(value) > 1 else f"{parts},")
+
+    def sides(self, equation: sp.Eq) -> str:
+        """Returns the formula of an equation."""
+        return f"{self.text(equation.lhs)} = {self.text(equation.rhs)}"
+
+    def bracketed(self, text: str) -> str:
+        """Returns a formula in parentheses."""
+        return f"({text})"
+
+    def shown(self, name: str) -> str:
+        """Returns a declared name, without components."""
+        return name
+
     def _within(self, expr: sp.Basic, least: int) -> str:
         text, binding = self._write(expr)
-        return text if binding >= least else f"({text})"
+        return text if binding >= least else self.bracketed(text)
 
     def _write(self, expr: sp.Basic) -> tuple[str, int]:
         """Returns the formula and how tightly it binds."""
@@ -115,7 +135,7 @@ class Formulas:
         return self._name(expr.name), ATOM
 
     def _name(self, name: str) -> str:
-        return name
+        return self.shown(name)
 
     def _constant(self, expr: sp.Basic) -> tuple[str, int]:
         return {sp.pi: "pi", sp.I: "I", sp.E: "exp(1)"}[expr], ATOM
@@ -141,13 +161,7 @@ class Formulas:
         return text, SUM
 
     def _mul(self, expr: sp.Mul) -> tuple[str, int]:
-        number, _ = expr.as_coeff_Mul(rational=True)
-        above: list[sp.Expr] = []
-        below: list[sp.Expr] = []
-        for factor in expr.args if number == 1 else expr.args[1:]:
-            inverse = isinstance(factor, sp.Pow) and negative(factor.exp)
-            (below if inverse else above).append(factor)
-        above.sort(key=lambda f: (isinstance(f, sp.Add), isinstance(f, sp.Derivative)))
+        number, above, below = split_product(expr)
         parts = [self._within(factor, POWER) for factor in above]
         only_sums = bool(above) and isinstance(above[0], sp.Add)
         if only_sums and number != 1:
@@ -157,7 +171,7 @@ class Formulas:
             parts.insert(0, str(abs(number.p)))
         text = "*".join(parts) + ("" if number.q == 1 else f"/{number.q}")
         for factor in below:
-            text += f"/{self._within(sp.Pow(factor.base, -factor.exp), POWER)}"
+            text += f"/{self._within(factor, POWER)}"
         return (f"-{text}", SUM) if number < 0 else (text, PRODUCT)
 
     def _pow(self, expr: sp.Pow) -> tuple[str, int]:
@@ -198,7 +212,8 @@ class Formulas:
         name = expr.func.__name__
         for declared in self._scope.fields.values():
             if name in declared.names:
-                return f"{name}({self._point(declared.arguments, expr.args)})", ATOM
+                point = self._point(declared.arguments, expr.args)
+                return f"{self._name(name)}{self.bracketed(point)}", ATOM
         raise OperatorError(
             f"{name} is not a field of the problem",
             expression=expr,
@@ -219,15 +234,11 @@ class Formulas:
     def _vector(self, values: tuple[sp.Basic, ...]) -> str:
         for coordinate in self._scope.coordinates.values():
             if coordinate.symbols == values:
-                return coordinate.name
-        return (
-            f"({self._list(values)})"
-            if len(values) > 1
-            else f"({self.text(values[0])},)"
-        )
+                return self.shown(coordinate.name)
+        return self.bracketed(self._list(values) + ("," if len(values) == 1 else ""))
 
     def _base(self, expr: sp.IndexedBase) -> tuple[str, int]:
-        return str(expr.label), ATOM
+        return self.shown(str(expr.label)), ATOM
 
     def _indexed(self, expr: sp.Indexed) -> tuple[str, int]:
         places = tuple(i + 1 for i in expr.indices)
@@ -276,6 +287,22 @@ class Formulas:
             f"the notation has no form for the condition {when}",
             hint="write comparisons joined by and, or",
         )
+
+
+def split_product(
+    product: sp.Mul,
+) -> tuple[sp.Rational, list[sp.Expr], list[sp.Expr]]:
+    """Returns the number of a product, its factors above the line, and those below."""
+    number, _ = product.as_coeff_Mul(rational=True)
+    above: list[sp.Expr] = []
+    below: list[sp.Expr] = []
+    for factor in product.args if number == 1 else product.args[1:]:
+        if isinstance(factor, sp.Pow) and negative(factor.exp):
+            below.append(sp.Pow(factor.base, -factor.exp))
+        else:
+            above.append(factor)
+    above.sort(key=lambda f: (isinstance(f, sp.Add), isinstance(f, sp.Derivative)))
+    return number, above, below
 
 
 def negative(expr: sp.Basic) -> bool:

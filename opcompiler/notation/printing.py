@@ -9,7 +9,7 @@ import sympy as sp
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.notation.formulas import Formulas
-from opcompiler.notation.problem import Coordinate, Field, Problem, Value
+from opcompiler.notation.problem import Coordinate, Field, Problem
 from opcompiler.notation.scope import Scope
 
 
@@ -19,31 +19,38 @@ def to_text(problem: Problem) -> str:
     Raises:
         OperatorError: if it holds SymPy nodes that the notation has no form for.
     """
-    if not isinstance(problem, Problem):
-        raise OperatorError(
-            f"{type(problem).__name__} is not a Problem",
-            expression=repr(problem),
-            hint="pass what opcompiler.parse or opcompiler.load returned",
-        )
-    scope = Scope(
-        coordinates={c.name: c for c in problem.coordinates},
-        fields={f.name: f for f in problem.fields},
-        parameters={p.name: p for p in problem.parameters},
-    )
-    formulas = Formulas(scope)
+    formulas = Formulas(scope_of(problem))
     lines = [
         _parameter(p.name, p.value, p.unknown, formulas) for p in problem.parameters
     ]
     lines += [_coordinate(c, formulas) for c in problem.coordinates]
     lines += [_field(f, formulas) for f in problem.fields]
     for name, value in problem.definitions.items():
-        lines.append(f"define {name} = {_value(value, formulas)}")
+        lines.append(f"define {name} = {formulas.value(value)}")
     for name, equation in problem.equations.items():
-        lines.append(f"equation {name}: {_sides(equation, formulas)}")
+        lines.append(f"equation {name}: {formulas.sides(equation)}")
     for name, condition in problem.conditions.items():
-        sides = _sides(condition.equation, formulas)
-        lines.append(f"{condition.kind} {name}: {sides}")
+        lines.append(f"{condition.kind} {name}: {formulas.sides(condition.equation)}")
     return "\n".join(lines) + "\n"
+
+
+def scope_of(problem: Problem) -> Scope:
+    """Returns the names of a problem.
+
+    Raises:
+        OperatorError: for anything else.
+    """
+    if not isinstance(problem, Problem):
+        raise OperatorError(
+            f"{type(problem).__name__} is not a Problem",
+            expression=repr(problem),
+            hint="pass what opcompiler.parse, parse_latex or load returned",
+        )
+    return Scope(
+        coordinates={c.name: c for c in problem.coordinates},
+        fields={f.name: f for f in problem.fields},
+        parameters={p.name: p for p in problem.parameters},
+    )
 
 
 def _parameter(
@@ -77,14 +84,3 @@ def _field(field: Field, formulas: Formulas) -> str:
     words = f"{'complex ' if field.complex else ''}{kind} {field.name}"
     words += f"({', '.join(field.arguments)})"
     return words if field.components is None else f"{words} in R^{field.components}"
-
-
-def _value(value: Value, formulas: Formulas) -> str:
-    if isinstance(value, tuple):
-        parts = ", ".join(_value(part, formulas) for part in value)
-        return f"({parts})" if len(value) > 1 else f"({parts},)"
-    return formulas.text(value)
-
-
-def _sides(equation: sp.Eq, formulas: Formulas) -> str:
-    return f"{formulas.text(equation.lhs)} = {formulas.text(equation.rhs)}"

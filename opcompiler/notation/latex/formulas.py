@@ -7,7 +7,15 @@ import re
 
 import sympy as sp
 
-from opcompiler.notation.formulas import ATOM, Formulas, negative, POWER, PRODUCT, SUM
+from opcompiler.notation.formulas import (
+    ATOM,
+    Formulas,
+    negative,
+    POWER,
+    PRODUCT,
+    split_product,
+    SUM,
+)
 from opcompiler.notation.names import GREEK_NAMES
 
 _NO_COMMAND = frozenset((
@@ -44,9 +52,13 @@ def grouped(text: str) -> str:
 class LatexFormulas(Formulas):
     """Writes expressions over the names of a scope, in LaTeX."""
 
-    def _within(self, expr: sp.Basic, least: int) -> str:
-        text, binding = self._write(expr)
-        return text if binding >= least else grouped(text)
+    def bracketed(self, text: str) -> str:
+        """Returns a formula in parentheses."""
+        return grouped(text)
+
+    def shown(self, name: str) -> str:
+        """Returns a declared name, without components."""
+        return shown(name)
 
     def _name(self, name: str) -> str:
         for vector in (*self._scope.coordinates, *self._scope.fields):
@@ -90,15 +102,9 @@ class LatexFormulas(Formulas):
         return digits, ATOM if expr >= 0 else SUM
 
     def _mul(self, expr: sp.Mul) -> tuple[str, int]:
-        number, _ = expr.as_coeff_Mul(rational=True)
-        above: list[sp.Expr] = []
-        below: list[sp.Expr] = []
-        for factor in expr.args if number == 1 else expr.args[1:]:
-            inverse = isinstance(factor, sp.Pow) and negative(factor.exp)
-            (below if inverse else above).append(factor)
-        above.sort(key=lambda f: (isinstance(f, sp.Add), isinstance(f, sp.Derivative)))
+        number, above, below = split_product(expr)
         size = abs(number)
-        bases = [*above, *(factor.base for factor in below)]
+        bases = [*above, *(f.base if isinstance(f, sp.Pow) else f for f in below)]
         apart = size != 1 and any(isinstance(base, sp.Add) for base in bases)
         parts = [self._within(factor, POWER) for factor in above]
         if not apart:
@@ -106,7 +112,7 @@ class LatexFormulas(Formulas):
             denominators = [str(size.q)] if size.q != 1 else []
         else:
             denominators = []
-        denominators += [self._within(sp.Pow(f.base, -f.exp), POWER) for f in below]
+        denominators += [self._within(factor, POWER) for factor in below]
         text = _joined(parts) if parts else "1"
         if denominators:
             text = f"\\frac{{{text}}}{{{_joined(denominators)}}}"
@@ -145,23 +151,6 @@ class LatexFormulas(Formulas):
         pairs = zip(expr.variables, expr.point, strict=True)
         pins = ", ".join(f"{self.text(v)}={self.text(p)}" for v, p in pairs)
         return f"\\left.{self.text(expr.expr)}\\right|_{{{pins}}}", ATOM
-
-    def _applied(self, expr: sp.Expr) -> tuple[str, int]:
-        name = expr.func.__name__
-        for declared in self._scope.fields.values():
-            if name in declared.names:
-                point = self._point(declared.arguments, expr.args)
-                return f"{self._name(name)}{grouped(point)}", ATOM
-        return super()._applied(expr)
-
-    def _vector(self, values: tuple[sp.Basic, ...]) -> str:
-        for coordinate in self._scope.coordinates.values():
-            if coordinate.symbols == values:
-                return shown(coordinate.name)
-        return grouped(self._list(values) + ("," if len(values) == 1 else ""))
-
-    def _base(self, expr: sp.IndexedBase) -> tuple[str, int]:
-        return shown(str(expr.label)), ATOM
 
     def _indexed(self, expr: sp.Indexed) -> tuple[str, int]:
         places = tuple(i + 1 for i in expr.indices)

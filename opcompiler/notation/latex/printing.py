@@ -2,10 +2,9 @@ r"""From a problem to LaTeX: `parse_latex(to_latex(problem)) == problem`."""
 
 import sympy as sp
 
-from opcompiler.core.errors import OperatorError
 from opcompiler.notation.latex.formulas import escaped, grouped, LatexFormulas, shown
-from opcompiler.notation.problem import Coordinate, Field, Parameter, Problem, Value
-from opcompiler.notation.scope import Scope
+from opcompiler.notation.printing import scope_of
+from opcompiler.notation.problem import Coordinate, Field, Parameter, Problem
 
 
 def to_latex(problem: Problem) -> str:
@@ -17,30 +16,19 @@ def to_latex(problem: Problem) -> str:
     Raises:
         OperatorError: if it holds SymPy nodes that the notation has no form for.
     """
-    if not isinstance(problem, Problem):
-        raise OperatorError(
-            f"{type(problem).__name__} is not a Problem",
-            expression=repr(problem),
-            hint="pass what opcompiler.parse, parse_latex or load returned",
-        )
-    scope = Scope(
-        coordinates={c.name: c for c in problem.coordinates},
-        fields={f.name: f for f in problem.fields},
-        parameters={p.name: p for p in problem.parameters},
-    )
-    formulas = LatexFormulas(scope)
+    formulas = LatexFormulas(scope_of(problem))
     rows = [_parameter(p, formulas) for p in problem.parameters]
     rows += [_coordinate(c, formulas) for c in problem.coordinates]
     rows += [_field(f, formulas) for f in problem.fields]
     rows += [
-        f"{_words('define')} {shown(name)} = {_value(value, formulas)}"
+        f"{_words('define')} {shown(name)} = {formulas.value(value)}"
         for name, value in problem.definitions.items()
     ]
     said = {name: ("equation", e) for name, e in problem.equations.items()}
     said |= {name: (c.kind, c.equation) for name, c in problem.conditions.items()}
     for name, (kind, equation) in said.items():
-        sides = f"{formulas.text(equation.lhs)} = {formulas.text(equation.rhs)}"
-        rows.append(f"{_words(f'{kind} {escaped(name)}:')} {sides}")
+        words = _words(f"{kind} {escaped(name)}:")
+        rows.append(f"{words} {formulas.sides(equation)}")
     body = " \\\\\n".join(f"& {row}" for row in rows)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n"
 
@@ -83,10 +71,3 @@ def _field(field: Field, formulas: LatexFormulas) -> str:
     if field.components is None:
         return row
     return f"{row} \\in \\mathbb{{R}}^{{{field.components}}}"
-
-
-def _value(value: Value, formulas: LatexFormulas) -> str:
-    if isinstance(value, tuple):
-        parts = ", ".join(_value(part, formulas) for part in value)
-        return grouped(parts if len(value) > 1 else f"{parts},")
-    return formulas.text(value)
