@@ -217,7 +217,7 @@ class Declarations:
             raise self._reader.error(
                 node,
                 f"{name} is declared twice",
-                "components of a vector x are called x1, x2, ...; rename one",
+                "drop or rename one; components of a vector x are called x1, x2, ...",
             )
 
 

@@ -140,7 +140,8 @@ class Reader:
             return self.charge(value) if known else value
         if calls.is_function(name):
             raise MeaningError(
-                f"{name} is a function", f"give it arguments: {name}(...)"
+                f"{name} is a function",
+                f"give it arguments, {name}(...), or declare it: `parameter {name}`",
             )
         return self.derivative_name(name)
 

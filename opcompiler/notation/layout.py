@@ -14,6 +14,7 @@ from lark.exceptions import UnexpectedCharacters
 
 from opcompiler.notation.errors import NotationError, Source
 from opcompiler.notation.grammar import lexer
+from opcompiler.notation.habits import about_sign
 from opcompiler.notation.limits import (
     LONGEST_NAME,
     LONGEST_TEXT,
@@ -107,7 +108,7 @@ def _lexed(source: Source) -> list[Token]:
             f"the sign {sign!r} means nothing here",
             place,
             place + 1,
-            hint="names, numbers, + - * / ^ ( ) [ ] = and the operators of the notation",
+            hint=about_sign(sign),
         ) from None
     return tokens
 

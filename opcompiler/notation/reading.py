@@ -8,6 +8,7 @@ from lark.exceptions import UnexpectedToken
 
 from opcompiler.notation.errors import NotationError, Source
 from opcompiler.notation.grammar import parser as grammar_parser
+from opcompiler.notation.habits import about_token
 from opcompiler.notation.layout import tokens_of
 from opcompiler.notation.syntax import Node, TooDeepError
 
@@ -89,6 +90,9 @@ def refusal(
 
 
 def _hint(token: Token, before: Token | None, expected: set[str]) -> str:
+    habit = about_token(token, before, expected)
+    if habit is not None:
+        return habit
     if before is not None and "STAR" in expected and token.type in _OPERANDS:
         left, right = before.value, token.value
         if before.type in ("NAME", "NUMBER") and token.type == "NAME":

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from opcompiler.notation.errors import MeaningError, nearest
+from opcompiler.notation.habits import about_name, about_subscript
 from opcompiler.notation.names import bases, splits
 from opcompiler.notation.problem import Coordinate, Field, Parameter, Value
 
@@ -162,10 +163,12 @@ class Scope:
         known = self.names if known is None else known
         for base, subscript in bases(name):
             if self._differentiable(base):
+                orders = about_subscript(base, subscript, list(self.symbols))
                 return MeaningError(
                     f"{name} is neither declared nor a derivative of {base}: "
                     f"{subscript!r} is not made of coordinates",
-                    nearest(
+                    orders
+                    or nearest(
                         name,
                         known,
                         f"the coordinates are {', '.join(self.symbols) or 'none'}",
@@ -175,4 +178,7 @@ class Scope:
             hint = "declare a complex field: `complex field psi(t, x)`"
             return MeaningError(f"the imaginary unit {name} in a real problem", hint)
         declare = f"declare it: `parameter {name}`, or as a field or coordinate"
-        return MeaningError(f"there is no name {name!r}", nearest(name, known, declare))
+        fields = [part for f in self.fields.values() for part in (f.name, *f.names)]
+        habit = about_name(name, list(self.symbols), self._differentiable, fields)
+        hint = habit or nearest(name, known, declare)
+        return MeaningError(f"there is no name {name!r}", hint)

@@ -21,7 +21,7 @@ PLANE = "coordinates t, x, y; field u(t, x); field p; parameter nu; vector field
         ("nu(x) = u", 4, "nu is not a field", "nu*(x)"),
         ("u(t, x=0) = 0", 3, "some by name", "u(t=0)"),
         ("u(t=u) = 0", 3, "a coordinate is fixed at a field", "numbers only"),
-        ("u_t = nu < 2", 10, "'<' cannot stand here", "the end of"),
+        ("u_t = nu < 2", 10, "'<' cannot stand here", "where(x < 0, a, b)"),
         ("sin(x < 2)*u = 0", 5, "a comparison is no value", "where"),
         ("u(s=0) = 0", 3, "s is not a coordinate", "only coordinates"),
         ("u(y=0) = 0", 3, "nothing here depends on y", "leave the point out"),
@@ -58,7 +58,7 @@ PLANE = "coordinates t, x, y; field u(t, x); field p; parameter nu; vector field
         ("sin(v)*u = 0", 5, "an argument of sin must be a scalar", "component"),
         # E19: not of the notation.
         ('u = __import__("os")', 16, "the sign '\"' means nothing", "names, numbers"),
-        ("u.diff(x) = 0", 2, "the sign '.' means nothing", "names, numbers"),
+        ("u.diff(x) = 0", 2, "the sign '.' means nothing", "d(u, x)"),
         ("u = lambda x: x", 12, "'x' cannot stand here", "products need"),
         ("u_t = 3 +* 4", 10, "'*' cannot stand here", "an expression"),
         ("u_t =", 6, "the text ends too early", "an expression"),
@@ -91,6 +91,51 @@ def test_the_place_and_the_way_out(text, column, problem, hint) -> None:
     assert caret.strip(" ^") == ""
     assert text[column - 1 :].startswith(error.expression)
     assert last == f"  hint: {error.hint}"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("w_xx = 0", "declare `field w`"),
+        ("u_t = uxx", "did you mean u_xx?"),
+        ("u_t = u_2x", "write u_xx"),
+        ("u_t = u_x2", "write u_xx"),
+        ("u_t = d2u/dx2", "d^2u/dx^2, or u_xx"),
+        ("u_t = e^u", "exp(x)"),
+        ("u_t = sin u", "write sin(u)"),
+        ("u_t = D*u_xx", "parameter D"),
+        ("variables z", "coordinates t, x"),
+        ("domain x in [0, 1]", "coordinates x in [0, 1]"),
+        ("let q = u_x", "define q"),
+        ("function q", "field u(t, x)"),
+        ("const k = 1", "parameter k = 1"),
+        ("parameter k := 1", "given by ="),
+        ("coordinates z in (0, 1)", "[0, 1]"),
+        ("coordinates z in [0 1]", "a comma"),
+        ("u = 0 at x = 0, 1", "one place"),
+        ("u = 0 at x = 0 and x = 1", "one place"),
+        ("u = 0 at x in {0, 1}", "a condition each"),
+        ("periodic x", "`periodic: u(t, 0) = u(t, 1)`"),
+        ("u_t = u_xx = 0", "two sides"),
+        ("u_t = u if x > 0", "where(x > 0, a, b)"),
+        ("u_t = where(0 < x < 1, u, 0)", "0 < x and x < 1"),
+        ("u_t = sum(u^i for i)", "sum(i=1..3, u^i)"),
+        ("// heat", "begin with #"),
+        ("% heat", "begin with #"),
+        (r"\partial_t u = 0", "oc.parse_latex"),
+        ("u̇ = u_xx", "u_t"),
+        ("u_t = 2i*u", "2*I"),
+    ],
+)
+def test_habits_of_other_notations_are_told_the_way(text, hint) -> None:
+    with pytest.raises(oc.OperatorError) as caught:
+        oc.parse(PLANE + text)
+    assert hint in caught.value.hint
+
+
+def test_a_derivative_without_any_declaration() -> None:
+    with pytest.raises(oc.OperatorError, match="declare `coordinates x` and `field u`"):
+        oc.parse("u_t = u_xx")
 
 
 def test_several_readings_of_a_subscript_are_listed() -> None:
