@@ -35,7 +35,7 @@ class Problem:
             than as `solution`.
         radius: the size of |x| in the domain: networks are given x / radius.
         by_hand: the ansatz once more, (point, N(point)) -> u in plain JAX: what one writes
-            without a compiler, for those who are compared with it.
+            without a compiler, of equations Lap u + f(u) = g that are compared with that.
         arrays: values of the indexed coefficients in `operator`, `solution`, `ansatz`.
     """
 

@@ -100,12 +100,13 @@ def _by_hand(
     second: Callable[[Field, Array, Array], Array],
 ) -> Evaluate:
     """Lap u + rest - source, with u differentiated through the constraint by JAX."""
-    (x,) = problem.coordinates  # equations in time have no such baseline
+    if problem.by_hand is None:
+        raise SystemExit(f"{problem.name}: --method is exact, sparse or dense here")
+    place = problem.by_hand
+    (x,) = problem.coordinates
     dim = dimension(problem)
     rest = problem.operator(problem.unknown) - laplacian(problem.unknown, x)
     others = oc.compile(rest) if rest != 0 else None
-    symbolic = lambda point, N: problem.placed(point[None], N=N[None])[0]
-    place = problem.by_hand or symbolic
     source = problem.function(problem.operator(problem.solution))
 
     def evaluate(params: Any, points: Array, key: Array) -> Array:

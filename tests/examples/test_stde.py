@@ -99,6 +99,22 @@ def test_methods_agree_where_nothing_is_sampled_away() -> None:
     np.testing.assert_allclose(found["stde"], found["exact"], rtol=1e-9)
 
 
+def test_baselines_are_for_the_elliptic_equations(tmp_path) -> None:
+    words = ["hjb", "--equation", "wave", "--dim", "5", "--method", "nested"]
+    with pytest.raises(SystemExit, match="wave: --method is exact, sparse or dense"):
+        run(words, tmp_path, 3)
+    problem = elliptic.on_cube("allen_cahn", 5)
+    params = network.init(jax.random.key(0), (5, 10, 1))
+    points = problem.sample(jax.random.key(1), 3)
+    exact, nested = (
+        jax.jit(methods.evaluation(problem, network.apply, method))(
+            params, points, jax.random.key(2)
+        )
+        for method in ("exact", "nested")
+    )
+    np.testing.assert_allclose(nested, exact, rtol=1e-9)
+
+
 def test_errors_beside_the_least_ansatz() -> None:
     problem = elliptic.on_ball("poisson", "two_body", 12)
     params = network.init(jax.random.key(0), (12, 10, 1))
