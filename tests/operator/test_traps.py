@@ -158,6 +158,21 @@ def test_replacing_a_derivative_replaces_those_above_it() -> None:
     assert_is(u.diff(x, 2, t).xreplace({u.diff(x): U}), slope(f, 1, 1, 0))
 
 
+def test_coordinates_exchanged() -> None:
+    # subs(..., simultaneous=True) makes Derivative(u(x, x), x) of it.
+    swapped = u.diff(x).xreplace({t: x, x: t})
+    (want,) = reference([swapped], [t, x], {"u": f}, POINTS)
+    assert_is(swapped, want)
+    there = POINTS[:, ::-1]
+    np.testing.assert_allclose(want, jax.vmap(jax.grad(f))(there)[:, 1], rtol=1e-12)
+
+
+def test_floats_that_sympy_has_merged() -> None:
+    assert evaluated(0.1 * u + 0.2 * u - 0.3 * u)[0] != 0
+    tenth = sp.Rational(1, 10)
+    assert (tenth * u + 2 * tenth * u - 3 * tenth * u) == 0
+
+
 def test_a_manufactured_solution_put_for_the_field() -> None:
     made = (D(u, t) - D(u, (x, 2)) + u * v).replace(
         F, sp.Lambda((t, x), x**2 * sp.sin(t))
