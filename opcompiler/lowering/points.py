@@ -37,10 +37,13 @@ class Points:
         return jnp.broadcast_to(array, self.flat.shape[:1]).reshape(self.leading)
 
 
-def read_points(given: Any, columns: Sequence[Coordinate]) -> Points:
+def read_points(
+    given: Any, columns: Sequence[Coordinate], parameters: Sequence[str] = ()
+) -> Points:
     """Reads an array (..., D) in the order of the coordinates, or a dict of (...).
 
-    A vector of d components has d columns, and the shape (..., d) in a dict.
+    A vector of d components has d columns, and the shape (..., d) in a dict. Where there
+    are too many columns, some of `parameters` may have been meant.
 
     Raises:
         OperatorError: for a wrong number of columns, unknown or missing coordinates,
@@ -57,7 +60,8 @@ def read_points(given: Any, columns: Sequence[Coordinate]) -> Points:
                 f"the {width} coordinates",
                 expression=f"points {array.shape}",
                 hint=f"give an array of shape (..., {width}) with the columns "
-                f"{', '.join(map(_columns_text, columns))}, or a dict of them",
+                f"{', '.join(map(_columns_text, columns))}, or a dict of them"
+                + _meant(array, width, parameters),
             )
     if not jnp.issubdtype(array.dtype, jnp.floating):
         raise OperatorError(
@@ -67,6 +71,16 @@ def read_points(given: Any, columns: Sequence[Coordinate]) -> Points:
         )
     leading = array.shape[:-1]
     return Points(array.reshape((-1, width)), leading)
+
+
+def _meant(array: Array, width: int, parameters: Sequence[str]) -> str:
+    if not parameters or array.ndim == 0 or array.shape[-1] <= width:
+        return ""
+    names = ", ".join(parameters)
+    return (
+        f"; if {names} should be a column, no field stands at it alone: say "
+        "compile(..., coordinates=[...])"
+    )
 
 
 def _array(given: Any, name: str) -> Array:

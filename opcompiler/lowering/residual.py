@@ -211,7 +211,7 @@ class Residual:
     ) -> list[Array]:
         """Returns one array per equation."""
         operator = self.operator
-        where = read_points(points, operator.columns)
+        where = read_points(points, operator.columns, operator.parameters)
         draws = self._draws(key, where)
         scene = read_scene(where, operator, parameters, quadrature)
         sites = site_points(operator, where, scene)

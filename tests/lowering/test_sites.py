@@ -96,6 +96,16 @@ def test_equal_sites_are_one_push() -> None:
     assert plan.channels == 3
 
 
+def test_a_coordinate_that_never_stands_alone_is_a_parameter() -> None:
+    residual = oc.compile(F(t, x - t).diff(t))
+    assert residual.coordinates == (t,)
+    assert residual.parameters == ("x",)
+    with pytest.raises(oc.OperatorError) as caught:
+        residual({"u": NETS["u"]}, POINTS, x=1.0)
+    assert "if x should be a column" in caught.value.hint
+    assert_is_reference([F(t, x - t).diff(t)], {"u": NETS["u"]})
+
+
 # The place depends on an unknown.
 
 DELAYED = u.diff(t) - u.diff(x, 2) + c * F(t - tau, x).diff(x)
