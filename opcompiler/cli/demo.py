@@ -1,17 +1,20 @@
 """`opcompiler demo`: the main job, from equations to a trained network."""
 
 from importlib import import_module
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from opcompiler.cli import failures
 from opcompiler.cli.app import app, examples
+from opcompiler.cli.options import Json
 
 
 @app.command(
-    epilog=examples("opcompiler demo", "opcompiler demo --steps 2000 --seed 1")
+    epilog=examples("opcompiler demo", "opcompiler demo --steps 2000 --seed 1 --json")
 )
 def demo(
     steps: Annotated[int, typer.Option(min=1, help="training steps")] = 16_000,
@@ -19,8 +22,13 @@ def demo(
         "burgers.png"
     ),
     seed: Annotated[int, typer.Option(help="of weights and points")] = 0,
+    json: Json = False,
 ) -> None:
     """Compiles two PDEs, checks and times them, trains Burgers' equation, draws it."""
+    console = Console(highlight=False, stderr=json)
     with failures.told():
         # It needs packages that nothing else needs.
-        import_module("opcompiler.demo.story").tell(steps=steps, out=out, seed=seed)
+        story = import_module("opcompiler.demo.story")
+        numbers = story.tell(steps=steps, out=out, seed=seed, console=console)
+    if json:
+        typer.echo(dumps(numbers, indent=2))

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import jax
 from rich.console import Console
@@ -11,16 +12,24 @@ from rich.table import Table
 from opcompiler.demo import burgers, comparison, figure, network, training
 
 
-def tell(*, steps: int, out: Path, seed: int) -> None:
-    """Compiles, checks, times, trains and draws; prints what it finds."""
-    console = Console(highlight=False)
-    console.print(_show_cases(console))
+def tell(
+    *, steps: int, out: Path, seed: int, console: Console | None = None
+) -> dict[str, Any]:
+    """Compiles, checks, times, trains and draws; prints what it finds.
+
+    Returns:
+        The numbers: of each case, and of the trained network.
+    """
+    console = console or Console(highlight=False)
+    table, cases = _show_cases(console)
+    console.print(table)
     params = _train(console, steps, seed)
-    _judge(console, params, out)
+    error = _judge(console, params, out)
+    return {"cases": cases, "steps": steps, "seed": seed, "relative L2 error": error}
 
 
-def _show_cases(console: Console) -> Table:
-    """Prints the plan of every case; returns the table of checks and times."""
+def _show_cases(console: Console) -> tuple[Table, dict[str, Any]]:
+    """Prints the plan of every case; returns checks and times, as a table and as data."""
     table = Table(
         title="opcompiler against nested jax.jvp by hand, both jitted, on "
         f"{jax.devices()[0].platform}\nMLP 4×128 tanh, {comparison.POINTS} points; "
@@ -30,16 +39,21 @@ def _show_cases(console: Console) -> Table:
     table.add_column("equations")
     for column in ("difference\nin float64", "task", "opcompiler", "nested", "ratio"):
         table.add_column(column, justify="left" if column == "task" else "right")
+    cases: dict[str, Any] = {}
     for case in comparison.CASES:
         residual = case.compile()
         console.rule(f"[bold]{case.name}")
         console.out(f"{case.text()}\n\n{residual.plan}\n", highlight=False)
-        error = f"{comparison.difference(case, residual):.1e}"
+        error = comparison.difference(case, residual)
+        cases[case.name] = {"difference": error, "seconds": {}}
         for task, (ours, theirs) in comparison.seconds(case, residual).items():
             speed = (f"{1e3 * s:.2f} ms" for s in (ours, theirs))
-            table.add_row(case.name, error, task, *speed, f"{theirs / ours:.1f}×")
+            ratio = f"{theirs / ours:.1f}×"
+            table.add_row(case.name, f"{error:.1e}", task, *speed, ratio)
+            times = {"opcompiler": ours, "nested": theirs}
+            cases[case.name]["seconds"][task] = times
         table.add_section()
-    return table
+    return table, cases
 
 
 def _train(console: Console, steps: int, seed: int) -> network.Params:
@@ -71,7 +85,7 @@ def _train(console: Console, steps: int, seed: int) -> network.Params:
     return params
 
 
-def _judge(console: Console, params: network.Params, out: Path) -> None:
+def _judge(console: Console, params: network.Params, out: Path) -> float:
     with jax.enable_x64(False):
         result = burgers.compare(params)
     error = f"relative L2 error {result.relative_error:.2%}"
@@ -81,3 +95,4 @@ def _judge(console: Console, params: network.Params, out: Path) -> None:
         f"[bold]{error}[/] against the Cole-Hopf solution; picture in {out}",
         soft_wrap=True,
     )
+    return float(result.relative_error)

@@ -1,5 +1,7 @@
 """The demo runs, and what it calls exact is exact."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import mpmath
@@ -24,8 +26,15 @@ def short(monkeypatch):
 @pytest.mark.usefixtures("short")
 def test_demo_prints_both_plans_and_draws(tmp_path):
     picture = tmp_path / "picture.png"
-    result = CliRunner().invoke(app, ["demo", "--steps", "60", "--out", str(picture)])
+    arguments = ["demo", "--steps", "60", "--out", str(picture), "--json"]
+    result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
+    numbers = json.loads(result.stdout)
+    assert numbers["cases"].keys() == {case.name for case in comparison.CASES}
+    for case in numbers["cases"].values():
+        assert case["difference"] < 1e-12
+        assert all(s > 0 for s in case["seconds"]["gradient"].values())
+    assert 0 < numbers["relative L2 error"] < 1
     for case in comparison.CASES:
         assert case.name in result.output
         assert str(case.compile().plan) in result.output
