@@ -25,8 +25,48 @@ def test_the_list_of_examples_is_that_of_the_folder() -> None:
     assert sorted(listed) == sorted(p.name for p in (ROOT / "examples").glob("*.py"))
 
 
-def test_what_the_gallery_links_is_there() -> None:
-    gallery = DOCS / "gallery"
-    links = re.findall(r"\]\(([^)#]+)\)", (gallery / "README.md").read_text())
-    assert links
-    assert not [link for link in links if not (gallery / link).exists()]
+def links(text: str) -> list[str]:
+    """Every relative link and picture of a page, without code and anchors."""
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+    found = re.findall(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"", prose)
+    targets = [one or other for one, other in found]
+    return [t.partition("#")[0] for t in targets if not re.match(r"\w+:|#", t)]
+
+
+def written_pages() -> list[Path]:
+    folders = ("docs", "examples", "grammar", "tests", "opcompiler")
+    pages = (page for folder in folders for page in (ROOT / folder).rglob("*.md"))
+    return sorted([*ROOT.glob("*.md"), *pages])
+
+
+@pytest.mark.parametrize(
+    "page", written_pages(), ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_what_a_page_links_is_there(page) -> None:
+    missing = [t for t in links(page.read_text()) if not (page.parent / t).exists()]
+    assert not missing
+
+
+def test_links_are_found() -> None:
+    text = "[a](b.md#c) ![p](q.png) [w](https://w.org) [x](#x) `[no](code.md)`"
+    assert links(text) == ["b.md", "q.png"]
+    assert "burgers_profiles.png" in links((DOCS / "gallery" / "README.md").read_text())
+
+
+ANCHORED = re.compile(r"\]\(([^)\s]*)#([^)\s]+)\)")
+
+
+def test_anchors_are_headings() -> None:
+    wrong = []
+    for page in written_pages():
+        for target, anchor in ANCHORED.findall(page.read_text()):
+            if "://" in target:
+                continue
+            text = ((page.parent / target) if target else page).read_text()
+            titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+            slugs = [
+                re.sub(r"[^\w\- ]", "", t.lower()).replace(" ", "-") for t in titles
+            ]
+            if anchor not in slugs:
+                wrong.append((page.name, target, anchor))
+    assert not wrong

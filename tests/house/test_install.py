@@ -1,0 +1,89 @@
+"""What a user gets who installs the package: the wheel, the command, a first residual."""
+
+import os
+import re
+import subprocess
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "opcompiler"
+FIRST = """
+import jax.numpy as jnp
+import sympy as sp
+import opcompiler as oc
+
+t, x = sp.symbols("t x")
+u = sp.Function("u")(t, x)
+heat = oc.compile(u.diff(t) - u.diff(x, 2))
+net = lambda z: jnp.exp(-z[0]) * jnp.sin(z[1])
+assert abs(heat(net, jnp.ones((3, 2)))).max() < 1e-6
+heat.plan.verify()
+heat.to_html("plan.html")
+assert oc.parse_latex("u_t = u_{xx}", "coordinates t, x; field u").equations
+print(oc.__file__)
+"""
+
+
+BUILD = """
+import sys
+import hatchling.build
+hatchling.build.build_wheel(sys.argv[1])
+hatchling.build.build_sdist(sys.argv[1])
+"""
+
+
+def run(*command: object, folder: Path) -> str:
+    words = [str(word) for word in command]
+    plain = {"PATH": str(Path(words[0]).parent), "HOME": str(folder)}
+    kept = {name: value for name, value in os.environ.items() if "PIP_" in name}
+    done = subprocess.run(
+        words, cwd=folder, env=kept | plain, capture_output=True, text=True, check=False
+    )
+    if re.search("No matching distribution|Connection", done.stderr):
+        pytest.skip("there is no package index here")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory) -> Path:
+    """An environment with the package and its base dependencies, by the user's pip."""
+    folder = tmp_path_factory.mktemp("user")
+    venv.create(folder / "env", with_pip=True)
+    python = folder / "env" / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", ROOT, folder=folder)
+    return python
+
+
+@pytest.mark.slow
+def test_the_installed_package_works_anywhere(python, tmp_path) -> None:
+    (tmp_path / "kdv.pde").write_text((ROOT / "grammar/examples/kdv.pde").read_text())
+    command = python.parent / "opcompiler"
+    assert "check" in run(command, "--help", folder=tmp_path)
+    assert "# kdv: 5 channels" in run(command, "check", "kdv.pde", folder=tmp_path)
+    assert str(python.parents[1]) in run(python, "-c", FIRST, folder=tmp_path)
+    assert (tmp_path / "plan.html").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_what_is_shipped(python, tmp_path) -> None:
+    run(python, "-m", "pip", "install", "--quiet", "hatchling", folder=tmp_path)
+    subprocess.run([python, "-c", BUILD, tmp_path], cwd=ROOT, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert {p.relative_to(ROOT).as_posix() for p in PACKAGE.rglob("*.py")} <= names
+    for file in ("operator.lark", "latex.lark", "README.md", "examples/kdv.pde"):
+        assert f"opcompiler/_grammar/{file}" in names
+    assert "opcompiler/inspection/templates/page.html" in names
+    tops = {name.partition("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"opcompiler"}
+    (source,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        inside = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"pyproject.toml", "README.md", "LICENSE", "grammar/operator.lark"} <= inside
