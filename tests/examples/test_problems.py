@@ -107,7 +107,14 @@ def test_sides_of_the_cube() -> None:
     assert points.max() == 1
 
 
-@pytest.mark.parametrize("equation", REACTIONS)
+@pytest.mark.parametrize(
+    "equation",
+    [
+        pytest.param("poisson", marks=pytest.mark.slow),
+        "allen_cahn",
+        pytest.param("sine_gordon", marks=pytest.mark.slow),
+    ],
+)
 def test_gradient_rows_vanish_at_the_solution(equation) -> None:
     """The G variants: published with wrong sources, or without the factor d / |I|."""
     problem = elliptic.on_ball(equation, "two_body", 4)
