@@ -153,7 +153,11 @@ def _inputs(
     weights, places = jax.random.split(jax.random.key(0))
     hidden = (size.width,) * size.depth
     params = [
-        network.init(key, (_columns(residual, fields[0]), *hidden, len(fields)), dtype)
+        network.init(
+            key,
+            (_columns(residual, fields[0]), *hidden, _outputs(residual, fields)),
+            dtype,
+        )
         for fields, key in zip(
             groups, jax.random.split(weights, len(groups)), strict=True
         )
@@ -161,6 +165,12 @@ def _inputs(
     low, high = jnp.array(box, dtype).T
     unit = jax.random.uniform(places, (size.points, len(box)), dtype)
     return params, low + (high - low) * unit
+
+
+def _outputs(residual: oc.Residual, fields: tuple[str, ...]) -> int:
+    """Returns how many real numbers give the fields; of complex ones re and im."""
+    kinds = dict(residual.operator.kinds)
+    return sum(2 if kinds.get(field) == "complex" else 1 for field in fields)
 
 
 def _columns(residual: oc.Residual, field: str) -> int:

@@ -17,10 +17,16 @@ from jax.experimental.jet import jet
 import opcompiler as oc
 from opcompiler.core.apolar import Tangent
 from opcompiler.core.symbol import Functional
-from opcompiler.lowering.networks import Group, Network, read_networks
+from opcompiler.lowering.networks import (
+    check_outputs,
+    Group,
+    Network,
+    read_networks,
+)
 from opcompiler.lowering.points import read_points
 from opcompiler.lowering.shell import run_program
 from opcompiler.lowering.sites import read_scene, site_points
+from opcompiler.operator import Operator
 from opcompiler.planning.polarization import shared_directions
 from opcompiler.taylor.push import tangent_row
 
@@ -43,9 +49,9 @@ def by_jets(residual: oc.Residual) -> Callable[..., list[Array]]:
     powers = _powers(operator.functionals)
     names = dict(zip(operator.functionals, operator.names, strict=True))
 
-    def evaluate(net: Any, points: Any, quadrature: Any, **given: Any) -> list[Array]:
+    def evaluate(net: Any, points: Any, quadrature: Any, **named: Any) -> list[Array]:
         where = read_points(points, operator.columns)
-        scene = read_scene(where, operator, {**residual.defaults, **given}, quadrature)
+        scene = read_scene(where, operator, {**residual.defaults, **named}, quadrature)
         values = dict(scene.plain)
         for number, site in site_points(operator, where, scene).items():
             for group in read_networks(net, operator):
@@ -54,11 +60,19 @@ def by_jets(residual: oc.Residual) -> Callable[..., list[Array]]:
                     for f, terms in powers.items()
                     if f.site == number and f.field in group.fields
                 }
-                for functional, array in _evaluated(group, here, site.points).items():
+                if not here:
+                    continue
+                given = _checked(group, operator, site.points)
+                for functional, array in _evaluated(given, here, site.points).items():
                     values[names[functional]] = array.reshape(site.shape)
         return [where.restore(r) for r in run_program(operator.program, values)]
 
     return evaluate
+
+
+def _checked(group: Group, operator: Operator, points: Array) -> Group:
+    point = jax.ShapeDtypeStruct(points.shape[1:], points.dtype)
+    return check_outputs(group, point, dict(operator.kinds))
 
 
 def _powers(functionals: tuple[Functional, ...]) -> Powers:
@@ -85,11 +99,11 @@ def _evaluated(group: Group, here: Powers, points: Array) -> dict[Functional, Ar
     jets = {v: _jet(group.network, points, v, order) for v, order in orders.items()}
     values = {}
     for functional, terms in here.items():
-        place = group.fields.index(functional.field)
         total: Any = 0
         for v, c in terms.items():
             array = jets[v][functional.symbol.order]
-            total = total + c * (array[:, place] if array.ndim == 2 else array)
+            own = group.pick(array, functional.field) if array.ndim == 2 else array
+            total = total + c * own
         values[functional] = total
     return values
 
