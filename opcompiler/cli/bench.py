@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from json import dumps
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -144,5 +145,6 @@ def _lane(lane: Lane) -> dict[str, Any]:
     return {
         "route": lane.name,
         "seconds": {"value": lane.evaluation, "gradient": lane.gradient},
-        "difference": lane.difference,
+        # JSON has no NaN.
+        "difference": lane.difference if isfinite(lane.difference) else None,
     }

@@ -34,8 +34,8 @@ Powers = dict[Functional, dict[Tangent, float]]
 """How each functional is made from directional derivatives of its order."""
 
 
-def by_jets(residual: oc.Residual) -> Callable[..., list[Array]]:
-    """Returns (net, points, quadrature, **parameters) -> a list of residuals.
+def by_jets(residual: oc.Residual) -> Callable[..., Any]:
+    """Returns (net, points, quadrature, **parameters) -> residuals, a list or a dict.
 
     Raises:
         OperatorError: if it holds sums over components, which no jet evaluates.
@@ -49,7 +49,7 @@ def by_jets(residual: oc.Residual) -> Callable[..., list[Array]]:
     powers = _powers(operator.functionals)
     names = dict(zip(operator.functionals, operator.names, strict=True))
 
-    def evaluate(net: Any, points: Any, quadrature: Any, **named: Any) -> list[Array]:
+    def evaluate(net: Any, points: Any, quadrature: Any, **named: Any) -> Any:
         where = read_points(points, operator.columns)
         scene = read_scene(where, operator, {**residual.defaults, **named}, quadrature)
         values = dict(scene.plain)
@@ -65,7 +65,9 @@ def by_jets(residual: oc.Residual) -> Callable[..., list[Array]]:
                 given = _checked(group, operator, site.points)
                 for functional, array in _evaluated(given, here, site.points).items():
                     values[names[functional]] = array.reshape(site.shape)
-        return [where.restore(r) for r in run_program(operator.program, values)]
+        found = [where.restore(r) for r in run_program(operator.program, values)]
+        keys = operator.equations.keys
+        return found if keys is None else dict(zip(keys, found, strict=True))
 
     return evaluate
 

@@ -39,7 +39,8 @@ def test_the_equations_of_the_demo(monkeypatch) -> None:
 @pytest.mark.parametrize(
     "file",
     [
-        "coordinates x, y; field u; unknown k = 2; u_xxy + k*u_xy = u",
+        # Labels that do not stand in the order of the alphabet.
+        "coordinates x, y; field u, v; unknown k = 2; z: u_xxy + k*u_xy = v; a: v_x = u",
         "nls_complex",
         "volterra_ide",  # an integral, with two sites
         "heterogeneous_arguments",  # a network for each field
