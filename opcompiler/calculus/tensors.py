@@ -11,6 +11,7 @@ from typing import Any
 
 import sympy as sp
 
+from opcompiler.calculus.systems import System
 from opcompiler.core.errors import OperatorError
 from opcompiler.operator.symbolic import symbolic
 
@@ -126,14 +127,15 @@ def each(function: Callable[[sp.Expr], sp.Expr], value: Value) -> Value:
 
 
 def VectorField(  # noqa: N802 - a kind of object, in Python's eyes
-    names: str | Sequence[str], *arguments: sp.Expr
+    names: str | Sequence[str], *arguments: sp.Expr | System
 ) -> sp.Matrix:
     """Returns a column of unknown fields of the same arguments.
 
     Args:
         names: "u v w", or a sequence of names; one field per component.
-        *arguments: t, x, y, ..., as of any field.
+        *arguments: t, x, y, ..., as of any field; a system stands for its coordinates.
     """
     parts = names.replace(",", " ").split() if isinstance(names, str) else list(names)
-    symbolic(arguments)
-    return sp.Matrix([sp.Function(name)(*arguments) for name in parts])
+    places = [a.coordinates if isinstance(a, System) else (a,) for a in arguments]
+    flat = symbolic([place for group in places for place in group])
+    return sp.Matrix([sp.Function(name)(*flat) for name in parts])

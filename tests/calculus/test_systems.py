@@ -227,3 +227,20 @@ def test_sympy_vector() -> None:
 def test_messages(call, reason) -> None:
     with pytest.raises(oc.OperatorError, match=reason):
         call()
+
+
+def test_elasticity_in_polar_coordinates_has_lames_solution() -> None:
+    # A ring under pressure: u_r = A r + B / r, without body force and turning.
+    r, theta, lam, mu = sp.symbols("r theta lam mu", positive=True)
+    polar = oc.Polar(r, theta)
+    v = oc.VectorField("u w", polar)
+    assert v == oc.VectorField("u w", r, theta)
+    stress = lam * oc.div(v, polar) * sp.eye(2) + 2 * mu * oc.strain(v, polar)
+    residual = oc.compile([*oc.div(stress, polar)], fields=["u", "w"])
+    points = jax.random.uniform(jax.random.key(2), (5, 2), minval=1, maxval=2)
+    ring = lambda q: jnp.stack([0.3 * q[0] + 0.7 / q[0], 0 * q[1]])
+    found = residual(ring, points, lam=1.3, mu=0.8)
+    np.testing.assert_allclose(np.stack(found), 0, atol=1e-12)
+    bent = lambda q: jnp.stack([q[0] ** 2, 0 * q[1]])
+    wanted = 3 * (1.3 + 2 * 0.8)  # (lam + 2 mu) (u'' + u'/r - u/r^2)
+    np.testing.assert_allclose(residual(bent, points, lam=1.3, mu=0.8)[0], wanted)
