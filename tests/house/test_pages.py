@@ -7,12 +7,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = ["calculus.md", "guide.md"]
+PAGES = ["README.md", "docs/calculus.md", "docs/guide.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_blocks_run(page) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert blocks
     names: dict[str, object] = {}
     for block in blocks:
