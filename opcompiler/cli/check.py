@@ -24,6 +24,12 @@ def check(file: Notation, parameter: Set = None, json: Json = False) -> None:
         problem = read_problem(file, numbers(parameter))
         parts = {name: problem.equation(name) for name in problem.equations}
         parts |= {name: problem.condition(name) for name in problem.conditions}
+        if not parts:
+            raise oc.OperatorError(
+                "the text states neither an equation nor a condition",
+                expression=file,
+                hint="write one: coordinates t, x; field u; heat: u_t = u_xx",
+            )
         residuals = {name: oc.compile(part) for name, part in parts.items()}
         channels = {name: r.plan.channels for name, r in residuals.items()}
         if json:

@@ -79,10 +79,13 @@ class UserCode:
         except (Exception, SystemExit) as error:
             missing = error.name if isinstance(error, ModuleNotFoundError) else None
             if missing and f"{self.module}.".startswith(f"{missing}."):
+                plain = self.module.removesuffix(".py")
+                folder = "run the command in the folder that holds it"
+                file = f"a module, not a file: {plain}:{self.name}"
                 raise OperatorError(
                     f"there is no module {missing}",
                     expression=str(self),
-                    hint="run the command in the folder that holds it",
+                    hint=folder if plain == self.module else file,
                 ) from None
             raise OperatorError(
                 f"importing {self.module} stops with {type(error).__name__}: {error}",

@@ -32,6 +32,12 @@ def test_check_prints_the_problem_back() -> None:
     assert "# point: 1 channels" in result.stdout
 
 
+def test_a_text_that_states_nothing_does_not_pass(tmp_path) -> None:
+    (tmp_path / "empty.pde").write_text("coordinates t, x; field u\n")
+    told = fails("check", str(tmp_path / "empty.pde"))
+    assert "states neither an equation nor a condition" in told
+
+
 def test_check_takes_files_and_values() -> None:
     file = str(EXAMPLES / "poisson_nd.pde")
     assert "the parameter d, which has no value" in fails("check", file)

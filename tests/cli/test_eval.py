@@ -210,6 +210,7 @@ def test_networks_that_do_not_fit(folder) -> None:
         return fails("burgers.pde", *points, "--net", net, code=code)
 
     assert f"there is no module {folder}s" in say(f"{folder}s:u")
+    assert f"a module, not a file: {folder}:u" in say(f"{folder}.py:u")
     assert "did you mean stops?" in say(f"{folder}:stop")
     assert "is no network" in say(f"{folder}:number")
     assert "cannot be called on one point" in say(f"{folder}:wrong_shape")
