@@ -37,7 +37,14 @@ def check(file: Notation, parameter: Set = None, json: Json = False) -> None:
             return
         typer.echo(oc.to_text(problem), nl=False)
         for name, count in channels.items():
-            typer.echo(f"# {name}: {count} channels")
+            placeless = name in problem.conditions and _reads_all(residuals[name])
+            note = ", no place is fixed: it holds where its points lie" * placeless
+            typer.echo(f"# {name}: {count} channels{note}")
+
+
+def _reads_all(residual: oc.Residual) -> bool:
+    """Whether the fields of a condition stand at the points themselves."""
+    return all(site.names is not None for site in residual.operator.sites)
 
 
 def _as_json(problem: oc.Problem, channels: dict[str, int]) -> str:

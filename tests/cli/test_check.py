@@ -38,6 +38,14 @@ def test_a_text_that_states_nothing_does_not_pass(tmp_path) -> None:
     assert "states neither an equation nor a condition" in told
 
 
+def test_a_condition_without_a_place_is_remarked() -> None:
+    text = "coordinates t, x; field u; u_t = u_xx; initial: u = sin(x); "
+    told = invoke("check", text + "periodic: u(t, 0) = u(t, 1)").stdout
+    assert "# initial: 1 channels, no place is fixed" in told
+    assert "# periodic: 2 channels\n" in told
+    assert "# equation1: 4 channels\n" in told
+
+
 def test_check_takes_files_and_values() -> None:
     file = str(EXAMPLES / "poisson_nd.pde")
     assert "the parameter d, which has no value" in fails("check", file)
