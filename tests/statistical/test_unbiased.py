@@ -112,9 +112,10 @@ SUMMABLE = [
 
 @pytest.mark.parametrize("name", SUMMABLE)
 def test_all_terms_are_the_sum(name) -> None:
-    equation, _ = OPERATORS[name]
+    equation, estimator = OPERATORS[name]
     exact = oc.compile(equation)
-    full = oc.compile(equation, estimator=oc.Sparse(DIM**2))
+    shared = getattr(estimator, "shared", True)
+    full = oc.compile(equation, estimator=oc.Sparse(DIM**2, shared=shared))
     more = given(exact)
     wanted = exact(network, POINTS, **more)
     found = full(network, POINTS, key=KEY, **given(full))
