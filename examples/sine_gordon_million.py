@@ -157,9 +157,9 @@ def by_jet(options, params, points, key):
 
     def at(point):
         def along(tangent):
-            return jet(net, (point,), ((tangent, jnp.zeros(dim)),))
+            return jet(net, (point,), ((tangent, jnp.zeros_like(point)),))
 
-        tangents = jax.vmap(lambda i: jnp.eye(dim)[i])(drawn)
+        tangents = jax.vmap(lambda i: jnp.eye(dim, dtype=point.dtype)[i])(drawn)
         values, (_, curved) = jax.vmap(along)(tangents)
         return values[0], dim * jnp.mean(curved)
 
