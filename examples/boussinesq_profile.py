@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 from jax import Array
+from matplotlib.figure import Figure
 
 import opcompiler as oc
 from examples.problems import boussinesq_profile as problem
@@ -98,7 +99,7 @@ def held(rows: Callable[[Any, Array], Array]) -> Callable[[Any, Array], Array]:
     return lambda params, z: rows((params[0], jax.lax.stop_gradient(params[1])), z)
 
 
-def draw(params: Any, histories: dict, lam: float, extent: float) -> plt.Figure:
+def draw(params: Any, histories: dict, lam: float, extent: float) -> Figure:
     """Draws the five fields on the mapped domain, and the loss."""
     figure, axes = plt.subplots(2, 3, figsize=(10, 5.6), layout="constrained")
     axis = jnp.linspace(-extent, extent, 121), jnp.linspace(0, extent, 61)

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 from jax import Array
+from matplotlib.figure import Figure
 
 import opcompiler as oc
 from examples.problems import burgers_profile as problem
@@ -141,7 +142,7 @@ def solve(k: int, method: str, options: argparse.Namespace, run: Run) -> Profile
     return Profile(k, method, params, done)
 
 
-def draw(found: Sequence[Profile]) -> plt.Figure:
+def draw(found: Sequence[Profile]) -> Figure:
     """Draws profiles, errors of profiles, and losses against time."""
     figure, axes = plt.subplots(
         2, len(found), figsize=(3.2 * len(found) + 0.6, 6), layout="constrained",

@@ -120,6 +120,7 @@ def main():
         lambda: initial(first, options.dim), out_shardings=layout(mesh, shapes)
     )()
     memory = jax.jit(optimizer.init)(params)
+    value = jnp.nan
     for key in keys:
         params, memory, value = step(params, memory, key)
     held = max(s.data.nbytes for s in params[0][0].addressable_shards)

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 from jax import Array
+from matplotlib.figure import Figure
 
 import opcompiler as oc
 from examples.problems.high_order import PROBLEMS, WaveProblem
@@ -104,7 +105,7 @@ def main(given: argparse.Namespace) -> dict:
     return numbers
 
 
-def picture(wave: WaveProblem, given, trained, params) -> plt.Figure:
+def picture(wave: WaveProblem, given, trained, params) -> Figure:
     """Returns the loss, and profiles along x at three times."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     left.semilogy(trained.at, trained.losses, lw=1)

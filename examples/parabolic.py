@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 from jax import Array
+from matplotlib.figure import Figure
 
 from examples.problems.parabolic import HORIZON, PROBLEMS, TerminalProblem
 from examples.support.run import Run
@@ -96,7 +97,7 @@ def with_terminal(loss: Loss, problem: TerminalProblem, apply, points: int) -> L
     return both
 
 
-def picture(given, trained, field, numbers) -> plt.Figure:
+def picture(given, trained, field, numbers) -> Figure:
     """Returns the loss, and u(0, t)."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     left.semilogy(trained.at, trained.losses, lw=1)

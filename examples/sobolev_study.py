@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import optax
+from matplotlib.figure import Figure
 
 from examples import burgers_profiles
 from examples.support import network, phases
@@ -68,7 +69,7 @@ def nested_time(order: int, options: argparse.Namespace, run: Run) -> float:
     return 1e3 * timed.fastest
 
 
-def draw(found: Sequence[Outcome]) -> plt.Figure:
+def draw(found: Sequence[Outcome]) -> Figure:
     """Draws accuracy and time against the order."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.3), layout="constrained")
     orders = [o.order for o in found]

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 from jax import Array
+from matplotlib.figure import Figure
 
 import opcompiler as oc
 from examples.problems import tangent_prop as problem
@@ -70,7 +71,7 @@ def curves(params: Any, x: Array) -> Array:
     return jax.vmap(jax.vmap(network.apply, (None, 0)), (0, None))(params, x[:, None])
 
 
-def draw(found: Sequence[Fits]) -> plt.Figure:
+def draw(found: Sequence[Fits]) -> Figure:
     """Draws a panel per order."""
     figure, axes = plt.subplots(
         1, len(found), figsize=(3.1 * len(found), 3.2), sharey=True,

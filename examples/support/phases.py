@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import matplotlib.pyplot as plt
 import optax
+from matplotlib.axes import Axes
 
 from examples.support.least_squares import levenberg_marquardt, Rows, sum_of_squares
 from examples.support.run import Run
@@ -83,7 +83,7 @@ def seconds(phases: dict[str, Trained]) -> float:
     return sum(phase.seconds for phase in phases.values())
 
 
-def draw_losses(axis: plt.Axes, phases: dict[str, Trained]) -> None:
+def draw_losses(axis: Axes, phases: dict[str, Trained]) -> None:
     """Draws the loss against the time of training, a colour per phase."""
     start = 0.0
     for name, phase in phases.items():

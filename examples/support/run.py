@@ -26,6 +26,7 @@ from examples.support.turns import Turns
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 FIGURE_DPI = 80
 
@@ -112,7 +113,7 @@ class Run:
                 self.say(f"{name.replace('_', ' ')}: {shown}")
         self.path("json").write_text(json.dumps(found, indent=1) + "\n")
 
-    def figure(self, draw: Callable[[], plt.Figure]) -> None:
+    def figure(self, draw: Callable[[], Figure]) -> None:
         """Draws and writes the figure, small enough for a repository."""
         if self.bare:
             return

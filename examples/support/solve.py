@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import optax
 from jax import Array
+from matplotlib.figure import Figure
 
 import opcompiler as oc
 from examples.problems.problem import Problem
@@ -212,7 +213,7 @@ def solve(
     return Solved(apply, params, trained, numbers)
 
 
-def picture(problem: Problem, solved: Solved, trivial: str) -> plt.Figure:
+def picture(problem: Problem, solved: Solved, trivial: str) -> Figure:
     """Returns the loss, and the network against the solution at 500 points.
 
     Args:

@@ -82,7 +82,8 @@ def train(
 
     saved = run.restore(_checkpoint(state, 0, 0.0, 0.0), title)
     state, done, seconds = saved["state"], int(saved["done"]), float(saved["seconds"])
-    at, losses = ([done], [float(saved["loss"])]) if done else ([], [])
+    loss = float(saved["loss"])
+    at, losses = ([done], [loss]) if done else ([], [])
     if done >= steps:
         history = np.array(at), np.array(losses)
         return Trained(state, *history, seconds, 0.0, np.nan, peak_megabytes())

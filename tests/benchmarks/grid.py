@@ -22,6 +22,7 @@ from tests.benchmarks.timing import measure, Measurement
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 NAME = "derivative_grid"
 SMALL = {
@@ -55,7 +56,7 @@ def ratios(results: Sequence[list[Measurement]], rival: str, part: str) -> np.nd
     return np.array([time(theirs) / time(ours) for ours, theirs in pairs])
 
 
-def draw(results: Results, about: str) -> plt.Figure:
+def draw(results: Results, about: str) -> Figure:
     """Draws a panel per part: a column of dots per order, a dot per configuration."""
     figure, axes = plt.subplots(
         1, 3, figsize=(10, 3.4), sharey=True, layout="constrained"
