@@ -1,6 +1,7 @@
 """Double precision everywhere, and derandomised property tests."""
 
 import gc
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,24 @@ def light_heap() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+_MAPPED = Path("/proc/self/maps")
+_TESTS_PER_CHECK, _MOST_MAPPED = 50, 20_000
+_ended = itertools.count(1)
+
+
+def pytest_runtest_teardown() -> None:
+    """Forgets compiled programs in time.
+
+    Each takes some regions of memory, and Linux gives a process 65 530 of them; whoever
+    asks for more is killed inside of XLA.
+    """
+    if next(_ended) % _TESTS_PER_CHECK or not _MAPPED.exists():
+        return
+    if _MAPPED.read_text().count("\n") > _MOST_MAPPED:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.hookimpl(tryfirst=True)
