@@ -32,6 +32,12 @@ SUMS = {
         oc.Sum(sp.cos(i + s) * x[i], (i, 7, 90)),
         lambda z, a, s: jnp.sum(jnp.cos(jnp.arange(7, 91) + s) * z[7:91]),
     ),
+    "sines of numbers": (
+        oc.Sum(sp.sin(i) * x[i] + sp.cos(2) * sp.sin(s), (i, 7, 90)),
+        lambda z, a, s: jnp.sum(
+            jnp.sin(jnp.arange(7, 91)) * z[7:91] + jnp.cos(2) * jnp.sin(s)
+        ),
+    ),
     "without points": (
         oc.Sum(a[i] ** 3 / (1 + i), i),
         lambda z, a, s: jnp.sum(a**3 / (1 + jnp.arange(DIM))),

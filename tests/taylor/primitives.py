@@ -76,7 +76,7 @@ NO_BATCHING = frozenset({
 
 FORWARD_ONLY = frozenset({
     "call_hi_primitive", "custom_vjp for remat", "custom_vmap alone", "pad of constants",
-    "references of constants", "run_state",
+    "reduce_window of products", "references of constants", "run_state",
 })  # fmt: skip
 """Programs that JAX, or its nested jvps, cannot transpose."""
 
