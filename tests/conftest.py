@@ -25,7 +25,7 @@ def light_heap() -> Iterator[None]:
 
 
 _MAPPED = Path("/proc/self/maps")
-_TESTS_PER_CHECK, _MOST_MAPPED = 50, 20_000
+_TESTS_PER_CHECK, _MOST_MAPPED = 50, 40_000
 _ended = itertools.count(1)
 
 
