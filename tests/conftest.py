@@ -18,7 +18,6 @@ settings.load_profile("house")
 @pytest.fixture
 def light_heap() -> Iterator[None]:
     """What earlier tests left behind is not collected again while one is timed."""
-    gc.collect()
     gc.freeze()
     yield
     gc.unfreeze()
