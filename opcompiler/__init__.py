@@ -33,7 +33,6 @@ from opcompiler.lowering import autotune, gauss_legendre, Residual, unbiased_squ
 from opcompiler.notation import (
     load,
     parse,
-    parse_latex,
     Problem,
     to_latex,
     to_text,
@@ -81,7 +80,6 @@ __all__ = [
     "norm",
     "outer",
     "parse",
-    "parse_latex",
     "sobolev",
     "sobolev_loss",
     "strain",

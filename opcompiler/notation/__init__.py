@@ -11,8 +11,8 @@ The way of a text through this room:
     calls.py         what stands before parentheses; functions.py, sums.py, vectors.py
     derivatives.py   derivatives and evaluation points, unevaluated; normal.py
     statements.py    equations and conditions -> problem.py's Problem
-    printing.py      a Problem -> text
-    latex/           another spelling of the same, in and out
+    printing.py      a Problem -> text, by formulas.py
+    typesetting.py   a Problem -> LaTeX
 
 Every form stands with an example in `grammar/README.md`.
 """
@@ -24,7 +24,6 @@ import sympy as sp
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.notation.errors import NotationError, Source
-from opcompiler.notation.latex import read_latex, to_latex
 from opcompiler.notation.limits import LONGEST_TEXT
 from opcompiler.notation.printing import to_text
 from opcompiler.notation.problem import (
@@ -36,6 +35,7 @@ from opcompiler.notation.problem import (
     Problem,
 )
 from opcompiler.notation.statements import read_problem
+from opcompiler.notation.typesetting import to_latex
 
 __all__ = [
     "Condition",
@@ -47,7 +47,6 @@ __all__ = [
     "Problem",
     "load",
     "parse",
-    "parse_latex",
     "to_latex",
     "to_text",
 ]
@@ -71,32 +70,6 @@ def parse(
         OperatorError: with file, line, column and a caret under what is wrong.
     """
     return read_problem(_source(text, file), _given(parameters))
-
-
-def parse_latex(
-    text: str,
-    declarations: str = "",
-    *,
-    parameters: Mapping[str, float] | None = None,
-    file: str = "<latex>",
-) -> Problem:
-    r"""Reads equations in LaTeX: the commands that `grammar/README.md` lists.
-
-    Args:
-        text: equations and conditions, one a row; environments such as `aligned` or none.
-        declarations: coordinates, fields and parameters in the text notation, for names
-            mean nothing else. What `to_latex` writes has its own.
-        parameters: as for `parse`.
-        file: the name that errors tell.
-
-    Returns:
-        The problem, as `parse` returns it.
-
-    Raises:
-        OperatorError: with file, line, column and a caret under what is wrong.
-    """
-    written = _source(declarations, "<declarations>")
-    return read_latex(_source(text, file), written, _given(parameters))
 
 
 def _source(text: str, file: str) -> Source:

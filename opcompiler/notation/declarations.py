@@ -97,7 +97,7 @@ class Declarations:
 
     def _end(self, node: Node) -> sp.Expr:
         words = self._reader.text(node).replace(" ", "")
-        if words.lstrip("+-−") in ("inf", "∞", "\\infty"):
+        if words.lstrip("+-−") in ("inf", "∞"):
             return -sp.oo if words[0] in "-−" else sp.oo
         return self._reader.scalar(node, "the end of an interval")
 

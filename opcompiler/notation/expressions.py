@@ -11,7 +11,7 @@ from fractions import Fraction
 import sympy as sp
 from lark import Token
 
-from opcompiler.notation import calls, forms, limits, vectors
+from opcompiler.notation import calls, limits, vectors
 from opcompiler.notation.derivatives import differentiate
 from opcompiler.notation.errors import MeaningError, NotationError, Source
 from opcompiler.notation.names import spelled, splits
@@ -67,8 +67,6 @@ class Reader:
             self._spend(1)
             if node.kind in _NO_VALUES:
                 raise MeaningError(*_NO_VALUES[node.kind])
-            if node.kind in forms.FORMS:
-                return forms.FORMS[node.kind](self, node)
             return getattr(self, f"_{node.kind}")(node)
         except MeaningError as error:
             raise self.error(node, error.problem, error.hint) from None

@@ -1,4 +1,4 @@
-"""The grammar files, and the parsers made of them."""
+"""The grammar file, and the parser made of it."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -21,48 +21,37 @@ class _Kept:
         return stream
 
 
-_BY_PLACE = {
-    "operator": _Kept(
-        *("NEWLINE", "SEMICOLON", "BAR", "NORM", "ELEMENT", "INFINITY", "SUMMATION")
-    ),
-    "latex": _Kept(
-        *("NEXT_ROW", "WORDS", "ENVIRONMENT", "MARK", "COMMAND", "LETTERS", "UNDER"),
-        *("LBRACE", "RBRACE", "BAR", "NORM", "QUOTE", "TAB", "FULL_STOP"),
-    ),
-}
+_BY_PLACE = _Kept(
+    *("NEWLINE", "SEMICOLON", "BAR", "NORM", "ELEMENT", "INFINITY", "SUMMATION")
+)
 
 
-def grammar_text(name: str) -> str:
-    """Returns a grammar file: from the wheel, or from a checkout beside the package."""
-    shipped = files("opcompiler") / "_grammar" / name
+def _grammar() -> str:
+    """Returns the grammar: from the wheel, or from a checkout beside the package."""
+    shipped = files("opcompiler") / "_grammar" / "operator.lark"
     if shipped.is_file():
         return shipped.read_text(encoding="utf-8")
-    checkout = Path(__file__).parents[2] / "grammar" / name
+    checkout = Path(__file__).parents[2] / "grammar" / "operator.lark"
     return checkout.read_text(encoding="utf-8")
 
 
 @cache
-def lexer(name: str) -> Lark:
-    """Returns what cuts text into the terminals of a grammar, built once.
+def lexer() -> Lark:
+    """Returns what cuts text into the terminals of the grammar, built once.
 
     Apart from the parser, because Lark would build it again for every text.
     """
-    return Lark(
-        grammar_text(f"{name}.lark"),
-        parser=None,
-        lexer="basic",
-        postlex=_BY_PLACE[name],
-    )
+    return Lark(_grammar(), parser=None, lexer="basic", postlex=_BY_PLACE)
 
 
 @cache
-def parser(name: str) -> Lark:
-    """Returns the LALR(1) parser of a grammar, built once (about 0.1 s)."""
+def parser() -> Lark:
+    """Returns the LALR(1) parser, built once (about 0.1 s)."""
     return Lark(
-        grammar_text(f"{name}.lark"),
+        _grammar(),
         parser="lalr",
         lexer="basic",
-        postlex=_BY_PLACE[name],
+        postlex=_BY_PLACE,
         tree_class=Node,
         maybe_placeholders=False,
     )

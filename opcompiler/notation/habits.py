@@ -10,7 +10,7 @@ from opcompiler.notation.names import bases, spelled, splits
 
 _DERIVATIVE = "a derivative is u_x, d(u, x) or du/dx; a file is read by oc.load(path)"
 _COMMENT = "comments begin with #"
-_LATEX = "LaTeX is read by oc.parse_latex"
+_LATEX = "LaTeX is not read; the signs of papers are, in Unicode: ∂u/∂t = ν ∇²u"
 _DOTTED = "a derivative by time is u_t"
 _SIGNS = {
     ".": _DERIVATIVE,

@@ -92,7 +92,7 @@ def _lexed(source: Source) -> list[Token]:
     tokens: list[Token] = []
     depth = 0
     try:
-        for token in lexer("operator").lex(source.text):
+        for token in lexer().lex(source.text):
             tokens.append(token)
             depth += (token.type in _OPENING) - (token.type in _CLOSING)
             if token.type in _WITH_LENGTH and len(token) > LONGEST_NAME:

@@ -44,7 +44,7 @@ def scope_of(problem: Problem) -> Scope:
         raise OperatorError(
             f"{type(problem).__name__} is not a Problem",
             expression=repr(problem),
-            hint="pass what opcompiler.parse, parse_latex or load returned",
+            hint="pass what oc.parse or oc.load returned",
         )
     return Scope(
         coordinates={c.name: c for c in problem.coordinates},

@@ -54,7 +54,7 @@ def read_tree(source: Source) -> Node:
         NotationError: if the text is not of the notation, or beyond its limits.
     """
     tokens = tokens_of(source)
-    parser = grammar_parser("operator").parse_interactive()
+    parser = grammar_parser().parse_interactive()
     before: Token | None = None
     try:
         for token in tokens:
@@ -64,7 +64,7 @@ def read_tree(source: Source) -> Node:
         end = Token("$END", "", start_pos=place, end_pos=place)
         tree = parser.feed_token(end)
     except UnexpectedToken as error:
-        raise refusal(source, error.token, before, parser.accepts()) from None
+        raise _refusal(source, error.token, before, parser.accepts()) from None
     except TooDeepError as error:
         raise source.error(
             "the text is nested too deeply",
@@ -75,7 +75,7 @@ def read_tree(source: Source) -> Node:
     return tree
 
 
-def refusal(
+def _refusal(
     source: Source, token: Token, before: Token | None, accepts: Iterable[str]
 ) -> NotationError:
     """Returns the error about a token that cannot stand where it does."""

@@ -1,7 +1,6 @@
 """All statements of a text, in order: from the syntax tree to a `Problem`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping
 
 import sympy as sp
 from lark import Token
@@ -29,41 +28,19 @@ def read_problem(source: Source, given: Mapping[str, sp.Expr]) -> Problem:
     Raises:
         NotationError: with the place of what is wrong.
     """
-    written = [(source, node) for node in read_tree(source).nodes]
-    return read_statements(written, lambda _: iter(()), given)
-
-
-Statement = tuple[Source, Node]
-
-
-def read_statements(
-    written: Sequence[Statement],
-    further: Callable[[Scope], Iterator[Statement]],
-    given: Mapping[str, sp.Expr],
-) -> Problem:
-    """Returns what statements say, each told of with the text that it stands in.
-
-    Args:
-        written: statements that could be read before their names mean anything.
-        further: more of them, made one by one as the scope grows.
-        given: values of parameters, in place of those in the text.
-
-    Raises:
-        NotationError: with the place of what is wrong.
-    """
-    scope = Scope()
-    reader = Reader(written[0][0] if written else Source("", ""), scope)
+    statements = read_tree(source).nodes
+    reader = Reader(source, Scope())
     declarations = Declarations(reader, given)
     # Each kind may use the names of those before it, in whatever order they stand.
     early = ("parameters", "coordinates", "fields")
     for kind in early:
-        for reader.source, statement in written:
+        for statement in statements:
             if statement.kind == kind:
                 declarations.read(statement)
         if kind == "coordinates":
             declarations.finish_coordinates()
     body = _Body(reader, declarations)
-    for reader.source, statement in chain(written, further(scope)):
+    for statement in statements:
         if statement.kind == "equation":
             body.read(statement)
         elif statement.kind not in early:

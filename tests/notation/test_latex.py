@@ -1,152 +1,81 @@
-"""LaTeX in and out: every form of the README, the corpus there and back, mistakes."""
+"""Problems as LaTeX: what is written for forms, and for every problem of the corpus."""
 
+import re
 from pathlib import Path
 
 import pytest
-import sympy as sp
 
 import opcompiler as oc
-from opcompiler.notation import NotationError
-from opcompiler.notation.vectors import flat
-from tests.notation.test_readme import CONTEXT, rows, settled, unquoted, value
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "grammar" / "examples").iterdir())
-FORMS = [(unquoted(one), unquoted(other)) for one, other in rows("LaTeX")]
+CONTEXT = """coordinates t, x in [-1, inf]; field u(t, x), f(x); complex field psi
+vector field v; parameter nu = 1/100, k; """
 
 
-def latex_value(form: str) -> list[sp.Expr]:
-    problem = oc.parse_latex(rf"\text{{define }} q = {form}", CONTEXT)
-    return flat(problem.definitions["q"])
-
-
-def test_the_table_is_found() -> None:
-    assert len(FORMS) > 40
-    assert len(EXAMPLES) >= 93
-
-
-@pytest.mark.parametrize(("form", "same"), FORMS, ids=[one for one, _ in FORMS])
-def test_latex_and_text_are_one(form: str, same: str) -> None:
-    for one, other in zip(latex_value(form), value(same), strict=True):
-        assert settled(one - other) == 0
-
-
-@pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
-def test_the_corpus_goes_there_and_back(path: Path) -> None:
-    problem = oc.load(path)
-    text = oc.to_latex(problem)
-    assert oc.parse_latex(text) == problem
-    assert oc.to_latex(oc.parse_latex(text)) == text
-
-
-@pytest.mark.parametrize(("form", "same"), FORMS, ids=[one for one, _ in FORMS])
-def test_every_form_goes_there_and_back(form: str, same: str) -> None:
-    problem = oc.parse(f"{CONTEXT}define q = {same}")
-    assert oc.parse_latex(oc.to_latex(problem)) == problem
-
-
-def test_a_paper() -> None:
-    text = r"""
-    \begin{align}
-      \partial_t \mathbf{u} + (\mathbf{u}\cdot\nabla)\,\mathbf{u} &= -\frac{1}{\rho}\nabla p
-        + \nu\nabla^2\mathbf{u}, \label{momentum} \\   % Newton's law
-      \nabla\cdot\mathbf{u} &= 0 \nonumber \\
-      \left. \mathbf{u} \right|_{t=0} &= 0
-    \end{align}
-    """
-    declarations = (
-        "coordinates t, x, y; vector field u; field p; parameter rho = 1, nu = 0.1"
-    )
-    problem = oc.parse_latex(text.replace("},", "}"), declarations)
-    same = oc.parse(
-        f"{declarations}\nu_t + advect(u, u) = -grad(p)/rho + nu*Δu\ndiv(u) = 0\n"
-        "condition: u(t=0) = 0"
-    )
-    assert problem.equations == same.equations
-    assert list(problem.conditions) == ["condition_1", "condition_2"]
-    residual = oc.compile(problem)
-    assert residual.plan.verify()
-
-
-def test_labels_conditions_declarations_in_latex() -> None:
-    problem = oc.parse_latex(
-        r"""
-        \text{coordinates } t \in [0, 1],\; x \in \left[-1, \infty\right] \\
-        \text{field } u(t, x) \\
-        \text{parameter } \nu = \frac{1}{100} \\
-        \text{heat: } u_t = \nu u_{xx} \\
-        \text{initial start: } u(0, x) = \sin(\pi x)
-        """
-    )
-    same = oc.parse(
-        "coordinates t in [0, 1], x in [-1, inf]; field u(t, x); parameter nu = 1/100\n"
-        "heat: u_t = nu*u_xx\ninitial start: u(0, x) = sin(pi*x)"
-    )
-    assert problem == same
-
-
-PLANE = (
-    "coordinates t, x; field u; vector field v; parameter k, nu, Re; complex field psi"
-)
+def row(statement: str, context: str = CONTEXT) -> str:
+    """The row of the last statement, without its word."""
+    lines = oc.to_latex(oc.parse(context + statement)).splitlines()[1:-1]
+    return lines[-1].removeprefix("& ").partition("} ")[2]
 
 
 @pytest.mark.parametrize(
-    ("text", "column", "problem", "hint"),
+    ("statement", "latex"),
     [
-        (r"u_t = \nux", 7, "the command \\nux means nothing", "did you mean"),
-        (r"u_t = q u", 7, "there is no name 'q'", "declare it"),
-        (r"u_t = \sin 2x", 7, "can be read in two ways", "\\sin(2 x)"),
-        (r"\nabla u \cdot \nabla u = 0", 1, "can be read in two ways", "(\\nabla u)"),
-        (r"u_t = \sin^{-1} u", 7, "is no plain power", "\\arcsin"),
-        (r"\frac{\partial u}{\partial x^2} = 0", 1, "order is 1 above", "∂²u/∂x²"),
-        (r"\frac{\partial u}{\partial z} = 0", 1, "z is not a coordinate", "t, x"),
-        (r"u_{xz} = 0", 1, "'xz' is not made of coordinates", "t, x"),
-        (r"u_t = (u", 9, "the text ends too early", "expected"),
-        (r"u_t = u)", 8, "')' cannot stand here", "expected"),
-        (r"u_t = {u", 7, "this bracket is never closed", "close it"),
-        (r"u_t = u}", 8, "this bracket closes nothing", "drop it"),
-        (r"u_t = \frac", 7, "this command has no argument", "braces"),
-        (r"u_t = u^", 8, "nothing behind this sign", "write"),
-        (r"u_t = \partial u", 7, "\\partial stands alone", "\\partial_x u"),
-        (r"u_t = q^.5 u", 7, "there is no name 'q'", "declare it"),
-        (r"u_t = \sum_i u", 7, "limits are missing", "\\sum_{i=1}^{d}"),
-        (r"u_t = \sum_{i}^{3} u", 7, "a sum needs its range", "\\sum_{i=1}^{d}"),
-        (r"u_t = \int u dx", 7, "limits are missing", "\\int_0^x"),
-        (r"u_t = \left. u \right)", 22, "nothing is evaluated", "\\right|_{x=0}"),
-        (r"u_t = u \right)", 9, "\\right without \\left", "pairs"),
-        (r"u_t = \begin{cases} u & x < 0", 7, "is never ended", "\\end"),
-        (
-            r"u_t = \begin{cases} u & x < 0 \end{cases}",
-            7,
-            "cases without a last",
-            "other",
-        ),
-        (r"u_t = \begin{table} u", 7, "means nothing here", "pmatrix"),
-        (r"u_t = \dot{k}", 7, "nothing here depends on t", "argument t"),
-        (r"u_t = __import__('os')", 7, "this subscript has no name", "u_{xx}"),
-        (r"u_t = u $ 3", 9, "the sign '$' means nothing", "commands"),
-        (r"u_t = u \\ \text{two words here: } u = 0", 12, "not one name", "heat"),
-        (r"\text{heat: }", 14, "the text ends too early", "expected"),
-        (r"v\cdot\nabla v = 0", 1, "can be read in two ways", "advect"),
+        ("u_t = nu*u_xx", r"\frac{\partial u}{\partial t} = \nu \, "
+         r"\frac{\partial^{2} u}{\partial x^{2}}"),
+        ("d(k*f', x) = 0", r"\frac{\partial \left(k \, \frac{\partial f}{\partial x}"
+         r"\right)}{\partial x} = 0"),
+        ("u/2 + sin(pi*x)/3*u = 0", r"\frac{u}{2} + \frac{\sin\left(\pi x\right) \, "
+         r"u}{3} = 0"),
+        ("abs(u)^2 = sqrt(u)", r"\left|u\right|^{2} = \sqrt{u}"),
+        ("I*psi_t = conj(psi)", r"i \, \frac{\partial \psi}{\partial t} = "
+         r"\overline{\psi}"),
+        ("u_x(x=0) = 1", r"\left.\frac{\partial u}{\partial x}\right|_{x=0} = 1"),
+        ("int(f(s), s, 0, x) = f", r"\int_{0}^{x} f\left(s\right) \,\mathrm{d}s = f"),
+        ("where(x < 0, k, 1) = u", r"\begin{cases} k & \text{if } x < 0 \\ 1 & "
+         r"\text{otherwise} \end{cases} = u"),
+        ("where(x < 0 and t > 1, k, 1) = u", r"\begin{cases} k & \text{if } t > 1 \land "
+         r"x < 0 \\ 1 & \text{otherwise} \end{cases} = u"),
     ],
-)
-def test_mistakes(text: str, column: int, problem: str, hint: str) -> None:
-    with pytest.raises(NotationError) as caught:
-        oc.parse_latex(text, PLANE)
-    error = caught.value
-    assert problem in error.problem
-    assert hint in error.hint
-    assert (error.file, error.line, error.column) == ("<latex>", 1, column)
-    assert "^" in str(error)
+)  # fmt: skip
+def test_what_is_written(statement: str, latex: str) -> None:
+    assert row(statement) == latex
 
 
-def test_a_mistake_in_the_declarations_is_told_of_them() -> None:
-    with pytest.raises(NotationError) as caught:
-        oc.parse_latex("u = 0", "coordinates t\nfield u(z)")
-    assert (caught.value.file, caught.value.line) == ("<declarations>", 2)
+def test_a_sum_over_many_coordinates() -> None:
+    text = "coordinates x in R^d; field u; parameter d; sum(i=1..d, d(u, x[i], 2)) = 0"
+    latex = r"\sum_{i=1}^{d} \frac{\partial^{2} u}{\partial x_{i}^{2}} = 0"
+    assert row(text, "") == latex
+
+
+def test_declarations_are_written() -> None:
+    latex = oc.to_latex(oc.parse(CONTEXT + "heat_1: u_t = 0; initial: u = 0 at t = 0"))
+    first, *lines, last = latex.splitlines()
+    assert (first, last) == (r"\begin{aligned}", r"\end{aligned}")
+    assert lines[0] == r"& \text{parameter } \nu = \frac{1}{100} \\"
+    assert r"& \text{coordinates } x \in \left[-1, \infty\right] \\" in lines
+    assert r"& \text{field } v\left(t, x\right) \in \mathbb{R}^{1} \\" in lines
+    assert lines[-1] == r"& \text{initial initial: } u\left(0, x\right) = 0"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
+def test_the_corpus_is_mathematics(path: Path) -> None:
+    problem = oc.load(path)
+    text = oc.to_latex(problem)
+    assert text.count("{") == text.count("}")
+    assert text.count("\\left") == text.count("\\right")
+    words = re.findall(r"\\text\{(?:equation|\w+) (\w[\w\\]*): \}", text)
+    labels = [*problem.equations, *problem.conditions]
+    assert [word.replace("\\", "") for word in words] == labels
 
 
 def test_other_things_are_refused() -> None:
-    with pytest.raises(oc.OperatorError, match="the notation is text"):
-        oc.parse_latex(3)
     with pytest.raises(oc.OperatorError, match="is not a Problem"):
         oc.to_latex("u = 0")
+
+
+def test_latex_is_not_read() -> None:
+    with pytest.raises(AttributeError, match="parse_latex"):
+        _ = oc.parse_latex
+    with pytest.raises(oc.OperatorError, match="LaTeX is not read"):
+        oc.parse(r"coordinates t; field y; \frac{dy}{dt} = y")

@@ -1,11 +1,14 @@
-r"""SymPy expressions as LaTeX that reads back.
+r"""A problem as LaTeX, for people to read.
 
-The order of factors is that of the text notation's formulas, and for the same reason.
+`_Typeset` writes expressions as `formulas.py` does for the text notation, in other signs.
 """
+
+from __future__ import annotations
 
 import re
 
 import sympy as sp
+from sympy.core.relational import Relational
 
 from opcompiler.notation.formulas import (
     ATOM,
@@ -17,6 +20,8 @@ from opcompiler.notation.formulas import (
     SUM,
 )
 from opcompiler.notation.names import GREEK_NAMES
+from opcompiler.notation.printing import scope_of
+from opcompiler.notation.problem import Coordinate, Field, Parameter, Problem
 
 _NO_COMMAND = frozenset((
     *("Alpha", "Beta", "Epsilon", "Zeta", "Eta", "Iota", "Kappa", "Mu", "Nu", "Omicron"),
@@ -32,40 +37,114 @@ _PLAIN = {
 _RELATIONS = {"<": "<", ">": ">", "<=": "\\leq", ">=": "\\geq", "!=": "\\neq"}
 
 
-def escaped(name: str) -> str:
+def to_latex(problem: Problem) -> str:
+    r"""Returns a problem as one `aligned` block, to be put between `\[` and `\]`.
+
+    Declarations, definitions, equations and conditions, one a row, each with its word.
+    LaTeX is written, never read: the text notation reads the signs of papers in Unicode.
+
+    Args:
+        problem: what `parse` or `load` returned.
+
+    Returns:
+        The rows, aligned: `oc.to_latex(oc.parse("coordinates x; field u; u_x = u"))` has
+        the row `\text{equation equation1: } \frac{\partial u}{\partial x} = u`.
+
+    Raises:
+        OperatorError: if it holds SymPy nodes that the notation has no form for.
+    """
+    formulas = _Typeset(scope_of(problem))
+    rows = [_parameter(p, formulas) for p in problem.parameters]
+    rows += [_coordinate(c, formulas) for c in problem.coordinates]
+    rows += [_field(f, formulas) for f in problem.fields]
+    rows += [
+        f"{_words('define')} {_shown(name)} = {formulas.value(value)}"
+        for name, value in problem.definitions.items()
+    ]
+    said = {name: ("equation", e) for name, e in problem.equations.items()}
+    said |= {name: (c.kind, c.equation) for name, c in problem.conditions.items()}
+    for name, (kind, equation) in said.items():
+        words = _words(f"{kind} {_escaped(name)}:")
+        rows.append(f"{words} {formulas.sides(equation)}")
+    body = " \\\\\n".join(f"& {row}" for row in rows)
+    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n"
+
+
+def _words(words: str) -> str:
+    return f"\\text{{{words} }}"
+
+
+def _parameter(parameter: Parameter, formulas: _Typeset) -> str:
+    row = f"{_words('unknown' if parameter.unknown else 'parameter')} "
+    row += _shown(parameter.name)
+    if parameter.value is None:
+        return row
+    return f"{row} = {formulas.text(parameter.value)}"
+
+
+def _coordinate(coordinate: Coordinate, formulas: _Typeset) -> str:
+    word = _words("time" if coordinate.time else "coordinates")
+    row = f"{word} {_shown(coordinate.name)}"
+    region = "\\mathbb{R}" if coordinate.dimension is not None else ""
+    if coordinate.interval is not None:
+        ends = ", ".join(_end(end, formulas) for end in coordinate.interval)
+        region = f"\\left[{ends}\\right]"
+    if coordinate.dimension is not None:
+        region += f"^{{{formulas.text(coordinate.dimension)}}}"
+    return f"{row} \\in {region}" if region else row
+
+
+def _end(end: sp.Expr, formulas: _Typeset) -> str:
+    if end.is_infinite:
+        return "-\\infty" if end == -sp.oo else "\\infty"
+    return formulas.text(end)
+
+
+def _field(field: Field, formulas: _Typeset) -> str:
+    kind = "coefficient" if field.known else "field"
+    row = f"{_words(f'complex {kind}' if field.complex else kind)} {_shown(field.name)}"
+    if field.shape is not None:
+        return f"{row}\\left[{', '.join(map(formulas.text, field.shape))}\\right]"
+    row += _grouped(", ".join(map(_shown, field.arguments)))
+    if field.components is None:
+        return row
+    return f"{row} \\in \\mathbb{{R}}^{{{field.components}}}"
+
+
+def _escaped(name: str) -> str:
     r"""Returns a word for `\text` and `\mathrm`."""
     return name.replace("_", "\\_")
 
 
-def shown(name: str) -> str:
+def _shown(name: str) -> str:
     """Returns a name without components: a letter, a Greek one, or upright letters."""
     if len(name) == 1:
         return name
-    return _COMMANDS.get(name) or f"\\mathrm{{{escaped(name)}}}"
+    return _COMMANDS.get(name) or f"\\mathrm{{{_escaped(name)}}}"
 
 
-def grouped(text: str) -> str:
+def _grouped(text: str) -> str:
     """Returns a formula in parentheses."""
     return f"\\left({text}\\right)"
 
 
-class LatexFormulas(Formulas):
+class _Typeset(Formulas):
     """Writes expressions over the names of a scope, in LaTeX."""
 
     def bracketed(self, text: str) -> str:
         """Returns a formula in parentheses."""
-        return grouped(text)
+        return _grouped(text)
 
     def shown(self, name: str) -> str:
         """Returns a declared name, without components."""
-        return shown(name)
+        return _shown(name)
 
     def _name(self, name: str) -> str:
         for vector in (*self._scope.coordinates, *self._scope.fields):
             number = name.removeprefix(vector)
             if number != name and number.isdigit() and self._is_component(vector, name):
-                return f"{shown(vector)}_{{{number}}}"
-        return shown(name)
+                return f"{_shown(vector)}_{{{number}}}"
+        return _shown(name)
 
     def _is_component(self, vector: str, name: str) -> bool:
         coordinate = self._scope.coordinates.get(vector)
@@ -81,7 +160,7 @@ class LatexFormulas(Formulas):
         if name == "conj":
             return f"\\overline{{{inside}}}", ATOM
         head = _PLAIN.get(name, f"\\operatorname{{{name}}}")
-        return f"{head}{grouped(inside)}", ATOM
+        return f"{head}{_grouped(inside)}", ATOM
 
     def _constant(self, expr: sp.Basic) -> tuple[str, int]:
         return {sp.pi: "\\pi", sp.I: "i", sp.E: "\\exp\\left(1\\right)"}[expr], ATOM
@@ -134,7 +213,7 @@ class LatexFormulas(Formulas):
         """Returns the formula, in parentheses if it is no name, number or call."""
         text = self._within(expr, ATOM)
         # A raised star, prime or bracket behind a name would be read otherwise.
-        return grouped(text) if text.startswith(("\\frac", "\\int", "-")) else text
+        return _grouped(text) if text.startswith(("\\frac", "\\int", "-")) else text
 
     def _derivative(self, expr: sp.Derivative) -> tuple[str, int]:
         counts = [(v, int(n)) for v, n in expr.variable_count]
@@ -154,7 +233,7 @@ class LatexFormulas(Formulas):
 
     def _indexed(self, expr: sp.Indexed) -> tuple[str, int]:
         places = tuple(i + 1 for i in expr.indices)
-        return f"{shown(str(expr.base.label))}_{{{self._list(places)}}}", ATOM
+        return f"{_shown(str(expr.base.label))}_{{{self._list(places)}}}", ATOM
 
     def _ranges(
         self, ranges: list[tuple[sp.Symbol, sp.Expr, sp.Expr]], body: sp.Expr
@@ -181,7 +260,7 @@ class LatexFormulas(Formulas):
         return f"\\begin{{cases}} {body} \\end{{cases}}"
 
     def _condition(self, when: sp.Basic) -> str:
-        if isinstance(when, sp.core.relational.Relational):
+        if isinstance(when, Relational):
             sign = _RELATIONS[when.rel_op]
             return f"{self.text(when.lhs)} {sign} {self.text(when.rhs)}"
         text = super()._condition(when)
