@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.lowering.points import check_names
+from opcompiler.lowering.tracing import Traced
 from opcompiler.operator import Operator
 
 Network = Callable[[Array], Any]
@@ -27,7 +27,7 @@ class Group:
     """
 
     fields: tuple[str, ...]
-    network: Network
+    network: Traced
     pairs: frozenset[str] = frozenset()
 
     def places(self, field: str) -> tuple[int, ...]:
@@ -46,7 +46,7 @@ class Group:
 
 
 def read_networks(given: Any, operator: Operator) -> list[Group]:
-    """Reads one callable for all fields, or a dict of callables.
+    """Reads one callable for all fields, or a dict of callables; each is traced once.
 
     A key of the dict is a field, or a tuple of fields for a network that gives
     several.
@@ -55,11 +55,9 @@ def read_networks(given: Any, operator: Operator) -> list[Group]:
         OperatorError: for missing or unknown fields, values that are not callable, and
             one network for fields of different arguments.
     """
-    if isinstance(given, Mapping):
-        groups = [Group(_fields(key), network) for key, network in given.items()]
-    else:
-        groups = [Group(operator.fields, given)]
-    names = [name for group in groups for name in group.fields]
+    items = given.items() if isinstance(given, Mapping) else [(operator.fields, given)]
+    networks = [(_fields(key), network) for key, network in items]
+    names = [name for fields, _ in networks for name in fields]
     check_names("field", names, operator.fields, required=operator.fields)
     if len(names) != len(set(names)):
         raise OperatorError(
@@ -67,9 +65,10 @@ def read_networks(given: Any, operator: Operator) -> list[Group]:
             expression=", ".join(names),
             hint="name every field once",
         )
-    for group in groups:
-        _check_group(group, operator)
-    return groups
+    for fields, network in networks:
+        _check_network(fields, network, operator)
+    traced = {id(network): Traced(network) for _, network in networks}
+    return [Group(fields, traced[id(network)]) for fields, network in networks]
 
 
 def _fields(key: Any) -> tuple[str, ...]:
@@ -78,14 +77,14 @@ def _fields(key: Any) -> tuple[str, ...]:
     return tuple(str(name).partition("(")[0] for name in names)
 
 
-def _check_group(group: Group, operator: Operator) -> None:
-    if not callable(group.network):
+def _check_network(fields: tuple[str, ...], network: Any, operator: Operator) -> None:
+    if not callable(network):
         raise OperatorError(
-            f"the network of {', '.join(group.fields)} is not callable",
-            expression=repr(group.network)[:200],
+            f"the network of {', '.join(fields)} is not callable",
+            expression=repr(network)[:200],
             hint="give a function of one point, or a dict of such functions by field",
         )
-    arguments = {name: _arguments(name, operator) for name in group.fields}
+    arguments = {name: _arguments(name, operator) for name in fields}
     known = {a for a in arguments.values() if "?" not in a}
     if len(known) > 1 or len(set(map(len, arguments.values()))) > 1:
         listed = ", ".join(f"{n}({', '.join(a)})" for n, a in arguments.items())
@@ -93,7 +92,7 @@ def _check_group(group: Group, operator: Operator) -> None:
             "one network cannot give fields of different arguments",
             expression=listed,
             hint="give a dict with a network for each: "
-            f"{{{', '.join(f'{n!r}: ...' for n in group.fields)}}}",
+            f"{{{', '.join(f'{n!r}: ...' for n in fields)}}}",
         )
 
 
@@ -106,14 +105,12 @@ def _arguments(field: str, operator: Operator) -> tuple[str, ...]:
     return ("?",) * operator.arity[operator.fields.index(field)]
 
 
-def check_outputs(
-    group: Group, point: jax.ShapeDtypeStruct, kinds: Mapping[str, str]
-) -> Group:
+def check_outputs(group: Group, points: Array, kinds: Mapping[str, str]) -> Group:
     """Finds out how a network gives its fields at one point.
 
     Args:
         group: the fields and the network.
-        point: one.
+        points: some, (N, d).
         kinds: of fields that are declared "real" or "complex".
 
     Returns:
@@ -125,13 +122,13 @@ def check_outputs(
     """
     names = ", ".join(group.fields)
     try:
-        found = jax.eval_shape(group.network, point)
+        found = group.network.result(points)
     except (TypeError, ValueError, IndexError) as error:
         raise OperatorError(
             f"the network of {names} cannot be called on one point of shape "
-            f"{point.shape}",
+            f"{points.shape[1:]}",
             expression=f"{type(error).__name__}: {error}",
-            hint=f"a network is a function of ONE point, {point.shape} -> "
+            hint=f"a network is a function of ONE point, {points.shape[1:]} -> "
             f"{_expected(group.fields)}; batching is done for you",
         ) from error
     shape = getattr(found, "shape", None)
@@ -146,12 +143,12 @@ def check_outputs(
         )
     if jnp.issubdtype(found.dtype, jnp.complexfloating):
         _check_complex(group, paired, kinds)
-    if _width(found.dtype) > _width(point.dtype):
+    if _width(found.dtype) > _width(points.dtype):
         raise OperatorError(
-            f"the network of {names} returns {found.dtype} at points of {point.dtype}",
+            f"the network of {names} returns {found.dtype} at points of {points.dtype}",
             expression=names,
             hint=f"cast the points to {found.dtype}, or the network's parameters to "
-            f"{point.dtype}",
+            f"{points.dtype}",
         )
     return replace(group, pairs=pairs) if paired else group
 

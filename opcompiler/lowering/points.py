@@ -11,6 +11,7 @@ from jax import Array
 
 from opcompiler.core.columns import Coordinate
 from opcompiler.core.errors import OperatorError
+from opcompiler.lowering.tracing import Traced
 
 
 @dataclass(frozen=True)
@@ -214,12 +215,13 @@ def _parameter(name: str, given: Any, points: Points) -> Array:
 
 
 def _parameter_field(name: str, given: Callable[[Array], Any], points: Points) -> Array:
-    point = jax.ShapeDtypeStruct(points.flat.shape[1:], points.flat.dtype)
+    traced = Traced(given)
     try:
-        found = jax.eval_shape(given, point)
+        found = traced.result(points.flat)
     except (TypeError, ValueError, IndexError) as error:
         raise OperatorError(
-            f"parameter {name} cannot be called on one point of shape {point.shape}",
+            f"parameter {name} cannot be called on one point of shape "
+            f"{points.flat.shape[1:]}",
             expression=f"{type(error).__name__}: {error}",
             hint="a parameter that is a function takes ONE point, all coordinates side "
             "by side, and returns one number",
@@ -232,7 +234,7 @@ def _parameter_field(name: str, given: Callable[[Array], Any], points: Points) -
             expression=f"{name}(point) of {returned}",
             hint="return one number per point",
         )
-    values = jax.vmap(given)(points.flat)
+    values = jax.vmap(traced)(points.flat)
     return as_precise_as(points.flat.dtype, jnp.asarray(values))
 
 

@@ -85,10 +85,11 @@ class Residual:
     ) -> Any:
         """Evaluates the residual, or an unbiased estimate of it, at points.
 
-        Works inside `jit`, `grad`, `vmap` and `scan`. A plain function is traced at
-        each call, because nothing tells when what it closes over has changed; use
-        `bind`, or call inside your own `jit`, in a training loop. A network that is a
-        pytree (an Equinox module) is compiled once per structure.
+        Works inside `jit`, `grad`, `vmap` and `scan`. A plain function is traced once
+        at each call, however many sites and pushes there are: once, so that side
+        effects happen once; at each call, because nothing tells when what it closes
+        over has changed. Use `bind`, or call inside your own `jit`, in a training loop.
+        A network that is a pytree (an Equinox module) is compiled once per structure.
 
         Args:
             net: a function of ONE point, (d,) -> () or (m,), with the fields in the
@@ -249,9 +250,8 @@ class Residual:
 
     def _checked(self, group: Group, plan: Plan, sites: Mapping[int, Input]) -> Group:
         for push in plan.pushes[:1]:
-            array = sites[push.site].points
-            point = jax.ShapeDtypeStruct(array.shape[1:], array.dtype)
-            return check_outputs(group, point, dict(self.operator.kinds))
+            points = sites[push.site].points
+            return check_outputs(group, points, dict(self.operator.kinds))
         return group
 
     def _like_equations(self, outputs: list[Array]) -> Any:
