@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import StringIO
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from opcompiler.inspection.plain_text import plain_text, simple_table
 
 if TYPE_CHECKING:
     from opcompiler.planning.plan import Plan
@@ -34,23 +31,15 @@ class Candidate:
 
 def comparison_table(candidates: Sequence[Candidate]) -> str:
     """Returns a plain-text table, one row per strategy; `auto` marks the chosen one."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("strategy")
-    for column in ("pushes", "channels", "products", "cost"):
-        table.add_column(column, justify="right")
-    table.add_column("", overflow="fold")
+    numbers = ("pushes", "channels", "products", "cost")
+    table = simple_table("strategy", *numbers, "", right=numbers)
     for candidate in candidates:
         note = "<- auto" if candidate.chosen else ""
         if candidate.plan is None:
             table.add_row(candidate.strategy, "-", "-", "-", "-", candidate.reason)
         else:
             table.add_row(candidate.strategy, *_numbers(candidate.plan), note)
-    stream = StringIO()
-    console = Console(
-        file=stream, width=96, highlight=False, color_system=None, markup=False
-    )
-    console.print(table)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+    return plain_text(table)
 
 
 def _numbers(plan: Plan) -> tuple[str, str, str, str]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 
 from opcompiler.core.multiindex import argument_name
 from opcompiler.core.symbol import linear_text
+from opcompiler.inspection.plain_text import plain_text, simple_table
 
 if TYPE_CHECKING:
     from opcompiler.planning.plan import Plan, Push
-
-_WIDTH = 96
 
 
 def plan_table(plan: Plan) -> str:
@@ -29,13 +26,7 @@ def plan_table(plan: Plan) -> str:
     parts.append(_cost(plan))
     parts.extend(_choices(plan))
     parts.append(_certificate(plan))
-    stream = StringIO()
-    console = Console(
-        file=stream, width=_WIDTH, highlight=False, color_system=None, markup=False
-    )
-    for part in parts:
-        console.print(part)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+    return plain_text(*parts)
 
 
 def _headline(plan: Plan) -> str:
@@ -61,7 +52,7 @@ def _push_title(plan: Plan, number: int) -> str:
 
 def _channels(plan: Plan, push: Push) -> Table:
     arguments = plan.sites[push.site]
-    table = _table("channel", "degree", "holds", "starts from")
+    table = simple_table("channel", "degree", "holds", "starts from")
     for number, channel in enumerate(push.algebra.channels):
         tangent = linear_text(
             (f"e_{argument_name(arguments, i)}", c) for i, c in push.seeds[number]
@@ -72,7 +63,7 @@ def _channels(plan: Plan, push: Push) -> Table:
 
 
 def _readouts(plan: Plan) -> Table:
-    table = _table("functional", "=", "of channels")
+    table = simple_table("functional", "=", "of channels")
     several = len(plan.pushes) > 1
     for readout in plan.readouts:
         functional = readout.functional
@@ -83,13 +74,6 @@ def _readouts(plan: Plan) -> Table:
             for push, channel, c in readout.terms
         )
         table.add_row(label, "=", linear_text(terms))
-    return table
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
     return table
 
 

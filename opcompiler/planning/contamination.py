@@ -15,10 +15,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from io import StringIO
 
-from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from opcompiler.core.apolar import Tangent
@@ -26,10 +23,9 @@ from opcompiler.core.errors import OperatorError
 from opcompiler.core.multiindex import argument_name, MultiIndex
 from opcompiler.core.quadratic import Exact
 from opcompiler.core.symbol import linear_text, OperatorSymbol
+from opcompiler.inspection.plain_text import plain_text, simple_table
 from opcompiler.planning.slot_search import single_jet
 from opcompiler.planning.slots import contents, Curve, Jet
-
-_WIDTH = 96
 
 
 @dataclass(frozen=True)
@@ -107,13 +103,7 @@ class Contamination:
         return f"{self._name(alpha)} = {value}" + ("" if scale == 1 else f"/{below}")
 
     def __str__(self) -> str:
-        stream = StringIO()
-        console = Console(
-            file=stream, width=_WIDTH, highlight=False, color_system=None, markup=False
-        )
-        console.print(self._headline())
-        console.print(self._table())
-        return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+        return plain_text(self._headline(), self._table())
 
     def _headline(self) -> str:
         places = (
@@ -124,9 +114,7 @@ class Contamination:
         return f"jet of order {self.order}: {', '.join(places)}"
 
     def _table(self) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in ("coefficient", "holds", "gives"):
-            table.add_column(column, overflow="fold")
+        table = simple_table("coefficient", "holds", "gives")
         for k, output in enumerate(self.outputs):
             match output.terms:
                 case ():
