@@ -94,7 +94,7 @@ def _choices(plan: Plan) -> list[str]:
             if len(plan.choices) == 1
             else f" at ({', '.join(plan.sites[choice.site])})"
         )
-        costs = sorted(choice.predicted, key=lambda entry: entry[1])
+        costs = sorted(plan.predicted(choice).items(), key=lambda entry: entry[1])
         others = ", ".join(f"{name} {time:.1f}" for name, time in costs)
         lines.append(
             f"chosen{where}: {choice.strategy}; predicted training step: {others}"

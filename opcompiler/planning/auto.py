@@ -1,41 +1,35 @@
-"""Strategy `auto`: at each evaluation site the cheapest of all the others."""
+"""Strategy `auto`: at each evaluation site the cheapest plan of those that can be."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from opcompiler.core.errors import OperatorError
 from opcompiler.core.symbol import Functional
+from opcompiler.planning.algebra import plan_algebra
+from opcompiler.planning.cost import DEVICES
 from opcompiler.planning.joining import joined
 from opcompiler.planning.plan import Choice, Plan
+from opcompiler.planning.reverse import plan_reverse
 
 Strategy = Callable[[Sequence[Functional], Sequence[tuple[str, ...]]], Plan]
 """(functionals, arguments of each site as text) -> plan; pure."""
 
-_SEARCHED = 40
-"""Above so many channels of the minimal algebra no other strategy is asked: they carry
-more, and looking for their directions and slots would take longer than compiling."""
-
-
-_HIGHEST = 6
-"""Above this order likewise: nested mode alone would write out 2^order channels."""
-
 
 def plan_auto(
-    functionals: Sequence[Functional],
-    sites: Sequence[tuple[str, ...]],
-    strategies: Mapping[str, Strategy],
+    functionals: Sequence[Functional], sites: Sequence[tuple[str, ...]]
 ) -> Plan:
-    """Plans each site by every strategy, and joins the cheapest into one plan.
+    """Plans each site by the strategies that can win, and joins the cheapest plans.
+
+    No Taylor-type scheme carries fewer channels than the minimal algebra; a reverse pass
+    is none. So these two are planned; the others only for people who want to compare.
 
     Args:
         functionals: what is wanted.
         sites: the arguments of each site, as text.
-        strategies: by name; `algebra`, the first choice among equals, among them.
     """
     plans: list[Plan] = []
     choices: list[Choice] = []
     for site in dict.fromkeys(f.site for f in functionals):
         here = tuple(f for f in functionals if f.site == site)
-        asked = _candidates(here, sites, strategies)
+        asked = dict(_candidates(here, sites))
         best = min(asked, key=lambda name: (asked[name].cost.time, name != "algebra"))
         plans.append(asked[best])
         predicted = tuple((name, plan.cost.time) for name, plan in asked.items())
@@ -46,19 +40,12 @@ def plan_auto(
 
 
 def _candidates(
-    functionals: tuple[Functional, ...],
-    sites: Sequence[tuple[str, ...]],
-    strategies: Mapping[str, Strategy],
-) -> dict[str, Plan]:
-    least = strategies["algebra"](functionals, sites)
-    order = max(f.symbol.order for f in functionals)
-    if least.channels > _SEARCHED or order > _HIGHEST:
-        return {"algebra": least}
-    plans = {"algebra": least}
-    for name, strategy in strategies.items():
-        if name not in plans:
-            try:
-                plans[name] = strategy(functionals, sites)
-            except OperatorError:  # it refuses; the others remain
-                continue
-    return plans
+    functionals: tuple[Functional, ...], sites: Sequence[tuple[str, ...]]
+) -> Iterator[tuple[str, Plan]]:
+    yield "algebra", plan_algebra(functionals, sites)
+    # A reverse pass per field stands in for the channels of first derivatives. These
+    # are at most as many as first derivatives are asked for: the bound on what it saves.
+    slopes = [f for f in functionals if f.symbol.order == 1]
+    saved = len({f.symbol for f in slopes})
+    if saved > DEVICES["cpu"].reverse * len({f.field for f in slopes}):
+        yield "reverse", plan_reverse(functionals, sites)

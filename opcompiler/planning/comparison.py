@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.symbol import Functional
 from opcompiler.inspection.comparison import Candidate
+from opcompiler.planning.plan import Choice, Plan
 from opcompiler.planning.strategies import make_plan, STRATEGIES
+
+_CHANNELS, _ORDER = 40, 6
+"""Beyond these a table does not plan the strategies that cannot win: looking for their
+directions and slots takes longer than anybody waits for a line of text."""
 
 
 def compare_strategies(
@@ -24,3 +29,22 @@ def compare_strategies(
         else:
             candidates.append(Candidate(name, plan, chosen=name in taken))
     return tuple(candidates)
+
+
+def predicted_costs(plan: Plan, choice: Choice) -> dict[str, float]:
+    """Returns what each strategy would cost where `auto` chose; small plans only.
+
+    `auto` weighs the strategies that can win. The others are planned here, when a table
+    of the plan is asked for.
+    """
+    here = tuple(f for f in plan.functionals if f.site == choice.site)
+    channels = sum(p.algebra.size for p in plan.pushes if p.site == choice.site)
+    order = max((f.symbol.order for f in here), default=0)
+    if channels > _CHANNELS or order > _ORDER or not plan.verify():
+        return dict(choice.predicted)
+    others = {
+        c.strategy: c.plan.cost.time
+        for c in compare_strategies(here, plan.sites)
+        if c.plan is not None
+    }
+    return {**others, **dict(choice.predicted)}

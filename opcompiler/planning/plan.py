@@ -48,7 +48,7 @@ class Choice:
     Attributes:
         site: number of the evaluation site.
         strategy: the one taken: the cheapest.
-        predicted: the cost of each that was asked, `Cost.time` in forward passes.
+        predicted: the cost of each that could win, `Cost.time` in forward passes.
     """
 
     site: int
@@ -164,13 +164,20 @@ class Plan:
         """Returns a table of every strategy's cost for the same functionals."""
         return comparison_table(self._alternatives())
 
+    # Strategies make plans, so their table can be looked up only from inside.
+
     def _alternatives(self) -> tuple[Candidate, ...]:
-        # Strategies make plans, so their table can be looked up only from inside.
         from opcompiler.planning.comparison import (  # noqa: PLC0415
             compare_strategies,
         )
 
         return compare_strategies(self.functionals, self.sites)
+
+    def predicted(self, choice: Choice) -> dict[str, float]:
+        """Returns what every strategy would cost at the site of a choice of `auto`."""
+        from opcompiler.planning.comparison import predicted_costs  # noqa: PLC0415
+
+        return predicted_costs(self, choice)
 
     def _repr_html_(self) -> str:
         return plan_card(self)

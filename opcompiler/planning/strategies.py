@@ -6,7 +6,6 @@ from opcompiler.core.errors import OperatorError
 from opcompiler.core.symbol import Functional
 from opcompiler.planning.algebra import plan_algebra
 from opcompiler.planning.auto import plan_auto, Strategy
-from opcompiler.planning.cache import cached
 from opcompiler.planning.nested import plan_nested
 from opcompiler.planning.partition import plan_partition
 from opcompiler.planning.plan import Plan
@@ -30,8 +29,6 @@ def make_plan(
 ) -> Plan:
     """Plans functionals by the named strategy; `auto` is the cheapest at each site.
 
-    Plans are kept in the process, and on disk where the user wants it (`cache.py`).
-
     Raises:
         OperatorError: if there is no such strategy.
     """
@@ -40,16 +37,6 @@ def make_plan(
             f"there is no strategy {strategy!r}",
             hint=f"choose one of: auto, {', '.join(sorted(STRATEGIES))}",
         )
-    return cached(
-        functionals, sites, strategy, lambda: _make(functionals, sites, strategy)
-    )
-
-
-def _make(
-    functionals: tuple[Functional, ...],
-    sites: tuple[tuple[str, ...], ...],
-    strategy: str,
-) -> Plan:
     if strategy == "auto":
-        return plan_auto(functionals, sites, STRATEGIES)
+        return plan_auto(functionals, sites)
     return STRATEGIES[strategy](functionals, sites)

@@ -76,7 +76,6 @@ print(oc.compile(oc.sobolev(u.diff(t) - a * u.diff(x, 2) * v, 2, x)).source())
 
 def printed(seed: str) -> str:
     environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
-    environment.pop("OPCOMPILER_PLAN_CACHE", None)
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env=environment, capture_output=True, text=True, check=False,

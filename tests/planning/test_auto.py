@@ -1,7 +1,9 @@
 """What `auto` takes, and that it says why."""
 
 import itertools
+import json
 import time
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +11,12 @@ import numpy as np
 import sympy as sp
 
 import opcompiler as oc
+from opcompiler.operator import normalize
 from opcompiler.planning import make_plan, Plan
 from opcompiler.planning.cost import DEVICES, plan_cost
 from opcompiler.planning.strategies import STRATEGIES
+from tests.corpus import in_scope
+from tests.planning.test_channel_table import ROWS
 
 t, x, y, z = sp.symbols("t x y z")
 u = sp.Function("u")(x, y)
@@ -23,8 +28,11 @@ def test_the_cheapest_at_every_site() -> None:
     assert len(plan.choices) == len({push.site for push in plan.pushes}) == 3
     for choice in plan.choices:
         costs = dict(choice.predicted)
-        assert set(costs) == set(STRATEGIES)
-        assert costs[choice.strategy] == min(costs.values())
+        assert set(costs) <= {"algebra", "reverse"}
+        every = plan.predicted(choice)
+        assert set(every) == set(STRATEGIES)
+        assert every.items() >= costs.items()
+        assert every[choice.strategy] == min(every.values())
     assert plan.strategy == "algebra"
     assert plan.verify()
 
@@ -117,3 +125,42 @@ def test_three_fields_in_space_to_order_four_plan_in_two_seconds() -> None:
     plan = oc.compile(wanted).plan
     assert time.process_time() - start < 4
     assert plan.channels == 35
+
+
+CHOICES = json.loads(Path(__file__).with_name("auto_choices.json").read_text())
+"""What weighing all five strategies chose, site by site."""
+
+
+def operators():
+    for record in in_scope():
+        yield record.name, normalize(record.equations, record.coordinates)
+    for name, (equations, _) in ROWS.items():
+        yield name, normalize(equations)
+
+
+def test_the_choices_on_the_corpus_are_those_of_all_strategies() -> None:
+    seen = set()
+    for name, operator in operators():
+        sites = tuple(site.labels for site in operator.sites)
+        plan = make_plan(operator.functionals, sites)
+        assert [choice.strategy for choice in plan.choices] == CHOICES[name], name
+        seen.add(name)
+    assert seen == set(CHOICES)
+
+
+def test_what_cannot_win_is_not_planned(monkeypatch) -> None:
+    for name in ("nested", "partition", "polarization"):
+        monkeypatch.setitem(STRATEGIES, name, None)
+    make_plan.cache_clear()
+    assert oc.compile([u.diff(x, 2, y, 2), u.diff(x) ** 2 + u.diff(y)]).plan.verify()
+    make_plan.cache_clear()
+
+
+def test_planning_takes_milliseconds() -> None:
+    """The biharmonic operator in five dimensions: 0.9 s with all strategies, 8 ms now."""
+    operator = normalize(ROWS["biharmonic 5D"][0])
+    sites = tuple(site.labels for site in operator.sites)
+    make_plan.cache_clear()
+    start = time.process_time()
+    make_plan(operator.functionals, sites)
+    assert time.process_time() - start < 0.1
