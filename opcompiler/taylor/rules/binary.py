@@ -47,11 +47,14 @@ def quotient(context: Context, equation: Any, inputs: Sequence[Value]) -> list[V
     above = coefficients(u, algebra)
     below = w.coefficients
     bottom = w.primal
-    value = _compat.bind(equation, *map(primal, inputs))[0]
+    # What has no unit's channel, such as a derivative's series, is 0 over 0 too.
+    value = None
+    if above[0] is not None:
+        value = _compat.bind(equation, *map(primal, inputs))[0]
     series = [value, *[None] * (algebra.size - 1)]
     for k in range(1, algebra.size):
         taken = [product_channel(algebra, k, below, series)]
-        if below[k] is not None:
+        if below[k] is not None and value is not None:
             taken.append(multiply(below[k], value))
         rest = total([t for t in taken if t is not None])
         terms = [
@@ -105,15 +108,21 @@ def _power_of_zero(
     change = product(algebra, steady, [None, *r[1:]])
     broken = jnp.zeros((), bool)
     series: Series = [value]
+    fixed = all(c is None for c in x[1:])
     for degree in range(1, algebra.order + 1):
-        for k in algebra.of_degree(degree):
+        channels = algebra.of_degree(degree)
+        for k in channels:
             if (moved := change[k]) is not None:
                 counts = moved != 0
                 if moved.ndim > value.ndim:
                     counts = jnp.any(counts, family_axis(value.ndim))
                 broken = broken | counts
-        for k in algebra.of_degree(degree):
-            series.append(_where(broken, jnp.full((), jnp.nan), steady[k], value))
+        # The first derivative of 0**r by r is 0 in JAX, at the jump r = 0 too.
+        here = False if fixed and degree == 1 else broken
+        series += [
+            _where(jnp.asarray(here), jnp.full((), jnp.nan), steady[k], value)
+            for k in channels
+        ]
     return series
 
 

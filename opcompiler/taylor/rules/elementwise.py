@@ -231,7 +231,8 @@ def _root_type(
     sign: int = 1,
 ) -> tuple[Series, Series]:
     """The functions whose derivative is sign / sqrt(radicand)."""
-    root = power_series(algebra, radicand, lax.sqrt(plain_value(radicand)), 0.5)
+    start = lax.sqrt(plain_value(radicand))
+    root = power_series(algebra, radicand, start, 0.5, 1 / start)
     signed = [scaled(sign, c) for c in root]
     return _inverse_type(algebra, u, value, signed)
 

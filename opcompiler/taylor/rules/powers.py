@@ -9,6 +9,7 @@ from jax import Array, lax
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.arithmetic import (
+    add_up,
     binomial,
     divide,
     multiply,
@@ -25,34 +26,52 @@ from opcompiler.taylor.value import Coefficient, make, Value
 
 
 def _power(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array, exponent: float
+    algebra: TaylorAlgebra,
+    u: Sequence[Coefficient],
+    value: Array,
+    exponent: float,
+    below: Array,
 ) -> tuple[Series, Series]:
-    """The real power r, and r times the power r - 1."""
-    y = power_series(algebra, u, value, exponent)
-    below = power_series(algebra, u, value / plain_value(u), exponent - 1)
-    return y, [scaled(exponent, c) for c in below]
+    """The real power r, and r times the power r - 1; see `power_series`."""
+    y = power_series(algebra, u, value, exponent, below)
+    lower = below / plain_value(u)
+    slope = power_series(algebra, u, below, exponent - 1, lower)
+    return y, [scaled(exponent, c) for c in slope]
 
 
 def power_series(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array, exponent: float
+    algebra: TaylorAlgebra,
+    u: Sequence[Coefficient],
+    value: Array,
+    exponent: float,
+    below: Array,
 ) -> Series:
     r"""Solves u E y = r y E u for the real power r.
 
-    $y_d = \frac{1}{d\,u_0} \sum_{s \ge 1} (r s - (d - s))\, u_s y_{d-s}$.
+    $$ y_d = r\,u_0^{r-1} u_d
+       + \frac{1}{d\,u_0} \sum_{1 \le s < d} (r s - (d - s))\, u_s y_{d-s} . $$
+
+    Args:
+        algebra: the algebra.
+        u: the base.
+        value: $u_0^r$.
+        exponent: r.
+        below: $u_0^{r-1}$: where u_0 is 0, it is infinite, and value / u_0 unknown.
     """
     y: Series = [value, *[None] * (algebra.size - 1)]
     degree = [channel.degree for channel in algebra.channels]
     for k in range(1, algebra.size):
         terms = []
-        if u[k] is not None:
-            terms.append(scale(exponent, multiply(u[k], value)))
         for i, j, c in algebra.entries[k]:
             a, b = u[i], y[j]
             if a is not None and b is not None:
                 share = (exponent * degree[i] - degree[j]) / degree[k]
                 terms.append(weighted(algebra, (i, j, k, c), multiply(a, b), share))
-        top = total(terms)
-        y[k] = None if top is None else divide(top, plain_value(u))
+        rest = total(terms)
+        y[k] = add_up(
+            None if u[k] is None else scale(exponent, multiply(u[k], below)),
+            None if rest is None else divide(rest, plain_value(u)),
+        )
     return y
 
 
@@ -60,21 +79,21 @@ def power_series(
 def _sqrt(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
 ) -> tuple[Series, Series]:
-    return _power(algebra, u, value, 0.5)
+    return _power(algebra, u, value, 0.5, 1 / value)
 
 
 @elementwise("rsqrt")
 def _rsqrt(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
 ) -> tuple[Series, Series]:
-    return _power(algebra, u, value, -0.5)
+    return _power(algebra, u, value, -0.5, value / plain_value(u))
 
 
 @elementwise("cbrt")
 def _cbrt(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
 ) -> tuple[Series, Series]:
-    return _power(algebra, u, value, 1 / 3)
+    return _power(algebra, u, value, 1 / 3, 1 / (value * value))
 
 
 @rule("integer_pow", families=True)
@@ -114,7 +133,12 @@ def absolute(context: Context, equation: Any, inputs: Sequence[Value]) -> list[V
         conjugate = [None if c is None else lax.conj(c) for c in u.coefficients]
         norm = product(algebra, u.coefficients, conjugate)
         radicand = [None if c is None else lax.real(c) for c in norm]
-        series = power_series(algebra, radicand, value, 0.5)
+        series = power_series(algebra, radicand, value, 0.5, 1 / value)
+        # Its slope is zero at zero, as in JAX.
+        unit = lax.conj(start) / jnp.where(value == 0, 1, value)
+        for k in algebra.of_degree(1):
+            c = u.coefficients[k]
+            series[k] = None if c is None else lax.real(multiply(unit, c))
     else:
         # One at zero, as in JAX; so i1(x) = sign(x) i1e(x) exp|x| is smooth there.
         sign = jnp.where(start >= 0, 1, -1).astype(start.dtype)
