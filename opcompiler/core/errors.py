@@ -1,5 +1,8 @@
 """The one family of errors that a user of the compiler can cause."""
 
+from copyreg import __newobj__ as new_object
+from typing import Any
+
 
 class OperatorError(Exception):
     """Base class of every error raised about a user's operator, network or points.
@@ -20,6 +23,11 @@ class OperatorError(Exception):
         self.expression = None if expression is None else str(expression)
         self.hint = hint
         super().__init__(problem)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is rebuilt from its `args` alone, and ours are made of more. One that
+        # fails where it is unpickled leaves a `multiprocessing.Pool` waiting for ever.
+        return new_object, (type(self), *self.args), self.__dict__
 
     def __str__(self) -> str:
         where = f"\n  in: {self.expression}" if self.expression else ""

@@ -1,5 +1,6 @@
 """The compiled operator: what `opcompiler.compile` returns."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -298,6 +299,54 @@ class Bound:
         outputs = self._jitted(functions, params, points, key, numbers, quadrature)
         # Outside of jit, which would sort the keys of a dict.
         return self.residual._like_equations(outputs)
+
+    def lower(
+        self,
+        params: Any,
+        points: Any,
+        /,
+        *,
+        key: Array | None = None,
+        quadrature: Rules = None,
+        **parameters: Any,
+    ) -> jax.stages.Lowered:
+        """Lowers the program for the shapes of its arguments, as `jax.jit(f).lower` does.
+
+        Args:
+            params: as for a call; arrays, or `jax.ShapeDtypeStruct`s in their place.
+            points: likewise.
+            key: likewise.
+            quadrature: likewise.
+            **parameters: likewise. Functions, and defaults that are not given, become
+                part of the program.
+
+        Returns:
+            The lowered program: `.as_text()`, `.compile()`. What it compiles to is called
+            with the same arguments, functions left out; a dict of equations comes back
+            as an `OrderedDict`.
+
+        Raises:
+            OperatorError: as a call.
+
+        Example: `f.lower(params, points, nu=0.01).compile().cost_analysis()`.
+        """
+        functions, numbers = _split(parameters)
+        _check_params(params)
+
+        def run(params: Any, points: Any, **given: Any) -> Any:
+            key, quadrature = given.pop("key", None), given.pop("quadrature", None)
+            known = {**self.residual.defaults, **given}
+            outputs = self._run(functions, params, points, key, known, quadrature)
+            values = self.residual._like_equations(outputs)
+            return OrderedDict(values) if isinstance(values, dict) else values
+
+        optional = {"key": key, "quadrature": quadrature}
+        given = {name: value for name, value in optional.items() if value is not None}
+        return jax.jit(run).lower(params, points, **given, **numbers)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What is compiled stays here: a copy compiles anew.
+        return Bound, (self.residual, self._apply)
 
     def _run(
         self,

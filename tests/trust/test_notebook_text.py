@@ -12,9 +12,7 @@ u = sp.Function("u")(t, x)
 RESIDUAL = oc.compile(u.diff(t) + u * u.diff(x) - u.diff(x, 2), strategy="partition")
 X = oc.vector("x", 4)
 i = oc.index("i", X)
-SUM = oc.compile(
-    oc.Sum(oc.D(sp.Function("u")(X), X[i], 2), i), estimator=oc.Sparse(2)
-)
+SUM = oc.compile(oc.Sum(oc.D(sp.Function("u")(X), X[i], 2), i), estimator=oc.Sparse(2))
 TEXTS = {
     "a plan": lambda: str(RESIDUAL.plan),
     "a comparison": lambda: str(RESIDUAL.plan.comparison()),
