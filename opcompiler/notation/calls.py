@@ -11,7 +11,7 @@ from sympy.core.function import AppliedUndef
 from opcompiler.notation import functions, normal, sums, vectors
 from opcompiler.notation.derivatives import differentiate, pin
 from opcompiler.notation.errors import MeaningError, nearest
-from opcompiler.notation.names import spelled, splits
+from opcompiler.notation.names import spelled
 from opcompiler.notation.problem import Field, Value
 from opcompiler.notation.syntax import Node
 
@@ -38,7 +38,7 @@ def call(reader: Reader, node: Node) -> Value:
         return _pinned(reader, head, arguments)
     name = spelled(str(head.children[0]))
     scope = reader.scope
-    declared = _field_called(reader, name)
+    declared = scope.field_of(name)
     if declared is not None:
         return _applied(reader, declared, name, arguments)
     if scope.lookup(name) is not None and not _is_derivative_head(reader, name):
@@ -50,7 +50,7 @@ def call(reader: Reader, node: Node) -> Value:
         return functions.apply(name, values)
     reading = scope.derivative(name)
     if reading is not None:
-        base = _field_called(reader, reading[0])
+        base = scope.field_of(reading[0])
         return _at_point(reader, reader.value(head), base, arguments)
     by = _derivative_head(reader, name)
     if by is not None and len(arguments) == 1:
@@ -67,18 +67,11 @@ def _is_derivative_head(reader: Reader, name: str) -> bool:
     return name in ("d", "D") and name in reader.scope.parameters
 
 
-def _field_called(reader: Reader, name: str) -> Field | None:
-    for declared in reader.scope.fields.values():
-        if declared.shape is None and name in (declared.name, *declared.names):
-            return declared
-    return None
-
-
 def _derivative_head(reader: Reader, name: str) -> tuple[str, ...] | None:
     """Reads `dx(u)`, `Dxx(u)`."""
     if name[0] not in "dD":
         return None
-    readings = splits(name[1:], list(reader.scope.symbols))
+    readings = reader.scope.alphabet.splits(name[1:])
     return readings[0] if len(readings) == 1 else None
 
 
@@ -274,7 +267,7 @@ def _is_coordinate(reader: Reader, given: sp.Expr) -> bool:
     if isinstance(given, sp.Indexed):
         declared = reader.scope.coordinates.get(str(given.base))
         return declared is not None
-    return given in reader.scope.symbols.values()
+    return given.is_Symbol and reader.scope.symbols.get(given.name) == given
 
 
 _OverSpace = Callable[[Value, vectors.Space, "vectors.Scope"], Value]

@@ -33,10 +33,10 @@ class Declarations:
         """Finds the coordinate of time by its usual names, if none was declared."""
         if self._named_times:
             return
-        for name, coordinate in self._scope.coordinates.items():
+        for name, coordinate in list(self._scope.coordinates.items()):
             if name in _TIMES and coordinate.dimension is None:
-                self._scope.coordinates[name] = Coordinate(
-                    name, None, coordinate.interval, time=True
+                self._scope.add_coordinate(
+                    Coordinate(name, None, coordinate.interval, time=True)
                 )
 
     def _coordinates(self, statement: Node) -> None:
@@ -59,7 +59,7 @@ class Declarations:
             coordinate = Coordinate(name, dimension, interval, time, written)
             for symbol in coordinate.symbols if dimension is not None else ():
                 self._refuse_taken(region, str(symbol))
-            self._scope.coordinates[name] = coordinate
+            self._scope.add_coordinate(coordinate)
 
     def _dimension(self, node: Node) -> sp.Expr | None:
         """Returns the power of a set, a positive integer or a symbol."""
@@ -122,7 +122,7 @@ class Declarations:
             field = Field(name, names, components, is_complex, known)
             for part in field.names if components is not None else ():
                 self._refuse_taken(declared, part)
-            self._scope.fields[name] = field
+            self._scope.add_field(field)
 
     def _table(self, name: str, declared: Node, known: bool) -> None:
         if not known:
@@ -130,7 +130,7 @@ class Declarations:
                 declared, "a field has arguments", f"write field {name}(x)"
             )
         shape = tuple(self._reader.scalar(n, "a dimension") for n in declared.nodes)
-        self._scope.fields[name] = Field(name, (), None, False, True, shape)
+        self._scope.add_field(Field(name, (), None, False, True, shape))
 
     def _argument(self, token: Token) -> str:
         name = spelled(str(token))
@@ -213,7 +213,7 @@ class Declarations:
         return name
 
     def _refuse_taken(self, node: Node | Token, name: str) -> None:
-        if name in self._scope.names:
+        if self._scope.declares(name):
             raise self._reader.error(
                 node,
                 f"{name} is declared twice",

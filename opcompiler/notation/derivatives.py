@@ -4,7 +4,8 @@ A derivative of a field is one `Derivative` whose variables stand in declared or
 however it was written; a derivative at a point is a `Subs` of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -53,8 +54,19 @@ def held(value: sp.Expr, steps: Steps, scope: Scope) -> sp.Expr:
             f"a derivative of order {sum(counts.values())}",
             f"orders go up to {limits.HIGHEST_ORDER}",
         )
-    ordered = sorted(counts, key=lambda v: (scope.rank(v), str(v)))
-    return sp.Derivative(value, *((v, counts[v]) for v in ordered), evaluate=False)
+    ordered = sorted(
+        counts, key=lambda v: (scope.rank(v), "" if v.is_Symbol else str(v))
+    )
+    return _derivative(value, ((v, sp.Integer(counts[v])) for v in ordered))
+
+
+def _derivative(value: sp.Expr, counts: Iterable[tuple[sp.Basic, sp.Expr]]) -> sp.Expr:
+    """Returns `Derivative(..., evaluate=False)`, without collecting free symbols.
+
+    SymPy's constructor does so each time: of a field of n coordinates n of them.
+    """
+    steps = [sp.Tuple(variable, count) for variable, count in counts]
+    return sp.Expr.__new__(sp.Derivative, value, *steps)
 
 
 def _order(expr: sp.Basic) -> int:
@@ -76,9 +88,17 @@ def depends(value: sp.Basic, variable: sp.Expr) -> bool:
     if isinstance(value, sp.Subs):
         inner = base not in value.variables and depends(value.expr, variable)
         return inner or any(depends(point, variable) for point in value.point)
+    if isinstance(value, AppliedUndef):
+        return base in _parts(value)
     if value == base:
         return True
     return any(depends(argument, variable) for argument in value.args)
+
+
+@lru_cache(maxsize=64)
+def _parts(field: AppliedUndef) -> frozenset[sp.Basic]:
+    """All that stands in a field's arguments, which may be hundreds of coordinates."""
+    return frozenset(sp.preorder_traversal(field))
 
 
 def _check_dependence(value: sp.Expr, variable: sp.Expr) -> None:
@@ -153,7 +173,7 @@ def _substituted(
     points = {**moved, **{k: v for k, v in fresh.items() if k not in inside}}
     if isinstance(body, sp.Derivative):
         inner = _pin(body.expr, inside)
-        body = sp.Derivative(inner, *body.variable_count, evaluate=False)
+        body = _derivative(inner, body.variable_count)
     else:
         body = _pin(body, inside)
     if not points:

@@ -14,7 +14,7 @@ from lark import Token
 from opcompiler.notation import calls, limits, vectors
 from opcompiler.notation.derivatives import differentiate
 from opcompiler.notation.errors import MeaningError, NotationError, Source
-from opcompiler.notation.names import spelled, splits
+from opcompiler.notation.names import spelled
 from opcompiler.notation.precedence import (
     refuse_doubtful_power,
     refuse_doubtful_product,
@@ -305,7 +305,7 @@ class Reader:
     def _partial(self, node: Node) -> Value:
         token = node.tokens("PARTIAL_SUB")[0]
         subscript = spelled(str(token)[2:])
-        readings = splits(subscript, list(self.scope.symbols))
+        readings = self.scope.alphabet.splits(subscript)
         if len(readings) != 1:
             raise self._subscript_error(token, subscript, readings)
         value = self._operand(node)

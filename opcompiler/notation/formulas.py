@@ -67,11 +67,7 @@ class Formulas:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-        self._home = {
-            sp.Function(name)(*scope.arguments(declared)): name
-            for declared in scope.fields.values()
-            for name in declared.names
-        }
+        self._home = scope.home
 
     def text(self, expr: sp.Basic) -> str:
         """Returns the formula of an expression.
@@ -210,10 +206,10 @@ class Formulas:
 
     def _applied(self, expr: AppliedUndef) -> tuple[str, int]:
         name = expr.func.__name__
-        for declared in self._scope.fields.values():
-            if name in declared.names:
-                point = self._point(declared.arguments, expr.args)
-                return f"{self._name(name)}{self.bracketed(point)}", ATOM
+        declared = self._scope.field_of(name)
+        if declared is not None:
+            point = self._point(declared.arguments, expr.args)
+            return f"{self._name(name)}{self.bracketed(point)}", ATOM
         raise OperatorError(
             f"{name} is not a field of the problem",
             expression=expr,

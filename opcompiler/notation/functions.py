@@ -67,7 +67,7 @@ def apply(name: str, arguments: list[sp.Expr]) -> sp.Expr:
     if name in ("sqrt", "cbrt"):
         return limits.power(first, sp.Rational(1, 2 if name == "sqrt" else 3))
     if name in _SMOOTH:
-        coarse = not first.is_number or _is_simple(first)
+        coarse = _is_simple(first) if first.is_number else not _is_settled(first)
         value = _SMOOTH[name](first) if coarse else _held(_SMOOTH[name], first)
     elif name in _KINKED:
         value = _KINKED[name](first)
@@ -88,6 +88,13 @@ def held_unless_plain(function: Callable[..., sp.Expr], argument: sp.Expr) -> sp
 
 def _held(function: Callable[..., sp.Expr], argument: sp.Expr) -> sp.Expr:
     return function(argument, evaluate=False)
+
+
+def _is_settled(argument: sp.Expr) -> bool:
+    """Whether SymPy, which takes a millisecond to look, would find nothing to do."""
+    named = (sp.Symbol, AppliedUndef, sp.Derivative)
+    number, rest = argument.as_coeff_Mul(rational=True)
+    return number > 0 and all(isinstance(p, named) for p in sp.Mul.make_args(rest))
 
 
 def _is_simple(number: sp.Expr) -> bool:

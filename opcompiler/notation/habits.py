@@ -1,12 +1,12 @@
 """Habits of other notations: what people write, and what they are told to write here."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from lark import Token
 
 from opcompiler.notation import functions
-from opcompiler.notation.names import bases, spelled, splits
+from opcompiler.notation.names import Alphabet, bases, spelled
 
 _DERIVATIVE = "a derivative is u_x, d(u, x) or du/dx; a file is read by oc.load(path)"
 _COMMENT = "comments begin with #"
@@ -104,7 +104,7 @@ def _of_ends(token: Token, before: Token, expected: set[str]) -> str | None:
 
 def about_name(
     name: str,
-    coordinates: Sequence[str],
+    coordinates: Alphabet,
     differentiable: Callable[[str], bool],
     fields: Iterable[str],
 ) -> str | None:
@@ -124,12 +124,12 @@ def about_name(
             power = f"^{order}" if order > 1 else ""
             return f"write d{power}{field}/dx{power}, or {field}_{'x' * order}"
         rest = name.removeprefix(field)
-        if rest and rest != name and splits(rest, coordinates):
+        if rest and rest != name and coordinates.splits(rest):
             return f"did you mean {field}_{rest}?"
     for base, subscript in bases(name):
-        known = not coordinates or splits(subscript, coordinates)
+        known = not len(coordinates) or coordinates.splits(subscript)
         if known and not differentiable(base) and subscript.isalpha():
-            if coordinates:
+            if len(coordinates):
                 return f"to be a derivative of {base}, declare `field {base}`"
             return (
                 f"to be a derivative, declare `coordinates {', '.join(subscript[:1])}` "
@@ -138,9 +138,7 @@ def about_name(
     return None
 
 
-def about_subscript(
-    base: str, subscript: str, coordinates: Sequence[str]
-) -> str | None:
+def about_subscript(base: str, subscript: str, coordinates: Alphabet) -> str | None:
     """Returns what `u_2x` and `u_x2` are here."""
     orders = re.fullmatch(r"(?:(\d)([^\W\d_]+)|([^\W\d_]+)(\d))", spelled(subscript))
     if orders is None:

@@ -21,7 +21,7 @@ from opcompiler.notation.limits import (
     MOST_COMPONENTS,
     MOST_TOKENS,
 )
-from opcompiler.notation.names import spelled, splits
+from opcompiler.notation.names import Alphabet, spelled
 from opcompiler.notation.syntax import DEEPEST
 
 MODIFIERS = {"complex", "vector", "real", "scalar"}
@@ -79,12 +79,13 @@ def tokens_of(source: Source) -> list[Token]:
         )
     statements = _statements(_lexed(source), source)
     declared = {name for statement in statements for name in _declared(statement)}
+    differentials = Alphabet(f"d{name}" for name in sorted(declared))
     out: list[Token] = []
     for statement in statements:
         if out:
             first = statement[0]
             out.append(_token("SEP", "\n", first, first))
-        out += _with_words(_with_quotients(statement, declared))
+        out += _with_words(_with_quotients(statement, declared, differentials))
     return out
 
 
@@ -249,15 +250,14 @@ def _by_place(token: Token, ended: bool, first: bool, depth: dict[str, int]) -> 
     return token
 
 
-_STARTS = {"NAME", "LPAR", "NABLA", "DELTA", "PARTIAL", "PARTIAL_SUB", "RADICAL"}
-
-
-def _with_quotients(statement: list[Token], declared: set[str]) -> list[Token]:
+def _with_quotients(
+    statement: list[Token], declared: set[str], differentials: Alphabet
+) -> list[Token]:
     """Reads `du/dx`, `d^2 u/dx^2`, `d/dx` and `D/Dt` as the signs they stand for."""
     out: list[Token] = []
     place = 0
     while place < len(statement):
-        found = _quotient(statement, place, declared)
+        found = _quotient(statement, place, declared, differentials)
         if found is None:
             out.append(statement[place])
             place += 1
@@ -268,7 +268,7 @@ def _with_quotients(statement: list[Token], declared: set[str]) -> list[Token]:
 
 
 def _quotient(
-    tokens: list[Token], place: int, declared: set[str]
+    tokens: list[Token], place: int, declared: set[str], differentials: Alphabet
 ) -> tuple[list[Token], int] | None:
     """Returns the signs of a quotient of differentials at `place`, and its end."""
     head = tokens[place]
@@ -292,11 +292,15 @@ def _quotient(
     if _type(tokens, place) != "SLASH":
         return None
     signs.append(tokens[place])
-    return _denominators(tokens, place + 1, declared, signs)
+    return _denominators(tokens, place + 1, declared, differentials, signs)
 
 
 def _denominators(
-    tokens: list[Token], place: int, declared: set[str], signs: list[Token]
+    tokens: list[Token],
+    place: int,
+    declared: set[str],
+    differentials: Alphabet,
+    signs: list[Token],
 ) -> tuple[list[Token], int] | None:
     begin = len(signs)
     while _type(tokens, place) == "NAME" and tokens[place].value[0] == "d":
@@ -304,7 +308,7 @@ def _denominators(
         if spelled(token.value) in declared:
             break
         # `dxdy` is d x d y; each piece begins with its own d.
-        readings = splits(spelled(token.value), sorted(f"d{name}" for name in declared))
+        readings = differentials.splits(spelled(token.value))
         if len(readings) != 1:
             break
         for piece in readings[0]:

@@ -7,13 +7,14 @@ computed at once, and fills the memory).
 from collections.abc import Sequence
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from opcompiler.notation.errors import MeaningError
 
 LONGEST_TEXT = 60_000
 """Characters of a text."""
 
-MOST_TOKENS = 8_000
+MOST_TOKENS = 20_000
 LONGEST_NAME = 100
 """Characters of a name with its subscript, and of a row of primes."""
 
@@ -48,7 +49,8 @@ LARGEST_ARGUMENT = 700
 
 def checked(value: sp.Expr) -> sp.Expr:
     """Returns `value` if it is defined and its numbers are of a reasonable size."""
-    if value.has(sp.nan, sp.zoo):
+    # What went in was checked, so what is undefined stands at the top.
+    if any(part in (sp.nan, sp.zoo) for part in (value, *value.args)):
         raise MeaningError(
             "this is undefined", "look for a division by zero or infinity - infinity"
         )
@@ -117,11 +119,18 @@ def check_argument(value: sp.Expr) -> None:
 
 
 def size(expr: sp.Basic, most: int = MOST_TERMS) -> int:
-    """Returns the number of nodes, counting what is shared each time; stops at `most`."""
+    """Returns the number of nodes, counting what is shared each time; stops at `most`.
+
+    A field at its coordinates is one node, however many they are.
+    """
     count, pending = 0, [expr]
     while pending and count <= most:
         count += 1
-        pending += pending.pop().args
+        node = pending.pop()
+        if isinstance(node, AppliedUndef):
+            pending += (part for part in node.args if not part.is_Symbol)
+        else:
+            pending += node.args
     return count
 
 

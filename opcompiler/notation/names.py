@@ -6,7 +6,8 @@ coordinates in exactly one way.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 _GREEK = dict(
     zip(
@@ -49,6 +50,7 @@ _CAPITALS = {k.upper(): v.capitalize() for k, v in _GREEK.items()}
 _SPELLED = {**_GREEK, **_CAPITALS, "ς": "sigma", "Δ": "Delta"}
 
 
+@lru_cache(maxsize=4096)
 def spelled(raw: str) -> str:
     """Returns the ASCII spelling of a name: Greek letters by name, braces left out.
 
@@ -61,30 +63,53 @@ def spelled(raw: str) -> str:
     return "lam" if name == "lambda" else name
 
 
-def splits(subscript: str, coordinates: Sequence[str]) -> list[tuple[str, ...]]:
-    """Returns the readings of a subscript as a sequence of coordinates, at most two.
+class Alphabet:
+    """Names of coordinates, in declared order, that subscripts are spelled in."""
 
-    Underscores separate: `x_t` is x then t. Two are enough to know it ambiguous.
-    """
-    pieces = [piece for piece in subscript.split("_") if piece]
-    if not pieces:
-        return []
-    readings: list[tuple[str, ...]] = [()]
-    for piece in pieces:
-        inner = _splits(piece, coordinates)
-        readings = [left + right for left in readings for right in inner][:2]
-    return readings
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._places: dict[str, int] = {}
+        self._lengths: set[int] = set()
+        for name in names:
+            self.add(name)
 
+    def add(self, name: str) -> None:
+        """Adds a name behind the others."""
+        self._places[name] = len(self._places)
+        self._lengths.add(len(name))
 
-def _splits(text: str, coordinates: Sequence[str]) -> list[tuple[str, ...]]:
-    """Splits from the end, so that each rest is split once."""
-    ways: list[list[tuple[str, ...]]] = [[] for _ in text] + [[()]]
-    for place in reversed(range(len(text))):
-        for name in coordinates:
-            if text.startswith(name, place):
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places
+
+    def splits(self, subscript: str) -> list[tuple[str, ...]]:
+        """Returns the readings of a subscript as a sequence of names, at most two.
+
+        Underscores separate: `x_t` is x then t. Two are enough to know it ambiguous.
+        """
+        pieces = [piece for piece in subscript.split("_") if piece]
+        if not pieces:
+            return []
+        readings: list[tuple[str, ...]] = [()]
+        for piece in pieces:
+            inner = self._splits(piece)
+            readings = [left + right for left in readings for right in inner][:2]
+        return readings
+
+    def _splits(self, text: str) -> list[tuple[str, ...]]:
+        """Splits from the end, so that each rest is split once."""
+        ways: list[list[tuple[str, ...]]] = [[] for _ in text] + [[()]]
+        for place in reversed(range(len(text))):
+            found = (text[place : place + length] for length in self._lengths)
+            names = [name for name in found if name in self._places]
+            for name in sorted(dict.fromkeys(names), key=self._places.__getitem__):
                 ways[place] += [(name, *rest) for rest in ways[place + len(name)]]
-        ways[place] = ways[place][:2]
-    return ways[0]
+            ways[place] = ways[place][:2]
+        return ways[0]
 
 
 def bases(name: str) -> list[tuple[str, str]]:

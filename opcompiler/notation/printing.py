@@ -46,11 +46,13 @@ def scope_of(problem: Problem) -> Scope:
             expression=repr(problem),
             hint="pass what oc.parse or oc.load returned",
         )
-    return Scope(
-        coordinates={c.name: c for c in problem.coordinates},
-        fields={f.name: f for f in problem.fields},
-        parameters={p.name: p for p in problem.parameters},
-    )
+    scope = Scope()
+    scope.parameters |= {p.name: p for p in problem.parameters}
+    for coordinate in problem.coordinates:
+        scope.add_coordinate(coordinate)
+    for declared in problem.fields:
+        scope.add_field(declared)
+    return scope
 
 
 def _parameter(

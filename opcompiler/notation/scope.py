@@ -1,56 +1,85 @@
 """The names that a text declares, and what each stands for."""
 
-from dataclasses import dataclass, field
-
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from opcompiler.notation.errors import MeaningError, nearest
 from opcompiler.notation.habits import about_name, about_subscript
-from opcompiler.notation.names import bases, splits
+from opcompiler.notation.names import Alphabet, bases
 from opcompiler.notation.problem import Coordinate, Field, Parameter, Value
 
 NORMAL = "normal_"
 """Begins the names of the outward normal's components, parameters known to all texts."""
 
 
-@dataclass
 class Scope:
-    """The declarations read so far.
+    """The declarations read so far; whatever is asked of them takes no search.
 
     Attributes:
         coordinates, fields, parameters, definitions: by name, in declared order.
         bound: indices and integration variables of the sums and integrals around.
         velocity: what `D/Dt` moves with; `None` if not declared.
+        used: names of the definitions that something stands on.
+        symbols: the scalar coordinates by name, components of vectors among them.
+        alphabet: their names.
+        home: the scalar functions of fields at their own arguments, with their names.
     """
 
-    coordinates: dict[str, Coordinate] = field(default_factory=dict)
-    fields: dict[str, Field] = field(default_factory=dict)
-    parameters: dict[str, Parameter] = field(default_factory=dict)
-    definitions: dict[str, Value] = field(default_factory=dict)
-    bound: dict[str, sp.Symbol] = field(default_factory=dict)
-    velocity: Value | None = None
-    used: set[str] = field(default_factory=set)
+    def __init__(self) -> None:
+        self.coordinates: dict[str, Coordinate] = {}
+        self.fields: dict[str, Field] = {}
+        self.parameters: dict[str, Parameter] = {}
+        self.definitions: dict[str, Value] = {}
+        self.bound: dict[str, sp.Expr] = {}
+        self.velocity: Value | None = None
+        self.used: set[str] = set()
+        self.symbols: dict[str, sp.Expr] = {}
+        self.alphabet = Alphabet()
+        self.home: dict[AppliedUndef, str] = {}
+        self._functions: dict[str, tuple[Field, AppliedUndef]] = {}
+        self._ranks: dict[sp.Expr, int] = {}
+        self._space: tuple[sp.Expr, ...] | None = None
+
+    def add_coordinate(self, coordinate: Coordinate) -> None:
+        """Declares a coordinate, or replaces one of the same symbols."""
+        self.coordinates[coordinate.name] = coordinate
+        self._space = None
+        for symbol in coordinate.symbols:
+            self._ranks.setdefault(symbol, len(self._ranks))
+            name = symbol.name
+            if coordinate.written_out and name not in self.symbols:
+                self.symbols[name] = symbol
+                self.alphabet.add(name)
+
+    def add_field(self, declared: Field) -> None:
+        """Declares a field, whose coordinates are declared."""
+        self.fields[declared.name] = declared
+        arguments = self.arguments(declared)
+        for name in declared.names:
+            applied = sp.Function(name)(*arguments)
+            self._functions[name] = (declared, applied)
+            self.home[applied] = name
+
+    def declares(self, name: str) -> bool:
+        """Whether a name is taken, by a declaration or a component of one."""
+        tables = (self.coordinates, self.fields, self.parameters, self.definitions)
+        own = (self.bound, self._functions, self.symbols)
+        return any(name in table for table in (*tables, *own))
 
     @property
     def names(self) -> list[str]:
-        """Every declared name, for hints and for refusing a second declaration."""
-        parts = [str(s) for c in self.coordinates.values() for s in c.symbols]
-        parts += [name for f in self.fields.values() for name in f.names]
+        """Every declared name, for hints."""
         tables = (self.coordinates, self.fields, self.parameters, self.definitions)
-        return [*self.bound, *(name for table in tables for name in table), *parts]
-
-    @property
-    def symbols(self) -> dict[str, sp.Expr]:
-        """The scalar coordinates by name, components of vectors among them."""
-        written = [c for c in self.coordinates.values() if c.written_out]
-        return {str(s): s for c in written for s in c.symbols}
+        plain = [*self.bound, *(name for table in tables for name in table)]
+        return [*plain, *self.symbols, *self._functions]
 
     @property
     def space(self) -> tuple[sp.Expr, ...]:
         """The coordinates of space, which grad, div and the others act on."""
-        return tuple(
-            s for c in self.coordinates.values() if not c.time for s in c.symbols
-        )
+        if self._space is None:
+            spatial = [c for c in self.coordinates.values() if not c.time]
+            self._space = tuple(s for c in spatial for s in c.symbols)
+        return self._space
 
     @property
     def time(self) -> sp.Symbol:
@@ -74,8 +103,7 @@ class Scope:
     def rank(self, symbol: sp.Basic) -> int:
         """Returns the place of a coordinate in the declared order."""
         base = symbol.base if isinstance(symbol, sp.Indexed) else symbol
-        order = [s for c in self.coordinates.values() for s in c.symbols]
-        return order.index(base) if base in order else len(order)
+        return self._ranks.get(base, len(self._ranks))
 
     def arguments(self, declared: Field) -> tuple[sp.Expr, ...]:
         """Returns the arguments that a field has where it stands bare."""
@@ -86,6 +114,13 @@ class Scope:
         values = tuple(sp.Function(name)(*arguments) for name in declared.names)
         return values[0] if declared.components is None else values
 
+    def field_of(self, name: str) -> Field | None:
+        """Returns the field, no table, of which `name` is the whole or a component."""
+        if name in self._functions:
+            return self._functions[name][0]
+        declared = self.fields.get(name)
+        return declared if declared is not None and declared.shape is None else None
+
     def lookup(self, name: str) -> Value | None:
         """Returns what a declared name stands for; `None` if it is not declared."""
         if name in self.bound:
@@ -95,9 +130,8 @@ class Scope:
             return self.definitions[name]
         if name in self.fields:
             return self._field(self.fields[name])
-        for declared in self.fields.values():
-            if name in declared.names:
-                return sp.Function(name)(*self.arguments(declared))
+        if name in self._functions:
+            return self._functions[name][1]
         if name in self.symbols:
             return self.symbols[name]
         if name in self.coordinates:
@@ -111,7 +145,8 @@ class Scope:
             raise MeaningError(
                 f"{declared.name} is a table", f"write an entry: {declared.name}[i]"
             )
-        return self.applied(declared, self.arguments(declared))
+        values = tuple(self._functions[name][1] for name in declared.names)
+        return values[0] if declared.components is None else values
 
     def _vector(self, coordinate: Coordinate) -> Value:
         if coordinate.written_out:
@@ -143,7 +178,7 @@ class Scope:
             (base, reading)
             for base, subscript in bases(name)
             if self._differentiable(base)
-            for reading in splits(subscript, list(self.symbols))
+            for reading in self.alphabet.splits(subscript)
         ]
         if len(readings) > 1:
             shown = [f"d({base}, {', '.join(by)})" for base, by in readings]
@@ -154,16 +189,15 @@ class Scope:
         return readings[0] if readings else None
 
     def _differentiable(self, name: str) -> bool:
-        if name in self.definitions or name in self.fields:
-            return True
-        return any(name in f.names for f in self.fields.values())
+        tables = (self.definitions, self.fields, self._functions)
+        return any(name in table for table in tables)
 
     def unknown(self, name: str, known: list[str] | None = None) -> MeaningError:
         """Returns the error about a name that means nothing; `known` for the hint."""
         known = self.names if known is None else known
         for base, subscript in bases(name):
             if self._differentiable(base):
-                orders = about_subscript(base, subscript, list(self.symbols))
+                orders = about_subscript(base, subscript, self.alphabet)
                 return MeaningError(
                     f"{name} is neither declared nor a derivative of {base}: "
                     f"{subscript!r} is not made of coordinates",
@@ -178,7 +212,7 @@ class Scope:
             hint = "declare a complex field: `complex field psi(t, x)`"
             return MeaningError(f"the imaginary unit {name} in a real problem", hint)
         declare = f"declare it: `parameter {name}`, or as a field or coordinate"
-        fields = [part for f in self.fields.values() for part in (f.name, *f.names)]
-        habit = about_name(name, list(self.symbols), self._differentiable, fields)
+        fields = [*self.fields, *self._functions]
+        habit = about_name(name, self.alphabet, self._differentiable, fields)
         hint = habit or nearest(name, known, declare)
         return MeaningError(f"there is no name {name!r}", hint)

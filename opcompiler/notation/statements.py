@@ -58,6 +58,7 @@ class _Body:
         self._equations: dict[str, sp.Eq] = {}
         self._conditions: dict[str, Condition] = {}
         self._short: dict[str, Token] = {}
+        self._numbered: dict[str, int] = {}
 
     def problem(self, given: Mapping[str, sp.Expr]) -> Problem:
         """Returns all that was read."""
@@ -169,17 +170,13 @@ class _Body:
             return "condition"
         parts = [part for value in values for part in vectors.flat(value)]
         applied = {a for part in parts for a in _applications(part)}
-        home = {
-            sp.Function(name)(*self._scope.arguments(field))
-            for field in self._scope.fields.values()
-            for name in field.names
-        }
-        if not applied & home:
+        home = {a for a in applied if a in self._scope.home}
+        if not home:
             return "condition" if applied else "equation"
         # `W(-X) = -W(X)`: with all arguments written, and none differentiated at home.
         changed = {a for part in parts for a in _applications(part, derivatives=True)}
         bare = any(self._is_bare(side) for side in sides)
-        elsewhere = not bare and applied - home and not changed & home
+        elsewhere = not bare and applied > home and not changed & home
         return "condition" if elsewhere else "equation"
 
     def _is_bare(self, node: Node) -> bool:
@@ -205,13 +202,16 @@ class _Body:
         names = head.tokens("NAME") if head is not None else []
         if names:
             return spelled(str(names[0]))
-        taken = {*self._equations, *self._conditions}
-        if kind != "equation" and kind not in taken:
+        if kind != "equation" and not self._taken(kind):
             return kind
-        number = 1
-        while f"{kind}{number}" in taken:
+        number = self._numbered.get(kind, 1)
+        while self._taken(f"{kind}{number}"):
             number += 1
+        self._numbered[kind] = number
         return f"{kind}{number}"
+
+    def _taken(self, label: str) -> bool:
+        return label in self._equations or label in self._conditions
 
     def _add(self, node: Node, kind: str, label: str, values: list[Value]) -> None:
         left, right = values if len(values) == 2 else (values[0], None)
@@ -226,7 +226,7 @@ class _Body:
         pairs = list(zip(vectors.flat(left), vectors.flat(right), strict=True))
         for number, (one, other) in enumerate(pairs, start=1):
             name = label if len(pairs) == 1 else f"{label}_{number}"
-            if name in self._equations or name in self._conditions:
+            if self._taken(name):
                 raise self._reader.error(
                     node, f"two equations are called {name}", "give each its own label"
                 )

@@ -34,7 +34,7 @@ def _sum_over(reader: Reader, ranges: list[Node], body: Node) -> Value:
         return reader.value(body)
     first, *rest = ranges
     name = spelled(str(first.tokens("NAME")[0]))
-    if name in reader.scope.names:
+    if reader.scope.declares(name):
         raise reader.error(
             first, f"{name} is declared already", "give the index a name of its own"
         )
@@ -99,7 +99,7 @@ def integral(reader: Reader, arguments: list[Node]) -> Value:
     if name in scope.symbols:
         symbol = scope.symbols[name]
         value = reader.scalar(body, "an integrand")
-    elif name in scope.names:
+    elif scope.declares(name):
         raise reader.error(
             variable, f"{name} is declared already", "integrate over a fresh name"
         )

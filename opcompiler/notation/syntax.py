@@ -35,9 +35,12 @@ class Node:
         first, last = (children[0], children[-1]) if children else (None, None)
         self.start: int = _start(first) if first is not None else 0
         self.end: int = _end(last) if last is not None else 0
-        # Names with an underscore are lists that Lark grows by one item a time.
-        inner = max((c.depth for c in children if isinstance(c, Node)), default=0)
-        self.depth = inner + (not self.data.startswith("_"))
+        # Names with an underscore are lists that Lark grows by one item a time: they are
+        # gone when the rule around them is applied, which looks at all items once.
+        self.depth = 0
+        if not self.data.startswith("_"):
+            inner = (c.depth for c in children if isinstance(c, Node))
+            self.depth = max(inner, default=0) + 1
         if self.depth > DEEPEST:
             raise TooDeepError(self.start)
 

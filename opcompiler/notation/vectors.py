@@ -10,7 +10,7 @@ from collections.abc import Callable
 import sympy as sp
 
 from opcompiler.notation import limits
-from opcompiler.notation.derivatives import held, slope
+from opcompiler.notation.derivatives import depends, held, slope
 from opcompiler.notation.errors import MeaningError
 from opcompiler.notation.problem import Value
 from opcompiler.notation.scope import Scope
@@ -202,7 +202,7 @@ def laplacian(value: Value, space: Space, scope: Scope) -> Value:
 
 
 def _twice(value: sp.Expr, x: sp.Expr, scope: Scope) -> sp.Expr:
-    if slope(value, x, scope) == 0:
+    if not depends(value, x):
         return sp.S.Zero
     if isinstance(value, sp.Add):
         # So that the Laplacian of a Laplacian is a sum of derivatives of the field.
