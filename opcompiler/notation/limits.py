@@ -34,7 +34,7 @@ HIGHEST_ORDER = 24
 LONGEST_SUM = 1_000
 """Terms of a sum that is written out."""
 
-MOST_TERMS = 20_000
+MOST_TERMS = 25_000
 """Nodes of all equations together, after definitions and sums are written out."""
 
 MOST_COMPONENTS = 16
@@ -121,7 +121,7 @@ def check_argument(value: sp.Expr) -> None:
 def size(expr: sp.Basic, most: int = MOST_TERMS) -> int:
     """Returns the number of nodes, counting what is shared each time; stops at `most`.
 
-    A field at its coordinates is one node, however many they are.
+    A field at its coordinates is one node, however many they are, and so is `∂_x`.
     """
     count, pending = 0, [expr]
     while pending and count <= most:
@@ -129,6 +129,8 @@ def size(expr: sp.Basic, most: int = MOST_TERMS) -> int:
         node = pending.pop()
         if isinstance(node, AppliedUndef):
             pending += (part for part in node.args if not part.is_Symbol)
+        elif isinstance(node, sp.Derivative):
+            pending.append(node.expr)
         else:
             pending += node.args
     return count
