@@ -12,6 +12,7 @@ import jax
 import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import SymbolicZero
 from jax.interpreters import ad
 
 Literal = jex.Literal
@@ -69,6 +70,11 @@ def scan_partition(parameters: dict[str, Any]) -> tuple[int, int]:
 def is_concrete(array: Any) -> bool:
     """Whether the numbers of an array are known now, not only when compiled."""
     return not isinstance(array, jax.core.Tracer)
+
+
+def moves(tangent: Any) -> bool:
+    """Whether a tangent handed to a custom rule is an array, not a symbolic zero."""
+    return not isinstance(tangent, SymbolicZero)
 
 
 def source_line(equation: Equation) -> str:

@@ -21,7 +21,13 @@ from jax import Array
 
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra, univariate
-from opcompiler.taylor.arithmetic import compose, product, Series, times_composed
+from opcompiler.taylor.arithmetic import (
+    add_up,
+    compose,
+    product,
+    Series,
+    times_composed,
+)
 from opcompiler.taylor.registry import Context, rule
 from opcompiler.taylor.value import Coefficient, instantiate, make, Value
 
@@ -53,7 +59,7 @@ def apply_recurrence(
     """Runs a recurrence in the algebra, or in one variable and composes."""
     (aval,) = _compat.output_avals(equation)
     (u,) = inputs
-    algebra = context.algebra
+    algebra, dtype = context.algebra, u.dtype  # below, no function holds a tracer
 
     def in_algebra(series: Sequence[Coefficient]) -> tuple[Series, Series]:
         value = _compat.bind(equation, plain_value(series))[0]
@@ -61,7 +67,7 @@ def apply_recurrence(
 
     def in_one_variable(start: Array) -> tuple[Series, Series]:
         line = univariate(algebra.order)
-        tangent = [start, jnp.ones((), u.dtype), *[None] * (algebra.order - 1)]
+        tangent = [start, jnp.ones((), dtype), *[None] * (algebra.order - 1)]
         return recurrence(line, tangent, _compat.bind(equation, start)[0])
 
     if should_compose(context):
@@ -86,23 +92,60 @@ def should_compose(context: Context) -> bool:
 def composed(
     algebra: TaylorAlgebra,
     u: Sequence[Coefficient],
-    scalar: Callable[[Array], tuple[Series, Series]],
+    scalar: Callable[..., tuple[Series, Series]],
+    given: Sequence[Any] = (),
 ) -> Series:
-    r"""Composes $\sigma$ with u; `scalar` gives the series of $\sigma, \sigma'$ at u_0."""
+    r"""Composes $\sigma$ with u; `scalar` gives the series of $\sigma, \sigma'$ at u_0.
+
+    Args:
+        algebra: the algebra of u.
+        u: the argument.
+        scalar: a function of u_0 and of what is given. It may hold no array itself: JAX
+            keeps it, beyond the trace that such an array would belong to.
+        given: plain arrays that the function depends on, trained ones perhaps.
+    """
 
     @jax.custom_jvp
-    def sigma(series: tuple[Coefficient, ...]) -> Series:
-        return compose(algebra, series, scalar(plain_value(series))[0])
+    def sigma(series: tuple[Coefficient, ...], given: tuple[Any, ...]) -> Series:
+        return compose(algebra, series, scalar(plain_value(series), *given)[0])
 
-    @sigma.defjvp
     def derivative(primals: Any, tangents: Any) -> tuple[Series, Series]:
-        (series,), (du,) = primals, tangents
-        value, slope = scalar(plain_value(series))
+        (series, given), (du, moved) = primals, tangents
+        value, slope = scalar(plain_value(series), *given)
         y = compose(algebra, series, value)
-        dy = times_composed(algebra, series, slope, du)
+        dy = times_composed(algebra, series, slope, jax.tree.map(_dense, du))
+        if any(_compat.moves(d) for d in moved):
+            rate = _rate_of_given(algebra, series, scalar, given, moved)
+            dy = [add_up(a, b) for a, b in zip(dy, rate, strict=True)]
         return y, [_like(d, c) for d, c in zip(dy, y, strict=True)]
 
-    return sigma(tuple(u))
+    sigma.defjvp(derivative, symbolic_zeros=True)
+    return sigma(tuple(u), tuple(given))
+
+
+def _rate_of_given(
+    algebra: TaylorAlgebra,
+    series: Sequence[Coefficient],
+    scalar: Callable[..., tuple[Series, Series]],
+    given: Sequence[Any],
+    moved: Sequence[Any],
+) -> Series:
+    """Returns the derivative of a composition by what is given beside its argument."""
+    places = [i for i, d in enumerate(moved) if _compat.moves(d)]
+
+    def at(*values: Array) -> Series:
+        operands = list(given)
+        for place, value in zip(places, values, strict=True):
+            operands[place] = value
+        return compose(algebra, series, scalar(plain_value(series), *operands)[0])
+
+    arrays, rates = ([column[i] for i in places] for column in (given, moved))
+    return jax.jvp(at, arrays, rates)[1]
+
+
+def _dense(change: Any) -> Array:
+    """Writes a zero tangent out."""
+    return change if _compat.moves(change) else jnp.zeros(change.shape, change.dtype)
 
 
 def with_slope(

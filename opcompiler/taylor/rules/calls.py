@@ -182,19 +182,20 @@ def pointwise(context: Context, equation: Any, inputs: Sequence[Value]) -> list[
     (aval,) = _compat.output_avals(equation)
     (place,) = (i for i, value in enumerate(inputs) if is_active(value))
     u = inputs[place]
-    algebra = context.algebra
+    algebra, shape, dtype = context.algebra, u.shape, u.dtype
+    given = [value for i, value in enumerate(inputs) if i != place]
     # One order more, because the derivative of the result is composed too.
     line = Context(univariate(algebra.order + 1), context.apply)
 
-    def scalar(start: Array) -> tuple[Series, Series]:
+    def scalar(start: Array, *given: Any) -> tuple[Series, Series]:
         one = jnp.ones((1,) * start.ndim, start.dtype)
-        tangent = (start, one, *(None,) * algebra.order)
-        operands = list(inputs)
-        operands[place] = AlgebraArray(u.shape, u.dtype, tangent)
+        tangent = (start, one, *(None,) * (line.algebra.order - 1))
+        operands = list(given)
+        operands.insert(place, AlgebraArray(shape, dtype, tangent))
         (curve,) = line.apply(line, equation, operands)
         value = list(coefficients(curve, line.algebra))
         slope = [None if c is None else scale(k, c) for k, c in enumerate(value)]
         return value[:-1], slope[1:]
 
-    series = composed(algebra, (u.primal, *u.coefficients[1:]), scalar)
+    series = composed(algebra, (u.primal, *u.coefficients[1:]), scalar, given)
     return [make(series, aval.shape, aval.dtype)]
