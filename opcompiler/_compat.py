@@ -5,7 +5,7 @@ operands otherwise). Nothing else in the package imports `jax.extend`, `jax.core
 `jax.interpreters` or `jax._src`; a change of JAX is mended here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -16,6 +16,7 @@ from jax.custom_derivatives import SymbolicZero
 from jax.interpreters import ad
 
 Literal = jex.Literal
+AbstractValue = jax.core.AbstractValue
 Jaxpr = Any
 Equation = Any
 
@@ -44,12 +45,43 @@ def literal_value(literal: Any) -> Any:
     return np.asarray(literal.val, dtype=literal.aval.dtype)
 
 
+def varying(array: Any) -> frozenset[Any]:
+    """Returns the axes of a `shard_map` along which an array, or its type, varies."""
+    aval = array if isinstance(array, AbstractValue) else jax.typeof(array)
+    kind = getattr(aval, "manual_axis_type", None)
+    return getattr(kind, "varying", frozenset())
+
+
+def vary(array: Any, axes: Iterable[Any]) -> Any:
+    """Returns an array that counts as varying along more axes of a `shard_map`.
+
+    Inside of one, JAX takes operands and branches only if they vary along the same axes,
+    and a fresh array of zeros varies along none.
+    """
+    missing = tuple(sorted(frozenset(axes) - varying(array), key=str))
+    return jax.lax.pcast(array, missing, to="varying") if missing else array
+
+
+def vary_alike(*arrays: Any) -> list[Any]:
+    """Returns arrays that all vary along the axes along which any of them does."""
+    axes = frozenset[Any]().union(*map(varying, arrays))
+    return [vary(array, axes) for array in arrays]
+
+
 def bind(equation: Equation, *operands: Any, **changed: Any) -> list[Any]:
     """Runs an equation's own primitive; returns its outputs as a list.
 
-    `changed` overrides parameters of the equation.
+    `changed` overrides parameters of the equation. Operands vary as they did when the
+    equation was traced.
     """
     primitive = equation.primitive
+    if primitive.name == "pvary":
+        return [vary(operands[0], equation.params["axes"])]
+    typed = [varying(atom.aval) for atom in equation.invars]
+    pairs = list(zip(operands, typed, strict=True))
+    # JAX's rule for sort forgets that what is sorted along with a key varies as the key.
+    more = frozenset[Any]().union(*(varying(operand) - axes for operand, axes in pairs))
+    operands = tuple(vary(operand, axes | more) for operand, axes in pairs)
     parameters = primitive.get_bind_params({**equation.params, **changed})
     if isinstance(parameters, tuple):  # before 0.9.2: (functions, parameters)
         functions, parameters = parameters

@@ -174,7 +174,10 @@ def with_slope(
 
 def _like(change: Coefficient, value: Coefficient) -> Coefficient:
     """Gives a tangent the form of its value."""
-    return None if value is None else instantiate(change, value.shape, value.dtype)
+    if value is None:
+        return None
+    full = instantiate(change, value.shape, value.dtype)
+    return _compat.vary(full, _compat.varying(value))
 
 
 def plain_value(u: Sequence[Coefficient]) -> Array:

@@ -39,6 +39,7 @@ from opcompiler.taylor.value import (
     make,
     primal,
     resized,
+    type_of,
     Value,
 )
 
@@ -121,7 +122,7 @@ Traced = tuple[Any, list[Any], set[Any]]
 
 
 def _trace_jvp(fun: Callable[..., list[Array]], active: list[AlgebraArray]) -> Traced:
-    shapes = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in active]
+    shapes = list(map(type_of, active))
 
     def jvp(values: list[Array], tangents: list[Array]) -> list[Array]:
         return jax.jvp(fun, tuple(values), tuple(tangents))[1]

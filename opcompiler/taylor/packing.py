@@ -9,7 +9,7 @@ from jax import Array
 
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.taylor.value import AlgebraArray, make, primal, Value
+from opcompiler.taylor.value import AlgebraArray, instantiate, make, primal, Value
 
 Pattern = tuple[int, ...]
 """The channels, above the unit, that a value has."""
@@ -20,23 +20,30 @@ Packed = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Form:
-    """Shape, dtype and pattern of a value."""
+    """Shape, dtype and pattern of a value.
+
+    Attributes:
+        shape: the shape of the value.
+        dtype: the dtype of every channel.
+        pattern: the channels that it has.
+        varying: the axes of a `shard_map` along which all of them count as varying.
+    """
 
     shape: tuple[int, ...]
     dtype: Any
     pattern: Pattern
+    varying: frozenset[Any] = frozenset()
 
     def pack(self, value: Value) -> Packed:
         """Writes a value out; channels that it lacks are zeros."""
         plain = primal(value)
         if _compat.differentiable(self.dtype):
             plain = jnp.asarray(plain, self.dtype)
-        if not self.pattern:
-            return (plain,)
-        if not isinstance(value, AlgebraArray):
-            zero = jnp.zeros(self.shape, self.dtype)
-            return (plain, *(zero for _ in self.pattern))
-        return (plain, *(value.dense(k) for k in self.pattern))
+        packed = [plain]
+        for k in self.pattern:
+            c = value.coefficients[k] if isinstance(value, AlgebraArray) else None
+            packed.append(instantiate(c, self.shape, self.dtype))
+        return tuple(_compat.vary(array, self.varying) for array in packed)
 
     def unpack(self, packed: Packed, algebra: TaylorAlgebra) -> Value:
         """Returns the value; structural zeros outside the pattern."""
@@ -58,7 +65,10 @@ def pattern_of(value: Value) -> Pattern:
 
 def forms_of(avals: Sequence[Any], patterns: Sequence[Pattern]) -> list[Form]:
     """Joins avals and patterns."""
-    return [Form(a.shape, a.dtype, p) for a, p in zip(avals, patterns, strict=True)]
+    return [
+        Form(a.shape, a.dtype, p, _compat.varying(a))
+        for a, p in zip(avals, patterns, strict=True)
+    ]
 
 
 def union(a: Sequence[Pattern], b: Sequence[Pattern]) -> list[Pattern]:

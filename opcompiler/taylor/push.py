@@ -1,6 +1,7 @@
 """Pushing a function forward along seeds in an algebra."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -15,9 +16,9 @@ from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.families import refold, unfold
 from opcompiler.taylor.interpreter import interpreter
 from opcompiler.taylor.onehot import OneHot, seeded
-from opcompiler.taylor.sparse import densified
+from opcompiler.taylor.sparse import densified, SparseArray
 from opcompiler.taylor.tuning import DEFAULT, Tuning
-from opcompiler.taylor.value import Coefficient, is_active, Value
+from opcompiler.taylor.value import Active, AlgebraArray, Coefficient, type_of, Value
 
 
 def push(
@@ -76,11 +77,8 @@ def push_values(
     Returns:
         As `push`.
     """
-    shapes = [
-        jax.ShapeDtypeStruct(s.shape, s.dtype) if is_active(s) else jax.typeof(s)
-        for s in starts
-    ]
-    jaxpr, consts = _compat.trace(fun, *shapes)
+    starts = list(map(varied, starts))
+    jaxpr, consts = _compat.trace(fun, *map(type_of, starts))
     context = interpreter(algebra, tuning)
     folding = context.folding
     if folding is not None:
@@ -100,6 +98,34 @@ def push_values(
     if folding is None:
         return outputs
     return [unfold(folding, output, wanted) for output in outputs]
+
+
+def varied(start: Value) -> Value:
+    """Lets a value's plain part vary along all axes along which a channel does.
+
+    A program is traced at the plain part; inside of `jax.shard_map` a seed may be another
+    one on each device where the point is the same on all.
+    """
+    arrays = jax.tree.leaves(_arrays(start))
+    axes = frozenset[Any]().union(*map(_compat.varying, arrays))
+    if not axes or not isinstance(start, Active):
+        return start
+    if isinstance(start, SparseArray):
+        return replace(start, base=_varying(start.base, axes))
+    return _varying(start, axes)
+
+
+def _arrays(start: Value) -> Any:
+    if isinstance(start, SparseArray):
+        return _arrays(start.base), start.patches
+    return start.coefficients if isinstance(start, AlgebraArray) else start
+
+
+def _varying(value: Value, axes: frozenset[Any]) -> Value:
+    if not isinstance(value, AlgebraArray):
+        return _compat.vary(value, axes)
+    first, *rest = value.coefficients
+    return replace(value, coefficients=(_compat.vary(first, axes), *rest))
 
 
 def tangent_row(tangent: Tangent, dim: int, dtype: Any) -> Array | None:

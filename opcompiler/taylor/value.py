@@ -71,6 +71,11 @@ Value = Any
 """A plain array (constant in the algebra) or an `Active` value."""
 
 
+def type_of(value: Value) -> Any:
+    """Returns the type of a value's plain part, to trace a program with."""
+    return jax.typeof(primal(value))
+
+
 def instantiate(coefficient: Coefficient, shape: tuple[int, ...], dtype: Any) -> Array:
     """Returns a coefficient in full shape, zeros written out."""
     if coefficient is None:

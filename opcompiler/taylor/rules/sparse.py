@@ -42,6 +42,7 @@ from opcompiler.taylor.value import (
     coefficients,
     make,
     primal,
+    type_of,
     Value,
 )
 
@@ -167,7 +168,7 @@ def _at_places(
             operands.append(make(column, own, value.dtype))
         else:
             operands.append(jnp.broadcast_to(column, own))
-    avals = [jax.ShapeDtypeStruct(jnp.shape(primal(o)), o.dtype) for o in operands]
+    avals = list(map(type_of, operands))
     jaxpr, consts = _compat.trace(lambda *a: _compat.bind(equation, *a)[0], *avals)
     alone = replace(context, algebra=parts.alone, folding=None)
     (output,) = evaluate(alone, jaxpr, consts, operands)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -29,6 +28,7 @@ from opcompiler.taylor.value import (
     family_axis,
     instantiate,
     lift,
+    type_of,
     Value,
 )
 
@@ -192,8 +192,8 @@ def _as_sum(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Va
         w = lax.transpose(w, (*batch[1], *contract[1])).astype(aval.dtype)
         return jnp.sum(x * w, axis=last)
 
-    avals = [jax.ShapeDtypeStruct(_shape(v), v.dtype) for v in inputs]
-    return evaluate(context, *_compat.trace(product, *avals), inputs)
+    traced = _compat.trace(product, *map(type_of, inputs))
+    return evaluate(context, *traced, inputs)
 
 
 class _Rows:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -25,7 +24,7 @@ from opcompiler.taylor.sparse import (
     read_at,
     SparseArray,
 )
-from opcompiler.taylor.value import Active, Coefficient, instantiate, Value
+from opcompiler.taylor.value import Active, Coefficient, instantiate, type_of, Value
 
 Shape = tuple[int, ...]
 
@@ -285,5 +284,5 @@ def stack(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
     def joined(*arrays: Array) -> Array:
         return lax.concatenate([lax.expand_dims(a, (axis,)) for a in arrays], axis)
 
-    avals = [jax.ShapeDtypeStruct(_shape(v), v.dtype) for v in inputs]
-    return evaluate(context, *_compat.trace(joined, *avals), inputs)
+    traced = _compat.trace(joined, *map(type_of, inputs))
+    return evaluate(context, *traced, inputs)

@@ -7,7 +7,6 @@ choice. At a tie JAX's own first derivative decides: the mean for `reduce_max`.
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -24,6 +23,7 @@ from opcompiler.taylor.value import (
     make,
     present,
     primal,
+    type_of,
     Value,
 )
 
@@ -185,11 +185,9 @@ def running_logsumexp(
 
     def combined(a: Series, b: Series) -> Series:
         size = present(a[0]).shape
-        jaxpr, consts = _compat.trace(
-            _logaddexp, *[jax.ShapeDtypeStruct(size, dtype)] * 2
-        )
         pair = [make(c, size, dtype) for c in (a, b)]
-        (joined,) = evaluate(context, jaxpr, consts, pair)
+        traced = _compat.trace(_logaddexp, *map(type_of, pair))
+        (joined,) = evaluate(context, *traced, pair)
         return [instantiate(c, size, dtype) for c in coefficients(joined, algebra)]
 
     dense = [value.dense(k) for k in range(algebra.size)]

@@ -15,7 +15,7 @@ from jax import Array, lax
 from opcompiler import _compat
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.registry import Context, rule
-from opcompiler.taylor.value import is_active, make, primal, Value
+from opcompiler.taylor.value import is_active, make, primal, type_of, Value
 
 Arrays = tuple[Array, ...]
 
@@ -84,7 +84,7 @@ def _reducer(jaxpr: Any, consts: Sequence[Any]) -> Reducer:
     def joined(a: Arrays, b: Arrays) -> Arrays:
         shape = a[0].shape
         scalar = jax.vmap(lambda *pair: _compat.run(jaxpr, consts, *pair))
-        flat = scalar(*(c.reshape(-1) for c in (*a, *b)))
+        flat = scalar(*_compat.vary_alike(*(c.reshape(-1) for c in (*a, *b))))
         return tuple(c.reshape(shape) for c in flat)
 
     return joined
@@ -123,11 +123,8 @@ def _rewritten(
     function: Callable[..., Arrays],
 ) -> list[Value]:
     """Interprets a function in an equation's place; plain values stay the equation's."""
-    shapes = [
-        jax.ShapeDtypeStruct(jnp.shape(value), jnp.result_type(value))
-        for value in map(primal, inputs)
-    ]
-    found = evaluate(context, *_compat.trace(function, *shapes), inputs)
+    traced = _compat.trace(function, *map(type_of, inputs))
+    found = evaluate(context, *traced, inputs)
     plain = _compat.bind(equation, *map(primal, inputs))
     return [
         make([p, *f.coefficients[1:]], f.shape, f.dtype) if is_active(f) else p
