@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 
 from opcompiler.calculus.sobolev import sobolev_terms
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.estimators import estimated, Estimator, Sparse
 from opcompiler.lowering import Residual, SobolevLoss, SobolevTerm
@@ -17,12 +18,16 @@ from opcompiler.operator import normalize, Operator
 from opcompiler.operator.equations import read_equations
 from opcompiler.taylor.tuning import Tuning
 
+Coordinates = sp.Symbol | sp.IndexedBase | Sequence[sp.Symbol | sp.IndexedBase] | None
+"""Of the points, in the order of their columns; as they first appear, if `None`."""
 
+
+@public('oc.compile(equation, coordinates=[t, x], strategy="auto")')
 def compile(
     equations: Any,
     *,
-    coordinates: Sequence[sp.Symbol | sp.IndexedBase] | None = None,
-    fields: Sequence[str] | None = None,
+    coordinates: Coordinates = None,
+    fields: Sequence[Any] | None = None,
     strategy: str = "auto",
     estimator: Estimator | None = None,
     chunk: int | None = None,
@@ -77,6 +82,7 @@ Weights = Sequence[Any] | Callable[[int], Any] | None
 """Q_0, ..., Q_m; or a function of j; 1 for all."""
 
 
+@public("oc.sobolev_loss(equation, 2, [x, y])")
 def sobolev_loss(
     equations: Any,
     order: int | Mapping[str, int],
@@ -84,8 +90,8 @@ def sobolev_loss(
     *,
     weights: Weights | Mapping[str, Weights] = None,
     scales: Sequence[Any] | None = None,
-    coordinates: Sequence[sp.Symbol | sp.IndexedBase] | None = None,
-    fields: Sequence[str] | None = None,
+    coordinates: Coordinates = None,
+    fields: Sequence[Any] | None = None,
     strategy: str = "auto",
     remat: bool = False,
 ) -> SobolevLoss:
@@ -174,8 +180,8 @@ class _Options:
 
 def _compiled(
     equations: object,
-    coordinates: Sequence[sp.Symbol | sp.IndexedBase] | None,
-    fields: Sequence[str] | None,
+    coordinates: Coordinates,
+    fields: Sequence[Any] | None,
     options: _Options,
     problem: Problem | None = None,
 ) -> Residual:
@@ -223,8 +229,8 @@ def _warn_of_bias(operator: Operator) -> None:
 def _compile_part(
     part: Part,
     equations: object,
-    coordinates: Sequence[sp.Symbol | sp.IndexedBase] | None,
-    fields: Sequence[str] | None,
+    coordinates: Coordinates,
+    fields: Sequence[Any] | None,
     options: _Options,
 ) -> Residual:
     """Compiles equations of a problem: its coordinates are the columns of the points.
@@ -252,5 +258,9 @@ def _compile_part(
         used = part.fields
         fields = [n for f in problem.fields for n in f.names if n in used]
     return _compiled(
-        equations, coordinates or problem.symbols, fields, options, problem
+        equations,
+        problem.symbols if coordinates is None else coordinates,
+        fields,
+        options,
+        problem,
     )

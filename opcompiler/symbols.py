@@ -1,13 +1,13 @@
 """Coordinates with many components, indices that run over them, sums and derivatives."""
 
-from numbers import Number
-
 import sympy as sp
 
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.operator.symbolic import symbolic
 
 
+@public('oc.vector("x", 100)')
 def vector(name: str, dimension: int) -> sp.IndexedBase:
     r"""Returns a vector coordinate $x \in R^d$, SymPy's `IndexedBase` with a shape.
 
@@ -21,21 +21,16 @@ def vector(name: str, dimension: int) -> sp.IndexedBase:
     Raises:
         OperatorError: for a dimension that is no positive number.
     """
-    if not isinstance(name, str):
+    if not name.isidentifier() or dimension < 1:
         raise OperatorError(
-            "the name of a vector coordinate is text",
-            expression=f"vector({name!r}, {dimension})",
-            hint='give a name and a number: vector("x", 100)',
-        )
-    if not isinstance(dimension, int | sp.Integer) or dimension < 1:
-        raise OperatorError(
-            "a vector coordinate has a fixed number of components",
+            "a vector coordinate has a name and a number of components",
             expression=f"vector({name!r}, {dimension})",
             hint='give a positive whole number: vector("x", 100)',
         )
     return sp.IndexedBase(sp.Symbol(name), shape=(int(dimension),))
 
 
+@public('oc.index("i", x)')
 def index(name: str, over: sp.IndexedBase | int) -> sp.Idx:
     """Returns an index that runs over the components of a vector, or from 0 to over - 1.
 
@@ -54,10 +49,16 @@ def index(name: str, over: sp.IndexedBase | int) -> sp.Idx:
                 hint=f'declare it by vector("{over}", d)',
             )
         over = over.shape[0]
-    symbolic(over)
+    if over < 1:
+        raise OperatorError(
+            f"an index over {over} components",
+            expression=f"index({name!r}, {over})",
+            hint='give a vector coordinate, or a number of 1 or more: index("i", x)',
+        )
     return sp.Idx(sp.Symbol(name, integer=True), over)
 
 
+@public("oc.Sum(oc.D(u, x[i], 2), i)")
 def Sum(body: sp.Expr, *indices: sp.Idx | tuple) -> sp.Sum:  # noqa: N802 - SymPy's name
     r"""Returns $\sum_i$ body, held: nothing is written out, pulled out or simplified.
 
@@ -71,8 +72,8 @@ def Sum(body: sp.Expr, *indices: sp.Idx | tuple) -> sp.Sum:  # noqa: N802 - SymP
     """
     limits = []
     for given in symbolic(indices):
-        if isinstance(given, tuple):
-            limits.append(tuple(given))
+        if isinstance(given, tuple) and len(given) == 3:
+            limits.append(given)
         elif isinstance(given, sp.Idx) and given.upper is not None:
             limits.append((given, given.lower, given.upper))
         else:
@@ -81,9 +82,16 @@ def Sum(body: sp.Expr, *indices: sp.Idx | tuple) -> sp.Sum:  # noqa: N802 - SymP
                 expression=given,
                 hint='declare i = index("i", x), or give (i, first, last)',
             )
+    if not limits:
+        raise OperatorError(
+            "a sum has an index",
+            expression=f"Sum({body})",
+            hint='declare i = oc.index("i", x), and write oc.Sum(oc.D(u, x[i], 2), i)',
+        )
     return sp.Sum(symbolic(body), *limits)
 
 
+@public("oc.D(u, x, 2)")
 def D(u: sp.Expr, *variables: sp.Expr | int) -> sp.Derivative:  # noqa: N802 - as in print
     """Returns a derivative, held: `D(u, x[i], 2)`, `D(u, t, x[i])`.
 
@@ -98,8 +106,16 @@ def D(u: sp.Expr, *variables: sp.Expr | int) -> sp.Derivative:  # noqa: N802 - a
     for variable in symbolic(variables):
         if isinstance(variable, int | sp.Integer) and steps:
             steps[-1] = (steps[-1][0], variable)
+        elif isinstance(variable, tuple) and len(variable) == 2:  # as SymPy writes it
+            steps.append(variable)
         else:
             steps.append((variable, 1))
+    if not steps:
+        raise OperatorError(
+            "a derivative by nothing",
+            expression=f"D({u})",
+            hint="name a coordinate, and perhaps how often: D(u, x, 2)",
+        )
     for variable, count in steps:
         if isinstance(variable, sp.IndexedBase):
             raise OperatorError(
@@ -109,7 +125,7 @@ def D(u: sp.Expr, *variables: sp.Expr | int) -> sp.Derivative:  # noqa: N802 - a
                 "inside oc.Sum(..., i)",
             )
         backwards = count < 0 if isinstance(count, int) else count.is_negative
-        if backwards or isinstance(variable, Number | sp.Number):
+        if backwards or not isinstance(variable, sp.Expr) or variable.is_number:
             raise OperatorError(
                 f"a derivative of order {count} by {variable}",
                 expression=f"D({u}, {', '.join(map(str, variables))})",
@@ -118,6 +134,7 @@ def D(u: sp.Expr, *variables: sp.Expr | int) -> sp.Derivative:  # noqa: N802 - a
     return sp.Derivative(symbolic(u), *steps, evaluate=False)
 
 
+@public("oc.Integral(u(s), (s, 0, x))")
 def Integral(body: sp.Expr, *limits: tuple) -> sp.Integral:  # noqa: N802 - SymPy's name
     r"""Returns an integral, held as it is written: `Integral(K*u(s), (s, 0, x))`.
 
@@ -132,7 +149,12 @@ def Integral(body: sp.Expr, *limits: tuple) -> sp.Integral:  # noqa: N802 - SymP
     Raises:
         OperatorError: without limits, or with limits that are no triples.
     """
-    good = [len(limit) == 3 and isinstance(limit[0], sp.Symbol) for limit in limits]
+    good = [
+        isinstance(limit, tuple | list | sp.Tuple)
+        and len(limit) == 3
+        and isinstance(limit[0], sp.Symbol)
+        for limit in limits
+    ]
     if not good or not all(good):
         raise OperatorError(
             "an integral needs a variable and both ends",

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import settings
 
 jax.config.update("jax_enable_x64", True)
+# Whoever mends the package needs its frames; tests/trust/test_tracebacks.py hides them.
+jax.config.update("jax_traceback_filtering", "off")
 
 settings.register_profile("house", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("house")

@@ -10,6 +10,7 @@ from typing import Any
 
 import sympy as sp
 
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.operator.symbolic import symbolic
 
@@ -109,6 +110,7 @@ def biharmonic(value: sp.Expr, x: sp.IndexedBase) -> sp.Expr:
     return laplacian(laplacian(value, x), x)
 
 
+@public('oc.trace_hessian(u, x, sympy.IndexedBase("sigma", shape=(d, m)))')
 def trace_hessian(value: sp.Expr, x: sp.IndexedBase, sigma: sp.IndexedBase) -> sp.Expr:
     r"""Returns $\mathrm{tr}(\sigma \sigma^T \nabla^2 u)$, along the columns of $\sigma$.
 

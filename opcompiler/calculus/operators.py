@@ -24,10 +24,12 @@ from opcompiler.calculus.tensors import (
     Value,
     written,
 )
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.operator.symbolic import symbolic
 
 
+@public("oc.grad(u, [x, y])")
 def grad(value: Value, where: Where | sp.IndexedBase) -> Value:
     r"""Returns the gradient: of a scalar a column, of a vector $(\nabla v)_{ij}$.
 
@@ -51,6 +53,7 @@ def grad(value: Value, where: Where | sp.IndexedBase) -> Value:
     return written(_covariant(read(value, _size(value, system)), system))
 
 
+@public("oc.div([u, v], [x, y])")
 def div(value: Value, where: Where | sp.IndexedBase) -> Value:
     r"""Returns the divergence of a vector, or $(\nabla \cdot T)_i$ of a tensor.
 
@@ -73,6 +76,7 @@ def div(value: Value, where: Where | sp.IndexedBase) -> Value:
     return written(_contracted(read(value, len(system.coordinates), "div"), system))
 
 
+@public("oc.curl([u, v, w], [x, y, z])")
 def curl(value: Value, where: Where) -> Value:
     r"""Returns the curl.
 
@@ -104,6 +108,7 @@ def curl(value: Value, where: Where) -> Value:
     return sp.Matrix(turn) if size == 3 else turn[0]
 
 
+@public("oc.laplacian(u, [x, y]); of a JAX function, oc.taylor.laplacian(f)")
 def laplacian(value: Value, where: Where | sp.IndexedBase) -> Value:
     r"""Returns $\Delta$ of a scalar, or $\nabla \cdot \nabla v$ of a vector.
 
@@ -121,6 +126,7 @@ def laplacian(value: Value, where: Where | sp.IndexedBase) -> Value:
     return written(_contracted(slopes, system))
 
 
+@public("oc.biharmonic(u, [x, y]); of a JAX function, oc.taylor.biharmonic(f)")
 def biharmonic(value: Value, where: Where | sp.IndexedBase) -> Value:
     r"""Returns $\Delta \Delta$ of a scalar or vector; arguments as for `laplacian`."""
     if isinstance(where, sp.IndexedBase):
@@ -128,7 +134,8 @@ def biharmonic(value: Value, where: Where | sp.IndexedBase) -> Value:
     return laplacian(laplacian(value, where), where)
 
 
-def hessian(value: sp.Expr, where: Where) -> sp.Matrix:
+@public("oc.hessian(u, [x, y])")
+def hessian(value: sp.Expr, where: Where | sp.IndexedBase) -> sp.Matrix:
     r"""Returns the matrix $\nabla_j \nabla_i f$ of a scalar; arguments as for `grad`."""
     if isinstance(where, sp.IndexedBase):
         raise OperatorError(
@@ -139,6 +146,7 @@ def hessian(value: sp.Expr, where: Where) -> sp.Matrix:
     return grad(grad(value, where), where)
 
 
+@public("oc.directional(u, [1, 0], [x, y])")
 def directional(value: Value, along: Value, where: Where | sp.IndexedBase) -> Value:
     r"""Returns $(a \cdot \nabla)$ of a scalar or vector.
 
@@ -152,11 +160,13 @@ def directional(value: Value, along: Value, where: Where | sp.IndexedBase) -> Va
     return dot(grad(value, where), along)
 
 
+@public("oc.advect([u, v], u, [x, y])")
 def advect(velocity: Value, value: Value, where: Where | sp.IndexedBase) -> Value:
     r"""Returns $(v \cdot \nabla)$ of a scalar or vector, as `directional`."""
     return directional(value, velocity, where)
 
 
+@public("oc.material(u, [v, w], t, [x, y])")
 def material(
     value: Value, velocity: Value, time: sp.Symbol, where: Where | sp.IndexedBase
 ) -> Value:
@@ -166,8 +176,15 @@ def material(
     return rate + advect(velocity, value, where)
 
 
+@public("oc.strain([u, v], [x, y])")
 def strain(velocity: Value, where: Where) -> sp.Matrix:
     r"""Returns the symmetric gradient $(\nabla v + \nabla v^T)/2$."""
+    if rank(velocity) != 1:
+        raise OperatorError(
+            "strain of what is no vector",
+            expression=velocity,
+            hint="give a column of components: oc.strain([u, v], [x, y])",
+        )
     slopes = grad(velocity, where)
     return (slopes + slopes.T) / 2
 

@@ -5,8 +5,10 @@ import sympy as sp
 from opcompiler.calculus import components, tensors
 from opcompiler.calculus.components import IndexedVector
 from opcompiler.calculus.tensors import Value
+from opcompiler.core.edge import public
 
 
+@public("oc.dot([u, v], [1, 0])")
 def dot(a: Value | IndexedVector, b: Value | IndexedVector) -> Value:
     """Returns the product over the last index of `a` and the first of `b`.
 
@@ -23,6 +25,7 @@ def dot(a: Value | IndexedVector, b: Value | IndexedVector) -> Value:
     return tensors.dot(a, b)
 
 
+@public("oc.norm([u, v])")
 def norm(value: Value | IndexedVector) -> sp.Expr:
     """Returns the Euclidean length; of a tensor the Frobenius norm."""
     if isinstance(value, IndexedVector):

@@ -6,10 +6,12 @@ from math import factorial, prod
 
 import sympy as sp
 
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.operator.symbolic import symbolic
 
 
+@public("oc.sobolev(residual, 2, [x, y])")
 def sobolev(
     residual: sp.Expr | sp.Eq, order: int, wrt: sp.Symbol | Sequence[sp.Symbol]
 ) -> tuple[sp.Expr, ...]:

@@ -15,10 +15,12 @@ from sympy.vector import (
 from opcompiler.calculus.operators import curl, div, grad, laplacian
 from opcompiler.calculus.systems import System
 from opcompiler.calculus.tensors import cross, dot
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.operator.symbolic import symbolic
 
 
+@public("oc.from_sympy_vector(expr, frame, x, y, z)")
 def from_sympy_vector(
     expr: sp.Basic, frame: CoordSys3D, *symbols: sp.Symbol
 ) -> sp.Basic:

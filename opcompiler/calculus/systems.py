@@ -17,10 +17,12 @@ from functools import lru_cache
 
 import sympy as sp
 
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.operator.symbolic import symbolic
 
 
+@public("oc.Polar(r, theta)")
 @dataclass(frozen=True, slots=True)
 class System:
     """Orthogonal coordinates.
@@ -55,26 +57,31 @@ def _turning(
     return sp.simplify(result)
 
 
+@public("oc.Cartesian(x, y)")
 def Cartesian(*coordinates: sp.Symbol) -> System:  # noqa: N802 - a system's name
     """Returns Cartesian coordinates, of any number."""
     return _system(coordinates, [sp.S.One] * len(coordinates))
 
 
+@public("oc.Polar(r, theta)")
 def Polar(r: sp.Symbol, theta: sp.Symbol) -> System:  # noqa: N802
     """Returns polar coordinates of the plane."""
     return _system((r, theta), (sp.S.One, r))
 
 
+@public("oc.Cylindrical(r, theta, z)")
 def Cylindrical(r: sp.Symbol, theta: sp.Symbol, z: sp.Symbol) -> System:  # noqa: N802
     """Returns cylindrical coordinates: distance from the axis, angle, height."""
     return _system((r, theta, z), (sp.S.One, r, sp.S.One))
 
 
+@public("oc.Spherical(r, theta, phi)")
 def Spherical(r: sp.Symbol, theta: sp.Symbol, phi: sp.Symbol) -> System:  # noqa: N802
     """Returns spherical coordinates: radius, angle from the axis, longitude."""
     return _system((r, theta, phi), (sp.S.One, r, r * sp.sin(theta)))
 
 
+@public("oc.Orthogonal([a, b], [a*cos(b), a*sin(b)])")
 def Orthogonal(  # noqa: N802
     coordinates: Sequence[sp.Symbol], position: Sequence[sp.Expr]
 ) -> System:
@@ -89,6 +96,12 @@ def Orthogonal(  # noqa: N802
     """
     q = tuple(coordinates)
     symbolic(list(position))
+    if len(position) != len(q):
+        raise OperatorError(
+            f"a position has as many components as there are coordinates, {len(q)}",
+            expression=str(list(position)),
+            hint="for instance oc.Orthogonal([a, b], [a*cos(b), a*sin(b)])",
+        )
     jacobian = sp.Matrix(list(position)).jacobian(sp.Matrix(q))
     metric = sp.simplify(jacobian.T * jacobian)
     for i in range(len(q)):

@@ -12,6 +12,7 @@ from typing import Any
 import sympy as sp
 
 from opcompiler.calculus.systems import System
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.operator.symbolic import symbolic
 
@@ -94,6 +95,7 @@ def dot(a: Value, b: Value) -> Value:
     )
 
 
+@public("oc.cross([u, v, w], [1, 0, 0])")
 def cross(a: Value, b: Value) -> Value:
     """Returns the cross product: a vector in 3 dimensions, a scalar in 2."""
     u, v = ([c for _, c in sorted(read(x).items())] for x in (a, b))
@@ -109,6 +111,7 @@ def cross(a: Value, b: Value) -> Value:
     )
 
 
+@public("oc.outer([u, v], [u, v])")
 def outer(a: Value, b: Value) -> sp.Matrix:
     """Returns the tensor of products $a_i b_j$."""
     return written(
@@ -126,6 +129,7 @@ def each(function: Callable[[sp.Expr], sp.Expr], value: Value) -> Value:
     return written({i: function(c) for i, c in read(value).items()})
 
 
+@public('oc.VectorField("u v", x, y)')
 def VectorField(  # noqa: N802 - a kind of object, in Python's eyes
     names: str | Sequence[str], *arguments: sp.Expr | System
 ) -> sp.Matrix:
@@ -136,6 +140,19 @@ def VectorField(  # noqa: N802 - a kind of object, in Python's eyes
         *arguments: t, x, y, ..., as of any field; a system stands for its coordinates.
     """
     parts = names.replace(",", " ").split() if isinstance(names, str) else list(names)
+    if not parts or not arguments:
+        raise OperatorError(
+            "a vector field has a name for each component, and arguments",
+            expression=f"VectorField({names!r}, {', '.join(map(str, arguments))})",
+            hint='for instance oc.VectorField("u v", t, x, y)',
+        )
+    for argument in arguments:
+        if not isinstance(argument, System | sp.Basic):
+            raise OperatorError(
+                f"an argument of a field is no {type(argument).__name__}",
+                expression=argument,
+                hint='give the coordinates one by one: oc.VectorField("u v", t, x, y)',
+            )
     places = [a.coordinates if isinstance(a, System) else (a,) for a in arguments]
     flat = symbolic([place for group in places for place in group])
     return sp.Matrix([sp.Function(name)(*flat) for name in parts])

@@ -2,11 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.estimators.laws import DISTRIBUTIONS
 
 
+@public("oc.Sparse(16)")
 @dataclass(frozen=True, slots=True)
 class Sparse:
     """Sample the terms of a sum; unbiased for every operator of every order.
@@ -48,7 +51,8 @@ class Sparse:
                 hint="add replace=True",
             )
         if isinstance(self.importance, tuple) and not all(
-            0 < weight < math.inf for weight in self.importance
+            isinstance(weight, Real) and 0 < weight < math.inf
+            for weight in self.importance
         ):
             raise OperatorError(
                 "importance weights are probabilities up to a factor; a term of weight 0 "
@@ -58,6 +62,7 @@ class Sparse:
             )
 
 
+@public('oc.Dense(16, distribution="rademacher")')
 @dataclass(frozen=True, slots=True)
 class Dense:
     r"""Push random directions whose moments give the operator, if any do.
@@ -104,7 +109,7 @@ Estimator = Sparse | Dense
 
 
 def _check_samples(samples: int) -> None:
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+    if samples < 1:
         raise OperatorError(
             "an estimator needs at least one sample",
             expression=f"samples={samples}",

@@ -12,11 +12,13 @@ from typing import Any
 
 from jax import Array
 
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.integrations.networks import whole
 from opcompiler.lowering import Residual
 
 
+@public("pde(residual, nu=0.01)")
 def pde(
     residual: Residual,
     *,

@@ -20,6 +20,7 @@ from jinns.loss import ODE, PDENonStatio, PDEStatio
 from jinns.nn import SPINN
 from jinns.parameters import Params
 
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.integrations.networks import Whole, whole
 from opcompiler.lowering import Residual
@@ -79,6 +80,7 @@ def _at_point(
     return jnp.stack(whole.evaluate(net, inputs * scale, numbers))
 
 
+@public("dynamic_loss(residual)")
 def dynamic_loss(
     residual: Residual,
     *,

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from rich.progress import track
 
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.lowering.residual import Residual
 from opcompiler.taylor.tuning import DEFAULT, NEVER
@@ -23,6 +24,7 @@ _WORTH = 0.97
 """A choice must be this much faster than the one before to be taken."""
 
 
+@public("oc.autotune(residual, net, points, nu=0.01)")
 def autotune(
     residual: Residual,
     net: Any,

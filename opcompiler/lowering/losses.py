@@ -12,12 +12,15 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
+from opcompiler.lowering.estimation import check_key
 
 Estimated = Callable[..., Any]
 """A residual or bound residual: (net or params, points, key=key, **parameters)."""
 
 
+@public("oc.unbiased_square(residual, net, points, key, nu=0.01)")
 def unbiased_square(
     residual: Estimated, net: Any, points: Any, key: Array, **parameters: Any
 ) -> Any:
@@ -34,12 +37,14 @@ def unbiased_square(
         Like the residual's values, (...); single ones may be negative, their mean over
         keys is the square of the exact residual. The gradient is unbiased too.
     """
-    if key is None:
+    estimated = getattr(residual, "residual", residual)  # what a bound one is of
+    if not hasattr(estimated, "estimator"):
         raise OperatorError(
-            "an unbiased square needs a key",
-            expression="key=None",
-            hint="give jax.random.key(0), and split the key at each step",
+            "an unbiased square is that of a residual",
+            expression=repr(residual)[:200],
+            hint="write oc.unbiased_square(residual, net, points, key)",
         )
+    check_key(estimated.estimator, key)
     first, second = jax.random.split(key)
     left = residual(net, points, key=first, **parameters)
     right = residual(net, points, key=second, **parameters)

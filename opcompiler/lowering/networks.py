@@ -11,6 +11,7 @@ from opcompiler.core.errors import OperatorError
 from opcompiler.lowering.points import check_names
 from opcompiler.lowering.tracing import Traced
 from opcompiler.operator import Operator
+from opcompiler.taylor.misuse import explained
 
 Network = Callable[[Array], Any]
 """A function of ONE point, (d,) -> () or (m,)."""
@@ -78,12 +79,11 @@ def _fields(key: Any) -> tuple[str, ...]:
 
 
 def _check_network(fields: tuple[str, ...], network: Any, operator: Operator) -> None:
-    if not callable(network):
-        raise OperatorError(
-            f"the network of {', '.join(fields)} is not callable",
-            expression=repr(network)[:200],
-            hint="give a function of one point, or a dict of such functions by field",
-        )
+    check_callable(
+        f"the network of {', '.join(fields)}",
+        network,
+        "a function of one point, or a dict of such functions by field",
+    )
     arguments = {name: _arguments(name, operator) for name in fields}
     known = {a for a in arguments.values() if "?" not in a}
     if len(known) > 1 or len(set(map(len, arguments.values()))) > 1:
@@ -94,6 +94,20 @@ def _check_network(fields: tuple[str, ...], network: Any, operator: Operator) ->
             hint="give a dict with a network for each: "
             f"{{{', '.join(f'{n!r}: ...' for n in fields)}}}",
         )
+
+
+def check_callable(what: str, given: Any, wanted: str) -> None:
+    """Refuses what is no function: a pair of functions, parameters, a class."""
+    if callable(given) and not isinstance(given, type):
+        return
+    hint = f"give {wanted}"
+    if isinstance(given, type):
+        hint = "give an object of the class"
+    elif hasattr(given, "init") and hasattr(given, "apply"):  # as Haiku has it
+        hint = "give residual.bind its apply: hk.without_apply_rng(f).apply"
+    raise OperatorError(
+        f"{what} is not callable", expression=repr(given)[:200], hint=hint
+    )
 
 
 def _arguments(field: str, operator: Operator) -> tuple[str, ...]:
@@ -121,16 +135,13 @@ def check_outputs(group: Group, points: Array, kinds: Mapping[str, str]) -> Grou
         OperatorError: with the fields, the shape found and the shape expected.
     """
     names = ", ".join(group.fields)
-    try:
+    one = points.shape[1:]
+    with explained(
+        f"the network of {names} cannot be called on one point of shape {one}",
+        f"a network is a function of ONE point, {one} -> {_expected(group.fields)}; "
+        "batching is done for you",
+    ):
         found = group.network.result(points)
-    except (TypeError, ValueError, IndexError) as error:
-        raise OperatorError(
-            f"the network of {names} cannot be called on one point of shape "
-            f"{points.shape[1:]}",
-            expression=f"{type(error).__name__}: {error}",
-            hint=f"a network is a function of ONE point, {points.shape[1:]} -> "
-            f"{_expected(group.fields)}; batching is done for you",
-        ) from error
     shape = getattr(found, "shape", None)
     allowed = {(len(group.fields),)} | ({()} if len(group.fields) == 1 else set())
     pairs = frozenset(name for name in group.fields if kinds.get(name) == "complex")

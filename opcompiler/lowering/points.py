@@ -12,6 +12,7 @@ from jax import Array
 from opcompiler.core.columns import Coordinate
 from opcompiler.core.errors import OperatorError
 from opcompiler.lowering.tracing import Traced
+from opcompiler.taylor.misuse import explained
 
 
 @dataclass(frozen=True)
@@ -216,16 +217,13 @@ def _parameter(name: str, given: Any, points: Points) -> Array:
 
 def _parameter_field(name: str, given: Callable[[Array], Any], points: Points) -> Array:
     traced = Traced(given)
-    try:
+    one = points.flat.shape[1:]
+    with explained(
+        f"parameter {name} cannot be called on one point of shape {one}",
+        "a parameter that is a function takes ONE point, all coordinates side by side, "
+        "and returns one number",
+    ):
         found = traced.result(points.flat)
-    except (TypeError, ValueError, IndexError) as error:
-        raise OperatorError(
-            f"parameter {name} cannot be called on one point of shape "
-            f"{points.flat.shape[1:]}",
-            expression=f"{type(error).__name__}: {error}",
-            hint="a parameter that is a function takes ONE point, all coordinates side "
-            "by side, and returns one number",
-        ) from error
     if getattr(found, "shape", None) != ():
         shape = getattr(found, "shape", None)
         returned = type(found).__name__ if shape is None else f"shape {shape}"

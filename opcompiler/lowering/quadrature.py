@@ -13,12 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.lowering.points import check_names
 
 Rule = tuple[Any, Any]
 
 
+@public("oc.gauss_legendre(16)")
 def gauss_legendre(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the Gauss-Legendre rule, exact for polynomials of degree 2 count - 1.
 
@@ -34,7 +36,7 @@ def gauss_legendre(count: int) -> tuple[np.ndarray, np.ndarray]:
 
     Source: Golub and Welsch, Math. Comp. 23 (1969), section 3; NumPy's `leggauss`.
     """
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+    if count < 1:
         raise OperatorError(
             f"a quadrature rule of {count!r} nodes",
             hint="give a positive integer: gauss_legendre(16)",
@@ -51,14 +53,6 @@ def read_quadrature(
         OperatorError: for missing or unknown variables, and rules that are not two
             real arrays of one length.
     """
-    if given is not None and not isinstance(given, Mapping):
-        names = ", ".join(f"{name!r}: rule" for name in variables)
-        raise OperatorError(
-            "quadrature rules are given by integration variable",
-            expression=f"quadrature={given!r}"[:200],
-            hint=f"give a dict: quadrature={{{names}}}, each rule as of "
-            "opcompiler.gauss_legendre(16)",
-        )
     rules = {str(name): rule for name, rule in (given or {}).items()}
     missing = [name for name in variables if name not in rules]
     if missing:

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 from jax import Array
 
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.symbol import Functional
 from opcompiler.estimators import Estimator
@@ -18,7 +19,13 @@ from opcompiler.lowering.bodies import gathered
 from opcompiler.lowering.estimation import check_key, drawn, exact
 from opcompiler.lowering.explanation import explanation, sum_lines
 from opcompiler.lowering.losses import variance
-from opcompiler.lowering.networks import check_outputs, Group, Network, read_networks
+from opcompiler.lowering.networks import (
+    check_callable,
+    check_outputs,
+    Group,
+    Network,
+    read_networks,
+)
 from opcompiler.lowering.points import Points, read_points
 from opcompiler.lowering.pushes import evaluate_functionals
 from opcompiler.lowering.quadrature import Rule
@@ -29,11 +36,32 @@ from opcompiler.lowering.sums import Draws, evaluate_sums, evaluate_templates
 from opcompiler.lowering.templates import Input
 from opcompiler.operator import Operator
 from opcompiler.planning import Plan, plan_templates
+from opcompiler.taylor.misuse import explained
 from opcompiler.taylor.tuning import DEFAULT, Tuning
 
 Rules = Mapping[str, Rule] | None
 
 
+def _a_call(residual: "Residual", start: str = "residual(net") -> str:
+    """Returns a right call of a residual, for hints."""
+    columns = residual.operator.columns
+    names = ", ".join(column.name for column in columns)
+    width = sum(column.width for column in columns)
+    more = "".join(f", {name}=..." for name in residual.parameters)
+    if residual.estimator is not None:
+        more += ", key=jax.random.key(0)"
+    if residual.operator.axes:
+        rules = (
+            f"{axis[0]!r}: oc.gauss_legendre(16)" for axis in residual.operator.axes
+        )
+        more += f", quadrature={{{', '.join(rules)}}}"
+    text = (
+        f"{start}, points{more}): points are one array (..., {width}), columns {names}"
+    )
+    return f"{text}; what follows goes by name" if more else text
+
+
+@public("oc.compile(equation)")
 class Residual:
     """A residual, or several, compiled to JAX.
 
@@ -74,6 +102,7 @@ class Residual:
         templates = self.operator.templates
         return plan_templates(functionals, sites, self._strategy, templates)
 
+    @public(_a_call)
     def __call__(
         self,
         net: Any,
@@ -144,6 +173,7 @@ class Residual:
         parameters = {**numbers, **dict(functions)}
         return self._evaluate(net, points, key, parameters, quadrature)
 
+    @public("residual.bind(lambda params, point: ...)")
     def bind(self, apply: Any) -> "Bound":
         """Fixes the form of the network; returns a jit-compiled function.
 
@@ -155,6 +185,8 @@ class Residual:
             `f(params, points, **parameters)`, compiled once per shapes of its
             arguments, whatever their values.
         """
+        for each in apply.values() if isinstance(apply, Mapping) else [apply]:
+            check_callable("apply", each, "a function of (params, point)")
         return Bound(self, apply)
 
     def variance(
@@ -203,6 +235,8 @@ class Residual:
             f"{self.plan.channels} channels>"
         )
 
+    # A network that has kept a foreign trace's array is found out when it is run.
+    @explained("the networks cannot be run", only=jax.errors.UnexpectedTracerError)
     def _evaluate(
         self,
         net: Any,
@@ -264,6 +298,7 @@ class Residual:
         return tuple(outputs)
 
 
+@public("residual.bind(apply)")
 class Bound:
     """A residual with the form of its network fixed; see `Residual.bind`."""
 
@@ -272,6 +307,7 @@ class Bound:
         self._apply = apply
         self._jitted = jax.jit(self._run, static_argnums=0)
 
+    @public(lambda bound: _a_call(bound.residual, "f(params"))
     def __call__(
         self,
         params: Any,

@@ -17,6 +17,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.lowering.residual import Bound, Residual
 
@@ -29,6 +30,7 @@ class SobolevTerm:
     weights: tuple[Any, ...]
 
 
+@public("oc.sobolev_loss(equation, 2, x)")
 @dataclass(frozen=True)
 class SobolevLoss:
     """What `opcompiler.sobolev_loss` returns: a loss as a function of a network.
@@ -43,6 +45,7 @@ class SobolevLoss:
     fields: tuple[str, ...]
     parameters: tuple[str, ...]
 
+    @public("loss(net, points, nu=0.01)")
     def __call__(self, net: Any, points: Any, /, **given: Any) -> Array:
         """Returns the loss, one real number.
 
@@ -72,6 +75,7 @@ class SobolevLoss:
             ),
         )
 
+    @public("loss.bind(lambda params, point: ...)")
     def bind(self, apply: Any) -> "SobolevLoss":
         """Returns the loss of the parameters of a network; see `Residual.bind`."""
         terms = {

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import sympy as sp
 
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.notation.errors import NotationError, Source
 from opcompiler.notation.limits import LONGEST_TEXT
@@ -52,6 +53,7 @@ __all__ = [
 ]
 
 
+@public('oc.parse("coordinates x; field u; e: u_xx = k*u", parameters={"k": 2})')
 def parse(
     text: str, *, parameters: Mapping[str, float] | None = None, file: str = "<text>"
 ) -> Problem:
@@ -73,23 +75,14 @@ def parse(
 
 
 def _source(text: str, file: str) -> Source:
-    if not isinstance(text, str):
-        raise OperatorError(
-            "the notation is text", expression=type(text).__name__, hint="pass a str"
-        )
     return Source(text, file)
 
 
 def _given(parameters: Mapping[str, float] | None) -> dict[str, sp.Expr]:
-    if parameters is not None and not isinstance(parameters, Mapping):
-        raise OperatorError(
-            "values of parameters are given by name",
-            expression=f"parameters={parameters!r}"[:200],
-            hint="give a dict: parameters={'nu': 0.01}",
-        )
     return {str(name): _number(name, v) for name, v in (parameters or {}).items()}
 
 
+@public('oc.load("heat.pde"); oc.parse reads a text')
 def load(path: str | Path, *, parameters: Mapping[str, float] | None = None) -> Problem:
     """Reads a problem from a file, by custom `name.pde`, in UTF-8.
 
@@ -103,12 +96,6 @@ def load(path: str | Path, *, parameters: Mapping[str, float] | None = None) -> 
     Raises:
         OperatorError: if the file cannot be read, or as `parse` does.
     """
-    if not isinstance(path, str | Path):
-        raise OperatorError(
-            "a problem is loaded from a file",
-            expression=type(path).__name__,
-            hint="give its name; oc.parse reads a text",
-        )
     try:
         with Path(path).open("rb") as file:
             # One byte more than any text that is read, so that huge files are not.

@@ -7,12 +7,13 @@ derivatives at points.
 
 import sympy as sp
 
-from opcompiler.core.errors import OperatorError
+from opcompiler.core.edge import public
 from opcompiler.notation.formulas import Formulas
 from opcompiler.notation.problem import Coordinate, Field, Problem
 from opcompiler.notation.scope import Scope
 
 
+@public("oc.to_text(problem)")
 def to_text(problem: Problem) -> str:
     """Returns a problem in the notation; `parse` reads it back to an equal problem.
 
@@ -40,12 +41,6 @@ def scope_of(problem: Problem) -> Scope:
     Raises:
         OperatorError: for anything else.
     """
-    if not isinstance(problem, Problem):
-        raise OperatorError(
-            f"{type(problem).__name__} is not a Problem",
-            expression=repr(problem),
-            hint="pass what oc.parse or oc.load returned",
-        )
     scope = Scope()
     scope.parameters |= {p.name: p for p in problem.parameters}
     for coordinate in problem.coordinates:

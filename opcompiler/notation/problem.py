@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.notation.errors import nearest
 
@@ -110,6 +111,7 @@ class Condition:
     equation: sp.Eq
 
 
+@public("the problem that oc.parse or oc.load returned")
 @dataclass(frozen=True)
 class Problem:
     """Equations, conditions, and the names they are made of.
@@ -172,6 +174,7 @@ class Problem:
         return Part(self, _called(name, self.equations, "equation"))
 
 
+@public('problem.condition("initial")')
 @dataclass(frozen=True)
 class Part:
     """One equation or condition of a problem, to be compiled by itself.

@@ -10,6 +10,7 @@ import re
 import sympy as sp
 from sympy.core.relational import Relational
 
+from opcompiler.core.edge import public
 from opcompiler.notation.formulas import (
     ATOM,
     Formulas,
@@ -37,6 +38,7 @@ _PLAIN = {
 _RELATIONS = {"<": "<", ">": ">", "<=": "\\leq", ">=": "\\geq", "!=": "\\neq"}
 
 
+@public("oc.to_latex(problem)")
 def to_latex(problem: Problem) -> str:
     r"""Returns a problem as one `aligned` block, to be put between `\[` and `\]`.
 

@@ -99,7 +99,11 @@ def read_signature(
         arity = {name: arity[name] for name in _check_fields(fields, arity)}
     if isinstance(coordinates, sp.Symbol | sp.IndexedBase):
         coordinates = (coordinates,)
-    found = _declared(coordinates) if coordinates else _coordinates(applications)
+    found = (
+        _declared(coordinates)
+        if coordinates is not None
+        else _coordinates(applications)
+    )
     symbols = _free_symbols(residuals)
     _refuse_twins([*found, *symbols], set(arity))
     parameters = sorted((s for s in symbols if s not in found), key=lambda s: s.name)
@@ -255,7 +259,13 @@ def _declared(coordinates: Sequence[Coordinate]) -> tuple[Coordinate, ...]:
                 expression=coordinate,
                 hint="declare it by sympy.Symbol or sympy.symbols, or oc.vector",
             )
-    return tuple(dict.fromkeys(coordinates))
+    if not coordinates or len(set(coordinates)) < len(coordinates):
+        raise OperatorError(
+            "the coordinates are the columns of the points, each one once",
+            expression=f"coordinates={list(coordinates)}",
+            hint="name each coordinate once, or leave `coordinates` out",
+        )
+    return tuple(coordinates)
 
 
 def _coordinates(applications: Sequence[_Application]) -> tuple[Coordinate, ...]:

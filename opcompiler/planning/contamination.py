@@ -19,6 +19,7 @@ from fractions import Fraction
 from rich.table import Table
 
 from opcompiler.core.apolar import Tangent
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.multiindex import argument_name, MultiIndex
 from opcompiler.core.quadratic import Exact
@@ -28,6 +29,7 @@ from opcompiler.planning.slot_search import single_jet
 from opcompiler.planning.slots import contents, Curve, Jet
 
 
+@public('oc.contamination({2: "x", 3: "y"}, 9)')
 @dataclass(frozen=True)
 class Contamination:
     """Which partial derivatives each coefficient of a jet holds.
@@ -148,6 +150,7 @@ class Contamination:
         return MultiIndex(tuple(map(places.count, range(len(self.arguments)))))
 
 
+@public('oc.contamination({2: "x", 3: "y"}, 9)')
 def contamination(
     slots: Mapping[int, str | Mapping[str, int | Fraction]],
     order: int,
@@ -168,6 +171,14 @@ def contamination(
     Raises:
         OperatorError: for a slot or an order below 1, or an unknown coordinate.
     """
+    for slot, tangent in slots.items():
+        named = isinstance(tangent, str | Mapping) and all(map(_is_name, tangent))
+        if not isinstance(slot, int) or not named:
+            raise OperatorError(
+                "a slot is a number, and holds the name of a coordinate",
+                expression=f"{{{slot!r}: {tangent!r}}}",
+                hint='for instance {2: "x", 3: {"x": 1, "y": -1}}',
+            )
     dense = {s: {v: 1} if isinstance(v, str) else v for s, v in sorted(slots.items())}
     if order < 1 or min(dense, default=1) < 1:
         raise OperatorError(
@@ -182,6 +193,10 @@ def contamination(
         for s, v in dense.items()
     )
     return _report(curve, order, names)
+
+
+def _is_name(given: object) -> bool:
+    return isinstance(given, str)
 
 
 def pure_jet(

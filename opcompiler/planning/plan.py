@@ -9,6 +9,8 @@ import networkx as nx
 
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.core.apolar import Tangent
+from opcompiler.core.edge import public
+from opcompiler.core.errors import OperatorError
 from opcompiler.core.quadratic import Exact
 from opcompiler.core.symbol import Functional
 from opcompiler.inspection.comparison import Candidate, comparison_table
@@ -69,6 +71,7 @@ class ReadOut:
     terms: tuple[tuple[int, int, Exact], ...]
 
 
+@public("residual.plan")
 @dataclass(frozen=True)
 class Plan:
     """The complete recipe for a set of functionals; frozen, hashable, printable.
@@ -185,5 +188,11 @@ class Plan:
 
 def _written(text: str, path: str | Path | None) -> str:
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
+        try:
+            Path(path).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise OperatorError(
+                f"cannot write {path}: {error.strerror}",
+                hint="give the name of a file in a folder that exists",
+            ) from None
     return text

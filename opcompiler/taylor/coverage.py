@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from opcompiler import _compat
+from opcompiler.core.edge import public
 from opcompiler.taylor.registry import FAMILY_RULES, KINDS
 from opcompiler.taylor.rules import RULES
 
@@ -23,6 +24,7 @@ class Coverage:
     families: bool
 
 
+@public("oc.taylor.coverage()")
 def coverage() -> tuple[Coverage, ...]:
     """Returns a row for every primitive with a rule or a JVP, sorted by name."""
     names = set(RULES) | _compat.primitives_with_jvp()

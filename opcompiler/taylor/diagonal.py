@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler.core.algebra import Channel, TaylorAlgebra
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.taylor.onehot import OneHot
 from opcompiler.taylor.push import push
@@ -26,6 +27,7 @@ from opcompiler.taylor.tuning import Tuning
 from opcompiler.taylor.value import AlgebraArray, primal, Value
 
 
+@public("oc.taylor.diagonal_sum(f, 2)(x, indices)")
 def diagonal_sum(
     fun: Callable[[Array], Any],
     order: int,
@@ -58,6 +60,7 @@ def diagonal_sum(
     return partial(_pushed, fun, order, True, with_value, chunk)
 
 
+@public("oc.taylor.diagonal_terms(f, 2)(x, indices)")
 def diagonal_terms(
     fun: Callable[[Array], Any],
     order: int,

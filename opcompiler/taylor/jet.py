@@ -10,11 +10,13 @@ from jax import Array
 
 from opcompiler._compat import differentiable
 from opcompiler.core.algebra import univariate
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.taylor.push import push_values
 from opcompiler.taylor.value import AlgebraArray, make, Value
 
 
+@public("oc.jet(f, (x,), ([1.0, 0.0],))")
 def jet(
     fun: Callable[..., Any],
     primals: Sequence[Any],

@@ -11,16 +11,19 @@ from jax import Array
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.core.apolar import Tangent
+from opcompiler.core.edge import public
 from opcompiler.taylor.chunks import evaluate_in_chunks
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.families import refold, unfold
 from opcompiler.taylor.interpreter import interpreter
+from opcompiler.taylor.misuse import explained
 from opcompiler.taylor.onehot import OneHot, seeded
 from opcompiler.taylor.sparse import densified, SparseArray
 from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import Active, AlgebraArray, Coefficient, type_of, Value
 
 
+@public("oc.taylor.push(f, x, seeds, algebra)")
 def push(
     fun: Callable[[Array], Any],
     point: Array,
@@ -78,7 +81,13 @@ def push_values(
         As `push`.
     """
     starts = list(map(varied, starts))
-    jaxpr, consts = _compat.trace(fun, *map(type_of, starts))
+    types = list(map(type_of, starts))
+    given = ", ".join(str(each.shape) for each in types)
+    with explained(
+        f"the function cannot be called on arguments of shape {given}",
+        "it takes these arrays, and returns arrays",
+    ):
+        jaxpr, consts = _compat.trace(fun, *types)
     context = interpreter(algebra, tuning)
     folding = context.folding
     if folding is not None:

@@ -14,6 +14,7 @@ from jax import Array
 
 from opcompiler.core.algebra import TaylorAlgebra, univariate
 from opcompiler.core.apolar import ApolarBasis, Tangent
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.multiindex import MultiIndex
 from opcompiler.core.symbol import OperatorSymbol
@@ -25,6 +26,7 @@ from opcompiler.taylor.value import AlgebraArray, Value
 ReadOut = tuple[tuple[int, Fraction], ...]
 
 
+@public("oc.taylor.laplacian(f)(x)")
 def laplacian(
     fun: Callable[[Array], Any], *, chunk: int | None = None
 ) -> Callable[[Array], Any]:
@@ -40,11 +42,13 @@ def laplacian(
     return _powers_of_laplacian(fun, 1, Tuning(chunk=chunk))
 
 
+@public("oc.taylor.biharmonic(f)(x)")
 def biharmonic(fun: Callable[[Array], Any]) -> Callable[[Array], Any]:
     r"""Returns $\Delta^2 f$ of f: (d,) -> pytree; 2 + 2d + d(d+1)/2 channels."""
     return _powers_of_laplacian(fun, 2)
 
 
+@public("oc.taylor.partials(f, [(2, 0), (1, 1)])(x)")
 def partials(
     fun: Callable[[Array], Any], multi_indices: Sequence[Sequence[int]]
 ) -> Callable[[Array], dict[tuple[int, ...], Any]]:
@@ -67,6 +71,7 @@ def partials(
     return at
 
 
+@public("oc.taylor.derivatives(f, 3)(x)")
 def derivatives(fun: Callable[[Array], Any], order: int) -> Callable[[Array], tuple]:
     """Returns the derivatives 0 ... n of f: () -> pytree, all in one pass.
 

@@ -3,11 +3,13 @@
 import sys
 from dataclasses import dataclass
 
+from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 
 NEVER = sys.maxsize
 
 
+@public("dataclasses.replace(residual.tuning, chunk=8)")
 @dataclass(frozen=True, slots=True)
 class Tuning:
     """Layout choices; `opcompiler.autotune` measures them on the present device.

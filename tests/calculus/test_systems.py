@@ -120,7 +120,7 @@ def test_navier_stokes_by_operators_is_that_by_hand() -> None:
     net = lambda q: jnp.stack([network(q), network(2 * q), network(-q)])
     points = jax.random.normal(jax.random.key(1), (4, 3))
     found, wanted = (
-        oc.compile(e, fields="uvp")(net, points) for e in (momentum, by_hand)
+        oc.compile(e, fields=["u", "v", "p"])(net, points) for e in (momentum, by_hand)
     )
     np.testing.assert_allclose(np.stack(found), np.stack(wanted), rtol=1e-12)
 

@@ -215,7 +215,7 @@ def test_networks_that_do_not_fit(folder) -> None:
     assert "is no network" in say(f"{folder}:number")
     assert "cannot be called on one point" in say(f"{folder}:wrong_shape")
     line = NETWORK.splitlines().index('    return {}["weights"]') + 1
-    assert f"{folder}.py, line {line}, 'weights'" in say(f"{folder}:stops")
+    assert f"'weights' ({folder}.py, line {line})" in say(f"{folder}:stops")
     assert "there is no field v" in say(f"{folder}:fields")
     for name, text in {
         "missing": "import not_there",

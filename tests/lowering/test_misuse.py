@@ -75,8 +75,8 @@ MISUSES = {
     "a number for a key": (lambda: sampled(0), "jax.random.key(0)"),
     "floats for a key": (lambda: sampled(jnp.ones(2)), "jax.random.key(0)"),
     "several keys": (lambda: sampled(jax.random.split(jax.random.key(0))), "jax.vmap"),
-    "a number for a rule": (lambda: integrated(16), "quadrature={'s': rule}"),
-    "a bare rule": (lambda: integrated(oc.gauss_legendre(4)), "quadrature={'s': rule}"),
+    "a number for a rule": (lambda: integrated(16), "quadrature={'s': oc.gauss"),
+    "a bare rule": (lambda: integrated(oc.gauss_legendre(4)), "quadrature={'s': oc.gauss"),
     "a function among parameters": (
         lambda: bound({"act": jnp.tanh, "w": 1.0}), "params['act']",
     ),
@@ -102,7 +102,7 @@ MISUSES = {
     "a number for a name": (lambda: oc.vector(3, 3), 'vector("x", 100)'),
     "a number for a file": (lambda: oc.load(3), "oc.parse reads a text"),
     "pairs of parameters": (
-        lambda: oc.parse("coordinates x", parameters=[("k", 1)]), "parameters={'nu'",
+        lambda: oc.parse("coordinates x", parameters=[("k", 1)]), 'parameters={"k"',
     ),
 }  # fmt: skip
 
