@@ -9,6 +9,7 @@ The way of a text through this room:
     declarations.py  coordinates, fields, parameters
     expressions.py   tree -> SymPy; precedence.py refuses what has two readings
     calls.py         what stands before parentheses; functions.py, sums.py, vectors.py
+    values.py        what an expression is: SymPy, or a tuple of such
     derivatives.py   derivatives and evaluation points, unevaluated; normal.py
     statements.py    equations and conditions -> problem.py's Problem
     printing.py      a Problem -> text, by formulas.py
@@ -75,7 +76,7 @@ def parse(
 
 
 def _source(text: str, file: str) -> Source:
-    return Source(text, file)
+    return Source(text.removeprefix("\ufeff"), file)  # what some editors begin with
 
 
 def _given(parameters: Mapping[str, float] | None) -> dict[str, sp.Expr]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,10 @@ from opcompiler.notation import functions, normal, sums, vectors
 from opcompiler.notation.derivatives import differentiate, pin
 from opcompiler.notation.errors import MeaningError, nearest
 from opcompiler.notation.names import spelled
-from opcompiler.notation.problem import Field, Value
+from opcompiler.notation.precedence import refuse_doubtful_dot
+from opcompiler.notation.problem import Field
 from opcompiler.notation.syntax import Node
+from opcompiler.notation.values import named, shape, Value
 
 if TYPE_CHECKING:
     from opcompiler.notation.expressions import Reader
@@ -34,14 +37,20 @@ def modulus(value: sp.Expr) -> sp.Expr:
 def call(reader: Reader, node: Node) -> Value:
     """Returns the value of `head(arguments)`."""
     head, *arguments = node.nodes
+    scope = reader.scope
+    if head.kind == "primed":
+        base = scope.field_of(spelled(str(head.children[0])))
+        return _at_point(reader, reader.value(head), base, arguments)
     if head.kind != "name":
         return _pinned(reader, head, arguments)
     name = spelled(str(head.children[0]))
-    scope = reader.scope
     declared = scope.field_of(name)
     if declared is not None:
+        _refuse_doubtful_head(reader, node, name, declared)
         return _applied(reader, declared, name, arguments)
-    if scope.lookup(name) is not None and not _is_derivative_head(reader, name):
+    is_declared = scope.lookup(name) is not None
+    if is_declared and not _is_derivative_head(reader, name, arguments):
+        _refuse_doubtful_head(reader, node, name, None)
         return _pinned(reader, head, arguments)
     if name in _HEADS:
         return reader.charge(_HEADS[name](reader, arguments))
@@ -62,16 +71,55 @@ def call(reader: Reader, node: Node) -> Value:
     raise reader.error(head, f"there is no function {name!r}", hint)
 
 
-def _is_derivative_head(reader: Reader, name: str) -> bool:
+def _is_derivative_head(reader: Reader, name: str, arguments: list[Node]) -> bool:
     """Whether a constant such as a parameter `d` is here the head `d(u, x)`."""
-    return name in ("d", "D") and name in reader.scope.parameters
+    own = name in ("d", "D") and name in reader.scope.parameters
+    return own and len(arguments) > 1
+
+
+def _refuse_doubtful_head(
+    reader: Reader, node: Node, name: str, declared: Field | None
+) -> None:
+    """Refuses `D(phi)` where a declared name is an operator's too.
+
+    The declared name wins where it has a meaning: a field of one argument at a place.
+    """
+    operator = is_function(name) or _derivative_head(reader, name) is not None
+    arguments = node.nodes[1:]
+    if not operator or any(a.kind == "named" for a in arguments):
+        return
+    if declared is not None and len(arguments) == len(declared.arguments):
+        values = [part for a in arguments for part in vectors.flat(reader.value(a))]
+        if not any(part.has(AppliedUndef) for part in values):
+            return
+    inside = ", ".join(map(reader.text, arguments))
+    x = str((*reader.scope.space, "x")[0])
+    written = f"d({reader.text(arguments[0]) if arguments else 'u'}, {x})"
+    if name not in ("d", "D", "diff"):
+        way = f"rename the declared {name} to use the operator"
+    elif reader.scope.declares("d"):
+        way = f"∂_{x}({inside}) for the derivative"
+    else:
+        way = f"{written} for the derivative"
+    other = f"{name}*({inside}) for the product"
+    if len(arguments) != 1:
+        other = f"{name}({x}=0) for {name} at a place"
+    raise MeaningError(
+        f"{reader.text(node)} can be read in two ways: {name} is declared here, and is an "
+        "operator of the notation",
+        f"write {other}, {way}",
+    )
 
 
 def _derivative_head(reader: Reader, name: str) -> tuple[str, ...] | None:
-    """Reads `dx(u)`, `Dxx(u)`."""
+    """Reads `dx(u)`, `Dxx(u)`, and py-pde's `d_dx(u)`, `d2_dx2(u)`."""
     if name[0] not in "dD":
         return None
-    readings = reader.scope.alphabet.splits(name[1:])
+    alphabet = reader.scope.alphabet
+    quotient = re.fullmatch(r"d(\d{0,2})_d(\w+?)(\d{0,2})", name)
+    if quotient is not None and quotient[2] in alphabet and quotient[1] == quotient[3]:
+        return (quotient[2],) * int(quotient[1] or 1)
+    readings = alphabet.splits(name[1:])
     return readings[0] if len(readings) == 1 else None
 
 
@@ -79,13 +127,35 @@ def _applied(
     reader: Reader, declared: Field, name: str, arguments: list[Node]
 ) -> Value:
     """Returns a field at the point that the arguments give."""
+    for argument in arguments:
+        if argument.kind == "relation":
+            raise reader.error(
+                argument, "a comparison stands here", f"fix a coordinate: {name}(x=0)"
+            )
     if any(a.kind == "named" for a in arguments):
         return _at_point(reader, reader.scope.lookup(name), declared, arguments)
     values = _positional(reader, declared, arguments)
+    _refuse_exchanged(reader, declared, values)
     flat = tuple(part for value in values for part in _components(value))
     if name == declared.name:
         return reader.scope.applied(declared, flat)
     return sp.Function(name)(*flat)
+
+
+def _refuse_exchanged(reader: Reader, declared: Field, values: list[Value]) -> None:
+    """Refuses `u(x, t)` of a field declared as `u(t, x)`."""
+    names = declared.arguments
+    for place, name in enumerate(names):
+        if not reader.scope.coordinates[name].time:
+            continue
+        own, given = sp.Symbol(name), values[place]
+        if given != own and own in values and str(given) in names:
+            raise MeaningError(
+                f"{declared.name} is given {given} for {name}: its arguments are "
+                f"({', '.join(names)})",
+                f"write {declared.name}({', '.join(names)}), or by name to exchange them: "
+                f"{declared.name}({name}={given}, ...)",
+            )
 
 
 def _components(value: Value | sp.IndexedBase) -> list[sp.Expr]:
@@ -119,7 +189,7 @@ def _argument(reader: Reader, name: str, node: Node) -> Value:
         )
     value = reader.value(node)
     wanted = () if coordinate.dimension is None else (len(coordinate.symbols),)
-    if vectors.shape(value) != wanted:
+    if shape(value) != wanted:
         like = "a number" if not wanted else f"{wanted[0]} components"
         raise reader.error(
             node, f"{name} is given {vectors.shown(value)}", f"{name} takes {like}"
@@ -128,7 +198,8 @@ def _argument(reader: Reader, name: str, node: Node) -> Value:
         raise reader.error(
             node,
             "an argument of a field is itself a field",
-            "arguments hold coordinates, parameters and numbers only",
+            "arguments hold coordinates, parameters and numbers only; a product is "
+            "written with *, and a function of a field is written out: b = 1 + u^2",
         )
     return value
 
@@ -292,6 +363,51 @@ def _over_space(operator: _OverSpace) -> _Head:
     return head
 
 
+def _gradient(reader: Reader, arguments: list[Node]) -> Value:
+    value = _over_space(vectors.grad)(reader, arguments)
+    return named(value, reader.text(arguments[0]))
+
+
+def _gradient_squared(reader: Reader, arguments: list[Node]) -> Value:
+    """The square of the gradient's length, of a real scalar."""
+    _count(arguments, (1,))
+    value = reader.scalar(arguments[0], "what gradient_squared takes")
+    if reader.scope.is_complex(value):
+        words = reader.text(arguments[0])
+        raise MeaningError(
+            f"gradient_squared of {words}, which is complex, can be read in two ways",
+            f"write norm(grad({words}))^2, or dot(grad({words}), grad({words})), which "
+            "takes no conjugate",
+        )
+    slopes = vectors.grad(value, reader.scope.space, reader.scope)
+    return vectors.dot(slopes, slopes)
+
+
+def _dot(reader: Reader, arguments: list[Node]) -> Value:
+    _count(arguments, (2,))
+    left, right = (reader.value(argument) for argument in arguments)
+    one, other = (reader.text(argument) for argument in arguments)
+    refuse_doubtful_dot(left, right, (one, other))
+    return vectors.dot(left, right)
+
+
+def _inner(reader: Reader, arguments: list[Node]) -> Value:
+    """`dot` for real values; elsewhere inner products take a conjugate, dot does not."""
+    parts = [p for a in arguments for p in vectors.flat(reader.value(a))]
+    if any(map(reader.scope.is_complex, parts)):
+        words = ", ".join(map(reader.text, arguments))
+        raise MeaningError(
+            f"inner({words}) of complex values can be read in two ways",
+            f"write dot({words}), which takes no conjugate, or the sum of conj(a[i])*b[i]",
+        )
+    return _dot(reader, arguments)
+
+
+def _norm(reader: Reader, arguments: list[Node]) -> Value:
+    _count(arguments, (1,))
+    return vectors.norm(reader.value(arguments[0]), reader.scope)
+
+
 def _of_values(operator: Callable[..., Value], count: int) -> _Head:
     def head(reader: Reader, arguments: list[Node]) -> Value:
         _count(arguments, (count,))
@@ -366,19 +482,26 @@ def _strain(value: Value, space: vectors.Space, scope: vectors.Scope) -> Value:
 
 _HEADS: dict[str, _Head] = {
     **dict.fromkeys(("d", "D", "diff", "Derivative"), _derivative),
-    **dict.fromkeys(("lap", "laplace", "laplacian"), _over_space(vectors.laplacian)),
+    **dict.fromkeys(
+        ("lap", "laplace", "laplacian", "vector_laplace"),
+        _over_space(vectors.laplacian),
+    ),
     **dict.fromkeys(("bilap", "biharmonic"), _over_space(vectors.biharmonic)),
     **dict.fromkeys(("curl", "rot"), _over_space(vectors.curl)),
-    "grad": _over_space(vectors.grad),
-    "div": _over_space(vectors.div),
+    **dict.fromkeys(("grad", "gradient", "vector_gradient"), _gradient),
+    **dict.fromkeys(
+        ("div", "divergence", "tensor_divergence"), _over_space(vectors.div)
+    ),
+    "gradient_squared": _gradient_squared,
     "hessian": _over_space(_hessian),
     "strain": _over_space(_strain),
-    "dot": _of_values(vectors.dot, 2),
+    "dot": _dot,
+    "inner": _inner,
     "cross": _of_values(vectors.cross, 2),
     "outer": _of_values(vectors.outer, 2),
     "transpose": _of_values(vectors.transpose, 1),
     "trace": _of_values(vectors.trace, 1),
-    "norm": _of_values(vectors.norm, 1),
+    "norm": _norm,
     "advect": _advect,
     "material": _material,
     "dn": _normal,

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 import sympy as sp
 from lark import Token
 
-from opcompiler.notation import limits, vectors
+from opcompiler.notation import limits
 from opcompiler.notation.errors import nearest
 from opcompiler.notation.expressions import Reader
 from opcompiler.notation.names import spelled
-from opcompiler.notation.problem import Coordinate, Field, Parameter, Value
+from opcompiler.notation.problem import Coordinate, Field, Parameter
 from opcompiler.notation.syntax import Node
+from opcompiler.notation.values import shape, Value
 
 _TIMES = ("t", "tau", "time")
 _MOST_FIELD_COMPONENTS = 64
@@ -96,9 +97,9 @@ class Declarations:
         return lower, upper
 
     def _end(self, node: Node) -> sp.Expr:
-        words = self._reader.text(node).replace(" ", "")
-        if words.lstrip("+-−") in ("inf", "∞"):
-            return -sp.oo if words[0] in "-−" else sp.oo
+        infinite = self._reader.infinite(node)
+        if infinite is not None:
+            return infinite
         return self._reader.scalar(node, "the end of an interval")
 
     def _fields(self, statement: Node) -> None:
@@ -188,7 +189,7 @@ class Declarations:
 
     def _velocity(self, statement: Node) -> None:
         value = self._reader.value(statement.nodes[0])
-        if len(vectors.shape(value)) != 1:
+        if len(shape(value)) != 1:
             raise self._reader.error(
                 statement, "a velocity is a vector", "write velocity (u, v)"
             )

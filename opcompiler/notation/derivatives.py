@@ -12,8 +12,8 @@ from sympy.core.function import AppliedUndef
 
 from opcompiler.notation import limits
 from opcompiler.notation.errors import MeaningError
-from opcompiler.notation.problem import Value
 from opcompiler.notation.scope import Scope
+from opcompiler.notation.values import each, Value
 
 Steps = Sequence[tuple[sp.Expr, int]]
 Moves = Mapping[sp.Basic, sp.Expr]
@@ -26,8 +26,10 @@ def differentiate(value: Value, steps: Steps, scope: Scope) -> Value:
         MeaningError: if it would be zero because a coordinate is missing, or if its
             order is beyond all use.
     """
-    if isinstance(value, tuple):
-        return tuple(differentiate(part, steps, scope) for part in value)
+    return each(lambda part: _differentiated(part, steps, scope), value)
+
+
+def _differentiated(value: sp.Expr, steps: Steps, scope: Scope) -> sp.Expr:
     for variable, _ in steps:
         _check_dependence(value, variable)
     return held(value, steps, scope)
@@ -126,9 +128,7 @@ def _check_dependence(value: sp.Expr, variable: sp.Expr) -> None:
 
 def pin(value: Value, moves: Moves) -> Value:
     """Returns a value with coordinates replaced, derivatives being taken before."""
-    if isinstance(value, tuple):
-        return tuple(pin(part, moves) for part in value)
-    return _pin(value, moves)
+    return each(lambda part: _pin(part, moves), value)
 
 
 def _pin(expr: sp.Basic, moves: Moves) -> sp.Expr:

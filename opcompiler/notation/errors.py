@@ -81,6 +81,11 @@ def _visible(character: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
-    """Returns a hint with the known names closest to `name`, or `otherwise`."""
-    close = get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
+    """Returns a hint with the known names closest to `name`, or `otherwise`.
+
+    Close is what is spelt alike, or begins with the name: `norm` of `normalisation`.
+    """
+    names = sorted(set(known))
+    longer = [other for other in names if len(name) > 2 and other.startswith(name)]
+    close = get_close_matches(name, names, n=3, cutoff=0.6) or longer[:3]
     return f"did you mean {' or '.join(close)}?" if close else otherwise

@@ -10,18 +10,21 @@ from fractions import Fraction
 
 import sympy as sp
 from lark import Token
+from sympy.logic.boolalg import BooleanAtom
 
 from opcompiler.notation import calls, limits, vectors
 from opcompiler.notation.derivatives import differentiate
 from opcompiler.notation.errors import MeaningError, NotationError, Source
 from opcompiler.notation.names import spelled
 from opcompiler.notation.precedence import (
+    Chain,
+    refuse_doubtful_dot,
     refuse_doubtful_power,
     refuse_doubtful_product,
 )
-from opcompiler.notation.problem import Value
-from opcompiler.notation.scope import Scope
+from opcompiler.notation.scope import INFINITE, Scope
 from opcompiler.notation.syntax import Node
+from opcompiler.notation.values import named, shape, Value
 
 _COMPARE: dict[str, Callable[..., sp.Basic]] = {
     "<": sp.Lt,
@@ -30,14 +33,18 @@ _COMPARE: dict[str, Callable[..., sp.Basic]] = {
     ">": sp.Gt,
     ">=": sp.Ge,
     "≥": sp.Ge,
+    "==": sp.Eq,
     "!=": sp.Ne,
     "≠": sp.Ne,
 }
+_OPPOSITE = {sp.Lt: sp.Ge, sp.Le: sp.Gt, sp.Gt: sp.Le, sp.Ge: sp.Lt, sp.Eq: sp.Ne,
+             sp.Ne: sp.Eq, sp.And: sp.Or, sp.Or: sp.And}  # fmt: skip
 _COMPARISON = ("a comparison is no value", "use it in where(x < 0, a, b)")
 _NO_VALUES = {
     "relation": _COMPARISON,
     "conjunction": _COMPARISON,
     "disjunction": _COMPARISON,
+    "negation": _COMPARISON,
     "named": ("a coordinate is fixed here", "only fields are taken at points: u(x=0)"),
     "ranged": ("a range stands here", "ranges belong to sums: sum(i=1..n, ...)"),
 }
@@ -71,16 +78,54 @@ class Reader:
         except MeaningError as error:
             raise self.error(node, error.problem, error.hint) from None
 
-    def condition(self, node: Node) -> sp.Basic:
-        """Returns a comparison, or several joined by `and` and `or`."""
+    def condition(self, node: Node, negated: bool = False) -> sp.Basic:
+        """Returns comparisons joined by `and`, `or` and `not`, or the opposite of that.
+
+        No `Not` is left: `not x > 0` is `x <= 0`.
+        """
+        if node.kind == "group":
+            return self.condition(node.nodes[0], negated)
+        if node.kind == "negation":
+            return self.condition(node.nodes[0], not negated)
         if node.kind == "relation":
-            left, right = (self.scalar(part) for part in node.nodes)
-            sign = str(node.tokens("CMP")[0])
-            return _COMPARE[sign](left, right, evaluate=False)
+            return self._relation(node, negated)
         if node.kind not in ("conjunction", "disjunction"):
-            raise self.error(node, "this is not a condition", "write x < 0")
+            told = "a comparison has ==" if node.kind == "named" else "write x < 0"
+            raise self.error(node, "this is not a condition", told)
         join = sp.And if node.kind == "conjunction" else sp.Or
-        return join(*(self.condition(part) for part in node.nodes), evaluate=False)
+        join = _OPPOSITE[join] if negated else join
+        parts = [self.condition(part, negated) for part in node.nodes]
+        flat = [
+            p for part in parts for p in (part.args if part.func == join else [part])
+        ]
+        joined = join(*flat, evaluate=False)
+        if isinstance(joined, BooleanAtom):
+            always = "always" if joined else "never"
+            raise self.error(node, f"this condition {always} holds", "leave it out")
+        return joined
+
+    def _relation(self, node: Node, negated: bool) -> sp.Basic:
+        left, right = (self.scalar(part) for part in node.nodes)
+        compare = _COMPARE[str(node.tokens("CMP")[0])]
+        if compare not in (sp.Eq, sp.Ne):
+            for side, part in zip((left, right), node.nodes, strict=True):
+                if self.scope.is_complex(side):
+                    hint = f"compare abs({self.text(part)}) or re({self.text(part)})"
+                    raise self.error(part, "complex numbers have no order", hint)
+        return (_OPPOSITE[compare] if negated else compare)(left, right, evaluate=False)
+
+    def infinite(self, node: Node) -> sp.Expr | None:
+        """Returns infinity where a part of the text says so, and `None` elsewhere."""
+        inner, sign = node, 1
+        while inner.kind in ("sign", "group"):
+            sign *= -1 if inner.tokens("MINUS") else 1
+            inner = inner.nodes[0]
+        if inner.kind != "name":
+            return None
+        name = str(inner.children[0])
+        return (
+            sign * sp.oo if name in INFINITE and not self.scope.declares(name) else None
+        )
 
     def scalar(self, node: Node, what: str = "this") -> sp.Expr:
         """Returns the value of an expression that must be a scalar."""
@@ -101,6 +146,10 @@ class Reader:
         if isinstance(node, Token):
             return self.source.text[node.start_pos : node.end_pos]
         return self.source.text[node.start : node.end]
+
+    def words(self, start: int, end: int) -> str:
+        """Returns what is written from one offset up to another."""
+        return self.source.text[start:end].strip()
 
     def error(self, node: Node | Token, problem: str, hint: str) -> NotationError:
         """Returns an error about a part of the text."""
@@ -159,14 +208,14 @@ class Reader:
 
     def _primed(self, node: Node) -> Value:
         name, primes = node.tokens("NAME", "PRIME")
-        declared = self.scope.fields.get(spelled(str(name)))
+        value = self.scope.lookup(spelled(str(name)))
+        declared = self.scope.field_of(spelled(str(name)))
         arguments = self.scope.arguments(declared) if declared else ()
-        if declared is None or len(arguments) != 1:
+        if value is None or len(arguments) != 1:
             raise MeaningError(
                 f"a prime on {name}, which is not a field of one coordinate",
                 f"write d({name}, x)",
             )
-        value = self.scope.applied(declared, arguments)
         return differentiate(value, [(arguments[0], len(primes))], self.scope)
 
     def _group(self, node: Node) -> Value:
@@ -174,7 +223,7 @@ class Reader:
 
     def _tuple(self, node: Node) -> Value:
         values = tuple(self.value(part) for part in node.nodes)
-        if len({vectors.shape(value) for value in values}) > 1:
+        if len({shape(value) for value in values}) > 1:
             raise MeaningError(
                 "a vector of parts of different shapes", "components are all scalars"
             )
@@ -183,11 +232,11 @@ class Reader:
     def _modulus(self, node: Node) -> Value:
         value = self.value(node.nodes[0])
         if isinstance(value, tuple):
-            return self.charge(vectors.norm(value))
+            return self.charge(vectors.norm(value, self.scope))
         return calls.modulus(value)
 
     def _length(self, node: Node) -> Value:
-        return self.charge(vectors.norm(self.value(node.nodes[0])))
+        return self.charge(vectors.norm(self.value(node.nodes[0]), self.scope))
 
     def _index(self, node: Node) -> Value:
         return calls.index(self, node)
@@ -215,32 +264,45 @@ class Reader:
 
     def _product(self, node: Node) -> Value:
         refuse_doubtful_product(node, self)
-        result = self.value(node.nodes[0])
+        chain = Chain(self.value(node.nodes[0]), node.nodes[0])
         for sign, factor in zip(node.children[1::2], node.children[2::2], strict=True):
             assert isinstance(sign, Token)
             assert isinstance(factor, Node)
-            result = self._times(result, sign.type, factor)
-        return result
+            if sign.type == "SLASH":
+                below = self.scalar(factor, "a divisor")
+                over = limits.power(below, sp.S.NegativeOne)
+                chain.grow(vectors.times(over, chain.value))
+                continue
+            right = self.value(factor)
+            chain.refuse_regrouping(sign, right, factor, self)
+            left = self.words(node.start, sign.start_pos or 0)
+            value = self._times(
+                chain.value, sign.type, right, (left, self.text(factor))
+            )
+            chain.multiply(value, sign, right, factor)
+        return chain.value
 
-    def _times(self, left: Value, sign: str, factor: Node) -> Value:
-        if sign == "SLASH":
-            below = self.scalar(factor, "a divisor")
-            return vectors.times(limits.power(below, sp.S.NegativeOne), left)
-        right = self.value(factor)
+    def _times(
+        self, left: Value, sign: str, right: Value, words: tuple[str, str]
+    ) -> Value:
         if sign == "CROSS":
             return self.charge(vectors.cross(left, right))
         if sign == "OTIMES":
             return self.charge(vectors.outer(left, right))
-        if sign == "DOT" and factor.kind == "grad" and len(vectors.shape(right)) == 2:
-            raise MeaningError(
-                "the product of a vector and ∇v can be read in two ways",
-                "write (a·∇)v, also advect(a, v), or dot(a, transpose(grad(v)))",
-            )
-        return vectors.dot(left, right) if sign == "DOT" else vectors.times(left, right)
+        if sign == "DOT":
+            refuse_doubtful_dot(left, right, words)
+            return vectors.dot(left, right)
+        return vectors.times(left, right)
 
     def _power(self, node: Node) -> Value:
         base = node.children[0]
         assert isinstance(base, Node)
+        words = self.text(base)
+        bare = base.kind == "name" and not self.scope.declares(spelled(words))
+        if bare and calls.is_function(words):
+            raise MeaningError(
+                f"{words} is a function", f"raise what it gives: {words}(x)^2"
+            )
         value = self.value(base)
         if isinstance(value, tuple):
             raise MeaningError(
@@ -269,8 +331,8 @@ class Reader:
         return self.value(node.nodes[-1])
 
     def _grad(self, node: Node) -> Value:
-        value = self._operand(node)
-        return self.charge(vectors.grad(value, self.scope.space, self.scope))
+        value = vectors.grad(self._operand(node), self.scope.space, self.scope)
+        return self.charge(named(value, self.text(node.nodes[-1])))
 
     def _div(self, node: Node) -> Value:
         value = self._operand(node)
@@ -304,12 +366,43 @@ class Reader:
 
     def _partial(self, node: Node) -> Value:
         token = node.tokens("PARTIAL_SUB")[0]
-        subscript = spelled(str(token)[2:])
+        above, _, written = str(token)[1:].partition("_")
+        subscript = spelled(written)
         readings = self.scope.alphabet.splits(subscript)
         if len(readings) != 1:
             raise self._subscript_error(token, subscript, readings)
-        value = self._operand(node)
-        return self.charge(self._by_names(value, readings[0]))
+        by = readings[0]
+        order = self._order(Token("SUPER", above), token) if above else len(by)
+        if order != len(by):
+            by = self._repeated(node, by, order)
+        behind = node.tokens("SUPER", "NUMBER")
+        if behind:
+            if above or len(by) > 1:
+                value = self.text(node.nodes[-1])
+                short = f"d({value}, {', '.join(by)})"
+                twice = f"d({value}, {', '.join(by * 2)})"
+                raise MeaningError(
+                    f"{self.text(node)} can be read in two ways",
+                    f"write {short}, or {twice}",
+                )
+            by = by * self._order(behind[0], token)
+        return self.charge(self._by_names(self._operand(node), by))
+
+    def _repeated(self, node: Node, by: tuple[str, ...], order: int) -> tuple[str, ...]:
+        """Reads `∂²_x u`, in which the order stands before the one coordinate."""
+        if len(by) == 1:
+            return by * order
+        raise MeaningError(
+            f"the order is {order} and the subscript has {len(by)}",
+            f"write ∂_{''.join(by)} u, or d(u, {', '.join(by)})",
+        )
+
+    def _order(self, written: Token, place: Token) -> int:
+        """Returns the order that an exponent on a `∂` says."""
+        text = str(written).lstrip("^*").translate(_DIGITS)
+        if not text.isdigit() or len(text) > 3 or not int(text):
+            raise self.error(place, f"the order {text}", "orders are small integers")
+        return int(text)
 
     def _subscript_error(
         self, token: Token, subscript: str, readings: list[tuple[str, ...]]

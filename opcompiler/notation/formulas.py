@@ -10,9 +10,9 @@ from sympy.core.relational import Relational
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.notation.errors import MeaningError
-from opcompiler.notation.problem import Value
 from opcompiler.notation.scope import Scope
 from opcompiler.notation.sums import shifted
+from opcompiler.notation.values import Value
 
 SUM, PRODUCT, POWER, ATOM = range(4)
 
@@ -278,7 +278,12 @@ class Formulas:
             return f"{self.text(when.lhs)} {when.rel_op} {self.text(when.rhs)}"
         if isinstance(when, sp.And | sp.Or):
             word = " and " if isinstance(when, sp.And) else " or "
-            return word.join(self._condition(part) for part in when.args)
+            parts = [
+                self.bracketed(text) if isinstance(part, sp.And | sp.Or) else text
+                for part in when.args
+                for text in [self._condition(part)]
+            ]
+            return word.join(parts)
         raise OperatorError(
             f"the notation has no form for the condition {when}",
             hint="write comparisons joined by and, or",

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 
 from lark import Token
 
-from opcompiler.notation import functions
 from opcompiler.notation.names import Alphabet, bases, spelled
 
 _DERIVATIVE = "a derivative is u_x, d(u, x) or du/dx; a file is read by oc.load(path)"
@@ -19,12 +18,13 @@ _SIGNS = {
     "$": _LATEX,
     "\\": _LATEX,
     "{": "brackets are ( ) and [ ]; for several places write a condition each",
-    "&": "write and",
+    "&": "conditions are joined by and, or, not",
     "\u0307": _DOTTED,
     "\u0308": "a second derivative by time is u_tt",
     "’": "a prime is '; with several coordinates write u_x",
 }
 
+_BETWEEN = {"dot": "·", "cross": "×", "outer": "⊗", "inner": "·"}
 _COORDINATES = "declare coordinates: `coordinates t, x`"
 _DEFINE = "a definition is `define q = u_x`"
 _WORDS = {
@@ -40,20 +40,51 @@ _WORDS = {
     "ic": "write `initial: u = 0 at t = 0`",
     "for": "a sum is sum(i=1..3, u^i)",
 }
+_MODULES = frozenset(
+    (
+        "np",
+        "numpy",
+        "jnp",
+        "jax",
+        "math",
+        "cmath",
+        "sp",
+        "sympy",
+        "scipy",
+        "torch",
+        "tf",
+    )
+)
 _PLACES = "a condition has one place: write one for x = 0 and another for x = 1"
 _PERIODIC = "a condition is written out, e.g. `periodic: u(t, 0) = u(t, 1)`"
 
 
-def about_sign(sign: str) -> str:
-    """Returns what to write for a sign that means nothing."""
+def about_sign(text: str, place: int) -> str:
+    """Returns what to write for a sign of a text that means nothing."""
+    sign = text[place]
+    module = re.search(r"(\w+)$", text[max(0, place - 100) : place])
+    if sign == "." and module is not None and module[1] in _MODULES:
+        wanted = re.match(r"\.(?:[\w.]*\.)?(\w+)", text[place : place + 100])
+        name = wanted[1] if wanted else "sin"
+        return f"functions and constants stand without a module: write {name}"
     usual = "names, numbers, + - * / ^ ( ) [ ] = and the operators of the notation"
     return _SIGNS.get(sign, usual)
 
 
-def about_token(token: Token, before: Token | None, expected: set[str]) -> str | None:
+def about_token(
+    token: Token,
+    before: Token | None,
+    expected: set[str],
+    is_function: Callable[[str], bool],
+) -> str | None:
     """Returns what to write for a token that cannot stand where it does, if known."""
     if before is None:
         return None
+    if before.type == "NAME" and is_function(before.value):
+        if token.type in ("NAME", "NUMBER"):
+            return f"a function has brackets: write {before.value}({token.value})"
+        if token.type == "SUPER":
+            return f"a power stands behind the brackets: write {before.value}(x)^2"
     found = (say(token, before, expected) for say in (_of_words, _of_signs, _of_ends))
     return next((hint for hint in found if hint), None)
 
@@ -69,8 +100,8 @@ def _of_words(token: Token, before: Token, expected: set[str]) -> str | None:
         return _WORDS["for"]
     if before.type == "NAME" and str(before.value).lower() in _WORDS:
         return _WORDS[str(before.value).lower()]
-    if before.type == "NAME" and before.value in functions.NAMES:
-        return f"a function has brackets: write {before.value}({token.value})"
+    if token.value in _BETWEEN:
+        return f"write {token.value}(a, b), or a {_BETWEEN[token.value]} b"
     if token.type == "NUMBER" and before.type == "COMMA" and expected == {"NAME"}:
         return f"expected a name; {_PLACES}"
     if before.type == "NUMBER" and token.value in ("i", "j", "I"):
@@ -87,10 +118,14 @@ def _of_signs(token: Token, before: Token, expected: set[str]) -> str | None:
         return "an equation has =; comparisons stand in where(x < 0, a, b)"
     if token.type == "EQUALS" and "AT" in expected and "EQUALS" not in expected:
         return "an equation has two sides: write the other one on a line of its own"
+    if token.type == "LPAR" and before.type == "SUPER":
+        return "a power stands behind the brackets: sin(x)^2; a product needs its sign"
     if token.type == "LPAR" and before.type == "IN":
         return "an interval is written [0, 1], its ends included"
     if token.type == "COLON" and "EQUALS" in expected:
         return "a value is given by ="
+    if token.type == "SLASH" and "PARTIAL" in expected:
+        return "an operator before a quotient needs brackets: ∂/∂x (∂u/∂y)"
     if token.type == "SLASH" and (before.type == "SLASH" or "STAR" not in expected):
         return _COMMENT
     return None

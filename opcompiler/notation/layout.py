@@ -4,6 +4,8 @@
 * Keywords are words at the beginning of a statement, so a field may be called `field`.
 * A bar opens where an operand must follow and closes where one has ended.
 * `d^2 u/dx^2` becomes `∂^2 u/∂x^2`, if `d` and `dx` are not names of the text's own.
+* `==` compares inside brackets, and equates outside of them.
+* `ν ∇²u` becomes `ν*∇²u`: before an operator of differentials, and nowhere else.
 """
 
 from collections.abc import Iterator
@@ -55,7 +57,10 @@ KINDS = (
 _WITH_LENGTH = {"NAME", "PARTIAL_SUB", "PRIME"}
 _OPENING = {"LPAR": "RPAR", "LSQB": "RSQB"}
 _CLOSING = set(_OPENING.values())
-_OPERAND_ENDS = {"NAME", "NUMBER", "SUPER", "PRIME", "RBAR", "RNORM", *_CLOSING}
+_OPERAND_ENDS = {
+    *("NAME", "NUMBER", "SUPER", "PRIME", "RBAR", "RNORM", "MATERIAL_OF"),
+    *_CLOSING,
+}
 _HANGING = {
     *("PLUS", "MINUS", "STAR", "SLASH", "POW", "DOT", "CROSS", "OTIMES", "EQUALS"),
     *("CMP", "COMMA", "COLON", "PARTIAL", "PARTIAL_SUB", "NABLA", "DELTA", "AND", "OR"),
@@ -85,7 +90,8 @@ def tokens_of(source: Source) -> list[Token]:
         if out:
             first = statement[0]
             out.append(_token("SEP", "\n", first, first))
-        out += _with_words(_with_quotients(statement, declared, differentials))
+        signs = _with_quotients(statement, declared, differentials)
+        out += _with_products(_with_words(signs, declared))
     return out
 
 
@@ -109,7 +115,7 @@ def _lexed(source: Source) -> list[Token]:
             f"the sign {sign!r} means nothing here",
             place,
             place + 1,
-            hint=about_sign(sign),
+            hint=about_sign(source.text, place),
         ) from None
     return tokens
 
@@ -193,7 +199,10 @@ def _keyword(statement: list[Token]) -> str | None:
 
 def _declared(statement: list[Token]) -> Iterator[str]:
     """Yields the names that a statement declares."""
-    if _keyword(statement):
+    keyword = _keyword(statement)
+    if keyword == "define":
+        yield spelled(statement[1].value)
+    elif keyword:
         depth = 0
         vectors = any(t.value in ("vector", "in", "∈") for t in statement)
         for before, token in pairwise(statement):
@@ -207,7 +216,7 @@ def _declared(statement: list[Token]) -> Iterator[str]:
         yield spelled(statement[0].value)
 
 
-def _with_words(statement: list[Token]) -> list[Token]:
+def _with_words(statement: list[Token], declared: set[str]) -> list[Token]:
     """Finds keywords and bars by their place."""
     out: list[Token] = []
     rest = statement
@@ -223,24 +232,75 @@ def _with_words(statement: list[Token]) -> list[Token]:
         if following.type in ("NAME", "COLON"):
             out.append(_retyped(statement[0], "KIND"))
             rest = statement[1:]
-    depth = {"BAR": 0, "NORM": 0}
+    depth = 0
     for token in rest:
         before = out[-1].type if out else ""
-        ended = before in _OPERAND_ENDS or before in ("MATERIAL_OF", "KIND")
-        out.append(_by_place(token, ended, not out, depth))
+        ended = before in _OPERAND_ENDS or before == "KIND"
+        depth += (token.type in _OPENING) - (token.type in _CLOSING)
+        if token.value == "not" and not ended and "not" not in declared:
+            out.append(_retyped(token, "NOT"))
+        elif token.value == "==" and depth:
+            out.append(_retyped(token, "CMP"))
+        else:
+            out.append(_by_place(token, ended, not out))
     return out
 
+
+def _with_products(statement: list[Token]) -> list[Token]:
+    """Puts a star between an operand and the operator of differentials behind it."""
+    out: list[Token] = []
+    for place, token in enumerate(statement):
+        begins = token.type in _OPERATES and not _goes_on(statement, place)
+        if begins and _ends_operand(out):
+            at = token.start_pos
+            out.append(Token("STAR", "", start_pos=at, end_pos=at))
+        out.append(token)
+    return out
+
+
+def _ends_operand(tokens: list[Token]) -> bool:
+    """Whether an operand ends here, and no operator such as `∇²` or `∂/∂x`."""
+    place = _raised(tokens, len(tokens) - 1)
+    if _type(tokens, place) not in _OPERAND_ENDS:
+        return False
+    while _type(tokens, place) == "NAME" and _type(tokens, place - 1) == "PARTIAL":
+        if _type(tokens, place - 2) == "SLASH":
+            return _type(tokens, _raised(tokens, place - 3)) != "PARTIAL"
+        place = _raised(tokens, place - 2)
+    return True
+
+
+def _goes_on(tokens: list[Token], place: int) -> bool:
+    """Whether a `∂` goes on with what it stands below of: `∂²u/∂x ∂y`, no `∂w/∂y`."""
+    following = [_type(tokens, place + n) for n in range(4)]
+    if following[:2] != ["PARTIAL", "NAME"] or following[2:] == ["SLASH", "PARTIAL"]:
+        return False
+    above = _raised(tokens, place - 1)
+    return _type(tokens, above) == "NAME" and _type(tokens, above - 1) == "PARTIAL"
+
+
+def _raised(tokens: list[Token], place: int) -> int:
+    """Returns the place of what stands under an exponent that ends at `place`."""
+    if _type(tokens, place) == "SUPER":
+        return place - 1
+    if _type(tokens, place) == "NUMBER" and _type(tokens, place - 1) == "POW":
+        return place - 2
+    return place
+
+
+_OPERATES = {
+    *("NABLA", "DELTA", "PARTIAL", "PARTIAL_SUB", "MATERIAL", "MATERIAL_OF"),
+}
 
 _WORDS = {"at": "AT", "on": "AT", "in": "IN", "and": "AND", "or": "OR"}
 _SPELLINGS = {"ELEMENT": ("IN", "in"), "INFINITY": ("NAME", "inf")}
 
 
-def _by_place(token: Token, ended: bool, first: bool, depth: dict[str, int]) -> Token:
+def _by_place(token: Token, ended: bool, first: bool) -> Token:
     if token.type == "NAME" and token.value in _WORDS:
         if ended or (first and token.value == "at"):
             return _retyped(token, _WORDS[token.value])
-    elif token.type in depth:
-        depth[token.type] += -1 if ended else 1
+    elif token.type in ("BAR", "NORM"):
         return _retyped(token, ("R" if ended else "L") + token.type)
     elif token.type in _SPELLINGS:
         kind, value = _SPELLINGS[token.type]
@@ -348,7 +408,7 @@ def _copy_order(tokens: list[Token], place: int, signs: list[Token]) -> int:
 
 
 def _type(tokens: list[Token], place: int) -> str:
-    return str(tokens[place].type) if place < len(tokens) else ""
+    return str(tokens[place].type) if 0 <= place < len(tokens) else ""
 
 
 def _retyped(token: Token, kind: str) -> Token:

@@ -7,22 +7,24 @@ an end of its declared interval the normal is known, and they are not needed.
 
 import sympy as sp
 
-from opcompiler.notation import limits, vectors
+from opcompiler.notation import limits
 from opcompiler.notation.derivatives import Moves, slope
-from opcompiler.notation.problem import Value
 from opcompiler.notation.scope import NORMAL, Scope
+from opcompiler.notation.values import each, Value
 
 
 def derivative(value: Value, scope: Scope) -> Value:
     """Returns the derivative along the outward normal, of every component."""
-    if isinstance(value, tuple):
-        return tuple(derivative(part, scope) for part in value)
+    return each(lambda part: _along(part, scope), value)
+
+
+def _along(value: sp.Expr, scope: Scope) -> sp.Expr:
     terms = []
     for x in scope.space:
         rate = slope(value, x, scope)
         if rate != 0:
             terms.append(limits.product(component(x), rate))
-    return vectors.add(terms) if terms else sp.S.Zero
+    return limits.total(terms)
 
 
 def component(x: sp.Expr) -> sp.Symbol:

@@ -10,9 +10,7 @@ from sympy.core.function import AppliedUndef
 from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.notation.errors import nearest
-
-Value = sp.Expr | tuple["Value", ...]
-"""A scalar, or a tuple of values: a vector, or a matrix by rows."""
+from opcompiler.notation.values import Value
 
 
 @dataclass(frozen=True)

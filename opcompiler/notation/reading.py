@@ -6,6 +6,7 @@ from functools import cache
 from lark import Token
 from lark.exceptions import UnexpectedToken
 
+from opcompiler.notation.calls import is_function
 from opcompiler.notation.errors import NotationError, Source
 from opcompiler.notation.grammar import parser as grammar_parser
 from opcompiler.notation.habits import about_token
@@ -90,7 +91,7 @@ def _refusal(
 
 
 def _hint(token: Token, before: Token | None, expected: set[str]) -> str:
-    habit = about_token(token, before, expected)
+    habit = about_token(token, before, expected, is_function)
     if habit is not None:
         return habit
     if before is not None and "STAR" in expected and token.type in _OPERANDS:

@@ -5,11 +5,16 @@ from sympy.core.function import AppliedUndef
 
 from opcompiler.notation.errors import MeaningError, nearest
 from opcompiler.notation.habits import about_name, about_subscript
-from opcompiler.notation.names import Alphabet, bases
-from opcompiler.notation.problem import Coordinate, Field, Parameter, Value
+from opcompiler.notation.names import Alphabet, bases, GREEK_NAMES
+from opcompiler.notation.problem import Coordinate, Field, Parameter
+from opcompiler.notation.values import Value
 
 NORMAL = "normal_"
 """Begins the names of the outward normal's components, parameters known to all texts."""
+
+
+INFINITE = ("inf", "oo", "infinity", "Infinity")
+"""What infinity is called, where it is not declared."""
 
 
 class Scope:
@@ -99,6 +104,14 @@ class Scope:
     def complex(self) -> bool:
         """Whether any field is complex, so that `I` is the imaginary unit."""
         return any(f.complex for f in self.fields.values())
+
+    def is_complex(self, value: sp.Expr) -> bool:
+        """Whether a value is complex, or may be."""
+        if not self.complex:
+            return False
+        names = {n for f in self.fields.values() if f.complex for n in f.names}
+        fields = value.atoms(AppliedUndef)
+        return value.has(sp.I) or any(f.func.__name__ in names for f in fields)
 
     def rank(self, symbol: sp.Basic) -> int:
         """Returns the place of a coordinate in the declared order."""
@@ -212,7 +225,16 @@ class Scope:
             hint = "declare a complex field: `complex field psi(t, x)`"
             return MeaningError(f"the imaginary unit {name} in a real problem", hint)
         declare = f"declare it: `parameter {name}`, or as a field or coordinate"
+        near = nearest(name, known, "")
+        if near and (len(name) < 3 or name in GREEK_NAMES):
+            near = ""  # `nu` is no misspelt `u`
+        declare = f"{near} Otherwise {declare}" if near else declare
         fields = [*self.fields, *self._functions]
+        if name in INFINITE:
+            return MeaningError(
+                "infinity is no number here",
+                "a domain may end there, x in [0, inf]; elsewhere write a large number",
+            )
         habit = about_name(name, self.alphabet, self._differentiable, fields)
-        hint = habit or nearest(name, known, declare)
+        hint = habit or declare
         return MeaningError(f"there is no name {name!r}", hint)

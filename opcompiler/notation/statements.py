@@ -12,10 +12,11 @@ from opcompiler.notation.derivatives import pin
 from opcompiler.notation.errors import MeaningError, nearest, NotationError, Source
 from opcompiler.notation.expressions import Reader
 from opcompiler.notation.names import spelled
-from opcompiler.notation.problem import Condition, Problem, Value
+from opcompiler.notation.problem import Condition, Problem
 from opcompiler.notation.reading import read_tree
 from opcompiler.notation.scope import Scope
 from opcompiler.notation.syntax import Node
+from opcompiler.notation.values import each, shape, Value
 
 
 def read_problem(source: Source, given: Mapping[str, sp.Expr]) -> Problem:
@@ -193,7 +194,7 @@ class _Body:
             return any(_applications(part) for part in vectors.flat(known))
         if node.kind == "primed":
             return True
-        if node.kind == "call" and parts[0].kind == "name":
+        if node.kind == "call" and parts[0].kind in ("name", "primed"):
             parts = parts[1:]
         return any(self._is_bare(part) for part in parts)
 
@@ -216,8 +217,8 @@ class _Body:
     def _add(self, node: Node, kind: str, label: str, values: list[Value]) -> None:
         left, right = values if len(values) == 2 else (values[0], None)
         if right is None or right == 0:
-            right = vectors.each(lambda _: sp.S.Zero, left)
-        if vectors.shape(left) != vectors.shape(right):
+            right = each(lambda _: sp.S.Zero, left)
+        if shape(left) != shape(right):
             raise self._reader.error(
                 node,
                 f"{vectors.shown(left)} is equated to {vectors.shown(right)}",

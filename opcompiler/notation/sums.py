@@ -14,8 +14,9 @@ import sympy as sp
 from opcompiler.notation import limits, vectors
 from opcompiler.notation.errors import MeaningError
 from opcompiler.notation.names import spelled
-from opcompiler.notation.problem import Value
 from opcompiler.notation.syntax import Node
+from opcompiler.notation.values import Value
+from opcompiler.operator.integrals import infinite_end
 
 if TYPE_CHECKING:
     from opcompiler.notation.expressions import Reader
@@ -94,6 +95,9 @@ def integral(reader: Reader, arguments: list[Node]) -> Value:
         )
     body, variable, *ends = arguments
     name = spelled(str(variable.children[0]))
+    for end in ends:
+        if reader.infinite(end) is not None:
+            raise reader.error(end, *infinite_end(name))
     lower, upper = (reader.scalar(end, "an end of an integral") for end in ends)
     scope = reader.scope
     if name in scope.symbols:

@@ -35,7 +35,8 @@ _PLAIN = {
        "cosh", "tanh", "coth", "exp", "log", "max", "min", "arg")},
     "asin": "\\arcsin", "acos": "\\arccos", "atan": "\\arctan",
 }  # fmt: skip
-_RELATIONS = {"<": "<", ">": ">", "<=": "\\leq", ">=": "\\geq", "!=": "\\neq"}
+_RELATIONS = {"<": "<", ">": ">", "<=": "\\leq", ">=": "\\geq", "==": "=",
+              "!=": "\\neq"}  # fmt: skip
 
 
 @public("oc.to_latex(problem)")

@@ -5,24 +5,15 @@ $(\nabla v)_{ij} = \partial_j v_i$, $(\nabla\cdot T)_i = \sum_j \partial_j T_{ij
 that $\nabla\cdot\nabla v = \Delta v$ and $(v\cdot\nabla)u = (\nabla u)\, v$.
 """
 
-from collections.abc import Callable
-
 import sympy as sp
 
 from opcompiler.notation import limits
 from opcompiler.notation.derivatives import depends, held, slope
 from opcompiler.notation.errors import MeaningError
-from opcompiler.notation.problem import Value
 from opcompiler.notation.scope import Scope
+from opcompiler.notation.values import each, Jacobian, shape, Value
 
 Space = tuple[sp.Expr, ...]
-
-
-def shape(value: Value) -> tuple[int, ...]:
-    """Returns the numbers of components: () for a scalar, (n,), (n, m)."""
-    if not isinstance(value, tuple):
-        return ()
-    return (len(value), *shape(value[0]))
 
 
 def shown(value: Value) -> str:
@@ -46,13 +37,6 @@ def scalar(value: Value, what: str = "this") -> sp.Expr:
     return value
 
 
-def each(function: Callable[[sp.Expr], sp.Expr], value: Value) -> Value:
-    """Applies a function to every component."""
-    if isinstance(value, tuple):
-        return tuple(each(function, part) for part in value)
-    return function(value)
-
-
 def add(values: list[Value]) -> Value:
     """Returns the sum of values of one shape."""
     forms = {shape(value) for value in values}
@@ -60,7 +44,10 @@ def add(values: list[Value]) -> Value:
         kinds = " and ".join(dict.fromkeys(shown(value) for value in values))
         raise MeaningError(f"a sum of {kinds}", "only values of one shape can be added")
     if isinstance(values[0], tuple):
-        return tuple(add(list(parts)) for parts in zip(*values, strict=True))
+        parts = (add(list(parts)) for parts in zip(*values, strict=True))
+        marked = [value.of for value in values if isinstance(value, Jacobian)]
+        of = marked[0] if len(marked) == len(values) == 1 else ""
+        return Jacobian(parts, of) if marked else tuple(parts)
     return limits.total([scalar(value) for value in values])
 
 
@@ -127,9 +114,10 @@ def trace(value: Value) -> Value:
     return add([row[i] for i, row in enumerate(rows)])
 
 
-def norm(value: Value) -> sp.Expr:
+def norm(value: Value, scope: Scope) -> sp.Expr:
     """Returns the Euclidean length, of a matrix the Frobenius norm."""
-    squares = [limits.power(part, sp.Integer(2)) for part in flat(value)]
+    sizes = [sp.Abs(p) if scope.is_complex(p) else p for p in flat(value)]
+    squares = [limits.power(size, sp.Integer(2)) for size in sizes]
     return limits.power(scalar(add(list(squares))), sp.Rational(1, 2))
 
 
@@ -144,7 +132,7 @@ def grad(value: Value, space: Space, scope: Scope) -> Value:
     """Returns the gradient: of a vector, the matrix of derivatives of each component."""
     _check_length(value, space)
     if isinstance(value, tuple):
-        return tuple(grad(part, space, scope) for part in value)
+        return Jacobian(grad(part, space, scope) for part in value)
     return tuple(slope(value, x, scope) for x in _written(space))
 
 
@@ -191,7 +179,7 @@ def laplacian(value: Value, space: Space, scope: Scope) -> Value:
     """Returns the sum of second derivatives, of every component."""
     _check_length(value, space)
     if isinstance(value, tuple):
-        return tuple(laplacian(part, space, scope) for part in value)
+        return each(lambda part: scalar(laplacian(part, space, scope)), value)
     if len(space) == 1 and isinstance(space[0], sp.IndexedBase) and space[0].shape:
         (x,) = space
         i = sp.Symbol("i", integer=True)
@@ -223,7 +211,7 @@ def advect(velocity: Value, value: Value, space: Space, scope: Scope) -> Value:
             "the velocity is a vector with a component for each coordinate of space",
         )
     if isinstance(value, tuple):
-        return tuple(advect(velocity, part, space, scope) for part in value)
+        return each(lambda part: scalar(advect(velocity, part, space, scope)), value)
     return dot(velocity, grad(value, space, scope))
 
 

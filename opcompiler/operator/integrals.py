@@ -81,12 +81,8 @@ def outermost(
         )
     variable, lower, upper = last
     if any(end.is_infinite for end in (lower, upper)):
-        raise OperatorError(
-            "an integral up to infinity has no quadrature on an interval",
-            expression=expr,
-            hint=f"substitute, e.g. {variable} = r/(1 - r**2) with r from -1 to 1, or cut "
-            "it off where the integrand has decayed",
-        )
+        problem, hint = infinite_end(str(variable))
+        raise OperatorError(problem, expression=expr, hint=hint)
     if variable in bound:
         raise OperatorError(
             f"an integral over {variable} stands inside another one over {variable}",
@@ -95,6 +91,15 @@ def outermost(
         )
     integrand = sp.Integral(expr.function, *inner) if inner else expr.function
     return integrand, variable, lower, upper
+
+
+def infinite_end(variable: str) -> tuple[str, str]:
+    """Returns what is wrong with an integral up to infinity, and the way out."""
+    return (
+        "an integral up to infinity has no quadrature on an interval",
+        f"substitute, e.g. {variable} = r/(1 - r**2) with r from -1 to 1, or cut it off "
+        "where the integrand has decayed",
+    )
 
 
 def mapped(lower: sp.Expr, upper: sp.Expr, node: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:

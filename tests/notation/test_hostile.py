@@ -100,12 +100,39 @@ ATOMS = st.sampled_from(
         "1e300",
         "∂u/∂t",
         "x[i]",
+        "f'(0)",
+        "f''(x - k)",
+        "∂²_x u",
+        "k ∂u/∂x",
+        "x > 0",
+        "inf",
     ]
 )
 PREFIXES = ["-", "Δ", "∇", "∇·", "∇×", "∂_x ", "√", "D/Dt ", "d/dx ", "Δ²", "(v·∇)"]
+PREFIXES += ["∂_x² ", "∂²_y ", "k ∇²", "u ∇·", "not ", "2 ∂/∂t "]
 CALLS = ["d", "sin", "exp", "grad", "div", "curl", "lap", "dot", "cross", "norm", "dn"]
 CALLS += ["advect", "outer", "transpose", "abs", "max", "where", "sqrt", "gamma", "int"]
-SIGNS = [" + ", " - ", "*", "/", "^", "·", "×", "⊗", " < ", " = ", ", ", " "]
+CALLS += ["inner", "gradient", "divergence", "gradient_squared", "d_dx", "d2_dy2", "D"]
+SIGNS = [" + ", " - ", "*", "/", "^", "·", "×", "⊗", " < ", " = ", ", ", " ", " @ "]
+SIGNS += [" == ", " and ", " or ", " ∇", " != "]
+
+
+def joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(
+        st.builds("({})".format, inner),
+        st.builds("not {}".format, inner),
+        st.builds("{} and {}".format, inner, inner),
+        st.builds("{} or {}".format, inner, inner),
+    )
+
+
+COMPARED = st.builds(
+    "{} {} {}".format,
+    ATOMS,
+    st.sampled_from(["<", "<=", ">", "≥", "==", "!=", "="]),
+    ATOMS,
+)
+CONDITIONS = st.recursive(COMPARED, joined, max_leaves=6)
 
 
 def compound(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -118,6 +145,7 @@ def compound(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.builds("{}({})".format, st.sampled_from(CALLS), inner),
         st.builds("{}({}, {})".format, st.sampled_from(CALLS), inner, inner),
         st.builds("sum(i=1..{}, {})".format, st.integers(0, 4), inner),
+        st.builds("where({}, {}, 1)".format, CONDITIONS, inner),
     )
 
 
