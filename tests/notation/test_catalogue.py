@@ -223,6 +223,18 @@ TEXT = [
     "velocity u",
     "a: u = 0; a: p = 0",
     "u_t = sin(x < 1)",
+    "dot(v, grad(v)) = 0",
+    "v·v·v = 0",
+    "1/2 ∇²u = 0",
+    "∂_{xx}² u = 0",
+    "coefficient D; D(u) = 0",
+    "u(x, t) = 0",
+    "u_t = int(p(t, s), s, 0, inf)",
+    "u_t = where(0 < x < 1, 1, 2)",
+    "u_t = where(x = 0, 1, 2)",
+    "u_t = np.sin(u)",
+    "u_t = sin x",
+    "mu*u = 0",
 ]
 
 
@@ -337,5 +349,5 @@ def test_the_page_says_what_is_said() -> None:
 
 def test_the_catalogue_is_whole() -> None:
     assert sum(map(len, PYTHON.values())) >= 95
-    assert len(TEXT) >= 49
+    assert len(TEXT) >= 60
     assert len(COMMANDS) >= 20

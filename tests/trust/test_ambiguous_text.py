@@ -169,7 +169,8 @@ def test_cross_products_of_three() -> None:
     [
         "k(x + 1)*u", "2u", "u w", "2 u", "u/2k", "x^2 u", "u_x w", "sin x", "sin x*u",
         "sin x y", "div v", "div u v", "grad u", "grad(u) dot v", "∇·u v", "d/dx u w",
-        "dx u", "sin^2(x)", "sin²(x)", "sin^-1(x)", "|u||w|", "|u|w|", "(u)(w)", "f²'", "u'",
+        "dx u",
+        "sin^2(x)", "sin²(x)", "sin^-1(x)", "|u||w|", "|u|w|", "(u)(w)", "f²'", "u'",
         "0 < x < 1", "where(0 < x < 1, 1, 2)", "where(x < y == t, 1, 2)", "∂u/∂x²",
         "∂³_{xy} u", "∂_x", "u(x, t, y)", "u(x, y)", "√u²", "Δ u w", "e^x*u",
     ],
