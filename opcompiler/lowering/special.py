@@ -11,20 +11,53 @@ integers. Source: Abramowitz & Stegun 9.1.10, 9.1.21, 9.2.5, 9.6.10, 9.6.19 (Bes
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import jax.scipy.special as jsp
+import numpy as np
 from jax import Array
 
 
 def _real(x: Any) -> Array:
     x = jnp.asarray(x)
+    if jnp.iscomplexobj(x):
+        raise TypeError("a function of real numbers")
     return (
         x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.result_type(float))
     )
+
+
+def _by_order(evaluate: Callable[[int, Array], Array]) -> Callable[[int, Any], Array]:
+    """Makes a function of (n, x), an n-th derivative, whose slope is that of n + 1."""
+    return _declared_by_order(evaluate, _real)
+
+
+def _analytic_by_order(
+    evaluate: Callable[[int, Array], Array],
+) -> Callable[[int, Any], Array]:
+    """The same for a function of complex numbers too."""
+    return _declared_by_order(
+        evaluate, lambda x: jnp.asarray(x) if jnp.iscomplexobj(x) else _real(x)
+    )
+
+
+def _declared_by_order(
+    evaluate: Callable[[int, Array], Array], number: Callable[[Any], Array]
+) -> Callable[[int, Any], Array]:
+    own = partial(jax.custom_jvp, nondiff_argnums=(0,))(evaluate)
+
+    @own.defjvp
+    def _jvp(order: int, primals: Any, tangents: Any) -> tuple[Array, Array]:
+        (x,) = primals
+        return own(order, x), own(order + 1, x) * tangents[0]
+
+    called = lambda order, x: own(order, number(x))
+    called.__doc__ = evaluate.__doc__
+    return called
 
 
 def _series(x: Array, order: int, sign: int, terms: int) -> Array:
@@ -241,34 +274,156 @@ def _alike(*numbers: Any) -> list[Array]:
     return [_real(jnp.asarray(number, dtype)) for number in numbers]
 
 
-def gamma_ratio(a: Any, b: Any) -> Array:
-    """Returns Gamma(a) / Gamma(b) of real numbers, without overflow between."""
-    a, b = _alike(a, b)
-    sign = jsp.gammasgn(a) * jsp.gammasgn(b)
-    return sign * jnp.exp(jsp.gammaln(a) - jsp.gammaln(b))
+@_by_order
+def sin_pi(order: int, x: Array) -> Array:
+    """Returns a derivative of sin(pi x), which is 0 at whole numbers."""
+    whole = jnp.round(x)
+    sign = 1 - 2 * (whole % 2)
+    return math.pi**order * sign * _wave(order, math.pi * (x - whole))
 
 
-def beta(a: Any, b: Any) -> Array:
-    """Returns Gamma(a) Gamma(b) / Gamma(a + b) of real numbers."""
-    a, b = _alike(a, b)
-    sign = jsp.gammasgn(a) * jsp.gammasgn(b) * jsp.gammasgn(a + b)
-    return sign * jnp.exp(jsp.gammaln(a) + jsp.gammaln(b) - jsp.gammaln(a + b))
+@_by_order
+def polygamma(order: int, x: Array) -> Array:
+    r"""Returns a derivative of digamma; left of 0 by that of $\pi\cot\pi x$."""
+    if order == 0:
+        return jsp.digamma(x)
+    left = x <= 0
+    right = jsp.polygamma(order, jnp.where(left, 1 - x, x))
+    turn = math.pi * (x - jnp.round(x))
+    slope = np.polynomial.Polynomial([0.0, 1.0])
+    for _ in range(order):
+        slope = np.polynomial.Polynomial([-1.0, 0.0, -1.0]) * slope.deriv()
+    cot = jnp.where(left, jnp.cos(turn) / jnp.sin(turn), 1)
+    poles = jnp.polyval(jnp.asarray(slope.coef[::-1], x.dtype), cot)
+    reflected = (-1) ** order * right - math.pi ** (order + 1) * poles
+    return jnp.where(left, reflected, right)
 
 
-def binomial(n: Any, k: Any) -> Array:
-    """Returns n over k of real numbers."""
-    n, k = _alike(n, k)
-    return gamma_ratio(n + 1, k + 1) / jsp.gamma(n - k + 1)
+@_by_order
+def eta(order: int, s: Array) -> Array:
+    r"""Returns a derivative of $\sum_k (-1)^{k-1} k^{-s}$; NaN below -4.
+
+    Source: Borwein, *An efficient algorithm for the Riemann zeta function* (2000).
+    """
+    terms = 24 if jnp.finfo(s.dtype).bits > 32 else 12
+    parts = [
+        math.factorial(terms + k - 1) * 4**k / math.factorial(terms - k)
+        / math.factorial(2 * k)
+        for k in range(terms + 1)
+    ]  # fmt: skip
+    sums = np.cumsum(parts)
+    k = np.arange(1, terms + 1)
+    weights = (-1.0) ** (k - 1) * (1 - sums[:-1] / sums[-1]) * (-np.log(k)) ** order
+    powers = jnp.exp(-s[..., None] * jnp.asarray(np.log(k), s.dtype))
+    value = jnp.sum(jnp.asarray(weights, s.dtype) * powers, axis=-1)
+    return jnp.where(s < -4, jnp.nan, value)
 
 
-def sine_integral(x: Any) -> Array:
+# --- means from 0 to x --------------------------------------------------------------
+
+
+def _mean(
+    order: int,
+    x: Array,
+    integrand: Callable[[int, Array], Array],
+    antiderivative: Callable[[Array], Array],
+    near: Array,
+) -> Array:
+    r"""Returns a derivative of $M(x) = G(x)/x = \int_0^1 g(x t)\,dt$, g = G', G(0) = 0.
+
+    Where x is `near` 0 by Gauss' rule for $\int_0^1 t^n g^{(n)}(x t)\,dt$, in which
+    nothing cancels; elsewhere from $x M^{(n)} + n M^{(n-1)} = g^{(n-1)}$.
+    """
+    away = jnp.where(x == 0 if order == 0 else near, 1, x)
+    far = antiderivative(away) / away
+    if order == 0:
+        return jnp.where(x == 0, integrand(0, x), far)
+    for n in range(1, order + 1):
+        far = (integrand(n - 1, away) - n * far) / away
+    nodes, weights = np.polynomial.legendre.leggauss(24 + 2 * order)
+    t = (nodes + 1) / 2
+    weights = jnp.asarray(weights / 2 * t**order, x.dtype)
+    close = jnp.where(near, x, 0)[..., None] * jnp.asarray(t, x.dtype)
+    return jnp.where(near, jnp.sum(weights * integrand(order, close), axis=-1), far)
+
+
+def _wave(order: int, x: Array) -> Array:
+    """A derivative of the sine."""
+    return (1, 1, -1, -1)[order % 4] * (jnp.cos(x) if order % 2 else jnp.sin(x))
+
+
+@_analytic_by_order
+def mean_of_cos(order: int, x: Array) -> Array:
+    """Returns a derivative of sin(x)/x."""
+    near = jnp.abs(x) < order + 4
+    return _mean(order, x, lambda n, z: _wave(n + 1, z), jnp.sin, near)
+
+
+@_analytic_by_order
+def mean_of_cosh(order: int, x: Array) -> Array:
+    """Returns a derivative of sinh(x)/x."""
+    near = jnp.abs(x) < 2 * order + 4
+    slope = lambda n, z: jnp.sinh(z) if n % 2 else jnp.cosh(z)
+    return _mean(order, x, slope, jnp.sinh, near)
+
+
+@_by_order
+def mean_of_pole(order: int, x: Array) -> Array:
+    """Returns a derivative of -log(1 - x)/x."""
+    near = (x > -4) & (x < 0.75)
+    slope = lambda n, z: math.factorial(n) / (1 - z) ** (n + 1)
+    return _mean(order, x, slope, lambda z: -jnp.log1p(-z), near)
+
+
+def _integral_of(
+    slope: Callable[[Array], Array],
+) -> Callable[[Callable[[Array], Array]], Callable[[Any], Array]]:
+    """Gives a function of one number the derivative that it is the integral of."""
+
+    def declared(function: Callable[[Array], Array]) -> Callable[[Any], Array]:
+        whole = jax.custom_jvp(function)
+
+        @whole.defjvp
+        def _jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
+            return whole(*primals), slope(primals[0]) * tangents[0]
+
+        called = lambda x: whole(_real(x))
+        called.__doc__ = function.__doc__
+        return called
+
+    return declared
+
+
+@_integral_of(lambda x: mean_of_cos(0, x))
+def sine_integral(x: Array) -> Array:
     """Returns Si(x) of real x."""
     return jsp.sici(x)[0]
 
 
-def cosine_integral(x: Any) -> Array:
+@_integral_of(lambda x: jnp.cos(x) / x)
+def cosine_integral(x: Array) -> Array:
     """Returns Ci(x) of real x > 0."""
     return jsp.sici(x)[1]
+
+
+@_integral_of(lambda x: mean_of_cosh(0, x))
+def sinh_integral(x: Array) -> Array:
+    """Returns Shi(x) of real x."""
+    size = jnp.abs(x)
+    small, large = jnp.where(size < 8, x, 0), jnp.where(size < 8, 8, size)
+    total = jnp.zeros_like(x)
+    for k in reversed(range(24)):
+        step = (2 * k + 1) / ((2 * k + 3) ** 2 * (2 * k + 2))
+        total = 1 + total * small * small * step
+    far = jnp.sign(x) * (jsp.expi(large) + jsp.exp1(large)) / 2
+    return jnp.where(size < 8, small * total, far)
+
+
+@_integral_of(lambda x: jnp.cosh(x) / x)
+def cosh_integral(x: Array) -> Array:
+    """Returns Chi(x) of real x > 0."""
+    inside = jnp.where(x > 0, x, 1)
+    return jnp.where(x > 0, (jsp.expi(inside) - jsp.exp1(inside)) / 2, jnp.nan)
 
 
 def fresnel_s(x: Any) -> Array:
@@ -281,18 +436,15 @@ def fresnel_c(x: Any) -> Array:
     return jsp.fresnel(x)[1]
 
 
-@jax.custom_jvp
-def dilogarithm(x: Any) -> Array:
+@_integral_of(lambda x: mean_of_pole(0, x))
+def dilogarithm(x: Array) -> Array:
     """Returns Li_2(x) of real x up to 1."""
-    return jsp.spence(1 - _real(x))
-
-
-@dilogarithm.defjvp
-def _dilogarithm_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
-    x = _real(primals[0])
-    away = jnp.where(x == 0, 1, x)
-    slope = jnp.where(x == 0, 1, -jnp.log1p(-away) / away)
-    return dilogarithm(x), slope * tangents[0]
+    small = jnp.where(jnp.abs(x) < 0.5, x, 0)
+    total = jnp.zeros_like(x)
+    for k in reversed(range(1, 50)):
+        total = small * (total + 1 / k**2)
+    away = jsp.spence(1 - jnp.where(jnp.abs(x) < 0.5, 0.5, x))
+    return jnp.where(jnp.abs(x) < 0.5, total, away)
 
 
 def lower_gamma(s: Any, x: Any) -> Array:

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import sympy as sp
+from sympy.codegen.cfunctions import Cbrt
 from sympy.core.function import ArgumentIndexError
 
 from opcompiler.core.errors import OperatorError
+from opcompiler.operator.functions import differentiated_as, MeanOfCosh
 from opcompiler.operator.integrals import Quadrature
 
 LeafDerivative = Callable[[sp.Expr, sp.Expr], sp.Expr]
@@ -23,9 +25,17 @@ LeafDerivative = Callable[[sp.Expr, sp.Expr], sp.Expr]
 # Constant between jumps; JAX differentiates them the same way.
 _STEPS = (sp.Heaviside, sp.floor, sp.ceiling, sp.KroneckerDelta)
 
-# Where SymPy's own derivative divides zero by zero.
+# Where SymPy's own derivative divides zero by zero, or digits cancel.
 _RATES: dict[type[sp.Basic], Callable[..., sp.Expr]] = {
+    sp.asin: lambda x: 1 / sp.sqrt((1 - x) * (1 + x)),
+    sp.acos: lambda x: -1 / sp.sqrt((1 - x) * (1 + x)),
+    sp.atanh: lambda x: 1 / ((1 - x) * (1 + x)),
+    sp.acoth: lambda x: 1 / ((1 - x) * (1 + x)),
+    sp.tanh: lambda x: sp.sech(x) ** 2,
+    sp.coth: lambda x: -(sp.csch(x) ** 2),
+    Cbrt: lambda x: 1 / (3 * Cbrt(x) ** 2),
     sp.Si: lambda x: sp.sinc(x),
+    sp.Shi: lambda x: MeanOfCosh(0, x),
     sp.LambertW: lambda x, *branch: (
         sp.exp(-sp.LambertW(x, *branch)) / (1 + sp.LambertW(x, *branch))
     ),
@@ -105,6 +115,9 @@ def _function_rule(node: sp.Function, derive: Derive) -> sp.Expr:
     slopes = [derive(argument) for argument in node.args]
     if all(slope == 0 for slope in slopes) or isinstance(node, _STEPS):
         return sp.S.Zero
+    written = differentiated_as(node)
+    if written != node:
+        return derive(written)
     if isinstance(node, sp.conjugate | sp.re | sp.im):
         # Real-linear, not holomorphic; coordinates are real.
         return node.func(slopes[0])

@@ -20,7 +20,7 @@ from opcompiler.operator.functions import (
     FOLDED,
     HIGHEST_ORDER,
     OF_WHOLE_ORDER,
-    remedy,
+    untranslated,
 )
 
 
@@ -180,11 +180,7 @@ class _Emitter:
             return self._step("jnp.where", *map(self._operand, expr.args))
         name = DIRECT.get(kind)
         if name is None:
-            raise OperatorError(
-                f"{kind.__name__} has no translation to JAX",
-                expression=expr,
-                hint=remedy(expr),
-            )
+            raise untranslated(expr)
         operands = [self._operand(argument) for argument in expr.args]
         if isinstance(expr, FOLDED):
             result = operands[0]

@@ -3,13 +3,16 @@
 A SymPy function that stands in none of the tables is refused when it is compiled.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import sympy as sp
 from sympy.codegen import cfunctions
+from sympy.codegen.cfunctions import expm1, log1p
+from sympy.core.function import ArgumentIndexError
 from sympy.functions.special.bessel import AiryBase
 from sympy.functions.special.hyper import TupleParametersBase
 
+from opcompiler.core.errors import OperatorError
 from opcompiler.operator.integrals import Quadrature
 
 DIRECT: dict[type[sp.Basic], str] = {
@@ -53,6 +56,8 @@ DIRECT: dict[type[sp.Basic], str] = {
     sp.Ei: "jsp.expi",
     sp.Si: "special.sine_integral",
     sp.Ci: "special.cosine_integral",
+    sp.Shi: "special.sinh_integral",
+    sp.Chi: "special.cosh_integral",
     sp.fresnels: "special.fresnel_s",
     sp.fresnelc: "special.fresnel_c",
     cfunctions.expm1: "jnp.expm1",
@@ -82,12 +87,13 @@ OF_WHOLE_ORDER: dict[type[sp.Basic], str] = {
     sp.besselj: "special.bessel_j",
     sp.besseli: "special.bessel_i",
     sp.jn: "special.spherical_j",
-    sp.polygamma: "jsp.polygamma",
+    sp.polygamma: "special.polygamma",
     sp.expint: "jsp.expn",
 }
 """(order, argument) -> value, the order a number."""
 
-HIGHEST_ORDER = 20
+HIGHEST_ORDER = 44
+"""Each derivative of a Bessel function raises its order."""
 
 _LONGEST_PRODUCT = 20
 
@@ -101,29 +107,79 @@ def _ascending(x: sp.Expr, count: sp.Expr) -> sp.Expr | None:
 
 def _rising(x: sp.Expr, k: sp.Expr) -> sp.Expr:
     product = _ascending(x, k)
-    return GammaRatio(x + k, x) if product is None else product
+    return _of_gammas([x + k], [x]) if product is None else product
 
 
 def _falling(x: sp.Expr, k: sp.Expr) -> sp.Expr:
     product = _ascending(x - k + 1, k)
-    return GammaRatio(x + 1, x - k + 1) if product is None else product
+    return _of_gammas([x + 1], [x - k + 1]) if product is None else product
 
 
 def _binomial(n: sp.Expr, k: sp.Expr) -> sp.Expr:
     product = _ascending(n - k + 1, k)
-    return Binomial(n, k) if product is None else product / sp.factorial(k)
+    if product is None:
+        return _of_gammas([n + 1], [k + 1, n - k + 1])
+    return product / sp.factorial(k)
 
 
-class GammaRatio(sp.Function):
-    """Gamma(a)/Gamma(b), for the emitter alone."""
+def _of_gammas(above: Sequence[sp.Expr], below: Sequence[sp.Expr]) -> sp.Expr:
+    r"""Returns $\prod \Gamma(a) / \prod \Gamma(b)$, without overflow between.
+
+    Left of 1/2 by $\Gamma(z)\,\Gamma(1 - z) = \pi/\sin \pi z$: 1/Gamma is zero at the
+    poles, and there a slope by digamma would be zero times infinity.
+    """
+    factor, exponent = sp.S.One, sp.S.Zero
+    for sign, arguments in ((1, above), (-1, below)):
+        for z in arguments:
+            if z.is_number:
+                factor *= sp.gamma(z) ** sign if sp.gamma(z).is_finite else 0
+                continue
+            left = z < sp.S.Half
+            sine = sp.Piecewise((SinPi(0, z) / sp.pi, left), (1, True))
+            size = sp.Piecewise((-sp.loggamma(1 - z), left), (sp.loggamma(z), True))
+            factor *= sine ** (-sign)
+            exponent += sign * size
+    return factor * sp.exp(exponent)
 
 
-class Binomial(sp.Function):
-    """n over k that is no polynomial, for the emitter alone."""
+class ByOrder(sp.Function):
+    """A function of (n, x) that is the n-th derivative of another at x."""
+
+    def fdiff(self, argindex: int = 2) -> sp.Expr:
+        """Returns the derivative by x: that of the next order."""
+        if argindex != len(self.args):
+            raise ArgumentIndexError(self, argindex)
+        order, x = self.args
+        return self.func(order + 1, x)
 
 
-class Beta(sp.Function):
-    """Gamma(a) Gamma(b)/Gamma(a + b), for the emitter alone."""
+class MeanOfCos(ByOrder):
+    """sin(x)/x, the mean of the cosine from 0 to x."""
+
+
+class MeanOfCosh(ByOrder):
+    """sinh(x)/x, the mean of the hyperbolic cosine from 0 to x."""
+
+
+class MeanOfPole(ByOrder):
+    """-log(1 - x)/x, the mean of 1/(1 - x) from 0 to x."""
+
+
+class SinPi(ByOrder):
+    """sin(pi x), zero at whole numbers."""
+
+
+class Eta(ByOrder):
+    """Dirichlet's eta function."""
+
+
+OF_WHOLE_ORDER |= {
+    MeanOfCos: "special.mean_of_cos",
+    MeanOfCosh: "special.mean_of_cosh",
+    MeanOfPole: "special.mean_of_pole",
+    SinPi: "special.sin_pi",
+    Eta: "special.eta",
+}
 
 
 class RegularizedBeta(sp.Function):
@@ -133,9 +189,12 @@ class RegularizedBeta(sp.Function):
 class Zeta(sp.Function):
     """Hurwitz's zeta function, for the emitter alone."""
 
-
-class Sinc(sp.Function):
-    """sin(pi x)/(pi x), for the emitter alone."""
+    def fdiff(self, argindex: int = 2) -> sp.Expr:
+        """Returns the derivative by the second argument."""
+        if argindex != len(self.args):
+            raise ArgumentIndexError(self, argindex)
+        s, a = self.args
+        return -s * Zeta(s + 1, a)
 
 
 class LambertBranch(sp.Function):
@@ -145,14 +204,14 @@ class LambertBranch(sp.Function):
 class Dilogarithm(sp.Function):
     """The polylogarithm of order 2, for the emitter alone."""
 
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """Returns the derivative."""
+        return MeanOfPole(0, self.args[argindex - 1])
+
 
 DIRECT |= {
-    GammaRatio: "special.gamma_ratio",
-    Binomial: "special.binomial",
-    Beta: "special.beta",
     RegularizedBeta: "jsp.betainc",
     Zeta: "jsp.zeta",
-    Sinc: "jnp.sinc",
     LambertBranch: "special.lambert_w",
     Dilogarithm: "special.dilogarithm",
 }
@@ -165,6 +224,8 @@ def _lambert(x: sp.Expr, branch: sp.Expr = sp.S.Zero) -> sp.Expr | None:
 def _polylog(order: sp.Expr, x: sp.Expr) -> sp.Expr | None:
     if order == 2:
         return Dilogarithm(x)
+    if order == 1:
+        return -log1p(-x)
     written = sp.polylog(order, x).expand(func=True)
     return None if written.has(sp.polylog) else written
 
@@ -180,9 +241,13 @@ def _harmonic(n: sp.Expr, power: sp.Expr = sp.S.One) -> sp.Expr:
     return sp.zeta(power) - Zeta(power, n + 1)
 
 
+def _zeta(s: sp.Expr, a: sp.Expr = sp.S.One) -> sp.Expr:
+    return -Eta(0, s) / expm1((1 - s) * sp.log(2)) if a == 1 else Zeta(s, a)
+
+
 def _beta(a: sp.Expr, b: sp.Expr) -> sp.Expr:
     constant = a.is_number and b.is_number
-    return sp.beta(a, b).evalf(20) if constant else Beta(a, b)
+    return sp.beta(a, b).evalf(20) if constant else _of_gammas([a, b], [a + b])
 
 
 def _incomplete_beta(a: sp.Expr, b: sp.Expr, lower: sp.Expr, upper: sp.Expr) -> sp.Expr:
@@ -219,21 +284,21 @@ BY_IDENTITY: dict[type[sp.Basic], Callable[..., sp.Basic | None]] = {
     sp.asech: lambda x: sp.acosh(1 / x),
     sp.acsch: lambda x: sp.asinh(1 / x),
     sp.acoth: lambda x: sp.atanh(1 / x),
-    sp.sinc: lambda x: Sinc(x / sp.pi),  # NumPy's and JAX's has a factor pi
+    sp.sinc: lambda x: MeanOfCos(0, x),
     sp.frac: lambda x: x - sp.floor(x),
     sp.factorial: lambda n: sp.gamma(n + 1),
     sp.RisingFactorial: _rising,
     sp.FallingFactorial: _falling,
     sp.binomial: _binomial,
-    sp.catalan: lambda n: _binomial(2 * n, n) / (n + 1),
+    sp.catalan: lambda n: (
+        4**n * _of_gammas([n + sp.S.Half], [n + 2]) / sp.sqrt(sp.pi)
+    ),
     sp.harmonic: _harmonic,
     sp.beta: lambda a, b=None: _beta(a, a if b is None else b),
     sp.betainc: lambda a, b, *ends: _beta(a, b) * _incomplete_beta(a, b, *ends),
     sp.betainc_regularized: _incomplete_beta,
-    sp.zeta: lambda s, a=1: Zeta(s, a),
-    sp.dirichlet_eta: lambda s, a=1: (
-        (1 - 2 ** (1 - s)) * Zeta(s, 1) if a == 1 else None
-    ),
+    sp.zeta: _zeta,
+    sp.dirichlet_eta: lambda s, a=1: Eta(0, s) if a == 1 else None,
     sp.polylog: _polylog,
     sp.erf2: lambda a, b: sp.erf(b) - sp.erf(a),
     sp.erf2inv: lambda x, y: sp.erfinv(sp.erf(x) + y),
@@ -249,6 +314,44 @@ BY_IDENTITY: dict[type[sp.Basic], Callable[..., sp.Basic | None]] = {
     sp.Equivalent: lambda *all_: sp.Or(sp.And(*all_), sp.Not(sp.Or(*all_))),
 }
 """Functions with no JAX counterpart of their own; `None` for what has no such identity."""
+
+_DIFFERENTIATED_AS_WRITTEN = (
+    sp.sinc,
+    sp.polylog,
+    sp.RisingFactorial,
+    sp.FallingFactorial,
+    sp.binomial,
+    sp.catalan,
+    sp.beta,
+    sp.zeta,
+    sp.dirichlet_eta,
+    sp.erf2inv,
+    sp.Ynm,
+)
+"""Functions whose derivative SymPy has not, or by formulas that are 0/0 or 0 * inf."""
+
+
+def differentiated_as(expr: sp.Expr) -> sp.Expr:
+    """Returns a function call in the form that is to be differentiated.
+
+    Raises:
+        OperatorError: if it cannot be evaluated, so that nor can its derivative.
+    """
+    if not isinstance(expr, _DIFFERENTIATED_AS_WRITTEN):
+        return expr
+    written = BY_IDENTITY[type(expr)](*expr.args)
+    if written is None:
+        raise untranslated(expr)
+    return written
+
+
+def untranslated(expr: sp.Basic) -> OperatorError:
+    """Returns the refusal of a function that stands in no table."""
+    return OperatorError(
+        f"{type(expr).__name__} has no translation to JAX",
+        expression=expr,
+        hint=remedy(expr),
+    )
 
 _REMEDIES: dict[type[sp.Basic], str] = {
     sp.DiracDelta: "what jumps has no derivative at the jump. Held, oc.D(Heaviside(u), x), "

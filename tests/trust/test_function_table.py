@@ -1,0 +1,89 @@
+"""The whole table of functions, at and around its special points, to order 6.
+
+Against mpmath, in float64 and float32; derivatives are those of a compiled residual.
+"""
+
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+from opcompiler.operator.functions import BY_IDENTITY, DIRECT, OF_WHOLE_ORDER
+from tests.trust.function_table import cases, ELSEWHERE, judged, ORDER, places, Row, STORE
+
+x = sp.Symbol("x")
+u = sp.Function("u")(x)
+ROWS = dict(cases())
+STORED = json.loads(STORE.read_text())
+TOLERANCE = {np.float64: 2e-10, np.float32: 1e-4}
+"""Relative to the largest size of the derivative within 0.1 of the point."""
+
+AT_ONCE = 24
+"""Points of every row, some more than once: then JAX's operations are compiled once."""
+
+
+def test_every_function_of_the_table_has_a_row() -> None:
+    table = {*DIRECT, *BY_IDENTITY, *OF_WHOLE_ORDER}
+    tested = {type(f) for row in ROWS.values() for f in sp.preorder_traversal(row.write(u))}
+    tested |= {
+        type(f)
+        for kind in tested & BY_IDENTITY.keys()
+        for row in ROWS.values()
+        for call in row.write(u).atoms(kind)
+        for f in sp.preorder_traversal(BY_IDENTITY[kind](*call.args))
+    }
+    assert table - tested == ELSEWHERE
+    assert STORED.keys() == ROWS.keys()
+
+
+def complaints(name: str, row: Row, residual: oc.Residual, dtype: type) -> list[str]:
+    smooth = places(row, dtype is np.float32)
+    points = np.array([*smooth, *row.edges], dtype)
+    assert len(points) <= AT_ONCE
+    found = residual(lambda z: z[0], jnp.asarray(np.resize(points, (AT_ONCE, 1))))
+    values = np.stack([np.asarray(f) for f in found], axis=1)
+    assert values.dtype == dtype
+    said = []
+    for point, got in zip(smooth, values, strict=False):
+        exact, sizes = STORED[name][repr(point)]
+        for order in range(ORDER + 1):
+            size = sizes[order]
+            if size > np.finfo(dtype).max / 1e3:
+                continue
+            error = abs(got[order] - exact[order]) / (size or 1)
+            if not error <= row.loose * TOLERANCE[dtype]:
+                said.append(f"{point}, order {order}: {got[order]}, not {exact[order]}")
+    for (point, known), got in zip(
+        row.edges.items(), values[len(smooth) :], strict=False
+    ):
+        for order, value in enumerate(got):
+            if order < len(known):
+                if not np.isclose(value, float(known[order]), rtol=1e-6, atol=1e-6):
+                    said.append(f"{point}, order {order}: {value}, not {known[order]}")
+            elif np.isfinite(value):
+                said.append(f"{point}, order {order}: {value}, which does not exist")
+    return said
+
+
+def residual_of(row: Row) -> oc.Residual:
+    equations = [sp.Derivative(row.write(u), (x, k)) for k in range(1, ORDER + 1)]
+    return oc.compile([row.write(u), *equations])
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_derivatives_to_order_six(name: str) -> None:
+    residual = residual_of(ROWS[name])
+    for dtype in TOLERANCE:
+        assert complaints(name, ROWS[name], residual, dtype) == [], dtype
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ROWS)
+def test_what_is_stored_is_what_mpmath_says(name: str) -> None:
+    for point in places(ROWS[name], single=False):
+        np.testing.assert_allclose(
+            judged(ROWS[name], point), STORED[name][repr(point)], rtol=1e-12
+        )
