@@ -3,6 +3,7 @@ r"""Special functions that `jax.scipy.special` lacks, or has with fewer digits.
 * `bessel_jn` of JAX is NaN at 0, wrong beyond 50, and its slope loses its digits near 0.
 * `beta` of JAX has 8 digits for large arguments.
 * `erf` and `erfc` take no complex values there.
+* `expi` and `expn` loop for ever on numbers of both signs.
 * the slope of `spence` is NaN at places.
 
 Derivatives are by recurrences, so that each is as good as the value. Orders are fixed
@@ -394,6 +395,63 @@ def _integral_of(
     return declared
 
 
+def exponential_integral(order: int, x: Any) -> Array:
+    """Returns E_n(x) of real x, n at least 0; NaN below 0.
+
+    That of JAX is wrong at 0, and loops for ever on numbers of both signs.
+    """
+    x = _real(x)
+    return _exponential_integral(order, x) if order else jnp.exp(-x) / x
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _exponential_integral(order: int, x: Array) -> Array:
+    far = x >= 2
+    large, small = jnp.where(far, x, 2), jnp.where(far, 1, x)
+    fraction = large + order + 100
+    for k in reversed(range(50)):  # Lentz's fraction, from its end
+        fraction = large + order + 2 * k - (k + 1) * (order + k) / fraction
+    decay = jnp.exp(-small)
+    value = -np.euler_gamma - jnp.log(small) - _entire_part(-small)
+    for n in range(1, order):
+        value = (decay - jnp.where(small == 0, 0, small * value)) / n
+    value = jnp.where(far, jnp.exp(-large) / fraction, value)
+    return jnp.where(x < 0, jnp.nan, value)
+
+
+@_exponential_integral.defjvp
+def _exponential_integral_jvp(
+    order: int, primals: Any, tangents: Any
+) -> tuple[Array, Array]:
+    slope = -exponential_integral(order - 1, *primals)
+    return _exponential_integral(order, *primals), slope * tangents[0]
+
+
+def _entire_part(x: Array) -> Array:
+    r"""$\mathrm{Ei}(x) - \gamma - \ln|x| = \sum_k x^k/(k\,k!)$, with the sign of x."""
+    total = jnp.zeros_like(x)
+    for k in reversed(range(1, 140)):
+        total = (1 / k + total) * x / k
+    return total
+
+
+@_integral_of(lambda x: jnp.exp(x) / x)
+def ei(x: Array) -> Array:
+    """Returns Ei(x) of real x, the principal value right of 0."""
+    left, far = x <= -1, x > 40
+    near = jnp.where(left | far, 1, x)
+    value = np.euler_gamma + jnp.log(jnp.abs(near)) + _entire_part(near)
+    large = jnp.where(far, x, 41)
+    total = jnp.ones_like(x)
+    for k in reversed(range(1, 41)):
+        total = 1 + total * k / large
+    value = jnp.where(
+        far, jnp.where(x == jnp.inf, x, jnp.exp(large) / large * total), value
+    )
+    behind = jnp.where(left, -x, 1)
+    return jnp.where(left, -_exponential_integral(1, behind), value)
+
+
 @_integral_of(lambda x: mean_of_cos(0, x))
 def sine_integral(x: Array) -> Array:
     """Returns Si(x) of real x."""
@@ -415,7 +473,7 @@ def sinh_integral(x: Array) -> Array:
     for k in reversed(range(24)):
         step = (2 * k + 1) / ((2 * k + 3) ** 2 * (2 * k + 2))
         total = 1 + total * small * small * step
-    far = jnp.sign(x) * (jsp.expi(large) + jsp.exp1(large)) / 2
+    far = jnp.sign(x) * (ei(large) + exponential_integral(1, large)) / 2
     return jnp.where(size < 8, small * total, far)
 
 
@@ -423,7 +481,7 @@ def sinh_integral(x: Array) -> Array:
 def cosh_integral(x: Array) -> Array:
     """Returns Chi(x) of real x > 0."""
     inside = jnp.where(x > 0, x, 1)
-    return jnp.where(x > 0, (jsp.expi(inside) - jsp.exp1(inside)) / 2, jnp.nan)
+    return jnp.where(x > 0, (ei(inside) - exponential_integral(1, inside)) / 2, jnp.nan)
 
 
 def fresnel_s(x: Any) -> Array:

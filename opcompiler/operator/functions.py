@@ -53,7 +53,7 @@ DIRECT: dict[type[sp.Basic], str] = {
     sp.loggamma: "jsp.gammaln",
     sp.lowergamma: "special.lower_gamma",
     sp.uppergamma: "special.upper_gamma",
-    sp.Ei: "jsp.expi",
+    sp.Ei: "special.ei",
     sp.Si: "special.sine_integral",
     sp.Ci: "special.cosine_integral",
     sp.Shi: "special.sinh_integral",
@@ -88,7 +88,7 @@ OF_WHOLE_ORDER: dict[type[sp.Basic], str] = {
     sp.besseli: "special.bessel_i",
     sp.jn: "special.spherical_j",
     sp.polygamma: "special.polygamma",
-    sp.expint: "jsp.expn",
+    sp.expint: "special.exponential_integral",
 }
 """(order, argument) -> value, the order a number."""
 
@@ -290,9 +290,7 @@ BY_IDENTITY: dict[type[sp.Basic], Callable[..., sp.Basic | None]] = {
     sp.RisingFactorial: _rising,
     sp.FallingFactorial: _falling,
     sp.binomial: _binomial,
-    sp.catalan: lambda n: (
-        4**n * _of_gammas([n + sp.S.Half], [n + 2]) / sp.sqrt(sp.pi)
-    ),
+    sp.catalan: lambda n: 4**n * _of_gammas([n + sp.S.Half], [n + 2]) / sp.sqrt(sp.pi),
     sp.harmonic: _harmonic,
     sp.beta: lambda a, b=None: _beta(a, a if b is None else b),
     sp.betainc: lambda a, b, *ends: _beta(a, b) * _incomplete_beta(a, b, *ends),
@@ -352,6 +350,7 @@ def untranslated(expr: sp.Basic) -> OperatorError:
         expression=expr,
         hint=remedy(expr),
     )
+
 
 _REMEDIES: dict[type[sp.Basic], str] = {
     sp.DiracDelta: "what jumps has no derivative at the jump. Held, oc.D(Heaviside(u), x), "

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import opcompiler as oc
-from tests.taylor.jax_tables import Operation, OPERATIONS
+from tests.taylor.jax_tables import Operation, OPERATIONS, SLOW
 
 ORDER = 4
 
@@ -32,7 +32,9 @@ def drawn(name: str, operation: Operation) -> tuple[list, list]:
     return arguments, series
 
 
-def nested(operation: Operation, arguments: list, series: list) -> list[list[np.ndarray]]:
+def nested(
+    operation: Operation, arguments: list, series: list
+) -> list[list[np.ndarray]]:
     """Returns the coefficients of all outputs by nested `jax.jvp` along the curve."""
     kind = complex if operation.complex else float
     arguments = [jnp.asarray(a, kind) for a in arguments]
@@ -72,8 +74,12 @@ def pushed(operation: Operation, arguments: list, series: list, single: bool) ->
     leaves = jax.tree.leaves(value)
     rest = jax.tree.leaves(coefficients)
     rest = [rest[k * ORDER : (k + 1) * ORDER] for k in range(len(leaves))]
-    assert all(not jnp.issubdtype(v.dtype, jnp.inexact) or v.dtype in kinds for v in leaves)
-    return [[np.asarray(v), *map(np.asarray, r)] for v, r in zip(leaves, rest, strict=True)]
+    assert all(
+        not jnp.issubdtype(v.dtype, jnp.inexact) or v.dtype in kinds for v in leaves
+    )
+    return [
+        [np.asarray(v), *map(np.asarray, r)] for v, r in zip(leaves, rest, strict=True)
+    ]
 
 
 def agree(got: list, want: list, tolerance: float) -> None:
@@ -86,7 +92,13 @@ def agree(got: list, want: list, tolerance: float) -> None:
             assert error <= tolerance * (size or scale), (order, a, b)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
+        for name in OPERATIONS
+    ],
+)
 def test_orders_zero_to_four(name: str) -> None:
     operation = OPERATIONS[name]
     arguments, series = drawn(name, operation)
