@@ -5,12 +5,13 @@ A new kind of exact number gets a case in `number_json` and one in `read_number`
 
 import math
 import re
+import sys
 from fractions import Fraction
 from typing import Any
 
 from opcompiler.core.quadratic import Exact, Quadratic
 
-_RATIONAL = re.compile(r"(-?[0-9]{1,4000})(?:/([1-9][0-9]{0,3999}))?")
+_RATIONAL = re.compile(r"(-?[0-9]{1,1000})(?:/([1-9][0-9]{0,999}))?")
 _LARGEST_RADICAND = 1_000_000
 
 
@@ -38,6 +39,15 @@ def read_number(data: Any) -> Exact | None:
     if a is None or not b or type(radicand) is not int or not _squarefree(radicand):
         return None
     return Quadratic(a, b, radicand)
+
+
+def is_sized(number: Exact | int) -> bool:
+    """Whether a number's size is that of a normal float: not 0, and not infinite."""
+    try:
+        size = abs(float(number))
+    except ArithmeticError:
+        return False
+    return sys.float_info.min <= size <= sys.float_info.max
 
 
 def _read_rational(data: Any) -> Fraction | None:

@@ -3,29 +3,64 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NoReturn
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.quadratic import Exact
-from opcompiler.inspection.numbers import read_number
+from opcompiler.inspection.numbers import is_sized, read_number
+
+
+_LENGTH = 20_000_000
+"""Characters of the longest text that is read: a second or two."""
+
+_TEXT = 100_000
 
 
 def parse(text: str) -> Reader:
-    """Parses JSON text.
+    """Parses JSON text; numbers of JSON are integers, other numbers are texts.
 
     Raises:
-        OperatorError: if it is not JSON.
+        OperatorError: if it is not JSON, or too long, or names one entry twice.
     """
+    if not isinstance(text, str):
+        raise OperatorError(
+            f"a plan is read from a text, not from {type(text).__name__}",
+            hint="give what `Plan.to_json()` returned; Path.read_text() reads a file",
+        )
+    if len(text) > _LENGTH:
+        raise OperatorError(
+            f"this text is too long for a plan: {len(text)} characters",
+            hint=f"a plan has at most {_LENGTH}",
+        )
     try:
-        return Reader(json.loads(text), "")
+        found = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_float=_no_float,
+            parse_constant=_no_float,
+        )
+        return Reader(found, "")
     # A ValueError is also what Python says to an integer of too many digits.
     except (ValueError, RecursionError) as error:
         raise OperatorError(
             f"this text is not JSON: {error}",
             hint="give what `Plan.to_json()` returned",
         ) from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the key {_shortened(twice)} occurs twice in one object")
+    return found
+
+
+def _no_float(text: str) -> NoReturn:
+    raise ValueError(f"{_shortened(text)}: a number that is no integer is a text here")
 
 
 @dataclass(frozen=True)
@@ -58,29 +93,37 @@ class Reader:
             self.refuse(f"an object with the key {name!r}")
         return Reader(self.value[name], f"{self.path}.{name}".lstrip("."))
 
+    def only(self, *names: str) -> None:
+        """Refuses an object with entries of other names."""
+        for name in self.value if isinstance(self.value, dict) else ():
+            if name not in names:
+                self.refuse(f"only the keys {', '.join(names)}, not {_shortened(name)}")
+
     def require(self, name: str, value: object) -> None:
         """Checks that an entry has the one value that can be read."""
         entry = self.key(name)
         if type(entry.value) is not type(value) or entry.value != value:
             entry.refuse(repr(value))
 
-    def items(self, exactly: int | None = None) -> list[Reader]:
+    def items(
+        self, *, exactly: int | None = None, most: int | None = None
+    ) -> list[Reader]:
         """Returns the entries of a list."""
         if not isinstance(self.value, list):
             self.refuse("a list")
+        if most is not None and len(self.value) > most:
+            self.refuse(f"a list of length {most} at most")
         if exactly is not None and len(self.value) != exactly:
             self.refuse(f"a list of length {exactly}")
         return [Reader(v, f"{self.path}[{i}]") for i, v in enumerate(self.value)]
 
     def text(self) -> str:
-        """Returns a string."""
+        """Returns a string of characters that can be printed."""
         if not isinstance(self.value, str):
             self.refuse("a text")
+        if len(self.value) > _TEXT or not self.value.isprintable():
+            self.refuse(f"at most {_TEXT} characters, all of them printable")
         return self.value
-
-    def is_list(self) -> bool:
-        """Whether the value is a list."""
-        return isinstance(self.value, list)
 
     def integer(self, *, least: int = 0, below: int | None = None) -> int:
         """Returns an integer in a range; `true` is none."""
@@ -91,8 +134,10 @@ class Reader:
         return self.value
 
     def number(self) -> Exact:
-        """Returns an exact number."""
+        """Returns an exact number that a float can hold the size of."""
         number = read_number(self.value)
+        if number and not is_sized(number):
+            self.refuse("a number whose size a float can hold")
         if number is None:
             self.refuse(
                 'an exact number, "3", "-1/2", or {"a": "1", "b": "1/2", "sqrt": 3} '
@@ -109,5 +154,11 @@ class Reader:
 
 
 def _shortened(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list | dict) and len(value) > 60:
+        return f"{len(value)} entries"
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+        text = text if text.isprintable() else json.dumps(value)
+    except RecursionError:
+        text = f"{type(value).__name__} of many levels"
     return text if len(text) <= 60 else f"{text[:57]}..."

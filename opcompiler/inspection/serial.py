@@ -2,23 +2,25 @@ r"""A plan as JSON: an exact round trip, for files and for other programs.
 
     plan    ::= {format, version, strategy, choices, sites, pushes, readouts}
     choice  ::= {site, strategy, predicted: [[strategy, number], ...]}
-    push    ::= {site, kind, channels: [{degree, label, count?}], products, seeds}
-    product ::= [i, j, k, constant]         seed ::= [[argument, number], ...]
+    push    ::= {site, kind, channels: [{degree, label}], products, seeds}
+    product ::= [i, j, k, number]           seed ::= [[argument, number], ...]
     readout ::= {field, site, symbol: [[exponents, number], ...],
                  terms: [[push, channel, number], ...]}
     number  ::= "p" | "p/q" | {a, b, sqrt: n} for a + b sqrt(n)
-    constant ::= number | [number, ...]  the latter: one per direction of a family
 
 Numbers are text, so that no reader can round them. Reading builds data and runs nothing.
+It checks types and sizes here, then the form of the plan (`planning/form.py`); an entry
+that is not named above is refused.
 """
 
 from __future__ import annotations
 
 import json
 from fractions import Fraction
+from math import prod
 from typing import Any, TYPE_CHECKING
 
-from opcompiler.core.algebra import Channel, Constant, TaylorAlgebra
+from opcompiler.core.algebra import Channel, TaylorAlgebra
 from opcompiler.core.multiindex import MultiIndex
 from opcompiler.core.symbol import Functional, OperatorSymbol
 from opcompiler.inspection.numbers import number_json
@@ -34,6 +36,9 @@ VERSION = 1
 
 _ORDERS = 1000
 """Above this no order is meant; it would only fill the memory."""
+
+_CHANNELS = 10_000
+"""Above so many channels, or lower derivatives of one, no plan is compiled or proved."""
 
 
 def plan_json(plan: Plan) -> str:
@@ -65,18 +70,13 @@ def _push_data(push: Push) -> dict[str, Any]:
         "site": push.site,
         "kind": push.kind,
         "channels": [_channel_data(channel) for channel in push.algebra.channels],
-        "products": [[i, j, k, _constant(c)] for i, j, k, c in push.algebra.products],
+        "products": [[i, j, k, number_json(c)] for i, j, k, c in push.algebra.products],
         "seeds": [[[i, number_json(c)] for i, c in seed] for seed in push.seeds],
     }
 
 
 def _channel_data(channel: Channel) -> dict[str, Any]:
-    data: dict[str, Any] = {"degree": channel.degree, "label": channel.label}
-    return data if channel.count == 1 else {**data, "count": channel.count}
-
-
-def _constant(c: Constant) -> Any:
-    return [number_json(part) for part in c] if isinstance(c, tuple) else number_json(c)
+    return {"degree": channel.degree, "label": channel.label}
 
 
 def _readout_data(readout: ReadOut) -> dict[str, Any]:
@@ -101,9 +101,9 @@ def read_plan(
 ) -> Plan:
     """Builds the plan that `plan_json` wrote.
 
-    The form is checked, numbers of channels included; whether the plan is *right* is
-    what `Plan.verify` says. The four constructors are arguments because planning
-    imports this room, not the other way round.
+    Types, sizes and form are checked; whether the plan is *right* is what `Plan.verify`
+    says. The four constructors are arguments because planning imports this room, not the
+    other way round.
 
     Raises:
         OperatorError: naming the place in the text and what was expected there.
@@ -111,88 +111,85 @@ def read_plan(
     top = parse(text)
     top.require("format", FORMAT)
     top.require("version", VERSION)
+    top.only("format", "version", "strategy", "choices", "sites", "pushes", "readouts")
     sites = tuple(
         tuple(name.text() for name in site.items()) for site in top.key("sites").items()
     )
-    pushes = tuple(push(*_read_push(p, sites)) for p in top.key("pushes").items())
-    sizes = [p.algebra.size for p in pushes]
+    widths = [len(site) for site in sites]
+    pushes = tuple(push(*_read_push(p)) for p in top.key("pushes").items())
+    if sum(p.algebra.size for p in pushes) > _CHANNELS:
+        top.key("pushes").refuse(f"pushes of at most {_CHANNELS} channels in all")
     readouts = tuple(
-        readout(*_read_readout(r, sites, sizes)) for r in top.key("readouts").items()
+        readout(*_read_readout(r, widths)) for r in top.key("readouts").items()
     )
-    choices = tuple(choice(*_read_choice(c, sites)) for c in top.key("choices").items())
-    return plan(top.key("strategy").text(), sites, pushes, readouts, choices)
+    choices = tuple(choice(*_read_choice(c)) for c in top.key("choices").items())
+    read = plan(top.key("strategy").text(), sites, pushes, readouts, choices)
+    read.check()
+    return read
 
 
-def _read_choice(reader: Reader, sites: _Sites) -> tuple[Any, ...]:
+def _read_choice(reader: Reader) -> tuple[Any, ...]:
+    reader.only("site", "strategy", "predicted")
     predicted = tuple(
-        (name.text(), float(time.number()))
+        (name.text(), float(time.rational()))
         for name, time in (p.items(exactly=2) for p in reader.key("predicted").items())
     )
-    site = reader.key("site").integer(below=len(sites))
-    return site, reader.key("strategy").text(), predicted
+    return reader.key("site").integer(), reader.key("strategy").text(), predicted
 
 
-_Sites = tuple[tuple[str, ...], ...]
-
-
-def _read_push(reader: Reader, sites: _Sites) -> tuple[Any, ...]:
-    site = reader.key("site").integer(below=len(sites))
-    channels = _read_channels(reader.key("channels"))
-    products = tuple(_read_product(p, channels) for p in reader.key("products").items())
-    rows = reader.key("seeds").items(exactly=len(channels))
+def _read_push(reader: Reader) -> tuple[Any, ...]:
+    reader.only("site", "kind", "channels", "products", "seeds")
+    channels = tuple(
+        _read_channel(c) for c in reader.key("channels").items(most=_CHANNELS)
+    )
+    products = tuple(_read_product(p) for p in reader.key("products").items())
     seeds = tuple(
         tuple(
-            (place.integer(below=len(sites[site])), c.number())
+            (place.integer(), c.number())
             for place, c in (entry.items(exactly=2) for entry in row.items())
         )
-        for row in rows
+        for row in reader.key("seeds").items()
     )
-    if seeds[0]:
-        rows[0].refuse("[], because the unit starts from the point itself")
-    return site, TaylorAlgebra(channels, products), seeds, reader.key("kind").text()
+    algebra = TaylorAlgebra(channels, products)
+    return reader.key("site").integer(), algebra, seeds, reader.key("kind").text()
 
 
-def _read_channels(reader: Reader) -> tuple[Channel, ...]:
-    channels = tuple(
-        Channel(
-            c.key("degree").integer(below=_ORDERS),
-            c.key("label").text(),
-            c.key("count").integer(least=1) if c.has("count") else 1,
-        )
-        for c in reader.items()
-    )
-    degrees = [c.degree for c in channels]
-    if not degrees or degrees[0] or 0 in degrees[1:] or degrees != sorted(degrees):
-        reader.refuse("the unit of degree 0, then channels of degrees 1, 2, ... sorted")
-    return channels
+def _read_channel(reader: Reader) -> Channel:
+    reader.only("degree", "label")
+    degree = reader.key("degree").integer(below=_ORDERS)
+    return Channel(degree, reader.key("label").text())
 
 
-def _read_product(reader: Reader, channels: tuple[Channel, ...]) -> Any:
-    *places, last = reader.items(exactly=4)
-    i, j, k = (place.integer(least=1, below=len(channels)) for place in places)
-    if i > j or channels[i].degree + channels[j].degree != channels[k].degree:
-        reader.refuse("channels i <= j whose degrees add up to that of k")
-    if not last.is_list():
-        return i, j, k, last.number()
-    directions = max(channels[n].count for n in (i, j, k))
-    return i, j, k, tuple(c.number() for c in last.items(exactly=directions))
+def _read_product(reader: Reader) -> tuple[int, int, int, Fraction]:
+    i, j, k, c = reader.items(exactly=4)
+    return i.integer(), j.integer(), k.integer(), c.rational()
 
 
 def _read_readout(
-    reader: Reader, sites: _Sites, sizes: list[int]
+    reader: Reader, widths: list[int]
 ) -> tuple[Functional, tuple[Any, ...]]:
-    site = reader.key("site").integer(below=len(sites))
-    symbol = {}
+    reader.only("field", "site", "symbol", "terms")
+    site = reader.key("site").integer(below=len(widths))
+    symbol: dict[MultiIndex, Fraction] = {}
     for entry in reader.key("symbol").items():
         exponents, c = entry.items(exactly=2)
-        places = exponents.items(exactly=len(sites[site]))
-        symbol[MultiIndex(tuple(p.integer(below=_ORDERS) for p in places))] = (
-            c.rational()
+        alpha = MultiIndex(
+            tuple(e.integer() for e in exponents.items(exactly=widths[site]))
         )
-    terms = []
-    for term in reader.key("terms").items():
-        push, channel, c = term.items(exactly=3)
-        number = push.integer(below=len(sizes))
-        terms.append((number, channel.integer(below=sizes[number]), c.number()))
-    functional = Functional(reader.key("field").text(), site, OperatorSymbol.of(symbol))
-    return functional, tuple(terms)
+        # The largest first: a product of numbers that are all too large takes its time.
+        if (
+            max(alpha.exponents, default=0) >= _CHANNELS
+            or prod(e + 1 for e in alpha.exponents) > _CHANNELS
+        ):
+            exponents.refuse(f"an order with at most {_CHANNELS} lower derivatives")
+        if alpha in symbol:
+            entry.refuse("a derivative that has not been named yet")
+        symbol[alpha] = c.rational()
+        if not symbol[alpha]:
+            c.refuse("no number 0: zeros are left out")
+    terms = tuple(
+        (push.integer(), channel.integer(), c.number())
+        for push, channel, c in (t.items(exactly=3) for t in reader.key("terms").items())
+    )
+    field = reader.key("field").text()
+    return Functional(field, site, OperatorSymbol.of(symbol)), terms

@@ -15,10 +15,10 @@ channels, as `jax.jvp` does, but its transpose shares nothing among them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain, combinations
 from typing import TYPE_CHECKING
 
 from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.planning.kinds import KINDS
 
 if TYPE_CHECKING:
     from opcompiler.planning.plan import Plan, Push
@@ -82,49 +82,25 @@ def plan_cost(plan: Plan, device: str = "cpu") -> Cost:
     products = 0
     known: set[object] = set()
     for number, push in enumerate(plan.pushes):
+        kind = KINDS[push.kind]
         useful = _useful(plan, number)
-        fresh = _carried(plan, number, useful) - known
+        fresh = kind.arrays(push, number, useful, _fields(plan, number)) - known
         known |= fresh
         count = sum(
             1 for k in useful for i, j, _ in push.algebra.entries[k] if {i, j} <= useful
         )
         products += count
-        if push.kind == "reverse":
-            time += price.reverse * len(fresh)
-        elif push.kind == "nested":
-            time += len(fresh) * price.nested ** max(push.algebra.order - 1, 0)
-        else:
-            time += len(fresh) + price.product * count
+        time += kind.time(push, price, len(fresh), count)
     return Cost(len(known), products, _nested_passes(plan), round(time, 2))
 
 
-def _carried(plan: Plan, number: int, useful: set[int]) -> set[object]:
-    """Names the arrays of a push; those of the same name are equal."""
-    push = plan.pushes[number]
-    if push.kind == "reverse":
-        fields = {plan.readouts[n].functional.field for n in _readers(plan, number)}
-        return {(push.site, ()), *((number, field) for field in fields)}
-    if push.kind == "nested":
-        tangents = [tangent for tangent in push.seeds if tangent]
-        subsets = chain.from_iterable(
-            combinations(tangents, k) for k in range(len(tangents) + 1)
-        )
-        return {(push.site, tuple(sorted(subset))) for subset in subsets}
-    degree = [channel.degree for channel in push.algebra.channels]
+def _fields(plan: Plan, number: int) -> set[str]:
+    """Returns the fields that are read from a push."""
     return {
-        (push.site, (push.seeds[k],)) if degree[k] == 1
-        else (number, k) if k else (push.site, ())
-        for k in useful
-    }  # fmt: skip
-
-
-def _readers(plan: Plan, number: int) -> list[int]:
-    """Returns the read-outs that need a push."""
-    return [
-        n
-        for n, readout in enumerate(plan.readouts)
+        readout.functional.field
+        for readout in plan.readouts
         if any(push == number for push, _, _ in readout.terms)
-    ]
+    }
 
 
 def _useful(plan: Plan, number: int) -> set[int]:

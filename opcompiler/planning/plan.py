@@ -22,6 +22,7 @@ from opcompiler.inspection.svg import plan_svg
 from opcompiler.inspection.table import plan_table
 from opcompiler.planning.certificate import check_plan
 from opcompiler.planning.cost import Cost, plan_cost
+from opcompiler.planning.form import check_form
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Push:
         algebra: what travels with the values.
         seeds: for every channel the tangent it starts from; empty for none. The unit's
             is empty: it starts from the point itself.
-        kind: how it is run: "taylor" by our engine, "nested" by nested `jax.jvp`,
-            "reverse" by one reverse pass per field.
+        kind: how it is run, a name in `KINDS`: "taylor" by our engine, "nested" by
+            nested `jax.jvp`, "reverse" by one reverse pass per field.
     """
 
     site: int
@@ -105,13 +106,31 @@ class Plan:
         """What it costs, beside nested automatic differentiation."""
         return plan_cost(self)
 
-    def verify(self) -> bool:
-        """Proves by exact rational arithmetic that every read-out is its functional.
+    def check(self) -> None:
+        """Checks the form of the plan, see `form.py`; the run and the proof do it too.
 
-        A generic polynomial is pushed through each algebra; see `certificate.py`.
+        Raises:
+            OperatorError: naming the place that does not fit, and what is expected.
+        """
+        return self._form
+
+    @cached_property
+    def _form(self) -> None:
+        check_form(self)
+
+    def verify(self) -> bool:
+        """Proves by exact arithmetic that every read-out is its functional.
+
+        The proof is of what runs: a plan that `check` refuses is not right, nor is one
+        whose read-outs cancel so far that floats do not hold the rest. What the functionals
+        *are*, `functionals` says; a plan from elsewhere may be for others than you want.
+        See `certificate.py`.
 
         Returns:
             Whether the plan is right; a strategy that returns `False` has a defect.
+
+        Raises:
+            OperatorError: if the plan is too large to be proved.
         """
         return self._certificate
 
