@@ -12,7 +12,6 @@ from opcompiler.core.errors import OperatorError
 from opcompiler.core.quadratic import Exact
 from opcompiler.inspection.numbers import is_sized, read_number
 
-
 _LENGTH = 20_000_000
 """Characters of the longest text that is read: a second or two."""
 

@@ -189,7 +189,9 @@ def _read_readout(
             c.refuse("no number 0: zeros are left out")
     terms = tuple(
         (push.integer(), channel.integer(), c.number())
-        for push, channel, c in (t.items(exactly=3) for t in reader.key("terms").items())
+        for push, channel, c in (
+            t.items(exactly=3) for t in reader.key("terms").items()
+        )
     )
     field = reader.key("field").text()
     return Functional(field, site, OperatorSymbol.of(symbol)), terms

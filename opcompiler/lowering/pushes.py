@@ -1,7 +1,7 @@
 """Runs the pushes of a plan on a network, at all points of a site at once."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler.core.apolar import Tangent
+from opcompiler.core.errors import OperatorError
 from opcompiler.core.symbol import Functional
 from opcompiler.lowering.networks import Group, Network
 from opcompiler.lowering.points import as_precise_as
@@ -32,7 +33,12 @@ def evaluate_functionals(
         group: the fields and the network that gives them.
         sites: the points, (N, number of arguments), of each site to be evaluated.
         tuning: how the algebras are laid out.
+
+    Raises:
+        OperatorError: if the plan is none, or its numbers do not fit the points' dtype.
     """
+    check_runs(plan, sites.values())
+    # The kinds of `planning/kinds.py`, which says what each computes.
     kinds = {
         "nested": _nested,
         "reverse": partial(_reverse, _places(plan, group), tuning),
@@ -59,6 +65,30 @@ def evaluate_functionals(
             total = term if number == 0 else total + term
         values[functional] = as_precise_as(points.dtype, total)
     return values
+
+
+def check_runs(plan: Plan, points: Iterable[Array]) -> None:
+    """Refuses a plan that does not mean one thing, or not in a dtype.
+
+    Args:
+        plan: to be run.
+        points: of its sites.
+
+    Raises:
+        OperatorError: if the plan is not of the form that its proof is of, or one of its
+            numbers is zero or infinite in a dtype.
+    """
+    plan.check()
+    least, most = plan.range
+    for dtype in {array.dtype for array in points}:
+        tiny, large = float(jnp.finfo(dtype).tiny), float(jnp.finfo(dtype).max)
+        if least < tiny or most > large:
+            extreme = least if least < tiny else most
+            raise OperatorError(
+                f"a number of the operator does not fit {dtype}",
+                expression=f"{extreme:.3g}",
+                hint="give points of float64, or scale the equation",
+            )
 
 
 def _read_channels(plan: Plan, push: int) -> frozenset[int]:
@@ -133,10 +163,10 @@ def _nested(
     """Nested `jax.jvp`, one per unit of order; only the top channel is asked for."""
     del wanted
     fun = network
-    for tangent in push.seeds:
-        row = _row(tangent, points)
-        if row is not None:
-            fun = _directional(fun, row[0])
+    for channel in push.algebra.of_degree(1) if push.algebra.order else ():
+        tangent = tangent_row(push.seeds[channel], points.shape[1], points.dtype)
+        assert tangent is not None  # the form of a nested push
+        fun = _directional(fun, tangent)
     values = jax.vmap(fun)(points)
     return lambda channel: values
 

@@ -13,6 +13,7 @@ from opcompiler.core.symbol import Functional
 from opcompiler.lowering.bodies import run_body, Scene
 from opcompiler.lowering.exhaustive import every, sum_bodies
 from opcompiler.lowering.networks import Group
+from opcompiler.lowering.pushes import check_runs
 from opcompiler.lowering.templates import Draw, Input, TemplatePush
 from opcompiler.operator import Operator
 from opcompiler.planning import Plan
@@ -37,6 +38,7 @@ def evaluate_templates(
         By functional (N,), or (N, R) where it runs, and whether its directions are
         summed already.
     """
+    check_runs(plan, (given.points for given in inputs.values()))
     found: dict[Functional, tuple[Array, bool]] = {}
     for number, template in enumerate(operator.templates):
         pushes = [n for n, push in enumerate(plan.pushes) if push.site == template.site]

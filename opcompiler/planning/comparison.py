@@ -40,7 +40,7 @@ def predicted_costs(plan: Plan, choice: Choice) -> dict[str, float]:
     here = tuple(f for f in plan.functionals if f.site == choice.site)
     channels = sum(p.algebra.size for p in plan.pushes if p.site == choice.site)
     order = max((f.symbol.order for f in here), default=0)
-    if channels > _CHANNELS or order > _ORDER or not plan.verify():
+    if channels > _CHANNELS or order > _ORDER or not plan.proved:
         return dict(choice.predicted)
     others = {
         c.strategy: c.plan.cost.time

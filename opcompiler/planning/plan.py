@@ -22,7 +22,7 @@ from opcompiler.inspection.svg import plan_svg
 from opcompiler.inspection.table import plan_table
 from opcompiler.planning.certificate import check_plan
 from opcompiler.planning.cost import Cost, plan_cost
-from opcompiler.planning.form import check_form
+from opcompiler.planning.form import check_form, numbers
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,12 @@ class Plan:
     def _form(self) -> None:
         check_form(self)
 
+    @cached_property
+    def range(self) -> tuple[float, float]:
+        """The smallest and the largest absolute value among its numbers; (1, 1) if none."""
+        sizes = [abs(float(c)) for c in numbers(self)]
+        return min(sizes, default=1.0), max(sizes, default=1.0)
+
     def verify(self) -> bool:
         """Proves by exact arithmetic that every read-out is its functional.
 
@@ -137,6 +143,14 @@ class Plan:
     @cached_property
     def _certificate(self) -> bool:
         return check_plan(self)
+
+    @cached_property
+    def proved(self) -> bool | None:
+        """What `verify` returns; `None` if the plan is too large to be proved."""
+        try:
+            return self.verify()
+        except OperatorError:
+            return None
 
     def __str__(self) -> str:
         return plan_table(self)
