@@ -24,11 +24,6 @@ def parse(text: str) -> Reader:
     Raises:
         OperatorError: if it is not JSON, or too long, or names one entry twice.
     """
-    if not isinstance(text, str):
-        raise OperatorError(
-            f"a plan is read from a text, not from {type(text).__name__}",
-            hint="give what `Plan.to_json()` returned; Path.read_text() reads a file",
-        )
     if len(text) > _LENGTH:
         raise OperatorError(
             f"this text is too long for a plan: {len(text)} characters",
