@@ -15,6 +15,8 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jax.interpreters import ad
 
+from opcompiler.core.errors import OperatorError
+
 Literal = jex.Literal
 AbstractValue = jax.core.AbstractValue
 Jaxpr = Any
@@ -35,9 +37,143 @@ def open_jaxpr(closed: Any) -> tuple[Jaxpr, list[Any]]:
     return getattr(closed, "jaxpr", closed), consts
 
 
+def bodies(equation: Equation) -> list[Jaxpr]:
+    """Returns the jaxprs that an equation holds, opened."""
+    values = (
+        value
+        for parameter in equation.params.values()
+        for value in (parameter if isinstance(parameter, tuple) else (parameter,))
+    )
+    opened = (open_jaxpr(value)[0] for value in values)
+    return [jaxpr for jaxpr in opened if isinstance(jaxpr, jex.Jaxpr)]
+
+
 def run(jaxpr: Jaxpr, consts: Sequence[Any], *operands: Any) -> list[Any]:
     """Runs an open jaxpr on plain arrays."""
     return jax.core.eval_jaxpr(jaxpr, consts, *operands)
+
+
+def batchable(jaxpr: Jaxpr) -> Jaxpr:
+    """Returns a jaxpr whose functions with a custom JVP can be mapped over a batch.
+
+    Where the value of such a function does not depend on its operands (a step that has
+    a smooth rule, a constant), `jax.vmap` gives one value for the whole batch, and the
+    derivative, one per entry, does not fit it any more; so the value is made to depend.
+    """
+    return rewritten(jaxpr, _batchable_equation)
+
+
+def by_body(jaxpr: Jaxpr) -> Jaxpr:
+    """Returns a jaxpr in which functions with a custom VJP are their bodies."""
+    return rewritten(jaxpr, _body_of_reverse_rule)
+
+
+def _body_of_reverse_rule(equation: Equation) -> Equation:
+    if not equation.primitive.name.startswith("custom_vjp_call"):
+        return equation
+    params = {"call_jaxpr": equation.params["call_jaxpr"]}
+    return equation.replace(primitive=jex.primitives.closed_call_p, params=params)
+
+
+def rewritten(jaxpr: Jaxpr, rewrite: Callable[[Equation], Equation]) -> Jaxpr:
+    """Rewrites equations, those of inner jaxprs first; what nothing changes stays."""
+    equations = [rewrite(_with_bodies(rewrite, e)) for e in jaxpr.eqns]
+    changed = any(a is not b for a, b in zip(equations, jaxpr.eqns, strict=True))
+    return jaxpr.replace(eqns=equations) if changed else jaxpr
+
+
+def _with_bodies(
+    rewrite: Callable[[Equation], Equation], equation: Equation
+) -> Equation:
+    def renewed(value: Any) -> Any:
+        opened, _ = open_jaxpr(value)
+        if not isinstance(opened, jex.Jaxpr):
+            return value
+        new = rewritten(opened, rewrite)
+        if new is opened:
+            return value
+        return new if value is opened else value.replace(jaxpr=new)
+
+    changed: dict[str, Any] = {}
+    for name, value in equation.params.items():
+        if isinstance(value, tuple):
+            new = tuple(map(renewed, value))
+            if any(a is not b for a, b in zip(new, value, strict=True)):
+                changed[name] = new
+        elif (new := renewed(value)) is not value:
+            changed[name] = new
+    return (
+        equation.replace(params={**equation.params, **changed}) if changed else equation
+    )
+
+
+def _batchable_equation(equation: Equation) -> Equation:
+    if equation.primitive.name != "custom_jvp_call":
+        return equation
+    body = equation.params["call_jaxpr"]
+    if _depends(open_jaxpr(body)[0]):
+        return equation
+    _check_tangents(equation)
+    return equation.replace(params={**equation.params, "call_jaxpr": _depending(body)})
+
+
+def _depends(jaxpr: Jaxpr) -> bool:
+    """Whether every output of a jaxpr depends on an operand."""
+    reached = reached_by(jaxpr, jaxpr.invars)
+    return all(not isinstance(v, Literal) and v in reached for v in jaxpr.outvars)
+
+
+def _check_tangents(equation: Equation) -> None:
+    """Refuses such a function where the network itself has mapped it over a batch."""
+    operands = [
+        jax.ShapeDtypeStruct(a.aval.shape, a.aval.dtype) for a in equation.invars
+    ]
+    moving = [i for i, o in enumerate(operands) if differentiable(o.dtype)]
+
+    def tangents(*values: Any) -> list[Any]:
+        def outputs(*moved: Any) -> list[Any]:
+            places = dict(zip(moving, moved, strict=True))
+            return bind(equation, *(places.get(i, v) for i, v in enumerate(values)))
+
+        start = [values[i] for i in moving]
+        return jax.jvp(outputs, start, start)[1]
+
+    found = [tangent.shape for tangent in jax.eval_shape(tangents, *operands)]
+    wanted = [aval.shape for aval in output_avals(equation)]
+    if found != wanted:
+        raise OperatorError(
+            "the network maps a function with a custom JVP by jax.vmap, and the function's "
+            "value does not depend on its argument; JAX then loses the derivative",
+            expression=f"{equation.params.get('name', 'custom_jvp')} at "
+            f"{source_line(equation)}: derivatives {found} of values {wanted}",
+            hint="let the function take the whole array, or let its value depend on its "
+            "argument: jnp.where(x == x, value, value)",
+        )
+
+
+def _depending(body: Any) -> Any:
+    """Returns a closed jaxpr with the same outputs, chosen by a test of all operands."""
+    opened, consts = open_jaxpr(body)
+
+    def chosen(*operands: Any) -> list[Any]:
+        outputs = run(opened, consts, *operands)
+        test = jnp.zeros((), bool)
+        for operand in operands:
+            if operand.size and differentiable(operand.dtype):
+                test = test | (operand.ravel()[0] == 0)
+        return [jax.lax.select_n(test, output, output) for output in outputs]
+
+    return jax.make_jaxpr(chosen)(*(variable.aval for variable in opened.invars))
+
+
+def reached_by(jaxpr: Jaxpr, start: Iterable[Any]) -> set[Any]:
+    """Returns every variable of a jaxpr that depends on the given ones."""
+    reached = set(start)
+    for equation in jaxpr.eqns:
+        operands = (v for v in equation.invars if not isinstance(v, Literal))
+        if any(v in reached for v in operands):
+            reached.update(equation.outvars)
+    return reached
 
 
 def literal_value(literal: Any) -> Any:

@@ -1,7 +1,8 @@
 """Runs the pushes of a plan on a network, at all points of a site at once."""
 
+import itertools
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,9 @@ from opcompiler.core.errors import OperatorError
 from opcompiler.core.symbol import Functional
 from opcompiler.lowering.networks import Group, Network
 from opcompiler.lowering.points import as_precise_as
+from opcompiler.lowering.tracing import Traced
 from opcompiler.planning import Plan, Push
+from opcompiler.planning.algebra import plan_algebra
 from opcompiler.taylor.push import push as taylor_push, tangent_row
 from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import AlgebraArray, instantiate, Value
@@ -38,9 +41,12 @@ def evaluate_functionals(
         OperatorError: if the plan is none, or its numbers do not fit the points' dtype.
     """
     check_runs(plan, sites.values())
+    if any(map(_curved, plan.pushes)) and _orders_matter(group, plan, sites):
+        # Slots of a jet share its parameter, so they have no order to take a mean over.
+        plan = plan_algebra([r.functional for r in plan.readouts], plan.sites)
     # The kinds of `planning/kinds.py`, which says what each computes.
     kinds = {
-        "nested": _nested,
+        "nested": partial(_nested, _orders_matter(group, plan, sites)),
         "reverse": partial(_reverse, _places(plan, group), tuning),
         "taylor": partial(_taylor, tuning),
     }
@@ -89,6 +95,22 @@ def check_runs(plan: Plan, points: Iterable[Array]) -> None:
                 expression=f"{extreme:.3g}",
                 hint="give points of float64, or scale the equation",
             )
+
+
+def _curved(push: Push) -> bool:
+    """Whether a push goes along a curve, and not only along straight lines."""
+    return push.kind == "taylor" and any(
+        seed and channel.degree > 1
+        for seed, channel in zip(push.seeds, push.algebra.channels, strict=True)
+    )
+
+
+def _orders_matter(group: Group, plan: Plan, sites: Mapping[int, Array]) -> bool:
+    return any(
+        group.network.orders_matter(sites[push.site])
+        for push in plan.pushes
+        if push.site in sites
+    )
 
 
 def _read_channels(plan: Plan, push: int) -> frozenset[int]:
@@ -158,9 +180,17 @@ def _channel(value: Value, channel: int) -> Array:
 
 
 def _nested(
-    network: Network, points: Array, push: Push, wanted: frozenset[int]
+    orders_matter: bool,
+    network: Traced,
+    points: Array,
+    push: Push,
+    wanted: frozenset[int],
 ) -> Channels:
-    """Nested `jax.jvp`, one per unit of order; only the top channel is asked for."""
+    """Nested `jax.jvp`, one per unit of order; only the top channel is asked for.
+
+    Where custom rules make the order of the derivatives matter, the mean over all orders
+    is taken, which is what every algebra holds.
+    """
     del wanted
     fun = network
     for channel in push.algebra.of_degree(1) if push.algebra.order else ():
@@ -169,6 +199,25 @@ def _nested(
         fun = _directional(fun, tangent)
     values = jax.vmap(fun)(points)
     return lambda channel: values
+
+    tangents = [tangent for tangent in push.seeds if tangent]
+    words = (
+        sorted(set(itertools.permutations(tangents))) if orders_matter else [tangents]
+    )
+
+    def along(word: Sequence[Tangent]) -> Array:
+        fun = network.by_body if word else network
+        for tangent in word:
+            row = _row(tangent, points)
+            assert row is not None
+            fun = _directional(fun, row[0])
+        return jax.vmap(fun)(points)
+
+    values = along(words[0])
+    for word in words[1:]:
+        values = values + along(word)
+    mean = values / len(words) if len(words) > 1 else values
+    return lambda channel: mean
 
 
 def _places(plan: Plan, group: Group) -> tuple[int, ...]:
@@ -185,7 +234,7 @@ def _places(plan: Plan, group: Group) -> tuple[int, ...]:
 def _reverse(
     places: tuple[int, ...],
     tuning: Tuning,
-    network: Network,
+    network: Traced,
     points: Array,
     push: Push,
     wanted: frozenset[int],
@@ -217,10 +266,10 @@ def _reverse(
 
 
 def _value_and_slopes(
-    network: Network, places: tuple[int, ...], point: Array
+    network: Traced, places: tuple[int, ...], point: Array
 ) -> tuple[Array, Array]:
     """Returns the outputs at one point and their gradients, zero where not asked for."""
-    value, pull = jax.vjp(network, point)
+    value, pull = jax.vjp(network.by_body, point)
     rows = [jnp.zeros_like(point)] * max(value.size, 1)
     for place in places:
         unit = jnp.zeros(value.size, value.dtype).at[place].set(1)

@@ -70,7 +70,7 @@ def _slopes(group: Group, given: Input) -> Array:
     """Returns the gradients of all outputs by reverse passes, (N, m, D)."""
 
     def at(point: Array) -> Array:
-        value, pull = jax.vjp(group.network, point)
+        value, pull = jax.vjp(group.network.by_body, point)
         units = jnp.eye(max(value.size, 1), dtype=value.dtype)
         rows = lambda c: jnp.stack([pull(c * u.reshape(value.shape))[0] for u in units])
         if not jnp.issubdtype(value.dtype, jnp.complexfloating):

@@ -1,12 +1,15 @@
 """Functions of one point that users give, run in Python once."""
 
-from collections.abc import Callable
+import itertools
+import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
 from jax import Array
 
 from opcompiler import _compat
+from opcompiler.taylor.rules.calls import is_pointwise_call
 
 
 class Traced:
@@ -26,12 +29,34 @@ class Traced:
         self._function = function
         self._known: dict[Any, tuple[Any, list[Any], Any]] = {}
 
+    def by_body(self, point: Array) -> Any:
+        """Runs the program at one point, functions with a custom VJP by their bodies.
+
+        A reverse rule says nothing of forward derivatives, nor of a second one; that
+        what is differentiated by the coordinates goes by the body holds in every strategy.
+        """
+        program, consts, result = self._at(point)
+        outputs = _compat.run(_compat.by_body(program), consts, point)
+        return jax.tree.unflatten(jax.tree.structure(result), outputs)
+
+    def orders_matter(self, points: Array) -> bool:
+        """Whether mixed derivatives at one of points, (N, d), may depend on their order.
+
+        They may where a function of several numbers has a custom JVP: the rule need not
+        be the derivative of anything.
+        """
+        program, *_ = self._at(self._point(points))
+        return _mixes(program, program.invars)
+
     def result(self, points: Array) -> Any:
         """Returns shapes and dtypes of what is returned at one of points, (N, d)."""
-        # A sum over the points has the type of one, also inside of `shard_map`.
-        point = jax.eval_shape(lambda rows: rows.sum(axis=0), points)
-        *_, result = self._at(point)
+        *_, result = self._at(self._point(points))
         return result
+
+    @staticmethod
+    def _point(points: Array) -> Any:
+        # A sum over the points has the type of one, also inside of `shard_map`.
+        return jax.eval_shape(lambda rows: rows.sum(axis=0), points)
 
     def __call__(self, point: Array) -> Any:
         """Runs the program at one point."""
@@ -46,5 +71,31 @@ class Traced:
             # JAX remembers traces by the function's identity: this one is new each time.
             fresh = lambda point: self._function(point)
             closed, result = jax.make_jaxpr(fresh, return_shape=True)(point)
-            self._known[kind] = (*_compat.open_jaxpr(closed), result)
+            program, consts = _compat.open_jaxpr(closed)
+            self._known[kind] = _compat.batchable(program), consts, result
         return self._known[kind]
+
+
+def _mixes(jaxpr: Any, start: Iterable[Any]) -> bool:
+    """Whether a custom JVP takes several numbers that depend on the given variables."""
+    active = set(start)
+    for equation in jaxpr.eqns:
+        reached = [not isinstance(v, _compat.Literal) and v in active
+                   for v in equation.invars]  # fmt: skip
+        if not any(reached):
+            continue
+        if equation.primitive.name == "custom_jvp_call":
+            (first, *more) = itertools.compress(equation.invars, reached)
+            shape = first.aval.shape
+            if more or (
+                math.prod(shape) > 1 and not is_pointwise_call(equation, shape)
+            ):
+                return True
+        else:
+            for body in _compat.bodies(equation):
+                matched = len(body.invars) == len(reached)
+                inner = itertools.compress(body.invars, reached if matched else [])
+                if _mixes(body, inner if matched else body.invars):
+                    return True
+        active.update(equation.outvars)
+    return False

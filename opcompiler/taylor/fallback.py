@@ -128,20 +128,7 @@ def _trace_jvp(fun: Callable[..., list[Array]], active: list[AlgebraArray]) -> T
         return jax.jvp(fun, tuple(values), tuple(tangents))[1]
 
     jaxpr, consts = _compat.trace(jvp, shapes, shapes)
-    return jaxpr, consts, _reached(jaxpr, set(jaxpr.invars[len(active) :]))
-
-
-def _reached(jaxpr: Any, start: set[Any]) -> set[Any]:
-    """Returns every variable that depends on the given ones."""
-    reached = set(start)
-    for equation in jaxpr.eqns:
-        if any(
-            atom in reached
-            for atom in equation.invars
-            if not isinstance(atom, _compat.Literal)
-        ):
-            reached.update(equation.outvars)
-    return reached
+    return jaxpr, consts, _compat.reached_by(jaxpr, jaxpr.invars[len(active) :])
 
 
 def _has_rules(
