@@ -22,7 +22,13 @@ from opcompiler.taylor.diagonal import diagonal_sum, diagonal_terms
 from opcompiler.taylor.jet import jet
 from opcompiler.taylor.onehot import OneHot
 from opcompiler.taylor.push import push
-from opcompiler.taylor.transforms import biharmonic, derivatives, laplacian, partials
+from opcompiler.taylor.transforms import (
+    biharmonic,
+    derivatives,
+    forward_laplacian,
+    laplacian,
+    partials,
+)
 
 __all__ = [
     "OneHot",
@@ -31,6 +37,7 @@ __all__ = [
     "derivatives",
     "diagonal_sum",
     "diagonal_terms",
+    "forward_laplacian",
     "jet",
     "laplacian",
     "partials",

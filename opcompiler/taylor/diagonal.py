@@ -21,8 +21,8 @@ from jax import Array
 from opcompiler.core.algebra import Channel, TaylorAlgebra
 from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
-from opcompiler.taylor.onehot import OneHot
-from opcompiler.taylor.push import push
+from opcompiler.taylor.onehot import OneHot, seeded
+from opcompiler.taylor.push import push_tree
 from opcompiler.taylor.tuning import Tuning
 from opcompiler.taylor.value import AlgebraArray, primal, Value
 
@@ -135,13 +135,11 @@ def _pushed(
         indices = jnp.pad(indices, last)
     algebra = powers_algebra(order, padded, summed)
     seeds = [OneHot(indices, values), *[None] * (order - 1)]
-    outputs = push(batched, point, seeds, algebra, (order,), Tuning(chunk=chunk))
-    structure = jax.tree.structure(jax.eval_shape(batched, point))
+    start = seeded(point, seeds, algebra)
+    outputs = push_tree(batched, [start], algebra, (order,), Tuning(chunk=chunk))
     read = partial(_read, order, algebra, summed, count, point.ndim == 2)
-    result = jax.tree.unflatten(structure, [read(output) for output in outputs])
-    if not with_value:
-        return result
-    return jax.tree.unflatten(structure, list(map(primal, outputs))), result
+    result = jax.tree.map(read, outputs)
+    return (jax.tree.map(primal, outputs), result) if with_value else result
 
 
 def _read(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -12,8 +13,8 @@ from opcompiler._compat import differentiable
 from opcompiler.core.algebra import univariate
 from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
-from opcompiler.taylor.push import push_values
-from opcompiler.taylor.value import AlgebraArray, make, Value
+from opcompiler.taylor.push import push_tree
+from opcompiler.taylor.value import AlgebraArray, make, primal, Value
 
 
 @public("oc.jet(f, (x,), ([1.0, 0.0],))")
@@ -59,12 +60,9 @@ def jet(
     def flat(*leaves: Array) -> Any:
         return fun(*jax.tree.unflatten(structure, leaves))
 
-    shapes = [jax.ShapeDtypeStruct(jnp.shape(s), s.dtype) for s in starts]
-    result = jax.tree.structure(jax.eval_shape(flat, *shapes))
-    outputs = push_values(flat, starts, algebra)
-    values = [o.primal if isinstance(o, AlgebraArray) else o for o in outputs]
-    coefficients = [series_of(o, order, factorial_scaled) for o in outputs]
-    return jax.tree.unflatten(result, values), jax.tree.unflatten(result, coefficients)
+    outputs = push_tree(flat, starts, algebra)
+    series_at = lambda output: series_of(output, order, factorial_scaled)
+    return jax.tree.map(primal, outputs), jax.tree.map(series_at, outputs)
 
 
 def _common_length(primals: Sequence[Any], series: Sequence[Sequence[Any]]) -> int:
@@ -115,14 +113,37 @@ def _start(
                 hint=f"give it the shape of the argument, {value.shape}",
             )
         array = jnp.broadcast_to(array, value.shape)
-        scale = math.factorial(order) if factorial_scaled else 1
-        coefficients.append(array / scale if scale > 1 else array)
+        scale = _factorial(order, len(terms)) if factorial_scaled else 1
+        coefficients.append(array / scale if scale != 1 else array)
     return make(coefficients, value.shape, value.dtype)
 
 
 def series_of(output: Value, order: int, factorial_scaled: bool) -> list[Array]:
-    """Returns the coefficients 1 ... order of a univariate value."""
+    """Returns the coefficients 1 ... order of a univariate value.
+
+    Derivatives are of a push whose parameter was scaled by `step`.
+    """
     if not isinstance(output, AlgebraArray):
         return [jnp.zeros_like(output)] * order
-    scales = [math.factorial(k) if factorial_scaled else 1 for k in range(order + 1)]
-    return [output.dense(k) * scales[k] for k in range(1, order + 1)]
+    if not factorial_scaled:
+        return [output.dense(k) for k in range(1, order + 1)]
+    return [output.dense(k) * _factorial(k, order) for k in range(1, order + 1)]
+
+
+_PLAIN = 20
+"""Orders up to here have factorials that every float holds."""
+
+
+def step(order: int) -> int:
+    r"""Returns $\lambda$: a push to this order is one in $t/\lambda$.
+
+    With $\lambda \approx n/e$ the numbers $\lambda^k/k!$ by which derivatives and
+    coefficients differ stay moderate for all k up to n; 1/40! is no float32. A power of
+    two, so that nothing is rounded.
+    """
+    return 1 if order <= _PLAIN else 2 ** round(math.log2(order / math.e))
+
+
+def _factorial(k: int, order: int) -> float:
+    """Returns k! in units of the step."""
+    return float(Fraction(math.factorial(k), step(order) ** k))

@@ -80,6 +80,17 @@ def push_values(
     Returns:
         As `push`.
     """
+    return jax.tree.leaves(push_tree(fun, starts, algebra, wanted, tuning))
+
+
+def push_tree(
+    fun: Callable[..., Any],
+    starts: Sequence[Value],
+    algebra: TaylorAlgebra,
+    wanted: Collection[int] | None = None,
+    tuning: Tuning = DEFAULT,
+) -> Any:
+    """Does the same, and returns the values in the structure of the function's result."""
     starts = list(map(varied, starts))
     types = list(map(type_of, starts))
     given = ", ".join(str(each.shape) for each in types)
@@ -87,7 +98,8 @@ def push_values(
         f"the function cannot be called on arguments of shape {given}",
         "it takes these arrays, and returns arrays",
     ):
-        jaxpr, consts = _compat.trace(fun, *types)
+        closed, result = jax.make_jaxpr(fun, return_shape=True)(*types)
+    jaxpr, consts = _compat.open_jaxpr(closed)
     context = interpreter(algebra, tuning)
     folding = context.folding
     if folding is not None:
@@ -104,9 +116,9 @@ def push_values(
             context, jaxpr, consts, starts, tuning.chunk, channels
         )
     outputs = [densified(output) for output in outputs]
-    if folding is None:
-        return outputs
-    return [unfold(folding, output, wanted) for output in outputs]
+    if folding is not None:
+        outputs = [unfold(folding, output, wanted) for output in outputs]
+    return jax.tree.unflatten(jax.tree.structure(result), outputs)
 
 
 def varied(start: Value) -> Value:

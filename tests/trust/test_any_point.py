@@ -1,0 +1,231 @@
+"""Laplacians, gradients and derivatives at points of any shape, pytrees among them."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+import opcompiler as oc
+from opcompiler.taylor import (
+    biharmonic,
+    derivatives,
+    forward_laplacian,
+    laplacian,
+    partials,
+)
+
+W = np.cos(np.arange(24.0)).reshape(6, 4)
+
+
+def log_psi(x):
+    """Of 2 particles in 3 dimensions, (2, 3)."""
+    apart = jnp.sqrt(jnp.sum((x[0] - x[1]) ** 2) + 1)
+    return (
+        jnp.sum(jnp.tanh(x.ravel() @ jnp.asarray(W, x.dtype)))
+        - apart
+        + jnp.sum(x**2) / 3
+    )
+
+
+def of_dict(p):
+    return (
+        jnp.sin(p["a"]).sum() * p["b"][1] + jnp.exp(p["c"] * p["b"][0]) * p["a"][1, 0]
+    )
+
+
+def of_pair(p):
+    x, y = p
+    return {"v": jnp.outer(jnp.sin(x), y**2), "z": jnp.exp(1j * x[0] * y)}
+
+
+def many(x):
+    """5 x 4 coordinates: enough for a family."""
+    return jnp.sum(jnp.tanh(x @ W[:4])) * jnp.cos(x[0, 0]) + jnp.sum(x**4)
+
+
+POINTS = {
+    "(2, 3)": (log_psi, jnp.linspace(-0.7, 0.9, 6).reshape(2, 3)),
+    "dict": (
+        of_dict,
+        {"a": jnp.array([[0.1, 0.2], [0.3, 0.4]]), "b": jnp.array([1.1, 2.0]),
+         "c": jnp.array(0.3)},
+    ),
+    "pair": (of_pair, (jnp.array([0.3, -0.4]), jnp.array([0.5, 0.7, 0.2]))),
+    "(5, 4)": (many, jnp.linspace(-1, 1, 20).reshape(5, 4)),
+    "number": (lambda x: jnp.sin(x) * x, jnp.array(0.7)),
+    "(1, 1, 1)": (lambda x: x.sum() ** 3, jnp.full((1, 1, 1), 0.7)),
+}  # fmt: skip
+
+
+def weights_like(point, scale=0.25):
+    flat, back = ravel_pytree(point)
+    return back(jnp.arange(1.0, flat.size + 1) * scale - 0.5)  # one negative, one zero
+
+
+def exact(fun, point, weights=None):
+    flat, back = ravel_pytree(point)
+    row = jnp.ones(flat.size) if weights is None else ravel_pytree(weights)[0]
+    hessian = jax.jacfwd(jax.jacfwd(lambda z: fun(back(z))))(flat)
+    return jax.tree.map(lambda h: jnp.einsum("...ii,i->...", h, row), hessian)
+
+
+def close(got, want, rtol=1e-11):
+    assert jax.tree.structure(got) == jax.tree.structure(want)
+    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+        assert jnp.shape(a) == jnp.shape(b)
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_value_gradient_and_laplacian(name, weighted) -> None:
+    fun, point = POINTS[name]
+    weights = weights_like(point) if weighted else None
+    value, gradient, second = forward_laplacian(fun, weights=weights)(point)
+    close(value, fun(point))
+    close(gradient, jax.jacfwd(fun)(point))
+    close(second, exact(fun, point, weights))
+    close(laplacian(fun, weights=weights)(point), second)
+
+
+@pytest.mark.parametrize("name", ["(2, 3)", "(5, 4)", "dict"])
+def test_traced_weights(name) -> None:
+    fun, point = POINTS[name]
+    weights = weights_like(point)
+    run = jax.jit(lambda w: forward_laplacian(fun, weights=w)(point)[1:])
+    close(run(weights), (jax.grad(fun)(point), exact(fun, point, weights)))
+    slope = jax.grad(lambda w: laplacian(fun, weights=w)(point))(weights)
+    close(slope, jax.grad(lambda w: exact(fun, point, w))(weights))
+
+
+def test_chunks() -> None:
+    fun, point = POINTS["(5, 4)"]
+    weights = weights_like(point)
+    whole = forward_laplacian(fun, weights=weights)(point)
+    close(forward_laplacian(fun, weights=weights, chunk=6)(point), whole)
+    close(forward_laplacian(fun, chunk=6)(point)[2], exact(fun, point))
+
+
+def test_local_energy_of_the_hydrogen_atom() -> None:
+    at = forward_laplacian(lambda x: -jnp.linalg.norm(x))
+    electrons = jax.random.normal(jax.random.key(0), (7, 3))
+
+    def energy(x):
+        _, gradient, second = at(x)
+        return -(second + gradient @ gradient) / 2 - 1 / jnp.linalg.norm(x)
+
+    np.testing.assert_allclose(jax.jit(jax.vmap(energy))(electrons), -0.5, rtol=1e-12)
+    np.testing.assert_allclose(jax.grad(energy)(electrons[0]), 0, atol=1e-12)
+    again = jax.checkpoint(energy)(electrons[0])
+    np.testing.assert_allclose(again, -0.5, rtol=1e-12)
+
+
+def test_single_precision() -> None:
+    fun, point = POINTS["(2, 3)"]
+    single = jax.tree.map(lambda a: a.astype(jnp.float32), point)
+    value, gradient, second = forward_laplacian(fun)(single)
+    assert {value.dtype, gradient.dtype, second.dtype} == {jnp.dtype("float32")}
+    np.testing.assert_allclose(second, exact(fun, point), rtol=1e-5)
+
+
+def test_further_arguments_are_handed_on() -> None:
+    apply = lambda x, params, scale=1: scale * jnp.sum(jnp.tanh(x @ params["w"]))
+    point, params = jnp.array([0.2, 0.4]), {"w": jnp.ones((2, 3))}
+    got = laplacian(apply)(point, params, scale=2)
+    close(got, exact(lambda x: apply(x, params, scale=2), point))
+
+
+def test_bilaplacian_and_partials_of_a_matrix() -> None:
+    fun = lambda x: jnp.sin(x[0, 0] * x[1, 1]) * x[0, 1] ** 2 * jnp.exp(x[1, 0])
+    point = jnp.array([[0.3, 0.6], [-0.2, 0.9]])
+    weights = jnp.array([[1.0, 2.0], [0.0, -1.0]])
+    once = lambda f: lambda x: exact(f, x, weights)
+    close(biharmonic(fun, weights=weights)(point), once(once(fun))(point))
+    got = partials(fun, [(1, 2, 0, 1)])(point)[1, 2, 0, 1]
+    along = lambda f, i, j: lambda x: jax.grad(f)(x)[i, j]
+    want = along(along(along(along(fun, 0, 0), 0, 1), 0, 1), 1, 1)(point)
+    close(got, want)
+
+
+def test_derivatives_along_a_direction() -> None:
+    fun, point = POINTS["dict"]
+    along = jax.tree.map(jnp.ones_like, point)
+    got = derivatives(fun, 3, along=along)(point)
+    line = lambda s: fun(jax.tree.map(lambda a: a + s, point))
+    want = [line(0.0), *(f(0.0) for f in (
+        jax.grad(line), jax.grad(jax.grad(line)), jax.grad(jax.grad(jax.grad(line)))
+    ))]  # fmt: skip
+    close(list(got), want)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@pytest.mark.parametrize("order", [21, 30, 60])
+def test_derivatives_of_high_order(order, dtype) -> None:
+    x = jnp.asarray(0.3, dtype)
+    rtol = 1e-4 if dtype == jnp.float32 else 1e-11
+    got = derivatives(lambda x: jnp.exp(x) + jnp.sin(2 * x), order)(x)
+    want = [math.exp(0.3) + 2.0**k * math.sin(0.6 + k * math.pi / 2)
+            for k in range(order + 1)]  # fmt: skip
+    np.testing.assert_allclose(got, want, rtol=rtol)
+    top = partials(jnp.exp, [(order,)])(x)[(order,)]
+    np.testing.assert_allclose(top, math.exp(0.3), rtol=rtol)
+    ones = [jnp.ones((), dtype), *[jnp.zeros((), dtype)] * (order - 1)]
+    _, series = oc.jet(jnp.exp, (x,), (ones,))
+    np.testing.assert_allclose(series, [math.exp(0.3)] * order, rtol=rtol)
+    with np.errstate(over="ignore"):
+        factorials = dtype(
+            np.array([math.factorial(k) for k in range(order + 1)], float)
+        )
+    got = jnp.stack(derivatives(lambda x: 1 / (1 - x), order)(jnp.zeros((), dtype)))
+    safe = (
+        factorials < 1e30
+    )  # infinite near the end of the range and beyond, never wrong
+    np.testing.assert_allclose(got[safe], factorials[safe], rtol=rtol)
+    assert all(jnp.isinf(got[~safe]) | jnp.isclose(got[~safe], factorials[~safe], rtol))
+
+
+def test_factorials_beyond_floats() -> None:
+    got = derivatives(jnp.exp, 200)(0.0)
+    np.testing.assert_allclose(got, 1, rtol=1e-9)
+    _, series = oc.jet(jnp.sin, (0.0,), ([1.0, *[0.0] * 39],), factorial_scaled=False)
+    want = [math.sin(k * math.pi / 2) / math.factorial(k) for k in range(1, 41)]
+    np.testing.assert_allclose(series, want, rtol=1e-12, atol=1e-16)
+
+
+X = jnp.array([0.3, 0.4])
+F = lambda x: jnp.sum(x**2)
+
+MISTAKES = {
+    "whole numbers": (lambda: laplacian(F)(jnp.array([1, 2])), "int"),
+    "a whole number": (lambda: derivatives(F, 2)(1), "1.0"),
+    "no array": (lambda: laplacian(F)("x"), "array"),
+    "empty": (lambda: laplacian(F)({}), "coordinates"),
+    "no function": (lambda: laplacian(X), "function"),
+    "weights of another shape": (lambda: laplacian(F, weights=[X] * 3)(X), "weights"),
+    "too many weights": (lambda: laplacian(F, weights=jnp.ones(3))(X), "broadcast"),
+    "complex weights": (lambda: forward_laplacian(F, weights=1j)(X), "real"),
+    "traced weights": (
+        lambda: jax.jit(lambda w: biharmonic(F, weights=w)(X))(X), "traced",
+    ),
+    "one multi-index": (lambda: partials(F, [1, 1]), "multi"),
+    "negative exponent": (lambda: partials(F, [(-1, 1)]), "multi"),
+    "broken exponent": (lambda: partials(F, [(0.5, 1)]), "multi"),
+    "long multi-index": (lambda: partials(F, [(1, 1, 1)])(X), "length d"),
+    "negative order": (lambda: derivatives(F, -1), "whole number"),
+    "broken order": (lambda: derivatives(F, 1.5), "whole number"),
+    "no direction": (lambda: derivatives(F, 2)(X), "along="),
+    "another direction": (lambda: derivatives(F, 2, along=jnp.ones(3))(X), "broadcast"),
+    "a batch": (
+        lambda: laplacian(lambda x: x[0] * (x @ x))(jnp.ones((5, 2))), "jax.vmap",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes(name) -> None:
+    mistake, named = MISTAKES[name]
+    with pytest.raises(oc.OperatorError, match=named):
+        mistake()
