@@ -12,27 +12,28 @@ from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.core.apolar import Tangent
 from opcompiler.core.edge import public
+from opcompiler.core.errors import OperatorError
 from opcompiler.taylor.chunks import evaluate_in_chunks
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.families import refold, unfold
 from opcompiler.taylor.interpreter import interpreter
 from opcompiler.taylor.misuse import explained
-from opcompiler.taylor.onehot import OneHot, seeded
+from opcompiler.taylor.onehot import seeded
 from opcompiler.taylor.sparse import densified, SparseArray
 from opcompiler.taylor.tuning import DEFAULT, Tuning
-from opcompiler.taylor.value import Active, AlgebraArray, Coefficient, type_of, Value
+from opcompiler.taylor.value import Active, AlgebraArray, type_of, Value
 
 
 @public("oc.taylor.push(f, x, seeds, algebra)")
 def push(
-    fun: Callable[[Array], Any],
-    point: Array,
-    seeds: Sequence[Coefficient | OneHot],
+    fun: Callable[[Any], Any],
+    point: Any,
+    seeds: Sequence[Any],
     algebra: TaylorAlgebra,
     wanted: Collection[int] | None = None,
     tuning: Tuning = DEFAULT,
 ) -> list[Value]:
-    """Evaluates a function on an algebra-valued array.
+    """Evaluates a function on an algebra-valued array, or a pytree of them.
 
     An algebra may have families from the start, `Channel.count` directions each. Then
     their seeds and the outputs' channels have one more axis for the directions, see
@@ -40,11 +41,12 @@ def push(
     `OneHot`.
 
     Args:
-        fun: any JAX function of one array, a pytree of arrays out.
-        point: the plain value, of any shape and a floating dtype.
-        seeds: for each channel but the unit, an array that broadcasts to the shape of
-            `point`, or `None` for zero: the normalised coefficient it starts from. For
-            a family an array with its axis, or a `OneHot`.
+        fun: any JAX function of one argument, a pytree of arrays out.
+        point: the plain argument: an array of any shape and a floating dtype, or a pytree
+            of such.
+        seeds: for each channel but the unit the normalised coefficient it starts from:
+            an array that broadcasts to the shape of `point`, or `None` for zero; of a
+            pytree a pytree of such. For a family an array with its axis, or a `OneHot`.
         algebra: the algebra.
         wanted: the channels that will be read; all by default.
         tuning: how the algebra is laid out.
@@ -55,10 +57,39 @@ def push(
 
     Raises:
         OperatorError: for a primitive that JAX cannot differentiate, for chunks of an
-            operator that does not split, and for one-hot seeds that do not fit.
+            operator that does not split, for seeds that are not one per channel or not
+            like the point, and for one-hot seeds that do not fit.
     """
-    start = seeded(point, seeds, algebra)
-    return push_values(fun, [start], algebra, wanted, tuning)
+    leaves, structure = jax.tree.flatten(point)
+    if len(seeds) != algebra.size - 1:
+        raise OperatorError(
+            f"{len(seeds)} seeds are given for {algebra.size - 1} channels",
+            expression=f"{len(seeds)} seeds",
+            hint="give a seed for each channel but the first, None for zero",
+        )
+    columns = [_like_point(seed, structure) for seed in seeds]
+    starts = [
+        seeded(jnp.asarray(leaf), [column[n] for column in columns], algebra)
+        for n, leaf in enumerate(leaves)
+    ]
+    return push_values(
+        lambda *arrays: fun(jax.tree.unflatten(structure, arrays)),
+        starts, algebra, wanted, tuning,
+    )  # fmt: skip
+
+
+def _like_point(seed: Any, structure: Any) -> list[Any]:
+    """Returns a seed leaf by leaf."""
+    if seed is None:
+        return [None] * structure.num_leaves
+    try:
+        return structure.flatten_up_to(seed)
+    except ValueError as error:
+        raise OperatorError(
+            "a seed has another structure than the point",
+            expression=repr(seed)[:200],
+            hint=f"give it the structure of the point, {structure}",
+        ) from error
 
 
 def push_values(

@@ -9,6 +9,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import opcompiler as oc
+from opcompiler.core.algebra import univariate
 from opcompiler.taylor import (
     biharmonic,
     derivatives,
@@ -193,6 +194,19 @@ def test_factorials_beyond_floats() -> None:
     _, series = oc.jet(jnp.sin, (0.0,), ([1.0, *[0.0] * 39],), factorial_scaled=False)
     want = [math.sin(k * math.pi / 2) / math.factorial(k) for k in range(1, 41)]
     np.testing.assert_allclose(series, want, rtol=1e-12, atol=1e-16)
+
+
+def test_a_push_of_a_pytree() -> None:
+    point = {"a": jnp.array([0.3, 0.4]), "b": jnp.array(0.5)}
+    seed = {"a": jnp.array([1.0, 2.0]), "b": None}
+    fun = lambda p: {"y": jnp.sin(p["a"]) * p["b"]}
+    (output,) = oc.taylor.push(fun, point, [seed, None], univariate(2))
+    close(output.dense(1), jnp.cos(point["a"]) * seed["a"] / 2)
+    close(output.dense(2), -jnp.sin(point["a"]) * seed["a"] ** 2 / 4)
+    with pytest.raises(oc.OperatorError, match="structure"):
+        oc.taylor.push(fun, point, [jnp.ones(3), None], univariate(2))
+    with pytest.raises(oc.OperatorError, match="seed for each channel"):
+        oc.taylor.push(fun, point, [seed], univariate(2))
 
 
 X = jnp.array([0.3, 0.4])

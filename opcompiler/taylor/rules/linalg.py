@@ -203,7 +203,8 @@ def _solve(a: Array, b: Array, **options: bool) -> Array:
 
 
 def _half_lower(a: Array) -> Array:
-    return jnp.tril(a) / (1 + jnp.eye(a.shape[-1], dtype=a.dtype))
+    halves = 1 + jnp.eye(a.shape[-1], dtype=a.dtype)
+    return jnp.tril(a) / halves.reshape((1,) * (a.ndim - 2) + halves.shape)
 
 
 @rule("lu")

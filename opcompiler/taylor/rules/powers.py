@@ -135,7 +135,7 @@ def absolute(context: Context, equation: Any, inputs: Sequence[Value]) -> list[V
         radicand = [None if c is None else lax.real(c) for c in norm]
         series = power_series(algebra, radicand, value, 0.5, 1 / value)
         # Its slope is zero at zero, as in JAX.
-        unit = lax.conj(start) / jnp.where(value == 0, 1, value)
+        unit = lax.conj(start) / jnp.where(value == 0, 1, value).astype(start.dtype)
         for k in algebra.of_degree(1):
             c = u.coefficients[k]
             series[k] = None if c is None else lax.real(multiply(unit, c))

@@ -41,7 +41,7 @@ def eigh(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value
     algebra = context.algebra
     matrix = dense_series(inputs[0], algebra)
     v, w = _compat.bind(equation, matrix[0])
-    eye = jnp.eye(size, dtype=w.dtype)
+    eye = jnp.eye(size, dtype=w.dtype).reshape((1,) * (w.ndim - 1) + (size, size))
     gaps = 1 / (eye + w[..., None, :] - w[..., :, None]) - eye
     vectors: Series = [v]
     values: Series = [w]
