@@ -40,7 +40,8 @@ def diagonal(a: Array) -> Array:
 
 def from_diagonal(a: Array) -> Array:
     """Returns the diagonal matrices of a stack of vectors."""
-    return a[..., None] * jnp.eye(a.shape[-1], dtype=a.dtype)
+    eye = jnp.eye(a.shape[-1], dtype=a.dtype)
+    return a[..., None] * eye.reshape((1,) * (a.ndim - 1) + eye.shape)
 
 
 def dense_series(value: Value, algebra: TaylorAlgebra) -> Series:
