@@ -192,15 +192,8 @@ def _nested(
     is taken, which is what every algebra holds.
     """
     del wanted
-    fun = network
-    for channel in push.algebra.of_degree(1) if push.algebra.order else ():
-        tangent = tangent_row(push.seeds[channel], points.shape[1], points.dtype)
-        assert tangent is not None  # the form of a nested push
-        fun = _directional(fun, tangent)
-    values = jax.vmap(fun)(points)
-    return lambda channel: values
-
-    tangents = [tangent for tangent in push.seeds if tangent]
+    first = push.algebra.of_degree(1) if push.algebra.order else ()
+    tangents = [push.seeds[channel] for channel in first]
     words = (
         sorted(set(itertools.permutations(tangents))) if orders_matter else [tangents]
     )
@@ -208,9 +201,9 @@ def _nested(
     def along(word: Sequence[Tangent]) -> Array:
         fun = network.by_body if word else network
         for tangent in word:
-            row = _row(tangent, points)
-            assert row is not None
-            fun = _directional(fun, row[0])
+            row = tangent_row(tangent, points.shape[1], points.dtype)
+            assert row is not None  # the form of a nested push
+            fun = _directional(fun, row)
         return jax.vmap(fun)(points)
 
     values = along(words[0])
