@@ -88,12 +88,17 @@ def _gradient(
     inputs: Mapping[int, Input],
 ) -> Array:
     """Returns first derivatives by all components that the index reaches, (N, R)."""
-    (number,) = functional.symbol.terms[0][0].slots()
-    direction = template.directions[number]
-    assert isinstance(direction, Component)
     first, last = template.extents[0]
-    start = inputs[template.site].places[direction.place] + direction.shift
-    return group.pick(slopes, functional.field, 1)[:, start + first : start + last + 1]
+    total: Any = 0
+    for alpha, c in functional.symbol.terms:
+        (number,) = alpha.slots()
+        direction = template.directions[number]
+        assert isinstance(direction, Component)
+        start = inputs[template.site].places[direction.place] + direction.shift
+        part = group.pick(slopes, functional.field, 1)
+        part = part[:, start + first : start + last + 1]
+        total = total + (part if c == 1 else part * float(c))
+    return total
 
 
 def evaluate_sums(

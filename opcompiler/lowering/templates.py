@@ -23,7 +23,7 @@ from opcompiler.core.symbol import Functional
 from opcompiler.lowering.bodies import Index, run_body, Scene, Span
 from opcompiler.lowering.networks import Group
 from opcompiler.lowering.points import as_precise_as
-from opcompiler.planning import Plan, Push
+from opcompiler.planning import Plan, running
 from opcompiler.taylor.onehot import OneHot
 from opcompiler.taylor.push import push as taylor_push
 from opcompiler.taylor.tuning import Tuning
@@ -103,29 +103,7 @@ class TemplatePush:
         collapsed: Collection[Functional],
     ) -> None:
         self._template = template
-        self._push: Push = plan.pushes[number]
-        self._number = number
-        self._readouts = [
-            r for r in plan.readouts if r.terms and r.terms[0][0] == number
-        ]
-        self._running = _running_channels(self._push, template)
-        self._summed = self._summable(collapsed)
-
-    def _summable(self, collapsed: Collection[Functional]) -> set[int]:
-        """Returns the channels that can be summed over the directions as they arise."""
-        algebra = self._push.algebra
-        read_by: dict[int, set[bool]] = {}
-        for readout in self._readouts:
-            for _, channel, _ in readout.terms:
-                read_by.setdefault(channel, set()).add(readout.functional in collapsed)
-        factors = {k for i, j, _, _ in algebra.products for k in (i, j)}
-        return {
-            k
-            for k in self._running
-            if read_by.get(k) == {True}
-            and k not in factors
-            and algebra.channels[k].degree > 1
-        }
+        self._run = running(plan, number, template, collapsed)
 
     def evaluate(
         self, group: Group, given: Input, scene: Scene, draw: Draw, tuning: Tuning
@@ -137,45 +115,35 @@ class TemplatePush:
             summed already.
         """
         count = max(draw.count, 2)  # a family has two directions or more
-        algebra = self._algebra(count)
+        algebra = self._run.algebra(count)
         seeds = [
             self._seed(k, given, scene, draw, count) for k in range(1, algebra.size)
         ]
-        wanted = {k for r in self._readouts for _, k, _ in r.terms}
+        wanted = {k for r in self._run.readouts for _, k, _ in r.terms}
         if tuning.chunk is None and count > _LONG:
             tuning = replace(tuning, chunk=_LONG // 2)
         (value,) = taylor_push(
             jax.vmap(group.network), given.points, seeds, algebra, wanted, tuning
         )
         found = {}
-        for readout in self._readouts:
+        for readout in self._run.readouts:
             pick = partial(group.pick, field=readout.functional.field)
             total: Any = 0
             for _, channel, c in readout.terms:
                 array = self._channel(value, channel, algebra, pick, draw.count)
                 total = total + (array if c == 1 else array * float(c))
-            channels = {channel for _, channel, _ in readout.terms}
             total = as_precise_as(given.points.dtype, total)
-            found[readout.functional] = (total, bool(channels & self._summed))
+            found[readout.functional] = (total, self._run.is_summed(readout))
         return found
-
-    def _algebra(self, count: int) -> TaylorAlgebra:
-        alone = self._push.algebra
-        family = self._running - self._summed
-        channels = tuple(
-            replace(channel, count=count) if k in family else channel
-            for k, channel in enumerate(alone.channels)
-        )
-        return TaylorAlgebra(channels, alone.products)
 
     def _seed(
         self, channel: int, given: Input, scene: Scene, draw: Draw, count: int
     ) -> Array | OneHot | None:
-        tangent = self._push.seeds[channel]
+        tangent = self._run.push.seeds[channel]
         if not tangent:
             return None
         directions = self._template.directions
-        if channel in self._running:
+        if channel in self._run.channels:
             ((number, c),) = tangent
             return _family(directions[number], float(c), given, scene, draw, count)
         parts = [_scaled(c, _single(directions[n], given, scene)) for n, c in tangent]
@@ -200,19 +168,6 @@ class TemplatePush:
             return pick(array) if array.ndim == 2 else array
         rows = value.family(k, size)[:count]
         return (pick(rows) if rows.ndim == 3 else rows).T
-
-
-def _running_channels(push: Push, template: Template) -> set[int]:
-    """Returns the channels that differ from one tuple of indices to the next."""
-    found = {
-        k
-        for k, tangent in enumerate(push.seeds)
-        if any(template.directions[n].runs for n, _ in tangent)
-    }
-    for i, j, k, _ in sorted(push.algebra.products, key=lambda p: p[2]):
-        if {i, j} & found:
-            found.add(k)
-    return found
 
 
 def _single(direction: Direction, given: Input, scene: Scene) -> Array:

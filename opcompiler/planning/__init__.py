@@ -6,6 +6,14 @@ from functionals to a `Plan`, in a file of its own, listed in `strategies.py`.
 
 from opcompiler.planning.plan import Plan, Push, ReadOut
 from opcompiler.planning.strategies import make_plan, STRATEGIES
-from opcompiler.planning.sums import plan_templates
+from opcompiler.planning.sums import plan_templates, running
 
-__all__ = ["STRATEGIES", "Plan", "Push", "ReadOut", "make_plan", "plan_templates"]
+__all__ = [
+    "STRATEGIES",
+    "Plan",
+    "Push",
+    "ReadOut",
+    "make_plan",
+    "plan_templates",
+    "running",
+]

@@ -1,12 +1,21 @@
-"""Plans for operators with templates: their directions may run, their algebra does not."""
+"""Plans for operators with templates: their directions may run, their algebra does not.
+
+A push of a template is run once for all tuples of indices: what differs from one tuple to
+the next is a family. `Running` says which channels those are, and is what the run uses;
+`written_out` writes two tuples out as a plan of its own, so that what runs can be proved.
+"""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
+from opcompiler.core import families
+from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.core.errors import OperatorError
+from opcompiler.core.multiindex import MultiIndex
 from opcompiler.core.sums import Template
-from opcompiler.core.symbol import Functional
+from opcompiler.core.symbol import Functional, OperatorSymbol
 from opcompiler.planning.joining import joined
-from opcompiler.planning.plan import Plan
+from opcompiler.planning.plan import Plan, Push, ReadOut
 from opcompiler.planning.strategies import make_plan
 
 _OWN = ("auto", "algebra")
@@ -45,3 +54,122 @@ def plan_templates(
     names = dict.fromkeys(plan.strategy for plan in plans)
     choices = tuple(choice for plan in plans for choice in plan.choices)
     return joined(plans, functionals, sites, "+".join(names), choices)
+
+
+@dataclass(frozen=True)
+class Running:
+    """What of a push runs with the indices of a template.
+
+    Attributes:
+        push: of a template's site.
+        readouts: those of the push.
+        channels: that differ from one tuple of indices to the next.
+        summed: of these, the ones whose sum over all tuples is taken as it arises.
+    """
+
+    push: Push
+    readouts: tuple[ReadOut, ...]
+    channels: frozenset[int]
+    summed: frozenset[int]
+
+    def algebra(self, count: int) -> TaylorAlgebra:
+        """Returns the algebra with families of `count` directions."""
+        family = self.channels - self.summed
+        channels = tuple(
+            replace(channel, count=count) if k in family else channel
+            for k, channel in enumerate(self.push.algebra.channels)
+        )
+        return TaylorAlgebra(channels, self.push.algebra.products)
+
+    def is_summed(self, readout: ReadOut) -> bool:
+        """Whether a read-out is the sum over all tuples; else it is one number each."""
+        return any(channel in self.summed for _, channel, _ in readout.terms)
+
+
+def running(
+    plan: Plan, number: int, template: Template, collapsed: Collection[Functional] = ()
+) -> Running:
+    """Says what of a push runs.
+
+    Args:
+        plan: holds the push and the read-outs.
+        number: of the push.
+        template: of its site.
+        collapsed: functionals of which only the sum with one weight is wanted.
+
+    Raises:
+        OperatorError: if a channel starts from several directions that run, or read-outs
+            take from several pushes: such plans are not run.
+    """
+    push = plan.pushes[number]
+    readouts = tuple(r for r in plan.readouts if number in {p for p, _, _ in r.terms})
+    moving = {n for n, direction in enumerate(template.directions) if direction.runs}
+    found = {k for k, seed in enumerate(push.seeds) if moving & {a for a, _ in seed}}
+    alone = all(len(push.seeds[k]) == 1 for k in found)
+    if not alone or any(p != number for r in readouts for p, _, _ in r.terms):
+        raise OperatorError(
+            "this is not a plan of a sum over components",
+            expression=f"push {number}",
+            hint="a channel starts from one direction that runs, and a read-out takes "
+            "from one push",
+        )
+    for i, j, k, _ in sorted(push.algebra.products, key=lambda p: p[2]):
+        if {i, j} & found:
+            found.add(k)
+    factors = {k for i, j, _, _ in push.algebra.products for k in (i, j)}
+    kept = {
+        k
+        for r in readouts
+        for _, k, _ in r.terms
+        if r.functional not in collapsed
+        or any(
+            c not in found or c in factors or push.algebra.channels[c].degree == 1
+            for _, c, _ in r.terms
+        )
+    }
+    read = {k for r in readouts for _, k, _ in r.terms}
+    return Running(push, readouts, frozenset(found), frozenset(read - kept))
+
+
+def written_out(plan: Plan, run: Running, template: Template) -> Plan:
+    """Writes two tuples of indices out: what is run, as a plan that can be proved.
+
+    A functional that runs becomes two, in directions of their own; one that is summed
+    becomes the sum of these. Two tuples stand for any number: the engine treats the
+    directions of a family alike.
+    """
+    folding = families.written_out(run.algebra(2))
+    names = plan.sites[run.push.site]
+    moving = [n for n, direction in enumerate(template.directions) if direction.runs]
+    copies = {n: (n, len(names) + place) for place, n in enumerate(moving)}
+    channel = {place: k for k, place in enumerate(folding.places)}
+    seeds = tuple(
+        tuple((copies[n][at] if n in copies else n, c) for n, c in run.push.seeds[k])
+        for k, at in folding.places
+    )
+
+    def symbol(readout: ReadOut, at: int) -> OperatorSymbol:
+        terms = {}
+        for alpha, c in readout.functional.symbol.terms:
+            moved = [0] * (len(names) + len(moving))
+            for n, power in enumerate(alpha.exponents):
+                moved[copies[n][at] if n in copies else n] = power
+            terms[MultiIndex(tuple(moved))] = c
+        return OperatorSymbol.of(terms)
+
+    readouts: dict[OperatorSymbol, ReadOut] = {}
+    for readout in run.readouts:
+        both = [symbol(readout, at) for at in (0, 1)]
+        read = {k for _, k, _ in readout.terms}
+        wanted = both if read & run.channels else both[:1]
+        if run.is_summed(readout):
+            wanted = [OperatorSymbol.of({**dict(both[0].terms), **dict(both[1].terms)})]
+        for at, one in enumerate(wanted):
+            terms = tuple(
+                (0, channel.get((k, at), channel[k, 0]), c) for _, k, c in readout.terms
+            )
+            functional = Functional(readout.functional.field, 0, one)
+            readouts[one] = ReadOut(functional, terms)
+    site = (*names, *(f"{names[n]}'" for n in moving))
+    push = Push(0, folding.explicit, seeds)
+    return Plan("written out", (site,), (push,), tuple(readouts.values()))

@@ -90,7 +90,7 @@ def fuzz(count: int, seed: int) -> tuple[Counter, list[str]]:
 def run_and_compare(texts: list[str]) -> None:
     for text in texts:
         want = np.array([float(Fraction(c)) for c in truth(json.loads(text))])
-        scale = max(1.0, *abs(want))
+        scale = max([1.0, *abs(want)])
         found = np.array(run_by_jax(Plan.from_json(text)))
         np.testing.assert_allclose(found / scale, want / scale, rtol=1e-9, atol=1e-9)
 
@@ -107,4 +107,4 @@ def test_mutations() -> None:
 def test_many_mutations() -> None:
     fate, believed = fuzz(100_000, 1)
     assert sum(fate.values()) == 100_000
-    run_and_compare(random.Random(2).sample(believed, 200))
+    run_and_compare(random.Random(2).sample(believed, 100))

@@ -1,0 +1,71 @@
+"""Sums over components: what runs, written out for two tuples of indices, is proved."""
+
+from dataclasses import replace
+
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+from opcompiler.planning.sums import running, written_out
+
+X = oc.vector("x", 1000)
+i, j = oc.index("i", X), oc.index("j", X)
+t = sp.Symbol("t")
+u, v = sp.Function("u")(t, X), sp.Function("v")(t, X)
+
+SUMS = {
+    "laplacian": oc.Sum(oc.D(u, X[i], 2), i) + oc.D(u, t),
+    "weighted": oc.Sum(sp.sin(X[i]) * oc.D(u, X[i], 2) + X[i] ** 2 * oc.D(u, X[i]), i),
+    "nonlinear": oc.Sum(oc.D(u, X[i], 2) ** 2 * oc.D(u, X[i]) + oc.D(u, t, X[i]) ** 2, i),
+    "mixed": oc.Sum(oc.Sum(X[i] * X[j] * oc.D(u, X[i], X[j]), i), j),
+    "biharmonic": oc.Sum(oc.Sum(oc.D(u, X[i], 2, X[j], 2), i), j),
+    "time and space": oc.Sum(oc.D(u, t, X[i], 2), i) + oc.D(u, t, 2),
+    "third": oc.Sum(oc.D(u, X[i], 3), i) - oc.Sum(oc.D(u, X[i], 2), i),
+    "two fields": [oc.Sum(oc.D(u, X[i], 2), i) - v, oc.Sum(oc.D(v, X[i], 4), i) - u],
+}  # fmt: skip
+
+
+def pushes(name: str, collapse: bool):
+    fields = ["u", "v"] if name == "two fields" else None
+    residual = oc.compile(SUMS[name], fields=fields)
+    plan = residual.plan
+    assert plan.verify()
+    for template in residual.operator.templates:
+        for number, push in enumerate(plan.pushes):
+            if push.site == template.site and not template.gradient:
+                wanted = plan.functionals if collapse else ()
+                yield plan, running(plan, number, template, wanted), template
+
+
+@pytest.mark.parametrize("collapse", [False, True], ids=["each", "summed"])
+@pytest.mark.parametrize("name", SUMS)
+def test_what_runs_is_proved(name: str, collapse: bool) -> None:
+    found = list(pushes(name, collapse))
+    assert found
+    for plan, run, template in found:
+        wide = written_out(plan, run, template)
+        assert wide.pushes[0].algebra.size > run.push.algebra.size or not run.channels
+        assert wide.verify()
+        assert not collapse or run.summed or not run.channels
+
+
+def test_the_proof_sees_what_runs() -> None:
+    """A channel that runs and is taken for one that does not."""
+    ((plan, run, template),) = list(pushes("third", False))
+    top = max(run.channels)
+    wrong = replace(run, channels=run.channels - {top})
+    assert not written_out(plan, wrong, template).verify()
+
+
+def test_a_channel_along_two_running_directions_is_not_run() -> None:
+    ((plan, run, template),) = list(pushes("biharmonic", False))
+    (first, second) = (k for k in run.channels if run.push.seeds[k])
+    seeds = list(run.push.seeds)
+    seeds[first] = seeds[first] + seeds[second]
+    number = plan.pushes.index(run.push)
+    changed = replace(plan, pushes=(
+        *plan.pushes[:number], replace(run.push, seeds=tuple(seeds)),
+        *plan.pushes[number + 1 :],
+    ))  # fmt: skip
+    with pytest.raises(oc.OperatorError, match="not a plan of a sum"):
+        running(changed, number, template)
