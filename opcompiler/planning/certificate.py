@@ -197,9 +197,9 @@ def _reduced(
             for key, x in terms.items():
                 rest = into.get(key, 0) - c * x
                 if rest:
-                    into[key] = rest  # pyright: ignore[reportArgumentType]
+                    into[key] = rest
                 else:
-                    into.pop(key, None)  # pyright: ignore[reportArgumentType]
+                    into.pop(key, None)
     return parts, _weight(parts)
 
 

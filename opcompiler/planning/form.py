@@ -78,7 +78,7 @@ def _check_number(c: object, path: str, *, rational: bool = False) -> None:
         _refuse(path, c, "a rational number" if rational else "an exact number")
     if not c:
         _refuse(path, c, "no number 0: zeros are left out")
-    if not is_sized(c):  # pyright: ignore[reportArgumentType]
+    if not is_sized(c):
         _refuse(path, c, "a number whose size a float can hold")
 
 
