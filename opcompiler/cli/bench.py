@@ -9,12 +9,11 @@ from typing import Annotated, Any
 import jax
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 import opcompiler as oc
 from opcompiler.cli import arguments, failures
-from opcompiler.cli.app import app, examples
+from opcompiler.cli.app import app, cell, examples, say
 from opcompiler.cli.options import Json, numbers, Operator, Set, Strategy
 from opcompiler.cli.reading import compiled, is_text, read_operator
 from opcompiler.demo.comparison import CASES, NU
@@ -54,7 +53,7 @@ def bench(
         for name, *what in _entries(file, numbers(parameter), strategy):
             results[name] = contest(*what, size)
     if json:
-        typer.echo(_as_json(results, size))
+        say(_as_json(results, size))
     else:
         console = Console(highlight=False)
         for name, lanes in results.items():
@@ -97,8 +96,10 @@ def _box(operator: Any, residual: oc.Residual) -> Box:
 
 def _table(name: str, lanes: list[Lane], size: Size) -> Table:
     table = Table(
-        title=f"{escape(name)}\nMLP {size.depth}×{size.width} tanh, {size.points} points, "
-        f"float32 on {jax.devices()[0].platform}, medians of {size.rounds}",
+        title=cell(
+            f"{name}\nMLP {size.depth}×{size.width} tanh, {size.points} points, "
+            f"float32 on {jax.devices()[0].platform}, medians of {size.rounds}"
+        ),
         title_style="bold",
     )
     table.add_column("route", no_wrap=True)
@@ -108,9 +109,7 @@ def _table(name: str, lanes: list[Lane], size: Size) -> Table:
     for lane in present:
         table.add_row(lane.name, *_cells(lane, lanes[0]))
     absent = [lane for lane in lanes if lane.reason is not None]
-    table.caption = escape(
-        "\n".join(f"no {lane.name}: {lane.reason}" for lane in absent)
-    )
+    table.caption = cell("\n".join(f"no {lane.name}: {lane.reason}" for lane in absent))
     return table
 
 

@@ -2,13 +2,14 @@
 
 from json import dumps
 
-import typer
+import sympy as sp
 
 import opcompiler as oc
 from opcompiler.cli import failures
-from opcompiler.cli.app import app, examples
+from opcompiler.cli.app import app, examples, say
 from opcompiler.cli.options import Json, Notation, numbers, Set
 from opcompiler.cli.reading import read_problem
+from opcompiler.notation import Part
 
 
 @app.command(
@@ -33,13 +34,26 @@ def check(file: Notation, parameter: Set = None, json: Json = False) -> None:
         residuals = {name: oc.compile(part) for name, part in parts.items()}
         channels = {name: r.plan.channels for name, r in residuals.items()}
         if json:
-            typer.echo(_as_json(problem, channels))
+            say(_as_json(problem, channels))
             return
-        typer.echo(oc.to_text(problem), nl=False)
+        say(oc.to_text(problem), end="")
         for name, count in channels.items():
             placeless = name in problem.conditions and _reads_all(residuals[name])
             note = ", no place is fixed: it holds where its points lie" * placeless
-            typer.echo(f"# {name}: {count} channels{note}")
+            say(f"# {name}: {count} channels{note}")
+        for name in problem.unused:
+            say(f"# {name} is declared and not used")
+        for name, part in parts.items():
+            if _compares_reals(part):
+                say(
+                    f"# {name}: an equality in where(...) holds at exactly equal numbers"
+                )
+
+
+def _compares_reals(part: Part) -> bool:
+    """Whether a choice hangs on two numbers being equal, which hardly any two are."""
+    sides = [side for equation in part.equations.values() for side in equation.args]
+    return any(side.has(sp.Eq, sp.Ne) for side in sides)
 
 
 def _reads_all(residual: oc.Residual) -> bool:
@@ -55,5 +69,6 @@ def _as_json(problem: oc.Problem, channels: dict[str, int]) -> str:
         "unknowns": list(problem.unknowns),
         "equations": {name: channels[name] for name in problem.equations},
         "conditions": {name: channels[name] for name in problem.conditions},
+        "unused": list(problem.unused),
     }
     return dumps(told, indent=2)

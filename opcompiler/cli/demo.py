@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from opcompiler.cli import failures
-from opcompiler.cli.app import app, examples
+from opcompiler.cli.app import app, examples, say
 from opcompiler.cli.options import Json
 
 
@@ -31,4 +31,4 @@ def demo(
         story = import_module("opcompiler.demo.story")
         numbers = story.tell(steps=steps, out=out, seed=seed, console=console)
     if json:
-        typer.echo(dumps(numbers, indent=2))
+        say(dumps(numbers, indent=2))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from opcompiler.cli import failures
-from opcompiler.cli.app import app, examples
+from opcompiler.cli.app import app, examples, say
 from opcompiler.cli.module import module_text
 from opcompiler.cli.options import Notation, numbers, Set, Strategy
 from opcompiler.cli.reading import read_problem
@@ -36,10 +36,10 @@ def emit(
         problem = read_problem(file, numbers(parameter))
         text = module_text(problem, strategy or "auto")
         if out is None:
-            typer.echo(text, nl=False)
+            say(text, end="")
             return
         try:
             out.write_text(text, encoding="utf-8")
         except OSError as error:
             raise failures.unwritable(out, error) from None
-        typer.echo(f"wrote {out}")
+        say(f"wrote {out}")

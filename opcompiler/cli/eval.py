@@ -14,7 +14,7 @@ from rich.table import Table
 
 import opcompiler as oc
 from opcompiler.cli import arguments, failures
-from opcompiler.cli.app import app, examples
+from opcompiler.cli.app import app, cell, examples, say
 from opcompiler.cli.arrays import check_name, check_points, read_array, write_arrays
 from opcompiler.cli.network import read_name, UserCode
 from opcompiler.cli.options import (
@@ -97,11 +97,11 @@ def evaluate(
         if out is not None:
             write_arrays(out, values)
     if json:
-        typer.echo(_as_json(values, places))
+        say(_as_json(values, places))
     else:
         Console(highlight=False).print(_table(values, places))
         if out is not None:
-            typer.echo(f"wrote {out}")
+            say(f"wrote {out}")
 
 
 def _chosen(operator: Any, name: str | None) -> Any:
@@ -159,7 +159,7 @@ def _table(values: Values, places: np.ndarray) -> Table:
         rms, largest, place = _judged(array)
         where = ", ".join(f"{c:.4g}" for c in places[place][:4])
         more = ", ..." if places.shape[1] > 4 else ""
-        table.add_row(name, f"{rms:.3e}", f"{largest:.3e}", f"({where}{more})")
+        table.add_row(cell(name), f"{rms:.3e}", f"{largest:.3e}", f"({where}{more})")
     return table
 
 

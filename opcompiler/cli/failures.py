@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import typer
 
+from opcompiler.cli.app import say
 from opcompiler.core.errors import OperatorError
 
 WRONG_INPUT = 1
@@ -17,13 +18,13 @@ def told() -> Iterator[None]:
     try:
         yield
     except OperatorError as error:
-        typer.echo(str(error), err=True)
+        say(str(error), err=True)
         raise typer.Exit(WRONG_INPUT) from None
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in {"matplotlib", "optax"}:
             raise
-        typer.echo(
+        say(
             f"the demo needs {package}\n"
             "  hint: install it with `pip install 'opcompiler[examples]'`",
             err=True,

@@ -5,18 +5,25 @@ The body of a compiled function is shown and not generated. What the module runs
 shapes that go with it, and a plan whose proof can be asked for.
 """
 
+import builtins
 import keyword
 import re
 from collections.abc import Iterator
+from json import dumps
 
 import opcompiler as oc
 from opcompiler.cli.arguments import columns
 
-_OTHER_NAMES = frozenset({"jax", "oc", "problem", "PROBLEM", "residual", "loss"})
+_OWN_NAMES = ("jax", "oc", "problem", "PROBLEM", "residual", "loss")
+_NOT_GIVEN = frozenset(
+    (*_OWN_NAMES, *dir(builtins), *keyword.kwlist, *keyword.softkwlist)
+)
+"""Names that no function for a condition is given: `loss` needs Python's `sum`."""
+
 _SHOWN_COLUMNS = 8
 
 _LOSS = '''
-def loss(net, points, **arguments) -> jax.Array:
+def loss(net, points, /, **arguments) -> jax.Array:
     """Returns the mean squares of all residuals, added up."""
     values = jax.tree.leaves(residual(net, points, **arguments))
     return sum((abs(value) ** 2).mean() for value in values)
@@ -44,7 +51,7 @@ def module_text(problem: oc.Problem, strategy: str = "auto") -> str:
     ]
     for name, label in _functions(problem):
         condition = oc.compile(problem.condition(label), strategy=strategy)
-        call = f'oc.compile(problem.condition("{label}"){option})'
+        call = f"oc.compile(problem.condition({dumps(label)}){option})"
         parts.append(f"{name} = {call}\n{_comment(condition)}")
     parts.append(_LOSS)
     return "\n\n".join(parts) + "\n"
@@ -81,10 +88,10 @@ def _keys(problem: oc.Problem) -> str:
 
 def _functions(problem: oc.Problem) -> Iterator[tuple[str, str]]:
     """Yields a name in Python for each condition, and its label."""
-    taken = set(_OTHER_NAMES)
+    taken: set[str] = set()
     for label in problem.conditions:
         stem = re.sub(r"\W", "_", label)
-        if not stem.isidentifier() or keyword.iskeyword(stem):
+        if not stem.isidentifier() or stem.startswith("__") or stem in _NOT_GIVEN:
             stem = f"condition_{stem}"
         name, number = stem, 2
         while name in taken:

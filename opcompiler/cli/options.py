@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from opcompiler.cli import completion
+from opcompiler.core.visible import visible
 
 NAMES = ("equations", "residual", "operator", "problem")
 """What a Python program may call its operator."""
@@ -96,5 +97,5 @@ def _number(name: str, text: str) -> float:
         return int(text) if text.isdecimal() else float(text)
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r} is no number", param_hint=f"--set {name}"
+            f"{text!r} is no number", param_hint=visible(f"--set {name}")
         ) from None

@@ -7,7 +7,7 @@ import typer
 
 import opcompiler as oc
 from opcompiler.cli import failures
-from opcompiler.cli.app import app, examples
+from opcompiler.cli.app import app, examples, say
 from opcompiler.cli.options import Json, numbers, Operator, Set, Strategy
 from opcompiler.cli.reading import compiled, read_operator
 
@@ -36,14 +36,14 @@ def plan(
         residual = compiled(read_operator(file, numbers(parameter)), strategy)
         chosen = residual.plan
         if json:
-            typer.echo(chosen.to_json())
+            say(chosen.to_json())
         elif compare:
-            typer.echo(chosen.comparison())
+            say(chosen.comparison())
         elif html is None:
-            typer.echo(str(chosen))
+            say(str(chosen))
         if html is not None:
             _write_page(residual, html)
-            typer.echo(f"wrote {html}", err=json)
+            say(f"wrote {html}", err=json)
 
 
 def _write_page(residual: oc.Residual, path: Path) -> None:

@@ -1,5 +1,6 @@
 """From FILE to a problem, or to what is compiled from it."""
 
+import os
 import runpy
 import sys
 import traceback
@@ -15,7 +16,7 @@ from opcompiler.core.errors import OperatorError
 
 def is_text(file: str) -> bool:
     """Whether FILE is no name of a file but a text in the notation."""
-    return any(sign in file for sign in "=;\n")
+    return any(sign in file for sign in "=;\n") and not os.path.isfile(file)
 
 
 def read_problem(file: str, parameters: Mapping[str, float]) -> oc.Problem:

@@ -3,6 +3,8 @@
 from copyreg import __newobj__ as new_object
 from typing import Any
 
+from opcompiler.core.visible import visible
+
 
 class OperatorError(Exception):
     """Base class of every error raised about a user's operator, network or points.
@@ -30,5 +32,9 @@ class OperatorError(Exception):
         return new_object, (type(self), *self.args), self.__dict__
 
     def __str__(self) -> str:
+        return visible(self._message())
+
+    def _message(self) -> str:
+        """Returns the parts in one text, as they are."""
         where = f"\n  in: {self.expression}" if self.expression else ""
         return f"{self.problem}{where}\n  hint: {self.hint}"

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from opcompiler.core.multiindex import argument_name
+from opcompiler.core.visible import visible
 from opcompiler.inspection.elision import elide, Elided, shortened, sum_text
 from opcompiler.inspection.operators import channel_operators, operator_text
 from opcompiler.inspection.products import product_grid
@@ -46,18 +47,20 @@ def plan_page(
         source: the emitted function as Python, if there is one.
         sums: how sums over components are evaluated, a line each.
     """
-    return _template("page.html").render(
+    page = _template("page.html").render(
         **_summary(plan),
         pushes=_pushes(plan),
         comparison=_comparison(plan, comparison),
         source=source,
         sums=sums,
     )
+    return visible(page)
 
 
 def plan_card(plan: Plan) -> str:
     """Returns an HTML fragment for notebooks: summary, drawing, channels, read-outs."""
-    return _template("card.html").render(**_summary(plan), pushes=_pushes(plan))
+    card = _template("card.html").render(**_summary(plan), pushes=_pushes(plan))
+    return visible(card)
 
 
 @cache

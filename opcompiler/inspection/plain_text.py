@@ -6,6 +6,8 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from opcompiler.core.visible import visible
+
 _WIDTH = 96
 
 
@@ -25,7 +27,8 @@ def plain_text(*parts: RenderableType) -> str:
     )
     for part in parts:
         console.print(part)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+    lines = stream.getvalue().split("\n")
+    return visible("\n".join(line.rstrip() for line in lines).rstrip("\n"))
 
 
 def simple_table(*columns: str, right: tuple[str, ...] = ()) -> Table:

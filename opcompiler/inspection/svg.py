@@ -11,6 +11,7 @@ from collections.abc import Hashable
 from html import escape
 from typing import Any, TYPE_CHECKING
 
+from opcompiler.core.visible import visible
 from opcompiler.inspection.elision import shortened
 from opcompiler.inspection.graph import plan_graph
 from opcompiler.inspection.layout import lay_out, Layout
@@ -42,7 +43,7 @@ _LONGEST = 26
 
 def plan_svg(plan: Plan) -> str:
     """Returns the derivation graph of a plan as an SVG document."""
-    return _Drawing(plan, lay_out(plan_graph(plan))).text()
+    return visible(_Drawing(plan, lay_out(plan_graph(plan))).text())
 
 
 class _Drawing:

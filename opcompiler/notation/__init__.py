@@ -11,7 +11,8 @@ The way of a text through this room:
     calls.py         what stands before parentheses; functions.py, sums.py, vectors.py
     values.py        what an expression is: SymPy, or a tuple of such
     derivatives.py   derivatives and evaluation points, unevaluated; normal.py
-    statements.py    equations and conditions -> problem.py's Problem
+    statements.py    equations and conditions -> problem.py's Problem; usage.py says which
+                     names they do not use
     printing.py      a Problem -> text, by formulas.py
     typesetting.py   a Problem -> LaTeX
 
@@ -19,6 +20,8 @@ Every form stands with an example in `grammar/README.md`.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 
 import sympy as sp
@@ -107,18 +110,37 @@ def load(path: str | Path, *, parameters: Mapping[str, float] | None = None) -> 
                 hint=f"texts of up to {LONGEST_TEXT} characters are read",
             )
         text = content.decode("utf-8-sig")
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            problem = f"{path} is not UTF-8 at byte {error.start}"
+            raise OperatorError(problem, hint="save the file as UTF-8") from None
+        why = error.strerror if isinstance(error, OSError) else "no name of a file"
         raise OperatorError(
-            f"cannot read {path}: {error.strerror}", hint="give the name of a file"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise OperatorError(
-            f"{path} is not UTF-8 at byte {error.start}", hint="save the file as UTF-8"
+            f"cannot read {str(path)[:_LONGEST_SHOWN]}: {why}", hint=_other_file(path)
         ) from None
     return parse(text, parameters=parameters, file=str(path))
 
 
 _LARGEST_FILE = 4 * LONGEST_TEXT
+_LONGEST_SHOWN = 200
+
+
+def _other_file(path: str | Path) -> str:
+    """Returns what may have been meant by the name of a file that cannot be read."""
+    if any(sign in str(path) for sign in "\n;="):
+        return "this is a text, not the name of a file: oc.parse(text) reads it"
+    file = Path(path)
+    with suppress(OSError, ValueError):
+        beside = [
+            other.name for other in file.parent.iterdir() if other.suffix == ".pde"
+        ]
+        with_suffix = f"{file.name}.pde"
+        close = [with_suffix] if with_suffix in beside else None
+        close = close or get_close_matches(file.name, beside, n=3)
+        if close:
+            names = " or ".join(str(file.with_name(name)) for name in close)
+            return f"did you mean {names}?"
+    return "give the name of a file; oc.parse reads a text"
 
 
 def _number(name: str, value: float) -> sp.Expr:

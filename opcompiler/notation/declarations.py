@@ -198,7 +198,6 @@ class Declarations:
     def _definition(self, statement: Node) -> None:
         token = statement.tokens("NAME")[0]
         self.define(token, self._reader.value(statement.nodes[0]))
-        self._scope.used.add(spelled(str(token)))
 
     def define(self, token: Token, value: Value) -> None:
         """Adds a definition."""

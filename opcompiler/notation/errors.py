@@ -34,7 +34,7 @@ class NotationError(OperatorError):
         self._picture = picture
         super().__init__(problem, expression=expression, hint=hint)
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}"
         return f"{where}: {self.problem}\n{self._picture}\n  hint: {self.hint}"
 

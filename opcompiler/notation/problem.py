@@ -123,6 +123,7 @@ class Problem:
         definitions: name -> what it stands for; the equations hold it written out.
         equations: label -> SymPy equation, unevaluated.
         conditions: label -> condition.
+        unused: what a text declares and does not use, in words: `parameter rho`.
     """
 
     coordinates: tuple[Coordinate, ...]
@@ -131,6 +132,7 @@ class Problem:
     definitions: Mapping[str, Value] = field(default_factory=dict)
     equations: Mapping[str, sp.Eq] = field(default_factory=dict)
     conditions: Mapping[str, Condition] = field(default_factory=dict)
+    unused: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __hash__(self) -> int:
         named = (self.definitions, self.equations, self.conditions)

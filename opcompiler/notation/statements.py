@@ -6,6 +6,7 @@ import sympy as sp
 from lark import Token
 from sympy.core.function import AppliedUndef
 
+from opcompiler.core.errors import OperatorError
 from opcompiler.notation import normal, vectors
 from opcompiler.notation.declarations import Declarations
 from opcompiler.notation.derivatives import pin
@@ -16,6 +17,7 @@ from opcompiler.notation.problem import Condition, Problem
 from opcompiler.notation.reading import read_tree
 from opcompiler.notation.scope import Scope
 from opcompiler.notation.syntax import Node
+from opcompiler.notation.usage import unused
 from opcompiler.notation.values import each, shape, Value
 
 
@@ -67,13 +69,17 @@ class _Body:
         for name, token in self._short.items():
             if name not in scope.used:
                 raise self._unused(name, token)
-        unknown = [name for name in given if name not in scope.parameters]
-        if unknown:
-            raise self._reader.source.error(
-                f"there is no parameter {unknown[0]!r} to give a value to",
-                0,
-                1,
-                hint=nearest(unknown[0], scope.parameters, "declare it in the text"),
+        strange = [name for name in given if name not in scope.parameters]
+        if strange:
+            there = ", ".join(scope.parameters) or "none"
+            raise OperatorError(
+                f"{self._reader.source.file} has no parameter {strange[0]!r} to give a "
+                "value to",
+                hint=nearest(
+                    strange[0],
+                    scope.parameters,
+                    f"its parameters are: {there}; declare `parameter {strange[0]}`",
+                ),
             )
         return Problem(
             coordinates=tuple(scope.coordinates.values()),
@@ -82,6 +88,7 @@ class _Body:
             definitions=dict(scope.definitions),
             equations=self._equations,
             conditions=self._conditions,
+            unused=unused(scope, self._equations, self._conditions),
         )
 
     def _unused(self, name: str, token: Token) -> NotationError:

@@ -188,8 +188,8 @@ def test_files_that_cannot_be_read(tmp_path, name, content, problem) -> None:
 @pytest.mark.parametrize(
     ("call", "problem"),
     [
-        (lambda: oc.parse(3), "the notation is text"),
-        (lambda: oc.to_text(3), "int is not a Problem"),
+        (lambda: oc.parse(3), "text of oc.parse is an int"),
+        (lambda: oc.to_text(3), "problem of oc.to_text is an int"),
         (lambda: oc.parse(PLANE, parameters={"mu": 1}), "no parameter 'mu'"),
         (lambda: oc.parse(PLANE, parameters={"nu": "1"}), "is given '1'"),
         (lambda: oc.parse(PLANE, parameters={"nu": float("nan")}), "is given nan"),
