@@ -27,8 +27,8 @@ def plain_text(*parts: RenderableType) -> str:
     )
     for part in parts:
         console.print(part)
-    lines = stream.getvalue().split("\n")
-    return visible("\n".join(line.rstrip() for line in lines).rstrip("\n"))
+    lines = stream.getvalue().removesuffix("\n").split("\n")
+    return visible("\n".join(line.rstrip() for line in lines))
 
 
 def simple_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
