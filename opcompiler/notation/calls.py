@@ -48,7 +48,7 @@ def call(reader: Reader, node: Node) -> Value:
     if declared is not None:
         _refuse_doubtful_head(reader, node, name, declared)
         return _applied(reader, declared, name, arguments)
-    is_declared = scope.lookup(name) is not None
+    is_declared = scope.declares(name) or scope.lookup(name) is not None
     if is_declared and not _is_derivative_head(reader, name, arguments):
         _refuse_doubtful_head(reader, node, name, None)
         return _pinned(reader, head, arguments)

@@ -6,7 +6,7 @@ import sympy as sp
 from lark import Token
 
 from opcompiler.notation import limits
-from opcompiler.notation.errors import nearest
+from opcompiler.notation.errors import nearest, NotationError
 from opcompiler.notation.expressions import Reader
 from opcompiler.notation.names import spelled
 from opcompiler.notation.problem import Coordinate, Field, Parameter
@@ -178,7 +178,7 @@ class Declarations:
                 value = self._given[name]
             elif assigned.nodes:
                 node = assigned.nodes[0]
-                value = self._numbers(self._reader.scalar(node, "a parameter's value"))
+                value = self._numbers(self._value(name, node))
                 if not value.is_number:
                     raise self._reader.error(
                         node,
@@ -186,6 +186,14 @@ class Declarations:
                         "define gives a formula",
                     )
             self._scope.parameters[name] = Parameter(name, value, unknown)
+
+    def _value(self, name: str, node: Node) -> sp.Expr:
+        try:
+            return self._reader.scalar(node, "a parameter's value")
+        except NotationError as error:
+            if "no name" in error.problem:
+                error.hint += f"; a formula of fields is `define {name} = ...`"
+            raise
 
     def _velocity(self, statement: Node) -> None:
         value = self._reader.value(statement.nodes[0])

@@ -124,7 +124,7 @@ def _of_signs(token: Token, before: Token, expected: set[str]) -> str | None:
         return "an interval is written [0, 1], its ends included"
     if token.type == "COLON" and "EQUALS" in expected:
         return "a value is given by ="
-    if token.type == "SLASH" and "PARTIAL" in expected:
+    if token.type == "SLASH" and before.type == "NAME" and "PARTIAL" in expected:
         return "an operator before a quotient needs brackets: ∂/∂x (∂u/∂y)"
     if token.type == "SLASH" and (before.type == "SLASH" or "STAR" not in expected):
         return _COMMENT

@@ -24,7 +24,7 @@ class Scope:
         coordinates, fields, parameters, definitions: by name, in declared order.
         bound: indices and integration variables of the sums and integrals around.
         velocity: what `D/Dt` moves with; `None` if not declared.
-        used: names of the definitions that something stands on.
+        used: names of the definitions and parameters that something stands on.
         symbols: the scalar coordinates by name, components of vectors among them.
         alphabet: their names.
         home: the scalar functions of fields at their own arguments, with their names.
@@ -150,6 +150,7 @@ class Scope:
         if name in self.coordinates:
             return self._vector(self.coordinates[name])
         if name in self.parameters:
+            self.used.add(name)
             return sp.Symbol(name)
         return self._constant(name)
 
@@ -205,6 +206,11 @@ class Scope:
         tables = (self.definitions, self.fields, self._functions)
         return any(name in table for table in tables)
 
+    def habit(self, name: str) -> str | None:
+        """Returns what to write for a name that looks like a derivative."""
+        fields = [*self.fields, *self._functions]
+        return about_name(name, self.alphabet, self._differentiable, fields)
+
     def unknown(self, name: str, known: list[str] | None = None) -> MeaningError:
         """Returns the error about a name that means nothing; `known` for the hint."""
         known = self.names if known is None else known
@@ -229,12 +235,10 @@ class Scope:
         if near and (len(name) < 3 or name in GREEK_NAMES):
             near = ""  # `nu` is no misspelt `u`
         declare = f"{near} Otherwise {declare}" if near else declare
-        fields = [*self.fields, *self._functions]
         if name in INFINITE:
             return MeaningError(
                 "infinity is no number here",
                 "a domain may end there, x in [0, inf]; elsewhere write a large number",
             )
-        habit = about_name(name, self.alphabet, self._differentiable, fields)
-        hint = habit or declare
+        hint = self.habit(name) or declare
         return MeaningError(f"there is no name {name!r}", hint)

@@ -101,8 +101,8 @@ class _Body:
             f"for an equation declare {name}; `define {name} = ...` keeps a definition"
         )
         problem = f"{name} is defined here and used nowhere"
-        meant = mistaken.hint if "derivative" in mistaken.hint else None
-        return self._reader.error(token, problem, meant or nearest(name, others, keep))
+        meant = self._scope.habit(name) or nearest(name, others, keep)
+        return self._reader.error(token, problem, meant)
 
     def read(self, statement: Node) -> None:
         """Reads `[head:] left = right [at pins]`."""

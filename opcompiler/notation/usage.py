@@ -2,7 +2,8 @@
 
 A coordinate is used where something is differentiated by it, or stands on it; it is not by
 being among the arguments of a field. A definition is used where it was written: the
-equations hold it written out, so the reader notes that.
+equations hold it written out, so the reader notes that, and so it does for parameters,
+which a dimension `R^d` holds by their values.
 """
 
 from collections.abc import Iterator, Mapping
@@ -44,7 +45,7 @@ def unused(
             word = "coefficient" if declared.known else "field"
             found.append(f"{word} {declared.name}")
     for parameter in scope.parameters.values():
-        if missing((parameter.name,)):
+        if parameter.name not in scope.used and missing((parameter.name,)):
             word = "unknown" if parameter.unknown else "parameter"
             found.append(f"{word} {parameter.name}")
     found += [

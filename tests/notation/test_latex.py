@@ -70,7 +70,7 @@ def test_the_corpus_is_mathematics(path: Path) -> None:
 
 
 def test_other_things_are_refused() -> None:
-    with pytest.raises(oc.OperatorError, match="problem of oc.to_latex is a str"):
+    with pytest.raises(oc.OperatorError, match=r"problem of oc\.to_latex is a str"):
         oc.to_latex("u = 0")
 
 

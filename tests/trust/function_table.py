@@ -254,7 +254,9 @@ def places(row: Row, single: bool) -> list[float]:
         return [float(p) for p in row.points]
     low, high = row.single
     rounded = [(p, float(np.float32(p))) for p in row.points]
-    return [q for p, q in rounded if low <= abs(p) <= high and (q != round(q) or q == p)]
+    return [
+        q for p, q in rounded if low <= abs(p) <= high and (q != round(q) or q == p)
+    ]
 
 
 def derivatives(function: Callable, point: float, digits: int) -> list[float]:

@@ -12,7 +12,15 @@ import sympy as sp
 
 import opcompiler as oc
 from opcompiler.operator.functions import BY_IDENTITY, DIRECT, OF_WHOLE_ORDER
-from tests.trust.function_table import cases, ELSEWHERE, judged, ORDER, places, Row, STORE
+from tests.trust.function_table import (
+    cases,
+    ELSEWHERE,
+    judged,
+    ORDER,
+    places,
+    Row,
+    STORE,
+)
 
 x = sp.Symbol("x")
 u = sp.Function("u")(x)
@@ -27,7 +35,9 @@ AT_ONCE = 24
 
 def test_every_function_of_the_table_has_a_row() -> None:
     table = {*DIRECT, *BY_IDENTITY, *OF_WHOLE_ORDER}
-    tested = {type(f) for row in ROWS.values() for f in sp.preorder_traversal(row.write(u))}
+    tested = {
+        type(f) for row in ROWS.values() for f in sp.preorder_traversal(row.write(u))
+    }
     tested |= {
         type(f)
         for kind in tested & BY_IDENTITY.keys()
