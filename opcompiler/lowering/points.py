@@ -239,7 +239,8 @@ def _parameter_field(name: str, given: Callable[[Array], Any], points: Points) -
 def as_precise_as(dtype: Any, array: Array) -> Array:
     """Casts to a dtype's precision; complex stays complex."""
     if jnp.issubdtype(array.dtype, jnp.complexfloating):
-        return array.astype(jnp.result_type(dtype, jnp.complex64))
+        single = jnp.finfo(dtype).bits <= 32
+        return array.astype(jnp.complex64 if single else jnp.complex128)
     return array.astype(dtype)
 
 

@@ -4,6 +4,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import jax.scipy.special as jsp
 from jax import lax
@@ -30,6 +31,9 @@ def run_program(
 ) -> list[Any]:
     """Evaluates a program; returns one value per output.
 
+    It mixes real, complex and whole numbers of several ranks, as formulas do. Whoever has
+    JAX refuse such mixtures (`jax_numpy_dtype_promotion="strict"`) means code of theirs.
+
     Args:
         program: the shell, or the arguments of a site.
         inputs: an array for every input name the program reads. They broadcast.
@@ -41,19 +45,20 @@ def run_program(
     def value(operand: Operand) -> Any:
         return known[operand] if isinstance(operand, str) else operand
 
-    for step in program.steps:
-        function = own.get(step.function) or _function(step.function)
-        operands = [value(operand) for operand in step.operands]
-        try:
-            known[step.name] = function(*operands)
-        except TypeError as error:
-            if not any(map(jnp.iscomplexobj, operands)):
-                raise
-            raise OperatorError(
-                f"{step.function} takes no complex values",
-                expression=str(error),
-                hint="take re(...), im(...) or Abs(...) of its argument",
-            ) from error
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        for step in program.steps:
+            function = own.get(step.function) or _function(step.function)
+            operands = [value(operand) for operand in step.operands]
+            try:
+                known[step.name] = function(*operands)
+            except TypeError as error:
+                if not any(map(jnp.iscomplexobj, operands)):
+                    raise
+                raise OperatorError(
+                    f"{step.function} takes no complex values",
+                    expression=str(error),
+                    hint="take re(...), im(...) or Abs(...) of its argument",
+                ) from error
     return [value(output) for output in program.outputs]
 
 

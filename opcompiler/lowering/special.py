@@ -102,6 +102,7 @@ def _period(order: int, x: Array, bound: float) -> Array:
     """
     nodes = math.ceil(0.8 * bound) + order + 20
     angles = (jnp.arange(nodes, dtype=x.dtype) + 0.5) * (math.pi / nodes)
+    angles = angles.reshape((1,) * x.ndim + (nodes,))
     return jnp.mean(jnp.cos(order * angles - x[..., None] * jnp.sin(angles)), axis=-1)
 
 
@@ -129,6 +130,7 @@ def bessel_i(order: int, x: Any) -> Array:
     size = jnp.abs(x)
     near = _series(jnp.where(size < 20, size, 1.0), order, 1, 48)
     angles = (jnp.arange(160 + order, dtype=x.dtype) + 0.5) * (math.pi / (160 + order))
+    angles = angles.reshape((1,) * x.ndim + angles.shape)
     decay = jnp.exp(size[..., None] * (jnp.cos(angles) - 1))
     far = jnp.exp(size) * jnp.mean(decay * jnp.cos(order * angles), axis=-1)
     value = jnp.where(size < 20, near, far)

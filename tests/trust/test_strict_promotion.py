@@ -1,0 +1,73 @@
+"""Under JAX's strictest settings for mixed dtypes and ranks: the same numbers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+
+t, x, s = sp.symbols("t x s")
+n = sp.Symbol("n", integer=True)
+psi = sp.Function("psi", complex=True)(t, x)
+u = sp.Function("u")
+POINTS = jnp.array([[0.1, 0.2], [0.3, 0.4]])
+LINE = POINTS[:, :1]
+
+
+def pair(z):
+    return jnp.stack([jnp.cos(z[0]) * z[1], jnp.sin(z[1])])
+
+
+def plain(z):
+    return jnp.exp(z[0])
+
+
+CASES = {
+    "complex pair": (
+        sp.I * psi.diff(t) + psi.diff(x, 2) / 2 - sp.Abs(psi) ** 2 * psi, pair, POINTS, {},
+    ),
+    "conjugate": (sp.re(psi) + 2 * sp.conjugate(psi).diff(x), pair, POINTS, {}),
+    "whole numbers of an index": (
+        sp.Sum(sp.IndexedBase("c")[n] * sp.sin(n * x) * u(x), (n, 1, 5)), plain, LINE,
+        {"c": jnp.arange(8.0)},
+    ),
+    "integral": (
+        u(x) - oc.Integral(sp.exp(s - x) * u(s), (s, 0, x)), plain, LINE,
+        {"quadrature": {"s": oc.gauss_legendre(5)}},
+    ),
+    "cases": (
+        sp.Piecewise((u(x), x > 0), (1, True)) + sp.besselj(1, u(x)), plain, LINE, {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@pytest.mark.parametrize("name", CASES)
+def test_residuals(name, dtype) -> None:
+    equation, network, points, given = CASES[name]
+    given = {k: v.astype(dtype) if k == "c" else v for k, v in given.items()}
+    residual = oc.compile(equation)
+    want = residual(network, points.astype(dtype), **given)
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        got = residual(network, points.astype(dtype), **given)
+    assert got.dtype == want.dtype
+    np.testing.assert_allclose(got, want, rtol=1e-6 if dtype == jnp.float32 else 1e-13)
+
+
+STACK = jnp.array([[[2.0, 0.3], [0.3, 1.0]], [[1.5, 0.2], [0.2, 3.0]]])
+PROGRAMS = {
+    "fft": lambda z: jnp.abs(jnp.fft.fft(z)) ** 2,
+    "cholesky of a stack": lambda z: jnp.linalg.cholesky(STACK * (1 + z[0])),
+    "eigenvalues of a stack": lambda z: jnp.linalg.eigvalsh(STACK * (1 + z[0] ** 2)),
+    "softmax": lambda z: jax.nn.softmax(jnp.sin(z)),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_engine(name) -> None:
+    fun, z = PROGRAMS[name], jnp.array([0.3, 0.5])
+    want = oc.taylor.laplacian(fun)(z)
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        np.testing.assert_allclose(oc.taylor.laplacian(fun)(z), want, rtol=1e-12)
