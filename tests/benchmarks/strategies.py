@@ -22,6 +22,7 @@ from opcompiler.core.errors import OperatorError
 from opcompiler.core.symbol import Functional
 from opcompiler.lowering.networks import Group
 from opcompiler.lowering.pushes import evaluate_functionals
+from opcompiler.lowering.tracing import Traced
 from opcompiler.operator import normalize
 from opcompiler.planning import make_plan, Plan
 from opcompiler.planning.strategies import STRATEGIES
@@ -107,7 +108,7 @@ def race(plans: dict[str, Plan], wanted: tuple[Functional, ...]) -> dict:
 
     def evaluate(plan):
         def values(params, points):
-            group = Group(fields, lambda z: apply(params, z))
+            group = Group(fields, Traced(lambda z: apply(params, z)))
             found = evaluate_functionals(plan, group, dict.fromkeys(places, points))
             return jnp.stack([found[f] for f in wanted])
 

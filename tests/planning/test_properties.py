@@ -12,6 +12,7 @@ from opcompiler.core.multiindex import MultiIndex
 from opcompiler.core.symbol import Functional, OperatorSymbol
 from opcompiler.lowering.networks import Group
 from opcompiler.lowering.pushes import evaluate_functionals
+from opcompiler.lowering.tracing import Traced
 from opcompiler.planning import make_plan, Plan
 from opcompiler.planning.strategies import STRATEGIES
 
@@ -84,7 +85,7 @@ def agrees(wanted: tuple[Functional, ...]) -> None:
 
     @jax.jit
     def everybody(points):
-        group = Group(("u",), net)
+        group = Group(("u",), Traced(net))
         got = {}
         for strategy in (*STRATEGIES, "auto"):
             plan = make_plan(wanted, sites(wanted), strategy)

@@ -340,6 +340,7 @@ def run_by_jax(plan: Plan) -> list[float]:
 
     from opcompiler.lowering.networks import Group
     from opcompiler.lowering.pushes import evaluate_functionals
+    from opcompiler.lowering.tracing import Traced
 
     found = {}
     for functional in plan.functionals:
@@ -348,7 +349,7 @@ def run_by_jax(plan: Plan) -> list[float]:
             continue
         width = len(plan.sites[functional.site])
         points = jnp.array([point(functional.site, width)], float)
-        group = Group((functional.field,), network(*key, width))
+        group = Group((functional.field,), Traced(network(*key, width)))
         values = evaluate_functionals(plan, group, {functional.site: points})
         found[key] = {f: float(v.reshape(-1)[0]) for f, v in values.items()}
     return [found[f.field, f.site][f] for f in plan.functionals]

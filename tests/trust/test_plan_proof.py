@@ -15,6 +15,7 @@ from opcompiler.core.multiindex import MultiIndex
 from opcompiler.core.symbol import Functional, OperatorSymbol
 from opcompiler.lowering.networks import Group
 from opcompiler.lowering.pushes import evaluate_functionals
+from opcompiler.lowering.tracing import Traced
 from opcompiler.planning import Plan, Push, ReadOut
 from opcompiler.planning.certificate import amplification, is_associative, LOSS
 from opcompiler.planning.kinds import KINDS
@@ -23,6 +24,10 @@ x, y = sp.symbols("x y")
 u = sp.Function("u")(x, y)
 ONE = Fraction(1)
 X, Y = ((0, ONE),), ((1, ONE),)
+
+
+def sine(p):
+    return jnp.sin(p[0]) * p[1]
 
 
 def text_of(strategy: str, *equations) -> dict:
@@ -145,7 +150,7 @@ WRONG = {
 def test_what_is_not_of_the_form_is_neither_proved_nor_run(name: str) -> None:
     plan = WRONG[name]
     assert not plan.verify()
-    group = Group(("u",), lambda p: jnp.sin(p[0]) * p[1])
+    group = Group(("u",), Traced(sine))
     points = {site: jnp.ones((1, 2)) for site in range(len(plan.sites))}
     with pytest.raises(oc.OperatorError, match="this is not a plan"):
         evaluate_functionals(plan, group, points)
@@ -156,7 +161,7 @@ def test_the_plan_by_hand_is_right() -> None:
     assert plan.verify()
     points = jnp.array([[0.3, 0.7]])
     ((_, value),) = evaluate_functionals(
-        plan, Group(("u",), lambda p: jnp.sin(p[0]) * p[1]), {0: points}
+        plan, Group(("u",), Traced(sine)), {0: points}
     ).items()
     np.testing.assert_allclose(value, -np.sin(0.3) * 0.7, rtol=1e-13)
 
@@ -188,7 +193,7 @@ def test_numbers_that_float32_does_not_hold_are_refused_there() -> None:
         terms=((0, 2, Fraction(2 * 10**50)),),
     )
     assert plan.verify()
-    group = Group(("u",), lambda p: jnp.sin(p[0]) * p[1])
+    group = Group(("u",), Traced(sine))
     points = jnp.array([[0.3, 0.7]])
     (value,) = evaluate_functionals(plan, group, {0: points}).values()
     np.testing.assert_allclose(value, -np.sin(0.3) * 0.7, rtol=1e-12)
@@ -216,7 +221,7 @@ def test_an_algebra_that_is_not_associative_is_found() -> None:
 def test_every_kind_of_push_is_run_and_proved() -> None:
     """The names of the proof are those of the run."""
     points = {0: jnp.array([[0.3, 0.7]])}
-    group = Group(("u",), lambda p: jnp.sin(p[0]) * p[1] ** 2)
+    group = Group(("u",), Traced(lambda p: jnp.sin(p[0]) * p[1] ** 2))
     want = np.cos(0.3) * 0.7**2
     first = Functional("u", 0, OperatorSymbol.partial(MultiIndex((1, 0))))
     for kind in KINDS:
