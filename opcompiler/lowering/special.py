@@ -13,6 +13,7 @@ integers. Source: Abramowitz & Stegun 9.1.10, 9.1.21, 9.2.5, 9.6.10, 9.6.19 (Bes
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -67,7 +68,7 @@ def _series(x: Array, order: int, sign: int, terms: int) -> Array:
     total = jnp.zeros_like(x)
     for k in reversed(range(terms)):
         total = 1 + total * square / ((k + 1) * (order + k + 1))
-    return total * (x / 2) ** order / math.factorial(order)
+    return total * (x / 2) ** order / float(math.factorial(order))
 
 
 # --- Bessel functions of the first kind ---------------------------------------------
@@ -80,7 +81,7 @@ def bessel_j(order: int, x: Any) -> Array:
     if order < 0:
         return (-1) ** order * bessel_j(-order, x)
     size = jnp.abs(x)
-    close, far = order + 2.0, 30 + order**2 / 2
+    close, far = 2 * math.sqrt(3 * (order + 1)), 30 + order**2 / 2
     near = _series(jnp.where(size < close, size, 1.0), order, -1, 16 + order)
     middle = _period(order, jnp.where(size < far, size, 1.0), far)
     distant = _hankel(order, jnp.where(size < far, far, size))
@@ -159,7 +160,7 @@ def spherical_j(order: int, x: Any) -> Array:
     square, total = -small * small / 2, jnp.zeros_like(x)
     for k in reversed(range(24 + order)):
         total = 1 + total * square / ((k + 1) * (2 * order + 2 * k + 3))
-    near = total * small**order / math.prod(range(1, 2 * order + 2, 2))
+    near = total * small**order / float(math.prod(range(1, 2 * order + 2, 2)))
     large = jnp.where(size < bound, bound, x)
     before, far = jnp.cos(large) / large, jnp.sin(large) / large
     for k in range(order):
@@ -177,13 +178,22 @@ def _spherical_j_jvp(order: int, primals: Any, tangents: Any) -> tuple[Array, Ar
 
 # --- Lambert's W --------------------------------------------------------------------
 
+_AT_THE_BRANCH_POINT = [
+    226287557 / 37623398400, -1963 / 204120, 680863 / 43545600, -221 / 8505,
+    769 / 17280, -43 / 540, 11 / 72, -1 / 3, 1,
+]  # fmt: skip
+r"""Of $W + 1$ by powers of $\sqrt{2(ex + 1)}$, the highest first."""
+
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def lambert_w(branch: int, x: Any) -> Array:
     """Returns W_0(x), x at least -1/e, or W_{-1}(x), x from there to 0; NaN elsewhere."""
     x = _real(x)
-    root = jnp.sqrt(jnp.maximum(2 * (math.e * x + 1), 0)) * (1 if branch == 0 else -1)
-    edge = -1 + root * (1 + root * (-1 / 3 + root * 11 / 72))
+    high = np.asarray(math.exp(-1), x.dtype)  # x + 1/e keeps its digits in two steps
+    low = float(Fraction("0.36787944117144232159552377016146") - Fraction(float(high)))
+    root = jnp.sqrt(jnp.maximum(2 * math.e * ((x + high) + low), 0))
+    root = root if branch == 0 else -root
+    edge = -1 + root * jnp.polyval(jnp.asarray(_AT_THE_BRANCH_POINT, x.dtype), root)
     if branch == 0:
         log = jnp.log1p(jnp.maximum(x, -0.2))
         away = log * (1 - jnp.log1p(log) / (2 + log))
@@ -197,6 +207,7 @@ def lambert_w(branch: int, x: Any) -> Array:
         below = w + 1
         step = excess / (below - excess * (w + 2) / jnp.where(below == 0, 1, 2 * below))
         w = w - jnp.where(below == 0, 0, step)
+    w = jnp.where(jnp.abs(root) < 0.03, edge, w)
     w = jnp.where(jnp.isposinf(x), x, w) if branch == 0 else w
     return jnp.where(inside, w, jnp.nan)
 
@@ -308,7 +319,7 @@ def eta(order: int, s: Array) -> Array:
 
     Source: Borwein, *An efficient algorithm for the Riemann zeta function* (2000).
     """
-    terms = 24 if jnp.finfo(s.dtype).bits > 32 else 12
+    terms = 32 if jnp.finfo(s.dtype).bits > 32 else 16
     parts = [
         math.factorial(terms + k - 1) * 4**k / math.factorial(terms - k)
         / math.factorial(2 * k)
@@ -374,7 +385,7 @@ def mean_of_cosh(order: int, x: Array) -> Array:
 def mean_of_pole(order: int, x: Array) -> Array:
     """Returns a derivative of -log(1 - x)/x."""
     near = (x > -4) & (x < 0.75)
-    slope = lambda n, z: math.factorial(n) / (1 - z) ** (n + 1)
+    slope = lambda n, z: float(math.factorial(n)) / (1 - z) ** (n + 1)
     return _mean(order, x, slope, lambda z: -jnp.log1p(-z), near)
 
 

@@ -16,7 +16,11 @@ from sympy.codegen.cfunctions import Cbrt
 from sympy.core.function import ArgumentIndexError
 
 from opcompiler.core.errors import OperatorError
-from opcompiler.operator.functions import differentiated_as, MeanOfCosh
+from opcompiler.operator.functions import (
+    differentiated_as,
+    MeanOfCosh,
+    reciprocal_gamma,
+)
 from opcompiler.operator.integrals import Quadrature
 
 LeafDerivative = Callable[[sp.Expr, sp.Expr], sp.Expr]
@@ -31,6 +35,10 @@ _RATES: dict[type[sp.Basic], Callable[..., sp.Expr]] = {
     sp.acos: lambda x: -1 / sp.sqrt((1 - x) * (1 + x)),
     sp.atanh: lambda x: 1 / ((1 - x) * (1 + x)),
     sp.acoth: lambda x: 1 / ((1 - x) * (1 + x)),
+    sp.asec: lambda x: 1 / (sp.Abs(x) * sp.sqrt((x - 1) * (x + 1))),
+    sp.acsc: lambda x: -1 / (sp.Abs(x) * sp.sqrt((x - 1) * (x + 1))),
+    sp.asech: lambda x: -1 / (x * sp.sqrt((1 - x) * (1 + x))),
+    sp.acsch: lambda x: -1 / (sp.Abs(x) * sp.sqrt(1 + x**2)),
     sp.tanh: lambda x: sp.sech(x) ** 2,
     sp.coth: lambda x: -(sp.csch(x) ** 2),
     Cbrt: lambda x: 1 / (3 * Cbrt(x) ** 2),
@@ -104,6 +112,9 @@ def _quadrature_rule(node: Quadrature, derive: Derive) -> sp.Expr:
 
 def _power_rule(node: sp.Pow, derive: Derive) -> sp.Expr:
     base, exponent = node.base, node.exp
+    smooth = reciprocal_gamma(base, exponent)
+    if smooth is not None:
+        return derive(smooth)
     by_base, by_exponent = derive(base), derive(exponent)
     result = exponent * base ** (exponent - 1) * by_base if by_base != 0 else sp.S.Zero
     if by_exponent != 0:

@@ -21,6 +21,7 @@ from opcompiler.operator.functions import (
     HIGHEST_ORDER,
     OF_WHOLE_ORDER,
     untranslated,
+    without_poles,
 )
 
 
@@ -48,7 +49,7 @@ class _Emitter:
 
     def program(self, expressions: list[sp.Expr]) -> Program:
         # What a branch needs is computed for that branch alone, so not shared.
-        expressions = [self._without_cases(e) for e in expressions]
+        expressions = [self._without_cases(without_poles(e)) for e in expressions]
         shared, bodies = sp.cse(expressions, symbols=_dummies(), order="canonical")
         for symbol, body in shared:
             self._known[symbol] = self._operand(body)

@@ -142,6 +142,24 @@ def _of_gammas(above: Sequence[sp.Expr], below: Sequence[sp.Expr]) -> sp.Expr:
     return factor * sp.exp(exponent)
 
 
+def reciprocal_gamma(base: sp.Expr, exponent: sp.Expr) -> sp.Expr | None:
+    """Returns Gamma(z)**-n in the form that has values and slopes at the poles."""
+    whole = exponent.is_Integer and exponent.is_negative
+    if not whole or not isinstance(base, sp.gamma) or base.is_number:
+        return None
+    return _of_gammas([], base.args) ** -exponent
+
+
+def without_poles(expr: sp.Basic) -> sp.Basic:
+    """Returns an expression in which 1/Gamma is not one over a pole."""
+    if not expr.has(sp.gamma):
+        return expr
+    return expr.replace(
+        lambda e: isinstance(e, sp.Pow) and reciprocal_gamma(*e.args) is not None,
+        lambda e: reciprocal_gamma(*e.args),
+    )
+
+
 class ByOrder(sp.Function):
     """A function of (n, x) that is the n-th derivative of another at x."""
 
