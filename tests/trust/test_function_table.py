@@ -83,7 +83,23 @@ def residual_of(row: Row) -> oc.Residual:
     return oc.compile([row.write(u), *equations])
 
 
-@pytest.mark.parametrize("name", ROWS)
+SLOW = {
+    *(
+        "RisingFactorial 1",
+        "FallingFactorial 1",
+        "besseli 1",
+        "besselj 1",
+        "binomial 2",
+    ),
+    *("catalan 0", "jn 1", "polygamma 1"),
+}
+"""Left to `make test-slow`: variants of others, slow to compile."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in ROWS],
+)
 def test_derivatives_to_order_six(name: str) -> None:
     residual = residual_of(ROWS[name])
     for dtype in TOLERANCE:
