@@ -125,7 +125,8 @@ ROWS: dict[type[sp.Basic], list[Row]] = {
     ],
     sp.besselj: [
         Row(lambda u, n=n: sp.besselj(n, u), lambda z, n=n: mp.besselj(n, z),
-            (*LINE, n + 1.99, n + 2.01, 3.46, 15.8, 29.9 + n * n / 2, 30.1 + n * n / 2, 200.0))
+            (*LINE, n + 1.99, n + 2.01, 3.46, 15.8, 29.9 + n * n / 2, 30.1 + n * n / 2,
+             200.0))
         for n in (0, 1, 20)
     ],
     sp.besseli: [
