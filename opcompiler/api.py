@@ -1,20 +1,25 @@
 """The way from an expression, or a problem in the notation, to a residual or a loss."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import Any
 
 import sympy as sp
 
-from opcompiler.calculus.sobolev import sobolev_terms
+from opcompiler.calculus.sobolev import (
+    read_scales,
+    read_weights,
+    sobolev_terms,
+    Weights,
+)
 from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.estimators import estimated, Estimator, Sparse
 from opcompiler.lowering import Residual, SobolevLoss, SobolevTerm
 from opcompiler.notation import Part, Problem
-from opcompiler.operator import normalize, Operator
+from opcompiler.operator import Declaration, normalize, Operator
 from opcompiler.operator.equations import read_equations
 from opcompiler.taylor.tuning import Tuning
 
@@ -27,7 +32,7 @@ def compile(
     equations: Any,
     *,
     coordinates: Coordinates = None,
-    fields: Sequence[Any] | None = None,
+    fields: Any = None,
     strategy: str = "auto",
     estimator: Estimator | None = None,
     chunk: int | None = None,
@@ -42,8 +47,12 @@ def compile(
             functions are the unknown fields, symbols that stand as their arguments the
             coordinates, every other free symbol a parameter given at call time.
         coordinates: overrides the order (first appearance) and choice of coordinates.
-        fields: the names of all fields in the order of one network's outputs, where
-            that of first appearance (SymPy sorts sums!) does not suit.
+        fields: all fields in the order of one network's outputs: names, functions,
+            applied functions, or vectors of them. One network for several fields of
+            SymPy input needs it, because SymPy sorts what is written; a dict of networks
+            does not. It may name fields that these equations do not hold: then the
+            network of a system serves one of its equations. A problem's fields are in
+            declared order.
         strategy: `auto`, the cheapest at each evaluation site, or the name of a strategy:
             `algebra` (the operator's minimal Taylor algebra), `partition` (univariate
             jets with tangents in several slots), `polarization` (jets along
@@ -78,10 +87,6 @@ def compile(
     return _compiled(equations, coordinates, fields, options)
 
 
-Weights = Sequence[Any] | Callable[[int], Any] | None
-"""Q_0, ..., Q_m; or a function of j; 1 for all."""
-
-
 @public("oc.sobolev_loss(equation, 2, [x, y])")
 def sobolev_loss(
     equations: Any,
@@ -91,7 +96,7 @@ def sobolev_loss(
     weights: Weights | Mapping[str, Weights] = None,
     scales: Sequence[Any] | None = None,
     coordinates: Coordinates = None,
-    fields: Sequence[Any] | None = None,
+    fields: Any = None,
     strategy: str = "auto",
     remat: bool = False,
 ) -> SobolevLoss:
@@ -102,9 +107,9 @@ def sobolev_loss(
         order: m, the highest order of the derivatives of the residual; or a dict of orders
             by point set, {"everywhere": 1, "origin": 4}.
         wrt: the coordinate, or coordinates, that $\nabla$ is taken by.
-        weights: $Q_0, \ldots, Q_m$ (of several sets as many as the highest order needs),
-            or a function of j; or a dict of them by point set. All 1 by default. What
-            weighs 0 is not evaluated.
+        weights: $Q_0, \ldots, Q_m$ (for several sets as many as the highest order needs),
+            real numbers of at least 0, or a function of j; or a dict of them by point
+            set. All 1 by default. What weighs 0 is not evaluated.
         scales: of each equation, a factor of its residual; 1 by default.
         coordinates: as for `compile`.
         fields: likewise.
@@ -116,36 +121,48 @@ def sobolev_loss(
         name if the orders are. `opcompiler.lowering.sobolev` has the formula.
 
     Raises:
-        OperatorError: as `compile`; for weights or scales that are too few.
+        OperatorError: as `compile`; for too few or too many weights or scales, ones that
+            are no such numbers, or are for a point set that there is not.
     """
     options = _Options(strategy, Tuning(remat=remat), None)
     orders = order if isinstance(order, Mapping) else {"": order}
+    if not orders:
+        raise OperatorError(
+            "a loss needs a point set",
+            expression=str(order),
+            hint='for instance order=2, or order={"everywhere": 1, "origin": 4}',
+        )
+    listed, part = _residuals(equations)
+    factors = read_scales(scales, len(listed))
+    families = {
+        name: [sobolev_terms(residual, highest, wrt) for residual in listed]
+        for name, highest in orders.items()
+    }
+    by_set = read_weights(weights, orders)
     terms = {}
-    for name, highest in orders.items():
-        given = weights.get(name) if isinstance(weights, Mapping) else weights
-        listed, part = _residuals(equations)
-        factors = _numbers(scales, len(listed), "scales")
-        q = _numbers(given, highest + 1, "weights")
+    for name, every in families.items():
+        q = by_set[name]
         rows = [
             (derivative, q[j] * times * abs(factor) ** 2)
-            for residual, factor in zip(listed, factors, strict=True)
-            for derivative, (j, times) in sobolev_terms(residual, highest, wrt)
+            for family, factor in zip(every, factors, strict=True)
+            for derivative, (j, times) in family
             if not (isinstance(q[j], int | float) and q[j] == 0)
         ]
+        if not rows:
+            raise OperatorError(
+                "nothing is left of a loss whose weights are all 0",
+                expression=f"weights={weights}"[:200],
+                hint="leave the point set out",
+            )
         family = [derivative for derivative, _ in rows]
         if part is None:
             compiled = _compiled(family, coordinates, fields, options)
         else:
             compiled = _compile_part(part, family, coordinates, fields, options)
         terms[name] = SobolevTerm(compiled, tuple(weight for _, weight in rows))
-    if not terms:
-        raise OperatorError(
-            "a loss needs a point set",
-            expression=str(order),
-            hint='for instance order=2, or order={"everywhere": 1, "origin": 4}',
-        )
-    first = next(iter(terms.values())).rows
-    return SobolevLoss(terms, first.fields, first.parameters)
+    residuals = [term.rows for term in terms.values()]
+    parameters = sorted({name for rows in residuals for name in rows.parameters})
+    return SobolevLoss(terms, residuals[0].fields, tuple(parameters))
 
 
 def _residuals(equations: Any) -> tuple[list[Any], Part | None]:
@@ -154,19 +171,6 @@ def _residuals(equations: Any) -> tuple[list[Any], Part | None]:
     if isinstance(equations, Part):
         return list(equations.equations.values()), equations
     return list(read_equations(equations).residuals), None
-
-
-def _numbers(given: Weights, count: int, what: str) -> list[Any]:
-    if given is None:
-        return [1] * count
-    listed = [given(j) for j in range(count)] if callable(given) else list(given)
-    if len(listed) < count:
-        raise OperatorError(
-            f"there are {len(listed)} {what} for {count} terms",
-            expression=f"{what}={listed}",
-            hint=f"give {count} of them",
-        )
-    return listed[:count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,7 @@ class _Options:
 def _compiled(
     equations: object,
     coordinates: Coordinates,
-    fields: Sequence[Any] | None,
+    fields: Any,
     options: _Options,
     problem: Problem | None = None,
 ) -> Residual:
@@ -190,11 +194,7 @@ def _compiled(
     shared = not isinstance(estimator, Sparse) or estimator.shared
     # Held sums have no other strategies: one that is named has them written out.
     matrices = options.strategy == "auto"
-    declared = problem.fields if problem else ()
-    complex_fields = [name for f in declared if f.complex for name in f.names]
-    operator = normalize(
-        equations, coordinates, fields, hold, shared, matrices, complex_fields
-    )
+    operator = normalize(equations, coordinates, fields, hold, shared, matrices)
     if estimator is not None:
         _warn_of_bias(operator)
         operator = estimated(operator, estimator)
@@ -230,7 +230,7 @@ def _compile_part(
     part: Part,
     equations: object,
     coordinates: Coordinates,
-    fields: Sequence[Any] | None,
+    fields: Any,
     options: _Options,
 ) -> Residual:
     """Compiles equations of a problem: its coordinates are the columns of the points.
@@ -254,13 +254,15 @@ def _compile_part(
                 hint=f"parse(text, parameters={{'{dimension}': 100}}), or declare "
                 f"parameter {dimension} = 100",
             )
-    if fields is None:
-        used = part.fields
-        fields = [n for f in problem.fields for n in f.names if n in used]
+    declared = Declaration(
+        part.fields if fields is None else fields,
+        frozenset(n for f in problem.fields if f.complex for n in f.names),
+        tuple(n for f in problem.fields for n in f.names),
+    )
     return _compiled(
         equations,
         problem.symbols if coordinates is None else coordinates,
-        fields,
+        declared,
         options,
         problem,
     )

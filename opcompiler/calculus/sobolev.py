@@ -1,8 +1,11 @@
 """Operators on residuals, written in SymPy and evaluated when they are compiled."""
 
-from collections.abc import Sequence
+from cmath import isfinite
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations_with_replacement
 from math import factorial, prod
+from numbers import Number
+from typing import Any
 
 import sympy as sp
 
@@ -47,10 +50,11 @@ def sobolev_terms(
     """
     coordinates = [wrt] if isinstance(wrt, sp.Basic) else list(symbolic(wrt))
     symbolic(residual)
-    if order < 0 or not coordinates or len(set(coordinates)) < len(coordinates):
+    counted = isinstance(order, int | sp.Integer) and order >= 0
+    if not counted or not coordinates or len(set(coordinates)) < len(coordinates):
         raise OperatorError(
-            "a Sobolev family needs an order of at least 0 and distinct coordinates",
-            expression=f"order={order}, wrt={coordinates}",
+            "a Sobolev family needs a whole order of at least 0 and distinct coordinates",
+            expression=f"order={order!r}, wrt={coordinates}",
             hint="for instance sobolev(residual, 2, x), or sobolev(residual, 2, [x, y])",
         )
     equation = isinstance(residual, sp.Eq)
@@ -62,3 +66,94 @@ def sobolev_terms(
             times = factorial(count) // prod(factorial(k) for _, k in steps)
             family.append((sp.Derivative(value, *steps), (count, times)))
     return family
+
+
+Weights = Sequence[Any] | Callable[[int], Any] | None
+"""Q_0, ..., Q_m; or a function of j; 1 for all."""
+
+
+def read_weights(
+    given: Weights | Mapping[str, Weights], orders: Mapping[str, int]
+) -> dict[str, list[Any]]:
+    """Returns the weights of each point set, one more than its order.
+
+    Args:
+        given: for all sets as many as the highest order needs, or a dict by set.
+        orders: by point set.
+
+    Raises:
+        OperatorError: for weights of a set that there is not, too few or too many, and
+            for what is no real number of at least 0.
+    """
+    counts = {name: order + 1 for name, order in orders.items()}
+    if not isinstance(given, Mapping):
+        most = _numbers(given, max(counts.values()), "weights", least=0)
+        return {name: most[:count] for name, count in counts.items()}
+    strange = [name for name in given if name not in counts]
+    if strange:
+        named = ", ".join(map(repr, counts))
+        raise OperatorError(
+            f"there is no point set {strange[0]!r}",
+            expression=f"weights={given}"[:200],
+            hint="there is only one, without a name: give its weights alone, in a list"
+            if set(counts) == {""}
+            else f"the point sets are: {named}",
+        )
+    return {
+        name: _numbers(given.get(name), count, f"weights of {name!r}", least=0)
+        for name, count in counts.items()
+    }
+
+
+def read_scales(given: Sequence[Any] | None, count: int) -> list[Any]:
+    """Returns a factor for each of `count` equations.
+
+    Raises:
+        OperatorError: for too few or too many, and for what is no number.
+    """
+    return _numbers(given, count, "scales")
+
+
+def _numbers(
+    given: Weights, count: int, what: str, least: float | None = None
+) -> list[Any]:
+    if given is None:
+        return [1] * count
+    try:
+        listed = list(map(given, range(count)) if callable(given) else given)
+    except TypeError as error:
+        raise OperatorError(
+            f"the {what} are no numbers in order",
+            expression=f"{given!r}: {error}"[:200],
+            hint=f"give a list of {count}"
+            + ("" if least is None else ", or a function of the order j"),
+        ) from error
+    if len(listed) != count or isinstance(given, str | set | frozenset):
+        raise OperatorError(
+            f"there are {len(listed)} {what} for {count} terms",
+            expression=f"{listed}"[:200],
+            hint=f"give {count} of them",
+        )
+    for number, value in enumerate(listed):
+        if not _fits(value, least):
+            raise OperatorError(
+                f"number {number} of the {what} is {value!r}"[:200],
+                expression=f"{listed}"[:200],
+                hint="give finite numbers"
+                + ("" if least is None else f", real and at least {least}"),
+            )
+    return listed
+
+
+def _fits(value: Any, least: float | None) -> bool:
+    """Whether a value can be a factor: a finite number, or a scalar array of such."""
+    if isinstance(value, bool | str | sp.Basic):
+        return False
+    if getattr(value, "shape", None) == () and not isinstance(value, Number):
+        return getattr(value, "dtype", None) is not None  # perhaps traced
+    if not isinstance(value, Number):
+        return False
+    number = complex(value)
+    if least is not None and (number.imag or number.real < least):
+        return False
+    return isfinite(number)

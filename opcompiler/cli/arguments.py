@@ -15,7 +15,7 @@ def parameters(
     Raises:
         OperatorError: for a parameter without a value, and one that there is not.
     """
-    wanted = (*residual.parameters, *(name for name, _ in residual.operator.arrays))
+    wanted = residual.parameters
     problem = getattr(operator, "problem", operator)
     guesses = problem.unknowns if isinstance(problem, oc.Problem) else {}
     values = {n: v for n, v in guesses.items() if n in wanted and v is not None}
@@ -29,7 +29,7 @@ def parameters(
             )
     for name in wanted:
         if name not in values and name not in residual.defaults:
-            array = name not in residual.parameters
+            array = name not in residual.operator.parameters
             raise OperatorError(
                 f"the parameter {name} has no value",
                 hint=f"--set {name}={'array.npy' if array else '1.0'}",

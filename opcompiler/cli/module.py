@@ -62,7 +62,6 @@ def _summary(problem: oc.Problem, residual: oc.Residual) -> str:
     if len(names) > _SHOWN_COLUMNS:
         names = [*names[:3], "...", names[-1]]
     asked = [n for n in residual.parameters if n not in residual.defaults]
-    asked += [name for name, _ in residual.operator.arrays]
     given = "".join(f", {name}=..." for name in asked)
     lines = [
         f"Residuals of: {', '.join(problem.equations)}. Written by `opcompiler emit`.",

@@ -128,7 +128,7 @@ def _nested(residual: oc.Residual) -> oc.Residual:
 
 def _groups(residual: oc.Residual) -> list[tuple[str, ...]]:
     """Returns the fields together if one network can give them, else one by one."""
-    together = tuple(residual.fields)
+    together = residual.operator.used
     try:
         read_networks({together: network.apply}, residual.operator)
     except OperatorError:

@@ -26,7 +26,6 @@ from opcompiler.lowering.networks import (
 from opcompiler.lowering.points import read_points
 from opcompiler.lowering.shell import run_program
 from opcompiler.lowering.sites import read_scene, site_points
-from opcompiler.operator import Operator
 from opcompiler.planning.polarization import shared_directions
 from opcompiler.taylor.push import tangent_row
 
@@ -53,8 +52,9 @@ def by_jets(residual: oc.Residual) -> Callable[..., Any]:
         where = read_points(points, operator.columns)
         scene = read_scene(where, operator, {**residual.defaults, **named}, quadrature)
         values = dict(scene.plain)
+        groups = read_networks(net, operator)
         for number, site in site_points(operator, where, scene).items():
-            for group in read_networks(net, operator):
+            for group in groups:
                 here = {
                     f: terms
                     for f, terms in powers.items()
@@ -62,7 +62,7 @@ def by_jets(residual: oc.Residual) -> Callable[..., Any]:
                 }
                 if not here:
                     continue
-                given = _checked(group, operator, site.points)
+                given = check_outputs(group, site.points, dict(operator.kinds))
                 for functional, array in _evaluated(given, here, site.points).items():
                     values[names[functional]] = array.reshape(site.shape)
         found = [where.restore(r) for r in run_program(operator.program, values)]
@@ -70,11 +70,6 @@ def by_jets(residual: oc.Residual) -> Callable[..., Any]:
         return found if keys is None else dict(zip(keys, found, strict=True))
 
     return evaluate
-
-
-def _checked(group: Group, operator: Operator, points: Array) -> Group:
-    point = jax.ShapeDtypeStruct(points.shape[1:], points.dtype)
-    return check_outputs(group, point, dict(operator.kinds))
 
 
 def _powers(functionals: tuple[Functional, ...]) -> Powers:

@@ -76,8 +76,10 @@ def _at_point(
         for name in whole.residual.parameters
         if hasattr(params.eq_params, name)
     }
-    numbers = {n: v.reshape(()) if v.size == 1 else v for n, v in given.items()}
-    return jnp.stack(whole.evaluate(net, inputs * scale, numbers))
+    for name in whole.residual.operator.parameters:
+        if name in given and given[name].size == 1:
+            given[name] = given[name].reshape(())
+    return jnp.stack(whole.evaluate(net, inputs * scale, given))
 
 
 @public("dynamic_loss(residual)")
@@ -92,8 +94,8 @@ def dynamic_loss(
     The arguments of the unknown fields are jinns' inputs: `t` alone for an `ODE`, `t`
     and then space for a `PDENonStatio`, space for a `PDEStatio`. All unknown fields
     come from the one PINN, in the order of `residual.fields`. Parameters are read from
-    `params.eq_params` by name, and may be trained, batched or heterogeneous as in any
-    jinns loss.
+    `params.eq_params` by name, tables too, and may be trained, batched or heterogeneous
+    as in any jinns loss.
 
     Args:
         residual: of `opcompiler.compile`.

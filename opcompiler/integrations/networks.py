@@ -8,6 +8,8 @@ from jax import Array
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.lowering import Residual
+from opcompiler.lowering.networks import unordered
+from opcompiler.lowering.points import check_names
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,10 @@ def whole(
 
     Raises:
         OperatorError: if the unknown fields have not all coordinates as arguments, or
-            in different orders; if a coefficient is no field.
+            in different orders; if nobody has declared in which order the network gives
+            them; if a coefficient is no field.
     """
-    strange = [name for name in known if name not in residual.fields]
-    if strange:
-        raise OperatorError(
-            f"there is no field {strange[0]}",
-            expression=strange[0],
-            hint=f"the fields are: {', '.join(residual.fields)}",
-        )
+    check_names("field", known, (*residual.fields, *residual.operator.others), ())
     fields = tuple(name for name in residual.fields if name not in known)
     if not fields:
         raise OperatorError(
@@ -68,6 +65,8 @@ def whole(
             expression=", ".join(residual.fields),
             hint="`known` is for coefficients only",
         )
+    if len(fields) > 1 and not residual.operator.ordered:
+        raise unordered(fields)
     names = tuple(str(coordinate) for coordinate in residual.coordinates)
     written = {
         functional.field: arguments

@@ -10,7 +10,7 @@ from jax import Array, lax
 from opcompiler.core.errors import OperatorError
 from opcompiler.lowering.points import check_names
 from opcompiler.lowering.tracing import Traced
-from opcompiler.operator import Operator
+from opcompiler.operator import field_names, Operator
 from opcompiler.taylor.misuse import explained
 
 Network = Callable[[Array], Any]
@@ -24,11 +24,13 @@ class Group:
     Attributes:
         fields: in the order of the outputs.
         network: what gives them.
+        alone: the only one that is needed, where the network may give no other.
         pairs: the fields that are two real outputs each, the real part first.
     """
 
     fields: tuple[str, ...]
     network: Traced
+    alone: tuple[str, ...] = ()
     pairs: frozenset[str] = frozenset()
 
     def places(self, field: str) -> tuple[int, ...]:
@@ -53,13 +55,16 @@ def read_networks(given: Any, operator: Operator) -> list[Group]:
     several.
 
     Raises:
-        OperatorError: for missing or unknown fields, values that are not callable, and
-            one network for fields of different arguments.
+        OperatorError: for missing or unknown fields, values that are not callable, one
+            network for fields of different arguments, or of an order that nobody has
+            declared.
     """
-    items = given.items() if isinstance(given, Mapping) else [(operator.fields, given)]
-    networks = [(_fields(key), network) for key, network in items]
+    single = not isinstance(given, Mapping)
+    items = [(operator.fields, given)] if single else given.items()
+    networks = [(field_names(key), network) for key, network in items]
     names = [name for fields, _ in networks for name in fields]
-    check_names("field", names, operator.fields, required=operator.fields)
+    known = (*operator.fields, *operator.others)
+    check_names("field", names, known, required=operator.used)
     if len(names) != len(set(names)):
         raise OperatorError(
             "a field is given by two networks",
@@ -68,14 +73,26 @@ def read_networks(given: Any, operator: Operator) -> list[Group]:
         )
     for fields, network in networks:
         _check_network(fields, network, operator)
+    if single and not operator.ordered:
+        raise unordered(operator.fields)
     traced = {id(network): Traced(network) for _, network in networks}
-    return [Group(fields, traced[id(network)]) for fields, network in networks]
+    alone = operator.used if single and len(operator.used) == 1 else ()
+    return [Group(fields, traced[id(net)], alone) for fields, net in networks]
 
 
-def _fields(key: Any) -> tuple[str, ...]:
-    """Returns the names in a key; a field that SymPy has applied is called by its name."""
-    names = key if isinstance(key, tuple) else (key,)
-    return tuple(str(name).partition("(")[0] for name in names)
+def unordered(fields: tuple[str, ...]) -> OperatorError:
+    """Returns the error about one network for fields whose order nobody has declared."""
+    names = sorted(fields)
+    listed = ", ".join(map(repr, names))
+    dict_of_networks = ", ".join(f"{name!r}: ..." for name in names)
+    return OperatorError(
+        f"one network is given for the fields {', '.join(names)}, and nothing says "
+        "which of its outputs is which: SymPy does not keep the order in which they "
+        "were written",
+        expression=", ".join(names),
+        hint=f"say it, oc.compile(..., fields=[{listed}]) in the order of the outputs; "
+        f"or give a dict of networks, {{{dict_of_networks}}} or {{({listed}): net}}",
+    )
 
 
 def _check_network(fields: tuple[str, ...], network: Any, operator: Operator) -> None:
@@ -84,7 +101,9 @@ def _check_network(fields: tuple[str, ...], network: Any, operator: Operator) ->
         network,
         "a function of one point, or a dict of such functions by field",
     )
-    arguments = {name: _arguments(name, operator) for name in fields}
+    arguments = {
+        name: _arguments(name, operator) for name in fields if name in operator.used
+    }
     known = {a for a in arguments.values() if "?" not in a}
     if len(known) > 1 or len(set(map(len, arguments.values()))) > 1:
         listed = ", ".join(f"{n}({', '.join(a)})" for n, a in arguments.items())
@@ -143,6 +162,8 @@ def check_outputs(group: Group, points: Array, kinds: Mapping[str, str]) -> Grou
     ):
         found = group.network.result(points)
     shape = getattr(found, "shape", None)
+    if group.alone and shape in ((), (1,)):
+        group = replace(group, fields=group.alone)
     allowed = {(len(group.fields),)} | ({()} if len(group.fields) == 1 else set())
     pairs = frozenset(name for name in group.fields if kinds.get(name) == "complex")
     paired = bool(pairs) and shape == (len(group.fields) + len(pairs),)
@@ -167,6 +188,12 @@ def check_outputs(group: Group, points: Array, kinds: Mapping[str, str]) -> Grou
 def _way_out(group: Group, pairs: frozenset[str], shape: object) -> str:
     first, *_ = group.fields
     names = ", ".join(group.fields)
+    if group.alone not in ((), group.fields):
+        (only,) = group.alone
+        return (
+            f"one network gives all the fields, {names}, in this order, though {only} "
+            f"alone is needed here; give a network of {only} as {{{only!r}: net}}"
+        )
     order = f", in the order {names}" if len(group.fields) > 1 else ""
     hint = f"return an array of shape {_expected(group.fields)}{order}"
     if pairs:

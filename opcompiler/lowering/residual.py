@@ -67,8 +67,13 @@ class Residual:
 
     Attributes:
         coordinates: the SymPy symbols, in the order of the points' columns.
-        fields: names of the unknown fields, in the order of one network's outputs.
-        parameters: names of everything else that must be given at call time.
+        fields: names of the fields that one network gives, in the order of its outputs:
+            as declared by `fields=` or in the problem, of which a part has all that it
+            is a part of. Of several fields of SymPy input without `fields=` the order
+            is that in which SymPy sorts them: it means nothing, and then one network
+            is refused.
+        parameters: names of everything else that must be given at call time, tables
+            (`coefficient c[2]`, `IndexedBase`) included, sorted.
         defaults: values of parameters that need not be given.
         plan: what is pushed through the networks, and how functionals are read off.
         tuning: how the plan is laid out in arrays.
@@ -86,10 +91,10 @@ class Residual:
         self.operator = operator
         self.estimator = estimator
         known = defaults or {}
-        self.defaults = {p: known[p] for p in operator.parameters if p in known}
+        self.parameters = operator.given
+        self.defaults = {p: known[p] for p in self.parameters if p in known}
         self.coordinates = operator.coordinates
         self.fields = operator.fields
-        self.parameters = operator.parameters
         self._names = tuple(column.name for column in operator.columns)
         self.tuning = tuning
         self._strategy = strategy

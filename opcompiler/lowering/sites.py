@@ -22,7 +22,7 @@ def read_scene(
     Raises:
         OperatorError: for missing or unknown names, and shapes that do not fit.
     """
-    names = (*operator.parameters, *(name for name, _ in operator.arrays))
+    names = operator.given
     check_names("parameter", parameters, names, required=names)
     plain: dict[str, Any] = {}
     arrays: dict[str, Array] = {}

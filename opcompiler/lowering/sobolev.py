@@ -19,6 +19,7 @@ from jax import Array
 
 from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
+from opcompiler.lowering.points import check_names
 from opcompiler.lowering.residual import Bound, Residual
 
 
@@ -28,6 +29,12 @@ class SobolevTerm:
 
     rows: Residual | Bound
     weights: tuple[Any, ...]
+
+    def own(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns what is given for all sets without the parameters of others alone."""
+        rows = self.rows.residual if isinstance(self.rows, Bound) else self.rows
+        kept = (*rows.parameters, "key", "quadrature")
+        return {name: value for name, value in given.items() if name in kept}
 
 
 @public("oc.sobolev_loss(equation, 2, x)")
@@ -64,13 +71,19 @@ class SobolevLoss:
                 expression=str(points)[:200],
                 hint="give a dict with points for each of them",
             )
+        ours = ("key", "quadrature")
+        check_names(
+            "parameter", (n for n in given if n not in ours), self.parameters, ()
+        )
         return reduce(
             operator.add,
             (
                 weight * jnp.mean(jnp.real(row) ** 2 + jnp.imag(row) ** 2)
                 for name, term in self.terms.items()
                 for weight, row in zip(
-                    term.weights, term.rows(net, sets[name], **given), strict=True
+                    term.weights,
+                    term.rows(net, sets[name], **term.own(given)),
+                    strict=True,
                 )
             ),
         )

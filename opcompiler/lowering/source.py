@@ -26,7 +26,7 @@ def source_text(operator: Operator, plan: Plan) -> str:
     The text is for reading. What runs is the same plan and the same program; nothing
     generated is ever executed as text.
     """
-    named = [*operator.parameters, *(name for name, _ in operator.arrays)]
+    named = list(operator.given)
     named += ["quadrature"] if operator.axes else []
     parameters = "".join(f", {name}" for name in named)
     star = ", *" if parameters else ""

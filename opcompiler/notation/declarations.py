@@ -17,6 +17,14 @@ _TIMES = ("t", "tau", "time")
 _MOST_FIELD_COMPONENTS = 64
 
 
+def is_complex(statement: Node) -> bool:
+    """Whether a declaration is one of complex fields: by a word, or by a set C, C^n."""
+    spaces = (n for f in statement.nodes for n in f.nodes if n.kind == "space")
+    return "complex" in str(statement.children[0]).split() or any(
+        str(space.children[0]) in ("C", "ℂ") for space in spaces
+    )
+
+
 class Declarations:
     """Reads declarations into the scope of a reader."""
 

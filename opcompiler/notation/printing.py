@@ -41,7 +41,7 @@ def scope_of(problem: Problem) -> Scope:
     Raises:
         OperatorError: for anything else.
     """
-    scope = Scope()
+    scope = Scope(any(f.complex for f in problem.fields))
     scope.parameters |= {p.name: p for p in problem.parameters}
     for coordinate in problem.coordinates:
         scope.add_coordinate(coordinate)

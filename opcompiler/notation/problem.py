@@ -189,11 +189,23 @@ class Part:
     equations: Mapping[str, sp.Eq]
 
     @property
-    def fields(self) -> frozenset[str]:
-        """The names of the scalar fields that occur."""
+    def fields(self) -> tuple[str, ...]:
+        """The scalar fields that one network of the problem gives, in declared order.
+
+        The unknown ones, whether they occur here or not, as long as they have the
+        arguments of one that does; and the coefficients that occur.
+        """
         sides = [side for e in self.equations.values() for side in e.args]
         applied = {a for side in sides for a in side.atoms(AppliedUndef)}
-        return frozenset(a.func.__name__ for a in applied)
+        used = {a.func.__name__ for a in applied}
+        declared = self.problem.fields
+        arguments = {f.arguments for f in declared if not used.isdisjoint(f.names)}
+        return tuple(
+            name
+            for f in declared
+            for name in f.names
+            if name in used or (not f.known and f.arguments in arguments)
+        )
 
 
 def _number(value: sp.Expr) -> float | complex:

@@ -24,13 +24,16 @@ class Scope:
         coordinates, fields, parameters, definitions: by name, in declared order.
         bound: indices and integration variables of the sums and integrals around.
         velocity: what `D/Dt` moves with; `None` if not declared.
+        complex: whether any field of the text is complex, so that `I` is the imaginary
+            unit.
         used: names of the definitions and parameters that something stands on.
         symbols: the scalar coordinates by name, components of vectors among them.
         alphabet: their names.
         home: the scalar functions of fields at their own arguments, with their names.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, complex: bool = False) -> None:
+        self.complex = complex
         self.coordinates: dict[str, Coordinate] = {}
         self.fields: dict[str, Field] = {}
         self.parameters: dict[str, Parameter] = {}
@@ -99,11 +102,6 @@ class Scope:
                 "there is no coordinate of time", "declare one: `time s` or `time t`"
             )
         return sp.Symbol(times[0].name)
-
-    @property
-    def complex(self) -> bool:
-        """Whether any field is complex, so that `I` is the imaginary unit."""
-        return any(f.complex for f in self.fields.values())
 
     def is_complex(self, value: sp.Expr) -> bool:
         """Whether a value is complex, or may be."""

@@ -8,7 +8,7 @@ from sympy.core.function import AppliedUndef
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.notation import normal, vectors
-from opcompiler.notation.declarations import Declarations
+from opcompiler.notation.declarations import Declarations, is_complex
 from opcompiler.notation.derivatives import pin
 from opcompiler.notation.errors import MeaningError, nearest, NotationError, Source
 from opcompiler.notation.expressions import Reader
@@ -32,7 +32,9 @@ def read_problem(source: Source, given: Mapping[str, sp.Expr]) -> Problem:
         NotationError: with the place of what is wrong.
     """
     statements = read_tree(source).nodes
-    reader = Reader(source, Scope())
+    # Values of parameters are read before fields, and may be complex if one of these is.
+    fields = [statement for statement in statements if statement.kind == "fields"]
+    reader = Reader(source, Scope(complex=any(map(is_complex, fields))))
     declarations = Declarations(reader, given)
     # Each kind may use the names of those before it, in whatever order they stand.
     early = ("parameters", "coordinates", "fields")

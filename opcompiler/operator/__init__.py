@@ -5,6 +5,7 @@ The way of an expression through this room:
     symbolic.py       what is no expression stays outside, text above all
     equations.py      Eq, list, tuple, dict, Matrix -> residual expressions
     signature.py      which symbols are fields, coordinates, parameters
+    fields.py         which fields one network gives, in which order
     expand.py         Derivative and Subs -> leaves (field, multi-index, site)
     differentiate.py  the chain rule on expressions over leaves
     moduli.py         what SymPy makes of moduli, finite where they are zero
@@ -20,6 +21,7 @@ The way of an expression through this room:
 """
 
 from opcompiler.operator.assembly import Site
+from opcompiler.operator.fields import Declaration, field_names
 from opcompiler.operator.normal_form import normalize, Operator
 
-__all__ = ["Operator", "Site", "normalize"]
+__all__ = ["Declaration", "Operator", "Site", "field_names", "normalize"]

@@ -1,7 +1,8 @@
 """The normal form of a set of equations: `normalize`."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 
@@ -19,10 +20,10 @@ from opcompiler.core.symbol import Functional
 from opcompiler.operator.assembly import assemble, Site
 from opcompiler.operator.equations import Equations, read_equations
 from opcompiler.operator.expand import Leaves
+from opcompiler.operator.fields import Declaration, read_fields
 from opcompiler.operator.signature import (
     Coordinate as Symbol,
     read_signature,
-    Signature,
 )
 from opcompiler.operator.vectors import (
     components,
@@ -41,10 +42,13 @@ class Operator:
     Attributes:
         coordinates: in order of first appearance in the fields' arguments.
         columns: what the points' columns are: the coordinates, vectors with their sizes.
-        fields: names in order of first appearance.
-        arity: number of arguments of each field.
+        fields: names of what one network gives, in the order of its outputs.
+        ordered: whether that order is declared, or there is only one field; if not, it
+            is that of first appearance, which means nothing.
+        others: names of further fields of a problem, for which networks may be given.
+        arity: number of arguments of each field; 0 for one that no equation holds.
         kinds: of fields that are declared "real" or "complex".
-        parameters: names, sorted.
+        parameters: names of those that are numbers at a point, sorted.
         arrays: names of parameters with axes of their own, and their shapes, if known.
         axes: of the integration variables: (name, input of nodes, input of weights).
         sites: the evaluation points; functionals name them by number.
@@ -62,6 +66,8 @@ class Operator:
     coordinates: tuple[Symbol, ...]
     columns: tuple[Coordinate, ...]
     fields: tuple[str, ...]
+    ordered: bool
+    others: tuple[str, ...]
     arity: tuple[int, ...]
     kinds: tuple[tuple[str, str], ...]
     parameters: tuple[str, ...]
@@ -77,6 +83,17 @@ class Operator:
     shell: tuple[sp.Expr, ...]
     program: Program
     equations: Equations
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The fields that the equations hold; all, but for a part of a problem."""
+        pairs = zip(self.fields, self.arity, strict=True)
+        return tuple(name for name, arguments in pairs if arguments)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The names of all that must be given at call time: parameters and arrays."""
+        return tuple(sorted((*self.parameters, *(name for name, _ in self.arrays))))
 
     def all_gathers(self) -> Iterator[Gather]:
         """Yields every read of an indexed name."""
@@ -96,11 +113,10 @@ class Operator:
 def normalize(
     given: object,
     coordinates: Sequence[Symbol] | None = None,
-    fields: Sequence[str] | None = None,
+    fields: Any = None,
     hold: bool = False,
     shared: bool = True,
     matrices: bool = True,
-    complex_fields: Collection[str] = (),
 ) -> Operator:
     """Brings a residual, or several, into normal form.
 
@@ -108,20 +124,21 @@ def normalize(
         given: SymPy expression, `Eq`, or a list, tuple, dict or matrix of them.
         coordinates: overrides the coordinates found in the fields' arguments, and
             with them their order.
-        fields: the names of all fields, in another order than that of appearance.
+        fields: all fields in the order of one network's outputs, or a `Declaration`.
         hold: keep sums over the components of short vectors too, to sample them; and,
             where there are no vectors, sums of like terms with numbers before them.
         shared: whether sums over the same indices run together, in one draw.
         matrices: keep sums with a matrix of moving coefficients too, which is cheaper.
-        complex_fields: names of fields that are complex, whatever SymPy assumes.
 
     Raises:
         OperatorError: naming the sub-expression that cannot be compiled.
     """
     equations = read_equations(given)
     vectors = find_vectors(equations.residuals)
-    signature = read_signature(equations.residuals, coordinates, fields, vectors)
+    signature = read_signature(equations.residuals, coordinates, vectors)
     seen = signature
+    declaration = fields if isinstance(fields, Declaration) else Declaration(fields)
+    outputs = read_fields(declaration, seen)
     residuals = equations.residuals
     short = vectors.short and not hold
     short = short and not (matrices and has_matrix(residuals, vectors))
@@ -129,7 +146,7 @@ def normalize(
         refuse_clashes(residuals, vectors)
         residuals = tuple(written_out(r, vectors) for r in residuals)
         plain = [s for c in seen.coordinates for s in _plain(c, vectors)]
-        signature = read_signature(residuals, plain, fields)
+        signature = read_signature(residuals, plain)
     leaves = Leaves(signature)
     expressions = [leaves.expand(r) for r in residuals]
     sampled = hold and not vectors.sizes
@@ -137,9 +154,11 @@ def normalize(
     return Operator(
         coordinates=seen.coordinates,
         columns=tuple(_column(c, vectors, short) for c in seen.coordinates),
-        fields=signature.fields,
-        arity=signature.arity,
-        kinds=_kinds(signature, complex_fields),
+        fields=outputs.names,
+        ordered=outputs.ordered,
+        others=outputs.others,
+        arity=outputs.arity,
+        kinds=outputs.kinds,
         parameters=tuple(p.name for p in signature.parameters),
         arrays=tuple((str(a), _shape(a)) for a in signature.arrays),
         axes=tuple(
@@ -156,13 +175,6 @@ def normalize(
         program=found.program,
         equations=equations,
     )
-
-
-def _kinds(
-    signature: Signature, complex_fields: Collection[str]
-) -> tuple[tuple[str, str], ...]:
-    named = dict(signature.kinds) | dict.fromkeys(complex_fields, "complex")
-    return tuple((name, named[name]) for name in signature.fields if name in named)
 
 
 def _plain(coordinate: Symbol, vectors: Vectors) -> tuple[sp.Symbol, ...]:

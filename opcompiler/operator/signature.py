@@ -75,15 +75,13 @@ class _Application:
 def read_signature(
     residuals: Sequence[sp.Expr],
     coordinates: Sequence[Coordinate] | None = None,
-    fields: Sequence[str] | None = None,
     vectors: Vectors | None = None,
 ) -> Signature:
     """Finds fields, coordinates and parameters by a walk over the expression trees.
 
     A coordinate is a symbol that stands alone as an argument of a field. Where a field
     never has one, the symbols inside its composite arguments are taken, and at last the
-    variables bound by `Subs`. `coordinates` overrides the search, `fields` the order of
-    the fields.
+    variables bound by `Subs`. `coordinates` overrides the search.
     """
     applications = [a for r in residuals for a in _applications(r, {}, ())]
     arity = _arities(applications)
@@ -93,10 +91,9 @@ def read_signature(
             expression=", ".join(map(str, residuals)),
             hint="a field is an applied undefined function: Function('u')(t, x). Where "
             "there was one, SymPy has evaluated it away: its derivative by a symbol of "
-            "other assumptions, by a pinned argument, or in sympy.vector is 0",
+            "other assumptions, by a pinned argument, or in sympy.vector is 0, and "
+            "Function('u').diff(x), a function that is not applied, is 1",
         )
-    if fields is not None:
-        arity = {name: arity[name] for name in _check_fields(fields, arity)}
     if isinstance(coordinates, sp.Symbol | sp.IndexedBase):
         coordinates = (coordinates,)
     found = (
@@ -144,17 +141,6 @@ def _kinds(applications: Sequence[_Application]) -> dict[str, str]:
         elif application.written.is_complex:
             found[application.name] = "complex"
     return found
-
-
-def _check_fields(fields: Sequence[str], arity: Mapping[str, int]) -> list[str]:
-    names = [str(getattr(f, "__name__", f)).partition("(")[0] for f in fields]
-    if sorted(names) != sorted(arity):
-        raise OperatorError(
-            f"the fields of the equations are {', '.join(arity)}",
-            expression=", ".join(names),
-            hint="name each of them once, in the order of the network's outputs",
-        )
-    return names
 
 
 def _applications(
@@ -220,6 +206,13 @@ def _arities(applications: Sequence[_Application]) -> dict[str, int]:
 
 def _check_arguments(application: _Application) -> None:
     name, written = application.name, application.written.func(*application.arguments)
+    if not application.arguments:
+        raise OperatorError(
+            f"the field {name} has no arguments",
+            expression=written,
+            hint=f"apply it to its coordinates: {name}(t, x); a number that is to be "
+            f'found is a symbol, Symbol("{name}")',
+        )
     if any(argument.has(AppliedUndef) for argument in application.arguments):
         raise OperatorError(
             f"an argument of field {name} is itself a field",

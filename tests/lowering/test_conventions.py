@@ -78,7 +78,8 @@ def test_an_equation_without_fields_has_the_points_shape() -> None:
 
 
 def test_one_network_or_one_per_field() -> None:
-    residual = oc.compile([u.diff(t) * v.diff(x, 2), v.diff(t) - u.diff(x)])
+    system = [u.diff(t) * v.diff(x, 2), v.diff(t) - u.diff(x)]
+    residual = oc.compile(system, fields=[u, v])
     want = residual(both, POINTS)
     for net in (
         {"u": f, "v": g},

@@ -73,6 +73,8 @@ PYTHON = {
         "oc.compile(sp.Subs(sp.Subs(u(t, x).diff(x), x, t + y), y, x**2))",
         "oc.compile(u(t, x), coordinates=[t + x])",
         "oc.compile(u(x) + v(x), fields=['u'])",
+        "oc.compile(u(x) + v(x), fields=['u', 'v', 'u'])",
+        "oc.compile(u(x) + v(x))(net, points)",
         "oc.compile(u(x).diff(x), strategy='magic')",
     ],
     "SymPy: functions, sums, integrals": [

@@ -90,7 +90,9 @@ def test_unknown_strategy_lists_the_known_ones() -> None:
     assert "algebra, nested" in caught.value.hint
 
 
-RESIDUAL = oc.compile([u.diff(t) - nu * u.diff(x, 2), sp.Function("v")(t, x).diff(x)])
+RESIDUAL = oc.compile(
+    [u.diff(t) - nu * u.diff(x, 2), sp.Function("v")(t, x).diff(x)], fields=["u", "v"]
+)
 POINTS = jnp.zeros((4, 2))
 
 
