@@ -19,7 +19,7 @@ _UsageError: Any = typer.BadParameter.__base__
 class _Commands(TyperGroup):
     """The commands; what is wrong with a command line is told without its escapes."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Runs a command."""
         try:
             return super().invoke(ctx)
@@ -27,7 +27,7 @@ class _Commands(TyperGroup):
             error.message = visible(error.message)
             raise
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Reads the command line up to the command."""
         try:
             return super().parse_args(ctx, args)

@@ -457,8 +457,16 @@ def where(reader: Reader, arguments: list[Node]) -> Value:
         )
     pieces = []
     for condition, value in zip(arguments[0:-1:2], arguments[1:-1:2], strict=True):
-        pieces.append((reader.scalar(value), reader.condition(condition)))
-    last = reader.scalar(arguments[-1])
+        when, chosen = reader.condition(condition), reader.scalar(value)
+        if when == sp.true:
+            last = chosen
+            break
+        if when != sp.false:
+            pieces.append((chosen, when))
+    else:
+        last = reader.scalar(arguments[-1])
+    if not pieces:
+        return last
     return sp.Piecewise(*pieces, (last, sp.true), evaluate=False)
 
 

@@ -99,7 +99,7 @@ class Reader:
             p for part in parts for p in (part.args if part.func == join else [part])
         ]
         joined = join(*flat, evaluate=False)
-        if isinstance(joined, BooleanAtom):
+        if isinstance(joined, BooleanAtom) and joined not in flat:
             always = "always" if joined else "never"
             raise self.error(node, f"this condition {always} holds", "leave it out")
         return joined
@@ -112,7 +112,15 @@ class Reader:
                 if self.scope.is_complex(side):
                     hint = f"compare abs({self.text(part)}) or re({self.text(part)})"
                     raise self.error(part, "complex numbers have no order", hint)
-        return (_OPPOSITE[compare] if negated else compare)(left, right, evaluate=False)
+        compare = _OPPOSITE[compare] if negated else compare
+        if left.is_number and right.is_number:
+            gap = (left - right).evalf(30)  # an index of a sum, written out
+            if not gap.is_real:
+                raise self.error(
+                    node, "complex numbers have no order", "compare abs(z)"
+                )
+            return sp.true if compare(sp.sign(gap), 0) else sp.false
+        return compare(left, right, evaluate=False)
 
     def infinite(self, node: Node) -> sp.Expr | None:
         """Returns infinity where a part of the text says so, and `None` elsewhere."""

@@ -86,6 +86,23 @@ def test_what_is_no_condition(condition: str, hint: str) -> None:
     assert hint in caught.value.hint
 
 
+def test_comparisons_of_numbers_are_decided() -> None:
+    """An index of a sum that is written out is a number."""
+    cases = {
+        "sum(i=1..3, where(i == 2, u, i))": "u + 4",
+        "sum(i=1..3, where(i > 1 and x > 0, u, i))": "1 + where(x > 0, u, 2) "
+        "+ where(x > 0, u, 3)",
+        "where(1e300 < 1e300, u, 1)^2": "1",
+        "where(pi > 3 or x > 0, u, 1)": "u",
+        "where(1 == 2, u, x > 0, 2, not 3 > 2, 5, 3)": "where(x > 0, 2, 3)",
+        "where(sqrt(2)*sqrt(2) == 2, u, 1)": "u",
+    }
+    for one, other in cases.items():
+        context = "coordinates x; field u; define q = "
+        got, want = (oc.parse(context + text).definitions["q"] for text in (one, other))
+        assert got == want
+
+
 def test_a_comparison_is_no_value() -> None:
     for text in (
         "(x > 0)*u = 0",
