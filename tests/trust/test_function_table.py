@@ -56,6 +56,7 @@ def complaints(name: str, row: Row, residual: oc.Residual, dtype: type) -> list[
     found = residual(lambda z: z[0], jnp.asarray(np.resize(points, (AT_ONCE, 1))))
     values = np.stack([np.asarray(f) for f in found], axis=1)
     assert values.dtype == dtype
+    values = values.astype(float)
     said = []
     for point, got in zip(smooth, values, strict=False):
         exact, sizes = STORED[name][repr(point)]
