@@ -198,6 +198,11 @@ def vary(array: Any, axes: Iterable[Any]) -> Any:
     return jax.lax.pcast(array, missing, to="varying") if missing else array
 
 
+def zeros(like: Any) -> Any:
+    """Returns zeros of a type that was found by `jax.eval_shape`."""
+    return vary(jnp.zeros(like.shape, like.dtype), varying(jax.typeof(like)))
+
+
 def vary_alike(*arrays: Any) -> list[Any]:
     """Returns arrays that all vary along the axes along which any of them does."""
     axes = frozenset[Any]().union(*map(varying, arrays))

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from opcompiler import _compat
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.sums import Body, Extent, IndexedSum
 from opcompiler.lowering.bodies import Index, run_body, Scene, Span, Window
@@ -125,6 +126,6 @@ def _accumulated(body: Body, starts: Array, width: int, scene: Scene) -> list[Ar
     def add(totals: list[Array], start: Array) -> tuple[list[Array], None]:
         return [t + x for t, x in zip(totals, terms(start), strict=True)], None
 
-    empty = [jnp.zeros(t.shape, t.dtype) for t in jax.eval_shape(terms, starts[0])]
+    empty = [_compat.zeros(t) for t in jax.eval_shape(terms, starts[0])]
     totals, _ = lax.scan(add, empty, starts)
     return [jnp.sum(total, axis=-1) for total in totals]

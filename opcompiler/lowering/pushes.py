@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from opcompiler import _compat
 from opcompiler.core.apolar import Tangent
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.symbol import Functional
@@ -271,7 +272,11 @@ def _value_and_slopes(
 
 
 def _directional(fun: Network, tangent: Array) -> Network:
-    return lambda point: jax.jvp(fun, (point,), (tangent,))[1]
+    def along(point: Array) -> Array:
+        varied = _compat.vary(tangent, _compat.varying(point))
+        return jax.jvp(fun, (point,), (varied,))[1]
+
+    return along
 
 
 def _row(tangent: Tangent, points: Array) -> Array | None:

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.core.families import Folding, narrowed, summed_channels, written_out
 from opcompiler.taylor.evaluation import evaluate
@@ -176,7 +177,7 @@ class _Pushes:
         run = jax.checkpoint(lambda seeds: self._push(folding, seeds))
         first = jax.tree.map(lambda c: c[0], items)
         shapes, _ = jax.eval_shape(run, first)
-        zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+        zeros = jax.tree.map(_compat.zeros, shapes)
 
         def step(totals: Any, seeds: Any) -> tuple[Any, Any]:
             sums, families = run(seeds)

@@ -34,7 +34,6 @@ from opcompiler.taylor.families import without_families
 from opcompiler.taylor.registry import Context, FAMILY_RULES, RULES
 from opcompiler.taylor.value import (
     AlgebraArray,
-    instantiate,
     is_active,
     make,
     primal,
@@ -225,7 +224,10 @@ def polarised(context: Context, equation: Any, inputs: Sequence[Value]) -> list[
         if any(v.coefficients[k] is not None for v in active)
     ]
     tangents = {
-        k: tuple(instantiate(v.coefficients[k], v.shape, v.dtype) for v in active)
+        k: tuple(
+            _compat.vary(v.dense(k), _compat.varying(x))
+            for v, x in zip(active, start, strict=True)
+        )
         for k in living
     }
     parts: dict[int, list[list[Array]]] = {}
