@@ -62,7 +62,7 @@ def complaints(name: str, row: Row, residual: oc.Residual, dtype: type) -> list[
         exact, sizes = STORED[name][repr(point)]
         for order in range(ORDER + 1):
             size = sizes[order]
-            if size > np.finfo(dtype).max / 1e3:
+            if size > float(np.finfo(dtype).max) / 1e3:
                 continue
             error = abs(got[order] - exact[order]) / (size or 1)
             if not error <= row.loose * TOLERANCE[dtype]:
