@@ -40,6 +40,7 @@ def sobolev(
     return tuple(derivative for derivative, _ in sobolev_terms(residual, order, wrt))
 
 
+@public("oc.sobolev(residual, 2, [x, y])")
 def sobolev_terms(
     residual: sp.Expr | sp.Eq, order: int, wrt: sp.Symbol | Sequence[sp.Symbol]
 ) -> list[tuple[sp.Expr, tuple[int, int]]]:

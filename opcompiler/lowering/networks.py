@@ -124,6 +124,8 @@ def check_callable(what: str, given: Any, wanted: str) -> None:
         hint = "give an object of the class"
     elif hasattr(given, "init") and hasattr(given, "apply"):  # as Haiku has it
         hint = "give residual.bind its apply: hk.without_apply_rng(f).apply"
+    elif isinstance(given, list | tuple) and any(map(callable, given)):
+        hint = 'give a dict by field: {"u": net_u, "v": net_v}'
     raise OperatorError(
         f"{what} is not callable", expression=repr(given)[:200], hint=hint
     )
@@ -171,7 +173,13 @@ def check_outputs(group: Group, points: Array, kinds: Mapping[str, str]) -> Grou
         raise OperatorError(
             f"the network of {names} returns {_describe(found)} at one point",
             expression=names,
-            hint=_way_out(group, pairs, shape),
+            hint=_way_out(group, pairs, found),
+        )
+    if not jnp.issubdtype(found.dtype, jnp.inexact) and not found.weak_type:
+        raise OperatorError(
+            f"the network of {names} returns {found.dtype}, whose derivatives are zero",
+            expression=names,
+            hint="return floating-point numbers; where steps are meant: .astype(float)",
         )
     if jnp.issubdtype(found.dtype, jnp.complexfloating):
         _check_complex(group, paired, kinds)
@@ -185,7 +193,8 @@ def check_outputs(group: Group, points: Array, kinds: Mapping[str, str]) -> Grou
     return replace(group, pairs=pairs) if paired else group
 
 
-def _way_out(group: Group, pairs: frozenset[str], shape: object) -> str:
+def _way_out(group: Group, pairs: frozenset[str], found: Any) -> str:
+    shape = getattr(found, "shape", None)
     first, *_ = group.fields
     names = ", ".join(group.fields)
     if group.alone not in ((), group.fields):
@@ -196,6 +205,10 @@ def _way_out(group: Group, pairs: frozenset[str], shape: object) -> str:
         )
     order = f", in the order {names}" if len(group.fields) > 1 else ""
     hint = f"return an array of shape {_expected(group.fields)}{order}"
+    if found is None:
+        return f"{hint}: is a return missing?"
+    if shape is None:
+        hint += ": jnp.stack makes one of parts"
     if pairs:
         outputs = ", ".join(
             f"re {n}, im {n}" if n in pairs else n for n in group.fields

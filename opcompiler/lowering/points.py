@@ -94,7 +94,9 @@ def _array(given: Any, name: str) -> Array:
             if name == "points"
             else f"{name} is no array",
             expression=repr(given)[:200],
-            hint="give an array of floating-point numbers",
+            hint="the network comes first: residual(net, points)"
+            if callable(given)
+            else "give an array of floating-point numbers",
         ) from error
 
 

@@ -83,8 +83,12 @@ def _way_in(equation: object) -> str:
         return (
             "text is read by oc.parse(text), files by oc.load(path): compile the result"
         )
+    if hasattr(equation, "equations"):  # a problem, or a part of one, among others
+        return "compile each problem by itself"
     if hasattr(equation, "equation"):  # a condition of a problem, taken by itself
         return "compile problem.condition(name), which knows the problem's coordinates"
+    if hasattr(equation, "plan"):
+        return "it is compiled: residual(net, points)"
     if isinstance(equation, Iterable):
         return "hand in a list, tuple or dict of SymPy expressions or Eq"
     return "hand in a SymPy expression or Eq, or a list, tuple or dict of them"

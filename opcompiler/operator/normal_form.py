@@ -1,7 +1,7 @@
 """The normal form of a set of equations: `normalize`."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
@@ -24,6 +24,7 @@ from opcompiler.operator.fields import Declaration, read_fields
 from opcompiler.operator.signature import (
     Coordinate as Symbol,
     read_signature,
+    refuse_twins,
 )
 from opcompiler.operator.vectors import (
     components,
@@ -133,7 +134,7 @@ def normalize(
     Raises:
         OperatorError: naming the sub-expression that cannot be compiled.
     """
-    equations = read_equations(given)
+    equations, coordinates = _renamed(read_equations(given), coordinates)
     vectors = find_vectors(equations.residuals)
     signature = read_signature(equations.residuals, coordinates, vectors)
     seen = signature
@@ -175,6 +176,24 @@ def normalize(
         program=found.program,
         equations=equations,
     )
+
+
+def _renamed(
+    equations: Equations, coordinates: Sequence[Symbol] | Symbol | None
+) -> tuple[Equations, Sequence[Symbol] | Symbol | None]:
+    """Puts plain symbols for the user's Dummy symbols: from here on, those are ours."""
+    free = {s for r in equations.residuals for s in r.free_symbols}
+    dummies = sorted((s for s in free if isinstance(s, sp.Dummy)), key=str)
+    if not dummies:
+        return equations, coordinates
+    refuse_twins([s for s in free if type(s) in (sp.Symbol, sp.Dummy)], set())
+    plain = {d: sp.Symbol(d.name, **d.assumptions0) for d in dummies}
+    residuals = tuple(r.xreplace(plain) for r in equations.residuals)
+    if isinstance(coordinates, sp.Dummy):
+        coordinates = [coordinates]
+    if isinstance(coordinates, Sequence):
+        coordinates = [plain.get(c, c) for c in coordinates]
+    return replace(equations, residuals=residuals), coordinates
 
 
 def _plain(coordinate: Symbol, vectors: Vectors) -> tuple[sp.Symbol, ...]:

@@ -102,7 +102,7 @@ def read_signature(
         else _coordinates(applications)
     )
     symbols = _free_symbols(residuals)
-    _refuse_twins([*found, *symbols], set(arity))
+    refuse_twins([*found, *symbols], set(arity))
     parameters = sorted((s for s in symbols if s not in found), key=lambda s: s.name)
     _refuse_reserved(parameters)
     vectors = vectors or Vectors({}, ())
@@ -361,7 +361,8 @@ def _check_bound(index: sp.Idx, bound: tuple[sp.Basic, ...]) -> None:
         )
 
 
-def _refuse_twins(symbols: Sequence[Coordinate], fields: set[str]) -> None:
+def refuse_twins(symbols: Sequence[Coordinate], fields: set[str]) -> None:
+    """Refuses two symbols of one name, and symbols of a field's name."""
     seen: dict[str, Coordinate] = {}
     for symbol in symbols:
         twin = seen.setdefault(symbol.name, symbol)
@@ -369,8 +370,9 @@ def _refuse_twins(symbols: Sequence[Coordinate], fields: set[str]) -> None:
             raise OperatorError(
                 f"two different symbols are called {symbol.name}",
                 expression=symbol.name,
-                hint="they differ in their assumptions, so SymPy has already taken "
-                "derivatives by one of them for zero; declare the symbol once",
+                hint="they differ in their assumptions, or are Dummy symbols, so SymPy has "
+                "already taken derivatives by one of them for zero; declare the symbol "
+                "once",
             )
         if symbol.name in fields:
             raise OperatorError(

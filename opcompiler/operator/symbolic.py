@@ -33,9 +33,17 @@ def symbolic(given: Given) -> Given:
         )
     if isinstance(given, sp.Basic | sp.MatrixBase | Number):
         return given
+    hint = "give symbols, expressions and numbers"
+    if isinstance(given, str):
+        hint += "; text is never evaluated, oc.parse reads equations"
+    elif callable(given):
+        hint += (
+            "; on JAX functions work oc.taylor.laplacian(f), oc.taylor.partials(f, ...)"
+        )
+    elif hasattr(given, "tolist"):
+        hint += "; sympy.Matrix(array.tolist()) makes a matrix of an array"
     raise OperatorError(
         f"{type(given).__name__} is not a SymPy expression",
         expression=repr(given)[:200],
-        hint="give symbols, expressions and numbers; text is never evaluated, oc.parse "
-        "reads equations",
+        hint=hint,
     )
