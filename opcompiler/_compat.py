@@ -13,7 +13,7 @@ import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
-from jax.interpreters import ad
+from jax.interpreters import ad, batching, mlir
 
 from opcompiler.core.errors import OperatorError
 
@@ -238,6 +238,32 @@ def scan_partition(parameters: dict[str, Any]) -> tuple[int, int]:
         return parameters["num_consts"], parameters["num_carry"]
     constants, carries, _ = parameters["ft_in"].unpack()
     return len(constants), len(carries)
+
+
+def _forward_only() -> Any:
+    """Returns the primitive that `forward_only` binds: the identity, without a reverse."""
+    primitive = jex.Primitive("forward_only")
+    primitive.def_impl(lambda x, refuse: x)
+    primitive.def_abstract_eval(lambda aval, refuse: aval)
+    ad.deflinear2(primitive, lambda cotangent, x, refuse: refuse())
+    batching.primitive_batchers[primitive] = lambda args, axes, refuse: (
+        primitive.bind(*args, refuse=refuse),
+        axes[0],
+    )
+    mlir.register_lowering(primitive, lambda context, x, refuse: [x])
+    return primitive
+
+
+_FORWARD_ONLY = _forward_only()
+
+
+def forward_only(array: Any, refuse: Callable[[], Any]) -> Any:
+    """Returns the array; whoever differentiates it in reverse mode calls `refuse`.
+
+    JAX finds out that a loop cannot be reversed when it does so, long after the loop was
+    built, and can then tell nothing about it.
+    """
+    return _FORWARD_ONLY.bind(array, refuse=refuse)
 
 
 def is_concrete(array: Any) -> bool:

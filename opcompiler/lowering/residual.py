@@ -240,8 +240,7 @@ class Residual:
             f"{self.plan.channels} channels>"
         )
 
-    # A network that has kept a foreign trace's array is found out when it is run.
-    @explained("the networks cannot be run", only=jax.errors.UnexpectedTracerError)
+    @explained("the networks cannot be run")
     def _evaluate(
         self,
         net: Any,

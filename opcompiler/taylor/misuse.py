@@ -39,6 +39,25 @@ _BATCH_NORM = (
     "equinox.nn.inference_mode(model)"
 )
 
+LOOPS = (
+    "differentiate in forward mode, jax.jacfwd, or loop a fixed number of times: "
+    "jax.lax.scan, fori_loop with constant ends; jax.experimental.ode.odeint has no such "
+    "form; diffrax has it, diffeqsolve(..., adjoint=diffrax.DirectAdjoint())"
+)
+
+_WHEN_RUN = (
+    (
+        r"UnexpectedTracerError",
+        "the network uses an array that was made inside another jax.jit, grad or vmap "
+        "and kept: return it from there, or give it among the network's parameters",
+    ),
+    (r"Reverse-mode differentiation does not work for lax\.while_loop", LOOPS),
+    (
+        r"forward-mode autodiff \(jvp\) to a custom_vjp",
+        "the strategy `nested` cannot look into jax.custom_vjp; take `auto`, or define "
+        "the derivative by jax.custom_jvp",
+    ),
+)
 _CAUSES = (
     (
         r"TracerArrayConversionError",
@@ -61,11 +80,7 @@ _CAUSES = (
         "lengths and list indices are fixed when JAX traces the network: index arrays, "
         "jnp.take(array, i), and loop by jax.lax.fori_loop",
     ),
-    (
-        r"UnexpectedTracerError",
-        "the network uses an array that was made inside another jax.jit, grad or vmap "
-        "and kept: return it from there, or give it among the network's parameters",
-    ),
+    *_WHEN_RUN,
     (r"Non-hashable static arg", "an argument that is static in jax.jit is no array"),
     (
         r"UnboundModule|only accessible from inside 'init' or 'apply'|unbound module",
@@ -127,15 +142,13 @@ _FRAMEWORKS = frozenset(
 
 
 @contextmanager
-def explained(
-    problem: str, expected: str = "", only: type[Exception] = Exception
-) -> Iterator[None]:
+def explained(problem: str, expected: str = "") -> Iterator[None]:
     """Turns what a user's function raises into an error with the hint that fits.
 
     Args:
         problem: what cannot be done, naming the function.
-        expected: what the function takes and returns; the hint where no cause is known.
-        only: the errors that are looked at; all by default.
+        expected: what the function takes and returns, the hint where no cause is known;
+            "" while the function is only run: then what may be a defect of ours passes.
 
     Raises:
         OperatorError: as above; one from inside passes as it is.
@@ -144,13 +157,15 @@ def explained(
         yield
     except OperatorError:
         raise
-    except only as error:
+    except Exception as error:
+        causes = _CAUSES if expected else _WHEN_RUN
+        said = f"{type(error).__name__}: {error}"
+        hint = next((h for pattern, h in causes if re.search(pattern, said)), "")
+        if not expected and not hint:
+            raise
         if not _is_wrapped(error):
             error.add_note(f"  ({problem})")
             raise
-        kind = type(error).__name__
-        said = f"{kind}: {error}"
-        hint = next((h for pattern, h in _CAUSES if re.search(pattern, said)), "")
         if hint.endswith(": ") or not hint:
             hint += expected
         where = f"{said.splitlines()[0][:300]}{_line(error)}"

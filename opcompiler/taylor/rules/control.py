@@ -15,7 +15,9 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler import _compat
+from opcompiler.core.errors import OperatorError
 from opcompiler.taylor.evaluation import evaluate
+from opcompiler.taylor.misuse import LOOPS
 from opcompiler.taylor.packing import (
     Form,
     forms_of,
@@ -140,7 +142,22 @@ def while_loop(context: Context, equation: Any, inputs: Sequence[Value]) -> list
     carry = lax.while_loop(
         lambda carry: jnp.any(tests(carry)), step(forms), pack_all(forms, start)
     )
+    carry = jax.tree.map(_forward_only, carry)
     return unpack_all(forms, carry, context.algebra)
+
+
+def _forward_only(array: Array) -> Array:
+    if not _compat.differentiable(array.dtype):
+        return array
+    return _compat.forward_only(array, _refuse)
+
+
+def _refuse() -> None:
+    raise OperatorError(
+        "a loop that runs until a condition holds has no reverse mode",
+        expression="jax.lax.while_loop inside a network, under jax.grad",
+        hint=LOOPS,
+    )
 
 
 def _where_running(lanes: Array, new: Array, old: Array) -> Array:
