@@ -88,7 +88,7 @@ class Nnx(nnx.Module):
         self.inner = inner
 
     def __call__(self, z):
-        return self.inner(self.first(z)).sum()
+        return self.inner(self.first(z).astype(jnp.float32)).sum()
 
 
 class Eqx(eqx.Module):
