@@ -13,6 +13,7 @@ from opcompiler._compat import differentiable
 from opcompiler.core.algebra import univariate
 from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
+from opcompiler.taylor.misuse import explained
 from opcompiler.taylor.push import push_tree
 from opcompiler.taylor.value import AlgebraArray, make, primal, Value
 
@@ -92,8 +93,10 @@ def _starts(
             )
         for column, part in zip(columns, parts, strict=True):
             column.append(part)
+    with explained(f"argument {number} is no array", "give arrays of numbers"):
+        leaves = list(map(jnp.asarray, leaves))
     return [
-        _start(number, jnp.asarray(leaf), column, factorial_scaled)
+        _start(number, leaf, column, factorial_scaled)
         for leaf, column in zip(leaves, columns, strict=True)
     ]
 

@@ -52,11 +52,6 @@ _WHEN_RUN = (
         "and kept: return it from there, or give it among the network's parameters",
     ),
     (r"Reverse-mode differentiation does not work for lax\.while_loop", LOOPS),
-    (
-        r"forward-mode autodiff \(jvp\) to a custom_vjp",
-        "the strategy `nested` cannot look into jax.custom_vjp; take `auto`, or define "
-        "the derivative by jax.custom_jvp",
-    ),
 )
 _CAUSES = (
     (

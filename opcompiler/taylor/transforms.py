@@ -72,6 +72,7 @@ def laplacian(
     """
     tuning = Tuning(chunk=chunk)
 
+    @public("oc.taylor.laplacian(f)(x)")
     def at(point: Any, *others: Any, **named: Any) -> Any:
         where = coordinates_of(point, "laplacian")
         outputs, read = _second_order(
@@ -115,6 +116,7 @@ def forward_laplacian(
     """
     tuning = Tuning(chunk=chunk)
 
+    @public("oc.taylor.forward_laplacian(f)(x)")
     def at(point: Any, *others: Any, **named: Any) -> tuple[Any, Any, Any]:
         where = coordinates_of(point, "forward_laplacian")
         outputs, read = _second_order(
@@ -146,6 +148,7 @@ def biharmonic(fun: Callable[..., Any], *, weights: Any = None) -> Callable[...,
         Array(72., dtype=float64)
     """
 
+    @public("oc.taylor.biharmonic(f)(x)")
     def at(point: Any, *others: Any, **named: Any) -> Any:
         where = coordinates_of(point, "biharmonic")
         row = _weights(weights, where)
@@ -188,6 +191,7 @@ def partials(
     wanted = tuple(map(_multi_index, multi_indices))
     symbols = tuple(OperatorSymbol.partial(MultiIndex(alpha)) for alpha in wanted)
 
+    @public("oc.taylor.partials(f, [(2, 0), (1, 1)])(x)")
     def at(point: Any, *others: Any, **named: Any) -> dict[tuple[int, ...], Any]:
         where = coordinates_of(point, "partial derivatives")
         for alpha in wanted:
@@ -258,6 +262,7 @@ def derivatives(
             hint="derivatives(f, 3) gives f, f', f'' and f'''",
         )
 
+    @public("oc.taylor.derivatives(f, 3)(x)")
     def at(point: Any, *others: Any, **named: Any) -> tuple:
         where = coordinates_of(point, "derivatives")
         if along is None and (len(where.leaves) > 1 or where.leaves[0].ndim):

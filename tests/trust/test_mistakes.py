@@ -337,12 +337,6 @@ MISTAKES: dict[str, list[Row]] = {
             ),
         ),
     ],
-    "take `auto`": [
-        (
-            "custom_vjp",
-            lambda: oc.compile(SLOPE, strategy="nested")(lambda z: ode(z, 1.0), LINE),
-        ),
-    ],
     "diffrax.DirectAdjoint()": [
         ("no reverse mode", lambda: trained(whole)),
         ("no reverse mode", lambda: trained(ode)),
@@ -742,11 +736,45 @@ MISTAKES: dict[str, list[Row]] = {
         ("primals=1.0", lambda: oc.jet(jnp.sin, 1.0, [1.0, 0.0])),
         ("fun=None", lambda: oc.jet(None, (1.0,), ([1.0],))),
     ],
+    "write oc.taylor.laplacian(f)(x)": [
+        ("needs fun", lambda: oc.taylor.laplacian()),
+        ("needs point", lambda: oc.taylor.laplacian(norm)()),
+        ("takes 1 by position", lambda: oc.taylor.laplacian(norm, LINE)),
+    ],
+    "give a function": [
+        ("fun of oc.taylor.laplacian", lambda: oc.taylor.laplacian(jnp.ones(3))),
+        ("fun of oc.taylor.biharmonic is None", lambda: oc.taylor.biharmonic(None)),
+    ],
+    "give arrays of numbers": [
+        ("argument 0 is no array", lambda: oc.jet(jnp.sin, ("a",), ([1.0],))),
+    ],
+    "use jax.numpy": [
+        ("cannot be called", lambda: oc.jet(np.sin, (1.0,), ([1.0],))),
+        (
+            "cannot be called",
+            lambda: oc.taylor.laplacian(lambda z: np.sin(z).sum())(jnp.ones(3)),
+        ),
+    ],
+    "derivatives(f, 3)": [
+        ("order=-1", lambda: oc.taylor.derivatives(jnp.sin, -1)),
+    ],
+    "derivatives(f, n, along=v)": [
+        ("(3,)", lambda: oc.taylor.derivatives(jnp.sin, 2)(jnp.ones(3))),
+    ],
+    "partials(f, [(2, 0), (1, 1)])": [
+        ("(-1, 1)", lambda: oc.taylor.partials(norm, [(-1, 1)])),
+    ],
+    "give multi-indices of length d": [
+        ("3 exponents", lambda: oc.taylor.partials(norm, [(1, 1, 1)])(jnp.ones(2))),
+    ],
     "oc.taylor.derivatives(f, 3)(x)": [
         ("needs order", lambda: oc.taylor.derivatives(jnp.sin)),
         ("fun=2", lambda: oc.taylor.derivatives(2, jnp.sin)),
     ],
 }
+
+# Flax's own, about running averages in single precision.
+pytestmark = pytest.mark.filterwarnings("ignore:scatter inputs:FutureWarning")
 
 ROWS = [(way, wrong, run) for way, rows in MISTAKES.items() for wrong, run in rows]
 

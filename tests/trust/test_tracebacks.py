@@ -61,6 +61,7 @@ CALLS = {
     "text": lambda: oc.parse("coordinates x; field u; e: u_xx = sinn(u)"),
     "an argument of a method": lambda: HEAT.plan.to_html(3),
     "a constructor": lambda: oc.Sparse("16"),
+    "Taylor mode": lambda: oc.taylor.laplacian(lambda z: z[:, 0])(jnp.ones(3)),
     "a class method": lambda: oc.Plan.from_json("{"),
 }
 
