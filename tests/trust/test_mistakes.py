@@ -746,7 +746,7 @@ MISTAKES: dict[str, list[Row]] = {
         ("fun of oc.taylor.biharmonic is None", lambda: oc.taylor.biharmonic(None)),
     ],
     "give arrays of numbers": [
-        ("argument 0 is no array", lambda: oc.jet(jnp.sin, ("a",), ([1.0],))),
+        ("argument 0 is no array", lambda: oc.jet(jnp.sin, (net,), ([1.0],))),
     ],
     "use jax.numpy": [
         ("cannot be called", lambda: oc.jet(np.sin, (1.0,), ([1.0],))),
