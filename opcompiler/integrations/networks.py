@@ -65,8 +65,6 @@ def whole(
             expression=", ".join(residual.fields),
             hint="`known` is for coefficients only",
         )
-    if len(fields) > 1 and not residual.operator.ordered:
-        raise unordered(fields)
     names = tuple(str(coordinate) for coordinate in residual.coordinates)
     written = {
         functional.field: arguments
@@ -84,4 +82,6 @@ def whole(
                 hint=f"write {field}({', '.join(names)}), or, if it is a known "
                 f"coefficient, give known={{{field!r}: function}}",
             )
+    if len(fields) > 1 and not residual.operator.ordered:
+        raise unordered(fields)
     return Whole(residual, known, fields, columns)

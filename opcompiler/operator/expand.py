@@ -80,6 +80,16 @@ def _along_key(entry: tuple[int, sp.Expr]) -> tuple[int, object]:
     return entry[0], sp.default_sort_key(entry[1])
 
 
+def _placed(expr: sp.Basic) -> set[sp.Basic]:
+    """Returns the symbols that say where fields stand: in arguments, or put by `Subs`.
+
+    SymPy writes u_x at the parameter s as a derivative by s, `Derivative(u(t, s), s)`.
+    """
+    places = [a for applied in expr.atoms(AppliedUndef) for a in applied.args]
+    places += [value for moved in expr.atoms(sp.Subs) for value in moved.point]
+    return {symbol for place in places for symbol in place.free_symbols}
+
+
 class Leaves:
     """The leaves of one set of equations, and the dummies that stand for them."""
 
@@ -210,7 +220,8 @@ class Leaves:
                 expression=expr,
                 hint="hold the derivative: oc.D(u(x*t, x + t), x, t)",
             )
-        if variable not in self._signature.coordinates and variable not in bound:
+        known = variable in self._signature.coordinates or variable in bound
+        if not known and variable not in _placed(expr.expr):
             raise OperatorError(
                 f"a field is differentiated by {variable}, "
                 "which is a parameter and not a coordinate",

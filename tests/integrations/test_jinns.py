@@ -146,9 +146,26 @@ def test_a_parameter_that_varies_in_space() -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-10)
 
 
+def test_tables_are_parameters() -> None:
+    a, c = sp.Function("a")(t), sp.IndexedBase("c")
+    one = sp.IndexedBase("d", shape=(1,))
+    residual = oc.compile(a.diff(t) - c[1] * a + one[0])
+    layers = ((eqx.nn.Linear, 1, 8), (jnp.tanh,), (eqx.nn.Linear, 8, 1))
+    net, start = network("ODE", layers)
+    tables = {"c": jnp.asarray([1.0, 3.0]), "d": jnp.asarray([2.0])}
+    params = Params(nn_params=start, eq_params=tables)
+    (time,) = points(1, 1)
+    slope = jax.jacfwd(net)(time, params)[0, 0]
+    found = dynamic_loss(residual).evaluate(time, net, params)
+    np.testing.assert_allclose(found, slope - 3 * net(time, params) + 2, rtol=1e-10)
+
+
 def test_systems_of_ordinary_equations() -> None:
     a, b = (sp.Function(name)(t) for name in "ab")
-    system = oc.compile({"prey": a.diff(t) - a + a * b, "eaters": b.diff(t) - a * b})
+    equations = {"prey": a.diff(t) - a + a * b, "eaters": b.diff(t) - a * b}
+    with pytest.raises(oc.OperatorError, match="nothing says which"):
+        dynamic_loss(oc.compile(equations))
+    system = oc.compile(equations, fields=[a, b])
     layers = ((eqx.nn.Linear, 1, 8), (jnp.tanh,), (eqx.nn.Linear, 8, 2))
     net, start = network("ODE", layers)
     params = Params(nn_params=start, eq_params={})

@@ -52,7 +52,10 @@ REFUSED = {
         {"order": SETS, "weights": {"everywhere": [1, 2, 3]}},
         "3 weights of 'everywhere' for 2",
     ),
-    "an order that is no number": ({"order": 1.0}, "order of oc.sobolev_loss is a float"),
+    "an order that is no number": (
+        {"order": 1.0},
+        "order of oc.sobolev_loss is a float",
+    ),
     "no point set": ({"order": {}}, "needs a point set"),
 }
 
