@@ -5,7 +5,7 @@ operands otherwise). Nothing else in the package imports `jax.extend`, `jax.core
 `jax.interpreters` or `jax._src`; a change of JAX is mended here.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -230,6 +230,62 @@ def bind(equation: Equation, *operands: Any, **changed: Any) -> list[Any]:
     else:
         outputs = primitive.bind(*operands, **parameters)
     return list(outputs) if primitive.multiple_results else [outputs]
+
+
+def bilinear_primitive(
+    name: str,
+    run: Callable[..., Any],
+    *,
+    shape: Callable[..., tuple[int, ...]],
+    left: Callable[..., Any],
+    right: Callable[..., Any],
+    elsewhere: Mapping[str, Callable[..., Any]],
+) -> Any:
+    """Returns a primitive of two arrays of rows and a static table, linear in each array.
+
+    Args:
+        name: of the primitive.
+        run: `run(x, w, table=)` in terms of JAX. Axes of the arrays but the first pass
+            through it.
+        shape: `shape(x, w, table)` of the result.
+        left: `left(rate, w, table)`, the transpose by x.
+        right: `right(rate, x, table)`, the transpose by w.
+        elsewhere: what is run instead, by platform.
+    """
+    primitive = jex.Primitive(name)
+
+    def abstract(x: Any, w: Any, *, table: Any) -> Any:
+        return x.update(shape=shape(x, w, table), weak_type=False)
+
+    def batched(operands: Sequence[Any], axes: Sequence[Any], *, table: Any) -> Any:
+        size = next(
+            operand.shape[axis]
+            for operand, axis in zip(operands, axes, strict=True)
+            if axis is not None
+        )
+        x, w = (
+            jnp.moveaxis(operand, axis, 1)
+            if axis is not None
+            else jnp.broadcast_to(
+                operand[:, None], (len(operand), size, *operand.shape[1:])
+            )
+            for operand, axis in zip(operands, axes, strict=True)
+        )
+        return primitive.bind(*vary_alike(x, w), table=table), 1
+
+    primitive.def_impl(jax.jit(primitive.bind, static_argnames="table"))
+    primitive.def_abstract_eval(abstract)
+    mlir.register_lowering(primitive, mlir.lower_fun(run, multiple_results=False))
+    for platform, other in elsewhere.items():
+        lowered = mlir.lower_fun(other, multiple_results=False)
+        mlir.register_lowering(primitive, lowered, platform=platform)
+    ad.defbilinear(
+        primitive,
+        lambda rate, x, w, *, table: left(rate, w, table),
+        lambda rate, x, w, *, table: right(rate, x, table),
+    )
+    batching.primitive_batchers[primitive] = batched
+    return primitive
 
 
 def scan_partition(parameters: dict[str, Any]) -> tuple[int, int]:

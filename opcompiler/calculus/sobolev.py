@@ -11,6 +11,7 @@ import sympy as sp
 
 from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
+from opcompiler.core.multiindex import check_order
 from opcompiler.operator.symbolic import symbolic
 
 
@@ -58,6 +59,7 @@ def sobolev_terms(
             expression=f"order={order!r}, wrt={coordinates}",
             hint="for instance sobolev(residual, 2, x), or sobolev(residual, 2, [x, y])",
         )
+    check_order(order, residual)
     equation = isinstance(residual, sp.Eq)
     value = sp.Add(residual.lhs, -residual.rhs) if equation else residual
     family: list[tuple[sp.Expr, tuple[int, int]]] = [(value, (0, 1))]

@@ -96,6 +96,20 @@ class TaylorAlgebra:
         return {k: tuple(found[k]) for k in range(self.size)}
 
     @cached_property
+    def constants(self) -> int:
+        """Number of structure constants, over ordered pairs without the unit."""
+        return sum(map(len, self.entries.values()))
+
+    @cached_property
+    def with_unit(self) -> dict[int, tuple[tuple[int, int, Constant], ...]]:
+        """The ordered pairs that feed each channel, those with the unit first."""
+        one = Fraction(1)
+        above = {
+            k: ((0, k, one), (k, 0, one), *self.entries[k]) for k in range(1, self.size)
+        }
+        return {0: ((0, 0, one),), **above}
+
+    @cached_property
     def table(self) -> dict[tuple[int, int], tuple[tuple[int, Constant], ...]]:
         """What each ordered pair of channels feeds: `(i, j)` to its `(k, c)`."""
         found: dict[tuple[int, int], list[tuple[int, Constant]]] = defaultdict(list)

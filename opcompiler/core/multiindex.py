@@ -6,6 +6,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from opcompiler.core.errors import OperatorError
+
+HIGHEST_ORDER = 24
+"""Of a derivative of a field or a residual, all coordinates together.
+
+One limit for SymPy, text and Sobolev families. Taylor coefficients of order 24 still carry
+a derivative in double precision; an algebra in several directions is far too large before.
+"""
+
+
+def check_order(order: int, expression: object) -> None:
+    """Refuses derivatives of an order beyond `HIGHEST_ORDER`."""
+    if order > HIGHEST_ORDER:
+        raise OperatorError(
+            f"a derivative of order {order}",
+            expression=expression,
+            hint=f"orders go up to {HIGHEST_ORDER}",
+        )
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class MultiIndex:

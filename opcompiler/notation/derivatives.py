@@ -10,6 +10,7 @@ from functools import lru_cache
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from opcompiler.core.multiindex import HIGHEST_ORDER
 from opcompiler.notation import limits
 from opcompiler.notation.errors import MeaningError
 from opcompiler.notation.scope import Scope
@@ -51,10 +52,10 @@ def held(value: sp.Expr, steps: Steps, scope: Scope) -> sp.Expr:
         value = value.expr
     for variable, count in steps:
         counts[variable] = counts.get(variable, 0) + count
-    if sum(counts.values()) + _order(value) > limits.HIGHEST_ORDER:
+    if sum(counts.values()) + _order(value) > HIGHEST_ORDER:
         raise MeaningError(
             f"a derivative of order {sum(counts.values())}",
-            f"orders go up to {limits.HIGHEST_ORDER}",
+            f"orders go up to {HIGHEST_ORDER}",
         )
     ordered = sorted(
         counts, key=lambda v: (scope.rank(v), "" if v.is_Symbol else str(v))

@@ -28,9 +28,6 @@ LARGEST_DECIMAL_EXPONENT = 400
 MOST_SLOPES = 2_048
 """Derivatives that one vector operator writes out."""
 
-HIGHEST_ORDER = 24
-"""Of a derivative, all coordinates together."""
-
 LONGEST_SUM = 1_000
 """Terms of a sum that is written out."""
 

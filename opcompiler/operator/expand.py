@@ -12,7 +12,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from opcompiler.core.errors import OperatorError
-from opcompiler.core.multiindex import MultiIndex
+from opcompiler.core.multiindex import check_order, MultiIndex
 from opcompiler.operator.differentiate import total_derivative
 from opcompiler.operator.held_sums import component_slope, HeldSums
 from opcompiler.operator.integrals import mapped, outermost
@@ -64,6 +64,11 @@ class Leaf:
             *((self.arguments[n][number], 1) for n, number in self.along),
         ]
         return sp.Derivative(field, *steps, evaluate=False) if steps else field
+
+    @property
+    def order(self) -> int:
+        """Of the derivative, all arguments together."""
+        return self.index.order + len(self.along)
 
     def by_component(self, place: int, number: sp.Expr) -> "Leaf":
         """Returns the next leaf, differentiated by a component of a vector argument."""
@@ -168,6 +173,8 @@ class Leaves:
         A field, or a derivative of one, is a variable too.
         """
         steps: list[sp.Symbol] = []
+        numbers = [n for _, n in expr.variable_count if isinstance(n, sp.Integer)]
+        check_order(sum(map(int, numbers)), expr)
         for variable, count in expr.variable_count:
             by_field = isinstance(variable, AppliedUndef | sp.Derivative)
             if not by_field and not isinstance(variable, sp.Symbol | sp.Indexed):
@@ -325,6 +332,7 @@ class Leaves:
         if symbol not in self:
             return sp.S.Zero
         leaf = self[symbol]
+        check_order(leaf.order + 1, leaf.readable)
         terms = []
         for place, argument in enumerate(leaf.arguments):
             if isinstance(argument, sp.IndexedBase):

@@ -28,6 +28,12 @@ from opcompiler.inspection.plain_text import plain_text, simple_table
 from opcompiler.planning.slot_search import single_jet
 from opcompiler.planning.slots import contents, Curve, Jet
 
+HIGHEST_JET = 48
+"""Of a jet that is reported on: twice `HIGHEST_ORDER`, for slots beyond the first.
+
+A coefficient of order k holds a partial derivative for every partition of k into slots.
+"""
+
 
 @public('oc.contamination({2: "x", 3: "y"}, 9)')
 @dataclass(frozen=True)
@@ -169,7 +175,8 @@ def contamination(
             are in slots, by slot.
 
     Raises:
-        OperatorError: for a slot or an order below 1, or an unknown coordinate.
+        OperatorError: for a slot or an order below 1, an order beyond `HIGHEST_JET`, or
+            an unknown coordinate.
     """
     for slot, tangent in slots.items():
         named = isinstance(tangent, str | Mapping) and all(map(_is_name, tangent))
@@ -180,6 +187,12 @@ def contamination(
                 hint='for instance {2: "x", 3: {"x": 1, "y": -1}}',
             )
     dense = {s: {v: 1} if isinstance(v, str) else v for s, v in sorted(slots.items())}
+    if order > HIGHEST_JET:
+        raise OperatorError(
+            f"a jet of order {order}",
+            expression=f"order={order}",
+            hint=f"orders of jets go up to {HIGHEST_JET}",
+        )
     if order < 1 or min(dense, default=1) < 1:
         raise OperatorError(
             f"there is no jet of order {order} with the slots {sorted(slots)}",

@@ -6,17 +6,30 @@ All functions skip structural zeros and let coefficients broadcast.
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Any
 
 import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler.core.algebra import Constant, TaylorAlgebra
-from opcompiler.taylor.value import Coefficient, family_axis
+from opcompiler.taylor.contraction import contract, Table
+from opcompiler.taylor.value import Coefficient, family_axis, present
 
 Series = list[Coefficient]
 """One coefficient per channel."""
 
 Bilinear = Callable[[Array, Array], Array]
+
+LOOP_FROM = 600
+"""Structure constants from which an algebra's products are added in loops."""
+
+_WORTH_A_LOOP = 48
+"""Products, of those that are added at a time, from which a loop compiles sooner."""
+
+
+def is_looped(algebra: TaylorAlgebra) -> bool:
+    """Whether an algebra's products are too many to be written out one by one."""
+    return not algebra.has_families and algebra.constants >= LOOP_FROM
 
 
 def multiply(a: Array, b: Array) -> Array:
@@ -100,41 +113,80 @@ def weighted(
     return scale(c * factor, jnp.sum(value, axis=axis) if summed else value)
 
 
-def product_channel(
+Weight = Callable[[int, int, int], Fraction | int | float]
+"""(i, j, k) -> the factor of the product of channels i and j where it enters k."""
+
+
+def sums_of_products(
     algebra: TaylorAlgebra,
-    k: int,
+    channels: Sequence[int],
     x: Sequence[Coefficient],
     w: Sequence[Coefficient],
+    weight: Weight = lambda i, j, k: 1,
     op: Bilinear = multiply,
-) -> Coefficient:
-    r"""Returns $(x w)_k$ without the terms of the units, $\sum C^k_{ij} x_i w_j$."""
-    terms = []
-    for i, j, c in algebra.entries[k]:
-        a, b = x[i], w[j]
-        if a is not None and b is not None:
-            terms.append(weighted(algebra, (i, j, k, c), op(a, b)))
-    return total(terms)
+) -> Series:
+    r"""Returns $\sum C^k_{ij}\, g_{ijk}\, x_i w_j$ for each of some channels k.
+
+    Every product in the algebra goes through here, those of recurrences degree by degree.
+    Few are written out, which fuses best; many go as one loop, see `contraction.py`.
+
+    Args:
+        algebra: the algebra.
+        channels: the numbers k; no two of them feed each other if x or w are unfinished.
+        x: coefficients; what is not known yet is `None`, as a structural zero is.
+        w: likewise.
+        weight: the factors g; terms of factor zero are left out.
+        op: the product of two coefficients.
+    """
+    terms = [
+        (i, j, k, c, factor)
+        for k in channels
+        for i, j, c in algebra.with_unit[k]
+        if x[i] is not None and w[j] is not None and (factor := weight(i, j, k))
+    ]
+    if op is multiply and len(terms) >= _WORTH_A_LOOP and is_looped(algebra):
+        return _looped(channels, terms, x, w)
+    parts: dict[int, list[Array]] = {k: [] for k in channels}
+    for i, j, k, c, factor in terms:
+        value = op(present(x[i]), present(w[j]))
+        parts[k].append(weighted(algebra, (i, j, k, c), value, factor))
+    return [total(parts[k]) for k in channels]
 
 
-def square_channel(
-    algebra: TaylorAlgebra, k: int, x: Sequence[Coefficient]
-) -> Coefficient:
-    r"""Returns $(x x)_k$ without the terms of the units."""
-    terms = []
-    for i, j, c in algebra.entries[k]:
-        a, b = x[i], x[j]
-        if i <= j and a is not None and b is not None:
-            twice = 1 if i == j else 2
-            terms.append(weighted(algebra, (i, j, k, c), multiply(a, b), twice))
-    return total(terms)
+def _looped(
+    channels: Sequence[int],
+    terms: Sequence[tuple[int, int, int, Any, Any]],
+    x: Sequence[Coefficient],
+    w: Sequence[Coefficient],
+) -> Series:
+    """Stacks the factors, adds all products in one loop, and takes the sums apart."""
+    left, right, fed = (sorted({t[n] for t in terms}) for n in range(3))
+    factors = [[present(x[i]) for i in left], [present(w[j]) for j in right]]
+    shape = jnp.broadcast_shapes(*(a.shape for column in factors for a in column))
+    rows = [
+        jnp.stack([jnp.broadcast_to(a, shape) for a in column]) for column in factors
+    ]
+    places = [{k: n for n, k in enumerate(column)} for column in (left, right, fed)]
+    entries = tuple(
+        (places[0][i], places[1][j], places[2][k], float(c * factor))
+        for i, j, k, c, factor in terms
+    )
+    sums = contract(*rows, Table(entries, (len(left), len(right), len(fed))))
+    # `split` is transposed to one concatenation; indexing to a sum of pads.
+    pieces = lax.split(sums, (1,) * len(fed))
+    found = {k: lax.squeeze(p, (0,)) for k, p in zip(fed, pieces, strict=True)}
+    return [found.get(k) for k in channels]
 
 
-def square_term(
-    algebra: TaylorAlgebra, k: int, x: Sequence[Coefficient]
-) -> Coefficient:
-    """Returns (x x)_k with the units' terms; the unit itself is there."""
-    head = _times(multiply, x[0], x[k])
-    return add_up(scaled(2, head), square_channel(algebra, k, x))
+def _twice(i: int, j: int, k: int) -> int:
+    return 0 if i > j else 1 if i == j else 2
+
+
+def squares(
+    algebra: TaylorAlgebra, channels: Sequence[int], x: Sequence[Coefficient]
+) -> Series:
+    """Returns some channels of x times x; each pair of factors is multiplied once."""
+    return sums_of_products(algebra, channels, x, x, _twice)
 
 
 def product(
@@ -144,48 +196,29 @@ def product(
     op: Bilinear = multiply,
 ) -> Series:
     """Returns all channels of a product under any bilinear operation."""
-    result: Series = [_times(op, x[0], w[0])]
-    for k in range(1, algebra.size):
-        parts = (
-            _times(op, x[0], w[k]),
-            _times(op, x[k], w[0]),
-            product_channel(algebra, k, x, w, op),
-        )
-        result.append(total([p for p in parts if p is not None]))
-    return result
+    return sums_of_products(algebra, range(algebra.size), x, w, op=op)
 
 
 def square(algebra: TaylorAlgebra, x: Sequence[Coefficient]) -> Series:
     """Returns all channels of x times x."""
-    head = _times(multiply, x[0], x[0])
-    return [head, *(square_term(algebra, k, x) for k in range(1, algebra.size))]
+    return squares(algebra, range(algebra.size), x)
 
 
-def _times(op: Bilinear, a: Coefficient, b: Coefficient) -> Coefficient:
-    return None if a is None or b is None else op(a, b)
-
-
-def euler_channel(
+def euler(
     algebra: TaylorAlgebra,
-    k: int,
+    channels: Sequence[int],
     u: Sequence[Coefficient],
     z: Sequence[Coefficient],
-) -> Coefficient:
-    r"""Returns $y_k$ of $E y = z\, E u$: $d\, y_d = \sum_{s \ge 1} s\, u_s z_{d-s}$.
+) -> Series:
+    r"""Returns some of $E y = z\, E u$, $d\, y_d = \sum_{s \ge 1} s\, u_s z_{d-s}$.
 
     $E$ is the Euler derivation, which multiplies degree d by d, so that the univariate
     recurrences hold in every graded algebra.
     """
-    degree = algebra.channels[k].degree
-    terms = []
-    if (head := _times(multiply, u[k], z[0])) is not None:
-        terms.append(head)
-    for i, j, c in algebra.entries[k]:
-        a, b = u[i], z[j]
-        if a is not None and b is not None:
-            share = Fraction(algebra.channels[i].degree, degree)
-            terms.append(weighted(algebra, (i, j, k, c), multiply(a, b), share))
-    return total(terms)
+    degree = [channel.degree for channel in algebra.channels]
+    return sums_of_products(
+        algebra, channels, u, z, lambda i, j, k: Fraction(degree[i], degree[k])
+    )
 
 
 def compose(
@@ -202,10 +235,14 @@ def compose(
     slopes = taylor[1 : algebra.order + 1]
     for slope, power in zip(slopes, _powers(algebra, u, len(slopes)), strict=True):
         for c in range(1, algebra.size):
-            term = _times(multiply, slope, power[c])
+            term = _times(slope, power[c])
             if term is not None:
                 parts[c].append(term)
     return [taylor[0], *(total(terms) for terms in parts[1:])]
+
+
+def _times(a: Coefficient, b: Coefficient) -> Coefficient:
+    return None if a is None or b is None else multiply(a, b)
 
 
 def times_composed(
@@ -225,7 +262,7 @@ def times_composed(
     slopes = taylor[: algebra.order + 1]
     powers: list[Series] = [[], *_powers(algebra, u, len(slopes) - 1)]
     for k, (slope, power) in enumerate(zip(slopes, powers, strict=True)):
-        scaled_w = [_times(multiply, slope, c) for c in w]
+        scaled_w = [_times(slope, c) for c in w]
         terms = scaled_w if k == 0 else product(algebra, power, scaled_w)
         for c, term in enumerate(terms):
             if term is not None:
@@ -240,11 +277,11 @@ def _powers(
     base: Series = [None, *u[1:]]
     powers = [base]
     for k in range(2, upto + 1):
-        channels = range(1, algebra.size)
+        above = range(1, algebra.size)
         if k == 2:
-            power = [square_channel(algebra, c, base) for c in channels]
+            power = squares(algebra, above, base)
         else:
-            power = [product_channel(algebra, c, powers[-1], base) for c in channels]
+            power = sums_of_products(algebra, above, powers[-1], base)
         powers.append([None, *power])
     return powers[:upto]
 

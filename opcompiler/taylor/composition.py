@@ -12,18 +12,20 @@ the nilpotent part of u, because that needs one product per order.
 The plain value always comes from the primitive itself.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra, univariate
 from opcompiler.taylor.arithmetic import (
     add_up,
     compose,
+    is_looped,
     product,
     Series,
     times_composed,
@@ -158,6 +160,7 @@ def with_slope(
     Differentiating the steps of a recurrence or composition one by one costs several
     transposed products per function; the identity costs one.
     """
+    both = by_blocks(both) if is_looped(algebra) else both
 
     @jax.custom_jvp
     def sigma(series: tuple[Coefficient, ...]) -> Series:
@@ -170,6 +173,46 @@ def with_slope(
         return y, [_like(dy, c) for dy, c in zip(change, y, strict=True)]
 
     return sigma(tuple(u))
+
+
+_BLOCK = 1024
+"""Numbers per channel that are evaluated at a time on a CPU; see `by_blocks`."""
+
+
+def by_blocks(both: Callable[[Any], tuple[Series, Series]]) -> Any:
+    """Evaluates an elementwise function of many channels block by block on a CPU.
+
+    A recurrence reads every channel many times. Those of a block stay in the cache; all
+    points' do not. Measured on tanh in the algebra of the fourth power of the Laplacian in
+    three dimensions, 55 channels of 256 x 128: 60 ms -> 23 ms.
+    """
+
+    def blocked(series: Sequence[Coefficient]) -> tuple[Series, Series]:
+        living = [c for c in series if c is not None]
+        shape = jnp.broadcast_shapes(*(c.shape for c in living))
+        numbers = math.prod(shape)
+        if numbers <= _BLOCK:
+            return both(series)
+        flat = [jnp.broadcast_to(c, shape).reshape(-1) for c in living]
+        structure = jax.tree.structure(tuple(series))
+
+        def run(*rows: Array) -> tuple[Series, Series]:
+            return both(jax.tree.unflatten(structure, rows))
+
+        def mapped(*rows: Array) -> tuple[Series, Series]:
+            blocks = -(-numbers // _BLOCK)
+            width = -(-numbers // blocks)
+            spare = blocks * width - numbers
+            split = [
+                jnp.pad(row, (0, spare), "edge").reshape(blocks, width) for row in rows
+            ]
+            found = lax.map(lambda block: run(*block), split)
+            return jax.tree.map(lambda c: c.reshape(-1)[:numbers], found)
+
+        found = lax.platform_dependent(*flat, cpu=mapped, default=run)
+        return jax.tree.map(lambda c: c.reshape(shape), found)
+
+    return blocked
 
 
 def _like(change: Coefficient, value: Coefficient) -> Coefficient:

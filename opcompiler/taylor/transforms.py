@@ -39,6 +39,13 @@ from opcompiler.taylor.value import AlgebraArray, make, primal, Value
 
 ReadOut = tuple[tuple[int, Fraction], ...]
 
+HIGHEST_UNIVARIATE = 170
+"""Of the derivatives along a line, which are Taylor coefficients times k!.
+
+170! is the last factorial below the largest double. Operators on fields stop far earlier,
+see `core.multiindex.HIGHEST_ORDER`: these are for series.
+"""
+
 
 @public("oc.taylor.laplacian(f)(x)")
 def laplacian(
@@ -234,9 +241,9 @@ def derivatives(
     r"""Returns the derivatives 0 ... n along a line, all in one pass.
 
     $\frac{d^k}{ds^k} f(x + s v)$ for k = 0 ... n; for a function of one number and v = 1
-    these are its derivatives. The order has no limit; numbers that come near the end of
-    the range of the point's dtype are infinite (beyond order 30 in single precision,
-    170 in double, for functions whose derivatives grow like k!).
+    these are its derivatives. Orders go up to `HIGHEST_UNIVARIATE`; numbers that come near
+    the end of the range of the point's dtype are infinite (beyond order 30 in single
+    precision, for functions whose derivatives grow like k!).
 
     Args:
         fun: as for `laplacian`.
@@ -248,8 +255,8 @@ def derivatives(
         tuple of n + 1 results like that of `fun`.
 
     Raises:
-        OperatorError: for an order that is not a whole number >= 0, for a point of
-            several numbers without `along`, and if the two do not fit.
+        OperatorError: for an order that is not a whole number >= 0 or too high, for a
+            point of several numbers without `along`, and if the two do not fit.
 
     Example:
         >>> derivatives(lambda x: x**3, 4)(2.0)
@@ -260,6 +267,13 @@ def derivatives(
             "the order of a derivative is a whole number, 0 or more",
             expression=f"order={order!r}",
             hint="derivatives(f, 3) gives f, f', f'' and f'''",
+        )
+    if order > HIGHEST_UNIVARIATE:
+        raise OperatorError(
+            f"derivatives of order {order}",
+            expression=f"order={order}",
+            hint=f"orders go up to {HIGHEST_UNIVARIATE}: the factorial of the next one is "
+            "no double",
         )
 
     @public("oc.taylor.derivatives(f, 3)(x)")

@@ -9,13 +9,15 @@ from jax import Array, lax
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.arithmetic import (
+    add_up,
     compose,
     divide,
     multiply,
     product,
-    product_channel,
     scale,
+    scaled,
     Series,
+    sums_of_products,
     total,
 )
 from opcompiler.taylor.registry import Context, rule
@@ -52,18 +54,11 @@ def quotient(context: Context, equation: Any, inputs: Sequence[Value]) -> list[V
     if above[0] is not None:
         value = _compat.bind(equation, *map(primal, inputs))[0]
     series = [value, *[None] * (algebra.size - 1)]
-    for k in range(1, algebra.size):
-        taken = [product_channel(algebra, k, below, series)]
-        if below[k] is not None and value is not None:
-            taken.append(multiply(below[k], value))
-        rest = total([t for t in taken if t is not None])
-        terms = [
-            c
-            for c in (above[k], None if rest is None else lax.neg(rest))
-            if c is not None
-        ]
-        top = total(terms)
-        series[k] = None if top is None else divide(top, bottom)
+    for here in map(algebra.of_degree, range(1, algebra.order + 1)):
+        taken = sums_of_products(algebra, here, below, series)
+        for k, part in zip(here, taken, strict=True):
+            top = add_up(above[k], scaled(-1, part))
+            series[k] = None if top is None else divide(top, bottom)
     return [make(series, aval.shape, aval.dtype)]
 
 
@@ -239,35 +234,23 @@ def atan2(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
     degree = [channel.degree for channel in algebra.channels]
 
     def euler(series: Sequence[Coefficient]) -> Series:
-        scaled = [
-            None if c is None else scale(d, c)
-            for c, d in zip(series, degree, strict=True)
+        return [
+            scaled(d, c) if d else None for c, d in zip(series, degree, strict=True)
         ]
-        return [None, *scaled[1:]]
 
-    radius = [
-        total([c for c in pair if c is not None])
-        for pair in zip(product(algebra, x, x), product(algebra, y, y), strict=True)
-    ]
-    turn = [
-        total([c for c in (a, None if b is None else lax.neg(b)) if c is not None])
-        for a, b in zip(
-            product(algebra, x, euler(y)), product(algebra, y, euler(x)), strict=True
-        )
-    ]
+    def difference(a: Series, b: Series) -> Series:
+        return [add_up(p, scaled(-1, q)) for p, q in zip(a, b, strict=True)]
+
+    radius = list(map(add_up, product(algebra, x, x), product(algebra, y, y)))
+    turn = difference(product(algebra, x, euler(y)), product(algebra, y, euler(x)))
     angle: Series = [_compat.bind(equation, *map(primal, inputs))[0]]
     angle += [None] * (algebra.size - 1)
     weighted: Series = [None] * algebra.size
-    for k in range(1, algebra.size):
-        taken = product_channel(algebra, k, weighted, radius)
-        top = total(
-            [
-                c
-                for c in (turn[k], None if taken is None else lax.neg(taken))
-                if c is not None
-            ]
-        )
-        if top is not None:
-            weighted[k] = divide(top, radius[0])
-            angle[k] = scale(1 / degree[k], weighted[k])
+    for here in map(algebra.of_degree, range(1, algebra.order + 1)):
+        taken = sums_of_products(algebra, here, weighted, radius)
+        for k, part in zip(here, taken, strict=True):
+            top = add_up(turn[k], scaled(-1, part))
+            if top is not None:
+                weighted[k] = divide(top, radius[0])
+                angle[k] = scale(1 / degree[k], weighted[k])
     return [make(angle, aval.shape, aval.dtype)]

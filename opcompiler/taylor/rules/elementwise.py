@@ -14,14 +14,13 @@ from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.arithmetic import (
     add_up,
     divide,
-    euler_channel,
+    euler,
     multiply,
-    product_channel,
-    scale,
     scaled,
     Series,
     square,
-    square_term,
+    squares,
+    sums_of_products,
 )
 from opcompiler.taylor.composition import elementwise, plain_value
 from opcompiler.taylor.rules.powers import power_series
@@ -33,17 +32,25 @@ def solve(
     u: Sequence[Coefficient],
     y0: Array,
     z0: Array,
-    companion: Callable[[int, Series, Series], Coefficient],
+    companion: Callable[[Sequence[int], Series, Series], Series],
 ) -> tuple[Series, Series]:
-    """Solves E y = z E u degree by degree; `companion(k, y, z)` gives z's channel k."""
+    """Solves E y = z E u degree by degree; `companion(channels, y, z)` is z's part."""
     y: Series = [y0, *[None] * (algebra.size - 1)]
     z: Series = [z0, *[None] * (algebra.size - 1)]
     for degree in range(1, algebra.order + 1):
-        for k in algebra.of_degree(degree):
-            y[k] = euler_channel(algebra, k, u, z)
-        for k in algebra.of_degree(degree):
-            z[k] = companion(k, y, z)
+        here = algebra.of_degree(degree)
+        _put(y, here, euler(algebra, here, u, z))
+        _put(z, here, companion(here, y, z))
     return y, z
+
+
+def _put(series: Series, channels: Sequence[int], found: Series) -> None:
+    for k, c in zip(channels, found, strict=True):
+        series[k] = c
+
+
+def _all_scaled(factor: float, series: Series) -> Series:
+    return [scaled(factor, c) for c in series]
 
 
 # --- exponentials -------------------------------------------------------------------
@@ -53,7 +60,7 @@ def solve(
 def _exp(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
 ) -> tuple[Series, Series]:
-    return solve(algebra, u, value, value, lambda k, y, z: y[k])
+    return solve(algebra, u, value, value, lambda here, y, z: [y[k] for k in here])
 
 
 @elementwise("exp2")
@@ -62,14 +69,16 @@ def _exp2(
 ) -> tuple[Series, Series]:
     rate = math.log(2.0)
     first = value * rate
-    return solve(algebra, u, value, first, lambda k, y, z: scaled(rate, y[k]))
+    return solve(
+        algebra, u, value, first, lambda here, y, z: [scaled(rate, y[k]) for k in here]
+    )
 
 
 @elementwise("expm1")
 def _expm1(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
 ) -> tuple[Series, Series]:
-    return solve(algebra, u, value, value + 1, lambda k, y, z: y[k])
+    return solve(algebra, u, value, value + 1, lambda here, y, z: [y[k] for k in here])
 
 
 @elementwise("logistic")
@@ -79,8 +88,9 @@ def _logistic(
     # sigma(u) sigma(-u) does not cancel where sigma saturates at 1.
     first = value * lax.logistic(-plain_value(u))
 
-    def companion(k: int, y: Series, z: Series) -> Coefficient:
-        return add_up(y[k], scaled(-1, square_term(algebra, k, y)))
+    def companion(here: Sequence[int], y: Series, z: Series) -> Series:
+        taken = _all_scaled(-1, squares(algebra, here, y))
+        return [add_up(y[k], c) for k, c in zip(here, taken, strict=True)]
 
     return solve(algebra, u, value, first, companion)
 
@@ -94,8 +104,8 @@ def _tanh(
 ) -> tuple[Series, Series]:
     first = (1 - value) * (1 + value)
 
-    def companion(k: int, y: Series, z: Series) -> Coefficient:
-        return scaled(-1, square_term(algebra, k, y))
+    def companion(here: Sequence[int], y: Series, z: Series) -> Series:
+        return _all_scaled(-1, squares(algebra, here, y))
 
     return solve(algebra, u, value, first, companion)
 
@@ -105,7 +115,7 @@ def _tan(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
 ) -> tuple[Series, Series]:
     first = 1 + value * value
-    return solve(algebra, u, value, first, lambda k, y, z: square_term(algebra, k, y))
+    return solve(algebra, u, value, first, lambda here, y, z: squares(algebra, here, y))
 
 
 def _pair(
@@ -119,9 +129,11 @@ def _pair(
     y: Series = [value, *[None] * (algebra.size - 1)]
     z: Series = [partner, *[None] * (algebra.size - 1)]
     for degree in range(1, algebra.order + 1):
-        for k in algebra.of_degree(degree):
-            y[k] = scaled(signs[0], euler_channel(algebra, k, u, z))
-            z[k] = scaled(signs[1], euler_channel(algebra, k, u, y))
+        here = algebra.of_degree(degree)
+        # Both see the other below this degree only: u has no unit in E u.
+        change = euler(algebra, here, u, z), euler(algebra, here, u, y)
+        _put(y, here, _all_scaled(signs[0], change[0]))
+        _put(z, here, _all_scaled(signs[1], change[1]))
     return y, [scaled(signs[0], c) for c in z]
 
 
@@ -163,13 +175,14 @@ def _inverse_type(
     assert r[0] is not None
     y: Series = [value, *[None] * (algebra.size - 1)]
     weighted: Series = [None] * algebra.size  # E y
-    for k in range(1, algebra.size):
-        degree = algebra.channels[k].degree
-        rest = scaled(-1 / degree, product_channel(algebra, k, weighted, r))
-        top = add_up(u[k], rest)
-        if top is not None:
-            y[k] = divide(top, r[0])
-            weighted[k] = scale(degree, y[k])
+    for degree in range(1, algebra.order + 1):
+        here = algebra.of_degree(degree)
+        taken = sums_of_products(algebra, here, weighted, r)
+        for k, part in zip(here, taken, strict=True):
+            top = add_up(u[k], scaled(-1 / degree, part))
+            if top is not None:
+                y[k] = divide(top, r[0])
+        _put(weighted, here, _all_scaled(degree, [y[k] for k in here]))
     return y, reciprocal(algebra, r)
 
 
@@ -177,10 +190,12 @@ def reciprocal(algebra: TaylorAlgebra, r: Sequence[Coefficient]) -> Series:
     """Returns 1/r."""
     first = 1 / plain_value(r)
     z: Series = [first, *[None] * (algebra.size - 1)]
-    for k in range(1, algebra.size):
-        head = None if r[k] is None else multiply(r[k], first)
-        rest = add_up(head, product_channel(algebra, k, r, z))
-        z[k] = None if rest is None else multiply(lax.neg(rest), first)
+    for degree in range(1, algebra.order + 1):
+        here = algebra.of_degree(degree)
+        taken = sums_of_products(algebra, here, r, z)
+        _put(
+            z, here, [None if c is None else multiply(lax.neg(c), first) for c in taken]
+        )
     return z
 
 
@@ -298,7 +313,7 @@ def _gaussian(
     bell, _ = _exp(algebra, exponent, start)
     slope = [scaled(factor, c) for c in bell]
     y: Series = [value]
-    y += [euler_channel(algebra, k, u, slope) for k in range(1, algebra.size)]
+    y += euler(algebra, range(1, algebra.size), u, slope)
     return y, slope
 
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.taylor.arithmetic import product_channel, Series
+from opcompiler.taylor.arithmetic import Series, sums_of_products
 from opcompiler.taylor.value import AlgebraArray, Coefficient, instantiate, make, Value
 
 matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
@@ -67,7 +67,8 @@ def mixed(
     op: Callable[[Array, Array], Array] = matmul,
 ) -> Array | float:
     """Returns the part of (x y)_k in which neither factor is a unit; 0 if empty."""
-    found = product_channel(algebra, k, x, y, op)
+    left, right = ([None, *z[1:k], *[None] * (algebra.size - k)] for z in (x, y))
+    (found,) = sums_of_products(algebra, (k,), left, right, op=op)
     return 0.0 if found is None else found
 
 

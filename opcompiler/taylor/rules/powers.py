@@ -17,8 +17,7 @@ from opcompiler.taylor.arithmetic import (
     scale,
     scaled,
     Series,
-    total,
-    weighted,
+    sums_of_products,
 )
 from opcompiler.taylor.composition import composed, elementwise, plain_value
 from opcompiler.taylor.registry import Context, rule
@@ -59,19 +58,21 @@ def power_series(
         below: $u_0^{r-1}$: where u_0 is 0, it is infinite, and value / u_0 unknown.
     """
     y: Series = [value, *[None] * (algebra.size - 1)]
+    above: Series = [None] * algebra.size  # y without its unit
     degree = [channel.degree for channel in algebra.channels]
-    for k in range(1, algebra.size):
-        terms = []
-        for i, j, c in algebra.entries[k]:
-            a, b = u[i], y[j]
-            if a is not None and b is not None:
-                share = (exponent * degree[i] - degree[j]) / degree[k]
-                terms.append(weighted(algebra, (i, j, k, c), multiply(a, b), share))
-        rest = total(terms)
-        y[k] = add_up(
-            None if u[k] is None else scale(exponent, multiply(u[k], below)),
-            None if rest is None else divide(rest, plain_value(u)),
-        )
+
+    def share(i: int, j: int, k: int) -> float:
+        return (exponent * degree[i] - degree[j]) / degree[k]
+
+    for here in map(algebra.of_degree, range(1, algebra.order + 1)):
+        rests = sums_of_products(algebra, here, u, above, share)
+        for k, rest in zip(here, rests, strict=True):
+            y[k] = add_up(
+                None if u[k] is None else scale(exponent, multiply(u[k], below)),
+                None if rest is None else divide(rest, plain_value(u)),
+            )
+        for k in here:
+            above[k] = y[k]
     return y
 
 

@@ -13,7 +13,7 @@ from jax import Array, lax
 
 from opcompiler import _compat
 from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.taylor.arithmetic import euler_channel, scale, Series, square_term
+from opcompiler.taylor.arithmetic import euler, scale, Series, squares
 from opcompiler.taylor.composition import composed, elementwise
 from opcompiler.taylor.registry import Context, rule
 from opcompiler.taylor.rules.elementwise import solve
@@ -26,11 +26,12 @@ def _erf_inv(
 ) -> tuple[Series, Series]:
     r"""$E y = z E u$, $E z = z E(y^2)$ with $z = \frac{\sqrt\pi}2 e^{y^2}$."""
     first = math.sqrt(math.pi) / 2 * jnp.exp(value * value)
-    squares: Series = [value * value, *[None] * (algebra.size - 1)]
+    squared: Series = [value * value, *[None] * (algebra.size - 1)]
 
-    def companion(k: int, y: Series, z: Series) -> Coefficient:
-        squares[k] = square_term(algebra, k, y)
-        return euler_channel(algebra, k, squares, z)
+    def companion(here: Sequence[int], y: Series, z: Series) -> Series:
+        for k, c in zip(here, squares(algebra, here, y), strict=True):
+            squared[k] = c
+        return euler(algebra, here, squared, z)
 
     return solve(algebra, u, value, first, companion)
 

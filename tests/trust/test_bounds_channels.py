@@ -1,0 +1,90 @@
+"""Products of many channels are loops: short programs, the same numbers."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy as sp
+
+import opcompiler as oc
+from opcompiler.taylor import arithmetic, contraction
+
+X = sp.symbols("x y z")
+FIELD = sp.Function("u")(*X)
+
+
+def laplacian(expr: sp.Expr) -> sp.Expr:
+    return sp.expand(sum(expr.diff(a, 2) for a in X))
+
+
+def equations(jaxpr) -> int:
+    inner = (
+        getattr(part, "jaxpr", part)
+        for equation in jaxpr.eqns
+        for value in equation.params.values()
+        for part in (value if isinstance(value, tuple) else (value,))
+    )
+    return len(jaxpr.eqns) + sum(equations(j) for j in inner if hasattr(j, "eqns"))
+
+
+def test_the_fourth_power_of_the_laplacian_is_a_short_program() -> None:
+    expr = FIELD
+    for _ in range(4):
+        expr = laplacian(expr)
+    residual = oc.compile(expr)
+    assert residual.plan.channels == 55
+    w = jnp.ones((3, 8)) / 3
+
+    def net(p):
+        return jnp.sum(jnp.tanh(jnp.tanh(p @ w) @ jnp.ones((8, 8)) / 8))
+
+    traced = jax.make_jaxpr(lambda points: residual(net, points))(jnp.zeros((4, 3)))
+    # Written out, the products alone are some 9000.
+    assert equations(traced.jaxpr) < 5000
+
+
+PARTIALS = [a for a in itertools.product(range(5), repeat=3) if 0 < sum(a) < 5]
+
+
+def test_loops_and_single_products_agree(monkeypatch) -> None:
+    def act(z):
+        return jnp.tanh(z) / (2 + z * z)
+
+    w = jnp.sin(jnp.arange(12.0)).reshape(3, 4)
+    points = jnp.cos(jnp.arange(6.0)).reshape(2, 3)
+
+    def run(w, point):
+        def net(p):
+            return jnp.sum(act(p @ w))
+
+        return sum(oc.taylor.partials(net, PARTIALS)(point).values())
+
+    def numbers():
+        jax.clear_caches()
+        mapped = jax.vmap(jax.value_and_grad(run), (None, 0))(w, points)
+        return jax.tree.map(np.asarray, mapped)
+
+    written = numbers()
+    monkeypatch.setattr(arithmetic, "LOOP_FROM", 1)
+    looped = numbers()
+    for a, b in zip(jax.tree.leaves(written), jax.tree.leaves(looped), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12 * np.abs(a).max())
+
+
+def test_what_accelerators_run_gives_the_same_sums() -> None:
+    table = contraction.Table(
+        ((0, 1, 0, 2.0), (1, 1, 0, -1.0), (2, 0, 2, 0.5), (0, 0, 2, 1.0)), (3, 2, 4)
+    )
+    x = jnp.arange(15.0).reshape(3, 5) + 1
+    w = jnp.arange(10.0).reshape(2, 5) - 4
+    want = jnp.stack(
+        [
+            2 * x[0] * w[1] - x[1] * w[1],
+            0 * x[0],
+            0.5 * x[2] * w[0] + x[0] * w[0],
+            0 * x[0],
+        ]
+    )
+    np.testing.assert_allclose(contraction.contract(x, w, table), want)
+    np.testing.assert_allclose(contraction._at_once(x, w, table=table), want)
