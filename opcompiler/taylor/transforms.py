@@ -219,6 +219,7 @@ def partials(
 
 
 def _multi_index(given: Any) -> tuple[int, ...]:
+    alpha: tuple[int, ...] = ()
     try:
         alpha = tuple(int(a) for a in given)
         whole = all(a == b and a >= 0 for a, b in zip(alpha, given, strict=True))
@@ -279,7 +280,7 @@ def derivatives(
     @public("oc.taylor.derivatives(f, 3)(x)")
     def at(point: Any, *others: Any, **named: Any) -> tuple:
         where = coordinates_of(point, "derivatives")
-        if along is None and (len(where.leaves) > 1 or where.leaves[0].ndim):
+        if along is None and [leaf.shape for leaf in where.leaves] != [()]:
             shapes = ", ".join(str(leaf.shape) for leaf in where.leaves)
             raise OperatorError(
                 "derivatives are taken of a function of one number, or along a direction",

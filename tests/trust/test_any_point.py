@@ -188,9 +188,11 @@ def test_derivatives_of_high_order(order, dtype) -> None:
     assert all(jnp.isinf(got[~safe]) | jnp.isclose(got[~safe], factorials[~safe], rtol))
 
 
-def test_factorials_beyond_floats() -> None:
-    got = derivatives(jnp.exp, 200)(0.0)
+def test_the_highest_order() -> None:
+    got = derivatives(jnp.exp, 170)(0.0)
     np.testing.assert_allclose(got, 1, rtol=1e-9)
+    with pytest.raises(oc.OperatorError, match="171"):
+        derivatives(jnp.exp, 171)
     _, series = oc.jet(jnp.sin, (0.0,), ([1.0, *[0.0] * 39],), factorial_scaled=False)
     want = [math.sin(k * math.pi / 2) / math.factorial(k) for k in range(1, 41)]
     np.testing.assert_allclose(series, want, rtol=1e-12, atol=1e-16)
