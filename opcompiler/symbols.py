@@ -68,7 +68,7 @@ def Sum(body: sp.Expr, *indices: sp.Idx | tuple) -> sp.Sum:  # noqa: N802 - SymP
         *indices: an index, over its whole range, or `(i, first, last)`, both included.
 
     Raises:
-        OperatorError: for an index without a range.
+        OperatorError: for an index without a range, and a range beyond the index's own.
     """
     limits = []
     for given in symbolic(indices):
@@ -88,7 +88,14 @@ def Sum(body: sp.Expr, *indices: sp.Idx | tuple) -> sp.Sum:  # noqa: N802 - SymP
             expression=f"Sum({body})",
             hint='declare i = oc.index("i", x), and write oc.Sum(oc.D(u, x[i], 2), i)',
         )
-    return sp.Sum(symbolic(body), *limits)
+    try:
+        return sp.Sum(symbolic(body), *limits)
+    except (TypeError, ValueError) as error:
+        raise OperatorError(
+            f"this is no range of a sum: {error}",
+            expression=", ".join(map(str, limits)),
+            hint='declare i = index("i", x), and give (i, first, last) within its range',
+        ) from error
 
 
 @public("oc.D(u, x, 2)")

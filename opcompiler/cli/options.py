@@ -1,5 +1,6 @@
 """Arguments and options that several commands take."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -94,8 +95,14 @@ def _split(given: list[str] | None) -> dict[str, str]:
 def _number(name: str, text: str) -> float:
     try:
         # An integer stays one: it may be a dimension.
-        return int(text) if text.isdecimal() else float(text)
+        value = int(text) if text.isdecimal() else float(text)
     except ValueError:
         raise typer.BadParameter(
             f"{text!r} is no number", param_hint=visible(f"--set {name}")
         ) from None
+    if value == 0 and re.search("[1-9]", text.lower().partition("e")[0]):
+        raise typer.BadParameter(
+            f"{text!r} is too small for a floating-point number",
+            param_hint=f"--set {name}",
+        )
+    return value

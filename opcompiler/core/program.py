@@ -2,7 +2,11 @@
 
     program ::= inputs, step*, outputs
     step    ::= name = function(operand*)
-    operand ::= name | int | float | complex
+    operand ::= name | float | complex | int | bool
+
+A float, or a complex number, is a number of the equation: when the program runs it has the
+precision of the points. An int is an exponent, an order or an axis, fixed when the program
+is written.
 
 A program is what `residual.source()` prints and what the lowering evaluates, so the text
 that a user reads is the thing that runs.
@@ -35,3 +39,8 @@ class Program:
     inputs: tuple[str, ...]
     steps: tuple[Step, ...]
     outputs: tuple[Operand, ...]
+
+    def reads(self, name: str) -> bool:
+        """Whether a step or an output has an operand of this name."""
+        operands = (operand for step in self.steps for operand in step.operands)
+        return name in (*operands, *self.outputs)

@@ -23,11 +23,14 @@ class Gather:
         array: a vector coordinate, or a parameter with axes of its own.
         places: per axis of the array (number of an index, shift); the number is `None`
             for a fixed place, the shift.
+        reach: per axis the least and the greatest place that is read; empty if none is,
+            because no case that reads it is ever taken.
     """
 
     name: str
     array: str
     places: tuple[tuple[int | None, int], ...]
+    reach: tuple[Extent, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,13 @@ class Body:
         indices: for each index its number and the input that holds its value.
         gathers: inputs read from arrays.
         program: its other inputs are coordinates, parameters and functionals.
+        greatest: the greatest index that the program reads as a number.
     """
 
     indices: tuple[tuple[int, str], ...]
     gathers: tuple[Gather, ...]
     program: Program
+    greatest: int = 0
 
     @property
     def read(self) -> set[int]:

@@ -65,7 +65,8 @@ def by_jets(residual: oc.Residual) -> Callable[..., Any]:
                 given = check_outputs(group, site.points, dict(operator.kinds))
                 for functional, array in _evaluated(given, here, site.points).items():
                     values[names[functional]] = array.reshape(site.shape)
-        found = [where.restore(r) for r in run_program(operator.program, values)]
+        outputs = run_program(operator.program, values, where.flat.dtype)
+        found = [where.restore(r) for r in outputs]
         keys = operator.equations.keys
         return found if keys is None else dict(zip(keys, found, strict=True))
 

@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array, lax
 
+from opcompiler.core.errors import OperatorError
 from opcompiler.core.sums import Body, Gather
 from opcompiler.lowering.shell import run_program
 
@@ -52,11 +53,13 @@ class Scene:
         plain: coordinates, parameters and functionals, (N,) or ().
         arrays: vector coordinates (N, d); parameters with axes, as given or with N first.
         ranks: number of axes of each array, that of the points left out.
+        dtype: of the points.
     """
 
     plain: Mapping[str, Any]
     arrays: Mapping[str, Array]
     ranks: Mapping[str, int]
+    dtype: Any
 
 
 def run_body(
@@ -82,12 +85,24 @@ def run_body(
     """
     values: dict[str, Any] = {n: spread(v, axes) for n, v in scene.plain.items()}
     values |= more or {}
+    _check_counting(body, scene.dtype)
     for number, name in body.indices:
         if number in indices:
-            values[name] = _numbers(indices[number], axes)
+            values[name] = _integers(indices[number], axes).astype(scene.dtype)
     for gather in body.gathers:
         values[gather.name] = gathered(gather, indices, axes, scene)
-    return run_program(body.program, values, functions)
+    return run_program(body.program, values, scene.dtype, functions)
+
+
+def _check_counting(body: Body, dtype: Any) -> None:
+    """Refuses an index, read as a number, that a dtype cannot tell from the next."""
+    largest = 2 ** (jnp.finfo(dtype).nmant + 1)
+    if body.greatest > largest:
+        raise OperatorError(
+            f"an index that runs to {body.greatest} is read as a number",
+            expression=f"points of {dtype}",
+            hint=f"{dtype} counts to {largest}: give points of higher precision",
+        )
 
 
 def spread(value: Any, axes: int) -> Any:
@@ -96,7 +111,7 @@ def spread(value: Any, axes: int) -> Any:
     return value.reshape(-1, *(1,) * axes) if value.ndim else value
 
 
-def _numbers(index: Index, axes: int) -> Array:
+def _integers(index: Index, axes: int) -> Array:
     if not isinstance(index, Span | Window):
         return index
     shape = [1] * (axes + 1)
@@ -124,7 +139,7 @@ def gathered(
         if number is None:
             at: Any = jnp.full((1,) * (axes + 1), shift)
         else:
-            at = _numbers(indices[number], axes) + shift
+            at = _integers(indices[number], axes) + shift
         places.append(jnp.clip(at, 0, array.shape[axis + 1] - 1))
     if len(places) == 1 and places[0].shape[0] == 1:
         return array[:, places[0][0]]

@@ -11,6 +11,8 @@ from jax import Array
 
 from opcompiler.core.columns import Coordinate
 from opcompiler.core.errors import OperatorError
+from opcompiler.core.sums import Extent
+from opcompiler.lowering.precision import as_precise_as, floating_of, not_numbers
 from opcompiler.lowering.tracing import Traced
 from opcompiler.taylor.misuse import explained
 
@@ -31,9 +33,7 @@ class Points:
         """Gives a result of N values, or one that does not depend on the point,
         the shape of the user's points.
         """
-        array = jnp.asarray(values)
-        if not jnp.issubdtype(array.dtype, jnp.inexact):
-            array = array.astype(self.flat.dtype)
+        array = as_precise_as(self.flat.dtype, jnp.asarray(values))
         if array.ndim > 1:  # the axes of integrals, summed over
             array = array.reshape(array.shape[-1:])
         return jnp.broadcast_to(array, self.flat.shape[:1]).reshape(self.leading)
@@ -117,6 +117,9 @@ def _from_columns(given: Mapping[Any, Any], columns: Sequence[Coordinate]) -> Ar
                 expression=f"{column.name}: {arrays[column.name].shape}",
                 hint=f"give an array of shape (..., {column.size})",
             )
+    dtype = floating_of(arrays)
+    if dtype is not None:  # a column of integers beside others
+        arrays = {name: as_precise_as(dtype, array) for name, array in arrays.items()}
     parts = [
         arrays[c.name] if c.size is not None else arrays[c.name][..., None]
         for c in columns
@@ -151,7 +154,7 @@ def read_parameters(
 def read_arrays(
     given: Mapping[str, Any],
     arrays: Sequence[tuple[str, tuple[int, ...] | None]],
-    ranks: Mapping[str, int],
+    reach: Mapping[str, Sequence[Sequence[Extent]]],
     points: Points,
 ) -> dict[str, Array]:
     """Reads parameters with axes of their own: arrays, or functions of the point.
@@ -159,24 +162,26 @@ def read_arrays(
     Args:
         given: by name.
         arrays: names with their declared shapes, if any.
-        ranks: number of indices with which each is written.
+        reach: by name and axis the places that are read.
         points: the points.
 
     Returns:
         Arrays of the given shape, or with one axis of N points in front.
 
     Raises:
-        OperatorError: for shapes that do not fit.
+        OperatorError: for shapes that do not fit, and arrays that are too short.
     """
     found: dict[str, Array] = {}
     for name, shape in arrays:
-        value = given[name]
-        array = jax.vmap(value)(points.flat) if callable(value) else jnp.asarray(value)
+        if name not in reach:  # a sum of no terms
+            continue
+        array = _table(name, given[name], points)
         array = as_precise_as(points.flat.dtype, array)
-        rank = ranks[name]
+        rank = len(reach[name])
         own = array.shape[array.ndim - rank :] if array.ndim >= rank else None
         leading = array.shape[: array.ndim - rank]
-        per_point = (points.leading, points.flat.shape[:1], ())
+        rows = points.flat.shape[:1]
+        per_point = (rows,) if callable(given[name]) else (points.leading, rows, ())
         if own is None or (shape and own != shape) or leading not in per_point:
             wanted = shape or ("...",) * rank
             raise OperatorError(
@@ -185,22 +190,44 @@ def read_arrays(
                 hint=f"give an array of shape {wanted}, perhaps with that of the points, "
                 f"{points.leading}, in front, or a function of the point",
             )
+        _check_reach(name, own, reach[name])
         found[name] = array.reshape(-1, *own) if leading else array
     return found
+
+
+def _table(name: str, given: Any, points: Points) -> Array:
+    if callable(given):
+        return jax.vmap(given)(points.flat)
+    return _numbers(name, given)
+
+
+def _numbers(name: str, given: Any) -> Array:
+    try:
+        return jnp.asarray(given)
+    except (TypeError, ValueError) as error:  # ValueError: None
+        raise not_numbers(f"parameter {name}", given) from error
+
+
+def _check_reach(
+    name: str, own: tuple[int, ...], reach: Sequence[Sequence[Extent]]
+) -> None:
+    """Refuses an array that is read beyond its end; JAX would read its last place."""
+    for axis, (size, extents) in enumerate(zip(own, reach, strict=True)):
+        for first, last in extents:
+            if last >= size:
+                along = f" along axis {axis}" if len(own) > 1 else ""
+                raise OperatorError(
+                    f"parameter {name} of shape {own} is too short{along}",
+                    expression=f"{name}: places {first} to {last} are read, counted from 0",
+                    hint=f"give it {last + 1} places at least, or let the sum end at "
+                    f"{size - 1}",
+                )
 
 
 def _parameter(name: str, given: Any, points: Points) -> Array:
     if callable(given):
         return _parameter_field(name, given, points)
-    try:
-        array = jnp.asarray(given)
-    except (TypeError, ValueError) as error:  # ValueError: None
-        raise OperatorError(
-            f"parameter {name} is not a number",
-            expression=f"{name} = {given!r}",
-            hint="give a scalar, an array over the points, or a function of the point",
-        ) from error
-    array = as_precise_as(points.flat.dtype, array)
+    array = as_precise_as(points.flat.dtype, _numbers(name, given))
     if array.ndim == 0:
         return array
     try:
@@ -236,14 +263,6 @@ def _parameter_field(name: str, given: Callable[[Array], Any], points: Points) -
         )
     values = jax.vmap(traced)(points.flat)
     return as_precise_as(points.flat.dtype, jnp.asarray(values))
-
-
-def as_precise_as(dtype: Any, array: Array) -> Array:
-    """Casts to a dtype's precision; complex stays complex."""
-    if jnp.issubdtype(array.dtype, jnp.complexfloating):
-        single = jnp.finfo(dtype).bits <= 32
-        return array.astype(jnp.complex64 if single else jnp.complex128)
-    return array.astype(dtype)
 
 
 def check_names(

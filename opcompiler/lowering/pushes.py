@@ -15,7 +15,7 @@ from opcompiler.core.apolar import Tangent
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.symbol import Functional
 from opcompiler.lowering.networks import Group, Network
-from opcompiler.lowering.points import as_precise_as
+from opcompiler.lowering.precision import as_precise_as
 from opcompiler.lowering.tracing import Traced
 from opcompiler.planning import Plan, Push
 from opcompiler.planning.algebra import plan_algebra

@@ -16,6 +16,7 @@ from jax import Array
 from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.lowering.points import check_names
+from opcompiler.lowering.precision import as_real
 
 Rule = tuple[Any, Any]
 
@@ -83,4 +84,11 @@ def _on_axis(name: str, rule: Any, number: int, dtype: Any) -> tuple[Array, Arra
             "opcompiler.gauss_legendre(16)",
         )
     shape = (-1,) + (1,) * (number + 1)
-    return nodes.astype(dtype).reshape(shape), weights.astype(dtype).reshape(shape)
+    hint = "nodes are real numbers in [-1, 1], weights are real: take their real parts"
+    parts = (("node", nodes), ("weight", weights))
+    return tuple(
+        as_real(
+            dtype, part, f"a {what} of the quadrature rule of {name}", hint
+        ).reshape(shape)
+        for what, part in parts
+    )

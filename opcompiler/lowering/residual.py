@@ -27,6 +27,7 @@ from opcompiler.lowering.networks import (
     read_networks,
 )
 from opcompiler.lowering.points import Points, read_points
+from opcompiler.lowering.precision import columns_from_host, parameters_from_host
 from opcompiler.lowering.pushes import evaluate_functionals
 from opcompiler.lowering.quadrature import Rule
 from opcompiler.lowering.shell import run_program
@@ -147,7 +148,8 @@ class Residual:
         Raises:
             OperatorError: if networks, points or parameters do not fit the operator.
         """
-        parameters = {**self.defaults, **parameters}
+        points = columns_from_host(points)
+        parameters = parameters_from_host({**self.defaults, **parameters}, points)
         if isinstance(net, Mapping) or not callable(net) or _is_leaf(net):
             outputs = self._evaluate(net, points, key, parameters, quadrature)
             return self._like_equations(outputs)
@@ -277,7 +279,7 @@ class Residual:
         values = values | evaluate_sums(operator, running, scene, draws)
         for gather in operator.gathers:
             values[gather.name] = gathered(gather, {}, 0, scene)
-        outputs = run_program(operator.program, values)
+        outputs = run_program(operator.program, values, scene.dtype)
         return [where.restore(output) for output in outputs]
 
     def _draws(self, key: Array | None, where: Points) -> Draws:
@@ -334,7 +336,9 @@ class Bound:
         Returns:
             As the residual.
         """
-        functions, numbers = _split({**self.residual.defaults, **parameters})
+        points = columns_from_host(points)
+        given = parameters_from_host({**self.residual.defaults, **parameters}, points)
+        functions, numbers = _split(given)
         _check_params(params)
         outputs = self._jitted(functions, params, points, key, numbers, quadrature)
         # Outside of jit, which would sort the keys of a dict.
@@ -375,7 +379,7 @@ class Bound:
 
         def run(params: Any, points: Any, **given: Any) -> Any:
             key, quadrature = given.pop("key", None), given.pop("quadrature", None)
-            known = {**self.residual.defaults, **given}
+            known = parameters_from_host({**self.residual.defaults, **given}, points)
             outputs = self._run(functions, params, points, key, known, quadrature)
             values = self.residual._like_equations(outputs)
             return OrderedDict(values) if isinstance(values, dict) else values

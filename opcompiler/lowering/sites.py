@@ -6,12 +6,15 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
+from opcompiler.core.sums import Extent
 from opcompiler.lowering.bodies import Scene
 from opcompiler.lowering.points import check_names, Points, read_arrays, read_parameters
+from opcompiler.lowering.precision import as_real, finite
 from opcompiler.lowering.quadrature import read_quadrature
 from opcompiler.lowering.shell import run_program
 from opcompiler.lowering.templates import Input
 from opcompiler.operator import Operator, Site
+from opcompiler.operator.names import printable
 
 
 def read_scene(
@@ -36,22 +39,30 @@ def read_scene(
             plain |= dict(zip(column.components, part.T, strict=True))
         else:
             arrays[column.name] = part
-    ranks = dict.fromkeys(arrays, 1) | _ranks(operator)
+    reach = _reach(operator)
+    ranks = dict.fromkeys(arrays, 1) | {name: len(axes) for name, axes in reach.items()}
     plain |= read_parameters(parameters, operator.parameters, where)
     for name, numbers in operator.constants:
-        arrays[name], ranks[name] = jnp.asarray(numbers, where.flat.dtype), 1
-    arrays |= read_arrays(parameters, operator.arrays, ranks, where)
+        own = [finite(c, where.flat.dtype) for c in numbers]
+        arrays[name], ranks[name] = jnp.asarray(own, where.flat.dtype), 1
+    arrays |= read_arrays(parameters, operator.arrays, reach, where)
     variables = [name for name, _, _ in operator.axes]
     read = read_quadrature(rules, variables, where.flat.dtype)
     for (_, *inputs), rule in zip(operator.axes, read, strict=True):
         plain |= dict(zip(inputs, rule, strict=True))
-    return Scene(plain, arrays, ranks)
+    return Scene(plain, arrays, ranks, where.flat.dtype)
 
 
-def _ranks(operator: Operator) -> dict[str, int]:
-    """Returns the number of indices of each array parameter."""
+def _reach(operator: Operator) -> dict[str, list[list[Extent]]]:
+    """Returns the places of each array parameter that are read, by axis."""
     named = {name for name, _ in operator.arrays}
-    return {g.array: len(g.places) for g in operator.all_gathers() if g.array in named}
+    found: dict[str, list[list[Extent]]] = {}
+    for gather in operator.all_gathers():
+        if gather.array in named:
+            axes = found.setdefault(gather.array, [[] for _ in gather.places])
+            for axis, extent in zip(axes, gather.reach, strict=False):
+                axis.append(extent)
+    return found
 
 
 def site_points(operator: Operator, where: Points, scene: Scene) -> dict[int, Input]:
@@ -77,24 +88,44 @@ def _input(
         )
     if operator.axes and not any(site.vectors):
         return _spread(site, scene, where, places)
-    outputs = iter(run_program(site.program, scene.plain))
-    rows, dtype = where.flat.shape[0], where.flat.dtype
+    outputs = iter(_arguments(site, scene))
+    rows = where.flat.shape[0]
     parts = []
     for name in site.vectors:
         if name is not None:
             parts.append(scene.arrays[name])
         else:
-            value = jnp.asarray(next(outputs)).astype(dtype)
-            parts.append(jnp.broadcast_to(value, (rows,))[:, None])
+            parts.append(jnp.broadcast_to(next(outputs), (rows,))[:, None])
     return Input(jnp.concatenate(parts, axis=1), places, sizes, site.vectors, plain)
+
+
+def _arguments(site: Site, scene: Scene) -> list[Array]:
+    """Returns the arguments of a site that are no vectors.
+
+    Raises:
+        OperatorError: for complex ones; a network is called at real points.
+    """
+    scalar = [
+        printable(argument)
+        for argument, vector in zip(site.arguments, site.vectors, strict=True)
+        if vector is None
+    ]
+    return [
+        as_real(
+            scene.dtype,
+            value,
+            f"the argument {argument} of a field",
+            "fields stand at real points: take re(...) of it, or a real parameter",
+        )
+        for argument, value in zip(
+            scalar, run_program(site.program, scene.plain, scene.dtype), strict=True
+        )
+    ]
 
 
 def _spread(site: Site, scene: Scene, where: Points, places: tuple[int, ...]) -> Input:
     """Returns a site at all nodes of the integrals it is under, before the points."""
-    values = [
-        jnp.asarray(v).astype(where.flat.dtype)
-        for v in run_program(site.program, scene.plain)
-    ]
+    values = _arguments(site, scene)
     shape = jnp.broadcast_shapes(*(v.shape for v in values)) or where.flat.shape[:1]
     columns = [jnp.broadcast_to(v, shape).reshape(-1) for v in values]
     return Input(

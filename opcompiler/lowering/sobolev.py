@@ -20,6 +20,7 @@ from jax import Array
 from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.lowering.points import check_names
+from opcompiler.lowering.precision import from_host
 from opcompiler.lowering.residual import Bound, Residual
 
 
@@ -78,7 +79,7 @@ class SobolevLoss:
         return reduce(
             operator.add,
             (
-                weight * jnp.mean(jnp.real(row) ** 2 + jnp.imag(row) ** 2)
+                _weighted(weight, jnp.real(row) ** 2 + jnp.imag(row) ** 2)
                 for name, term in self.terms.items()
                 for weight, row in zip(
                     term.weights,
@@ -97,3 +98,8 @@ class SobolevLoss:
             if isinstance(term.rows, Residual)
         }
         return SobolevLoss(terms, self.fields, self.parameters)
+
+
+def _weighted(weight: Any, squares: Array) -> Array:
+    own = from_host("a weight of the loss", weight, squares.dtype)
+    return own * jnp.mean(squares)

@@ -13,6 +13,7 @@ from opcompiler.core.symbol import Functional
 from opcompiler.lowering.bodies import run_body, Scene
 from opcompiler.lowering.exhaustive import every, sum_bodies
 from opcompiler.lowering.networks import Group
+from opcompiler.lowering.precision import finite
 from opcompiler.lowering.pushes import check_runs
 from opcompiler.lowering.templates import Draw, Input, TemplatePush
 from opcompiler.operator import Operator
@@ -130,7 +131,8 @@ def evaluate_sums(
         else:
             totals = _terms(item, functionals, here, draws(template))
         for name, total in zip(item.names, totals, strict=True):
-            part = total if item.factor == 1 else item.factor * total
+            factor = finite(item.factor, scene.dtype)
+            part = total if factor == 1 else factor * total
             values[name] = values[name] + part if name in values else part
         plain |= {name: values[name] for name in item.names}
     return values

@@ -22,7 +22,7 @@ from opcompiler.core.sums import (
 from opcompiler.core.symbol import Functional
 from opcompiler.lowering.bodies import Index, run_body, Scene, Span
 from opcompiler.lowering.networks import Group
-from opcompiler.lowering.points import as_precise_as
+from opcompiler.lowering.precision import as_precise_as, as_real
 from opcompiler.planning import Plan, running
 from opcompiler.taylor.onehot import OneHot
 from opcompiler.taylor.push import push as taylor_push
@@ -207,7 +207,7 @@ def _combined(
     span = Span(first, last, axis=axes - 1)
     known = {n: _with_axis(index) for n, index in indices.items()}
     (part,) = run_body(direction.body, {**known, direction.index: span}, axes, scene)
-    part = jnp.asarray(part, dtype)
+    part = _real(part, dtype)
     shape = part.shape if part.ndim == axes + 1 else (1,) * (axes + 1)
     return jnp.broadcast_to(part, (*shape[:-1], span.length))
 
@@ -250,7 +250,7 @@ def _family(
     values = jnp.full(at.shape, c, dtype)
     if direction.scale is not None:
         (scale,) = run_body(direction.scale, draw.by_axis(), 1, scene)
-        scale = jnp.asarray(scale, dtype)
+        scale = _real(scale, dtype)
         if scale.ndim == 2 and scale.shape[0] == 1:
             scale = scale[0]
         values = values * scale
@@ -272,10 +272,21 @@ def _random(direction: Random, given: Input, scene: Scene, draw: Draw) -> Array:
         return _placed(jnp.einsum("...rk,...kl->...rl", rows, parts), base, given)
     if base.scale is not None:
         (scale,) = run_body(base.scale, {0: span}, 1, scene)
-        rows = rows * jnp.asarray(scale, dtype)[:, None]
+        rows = rows * _real(scale, dtype)[:, None]
     start = given.places[base.place] + span.first + base.shift
     behind = given.points.shape[1] - start - span.length
     return jnp.pad(rows, [(0, 0), (0, 0), (start, behind)])
+
+
+def _real(coefficients: Any, dtype: Any) -> Array:
+    """Returns coefficients that are entries of a direction."""
+    return as_real(
+        dtype,
+        coefficients,
+        "a coefficient of derivatives in a sum",
+        "a direction is real: write the sums with its real and its imaginary part, "
+        "Sum(re(c[i])*D(u, x[i]), i) + I*Sum(im(c[i])*D(u, x[i]), i)",
+    )
 
 
 def _scaled(c: Exact, array: Array) -> Array:

@@ -284,14 +284,34 @@ def index(reader: Reader, node: Node) -> Value:
                 raise MeaningError(
                     f"{name} has {len(declared.shape)} indices", "give as many"
                 )
-            return sp.IndexedBase(name)[tuple(i - 1 for i in indices)]
+            sizes = tuple(map(reader.scope.numbers, declared.shape))
+            _check_places(reader, places, indices, sizes)
+            known = all(isinstance(size, sp.Integer) for size in sizes)
+            base = sp.IndexedBase(name, shape=sizes) if known else sp.IndexedBase(name)
+            return base[tuple(i - 1 for i in indices)]
         coordinate = reader.scope.coordinates.get(name)
         if coordinate is not None and not coordinate.written_out and len(indices) == 1:
+            _check_places(reader, places, indices, (coordinate.dimension,))
             return coordinate.base[indices[0] - 1]
     value = reader.value(head)
     for place, number in zip(places, indices, strict=True):
         value = _component(reader, value, place, number)
     return value
+
+
+def _check_places(
+    reader: Reader,
+    places: list[Node],
+    indices: list[sp.Expr],
+    sizes: tuple[sp.Expr, ...],
+) -> None:
+    """Refuses a place that is not there, counted from 1."""
+    for place, number, size in zip(places, indices, sizes, strict=True):
+        beyond = isinstance(size, sp.Integer) and number > size
+        if isinstance(number, sp.Integer) and (number < 1 or beyond):
+            raise reader.error(
+                place, f"there is no component {number}", f"they are 1 to {size}"
+            )
 
 
 def _component(reader: Reader, value: Value, place: Node, number: sp.Expr) -> Value:

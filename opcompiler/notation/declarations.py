@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import sympy as sp
 from lark import Token
 
+from opcompiler.core.errors import OperatorError
 from opcompiler.notation import limits
 from opcompiler.notation.errors import nearest, NotationError
 from opcompiler.notation.expressions import Reader
@@ -12,6 +13,7 @@ from opcompiler.notation.names import spelled
 from opcompiler.notation.problem import Coordinate, Field, Parameter
 from opcompiler.notation.syntax import Node
 from opcompiler.notation.values import shape, Value
+from opcompiler.operator.numbers import as_number
 
 _TIMES = ("t", "tau", "time")
 _MOST_FIELD_COMPONENTS = 64
@@ -78,24 +80,17 @@ class Declarations:
                 return None
             value: sp.Expr = sp.Integer(self._reader.superscript(last))
         elif last is node.nodes[-1] and node.tokens("POW"):
-            value = self._numbers(self._reader.scalar(last, "a dimension"))
+            value = self._scope.numbers(self._reader.scalar(last, "a dimension"))
         else:
             return None
         if not ((isinstance(value, sp.Integer) and value > 0) or value.free_symbols):
             raise self._reader.error(node, f"the dimension {value}", "write R^2")
         return value
 
-    def _numbers(self, value: sp.Expr) -> sp.Expr:
-        """Puts the values of parameters that have one."""
-        known = {
-            sp.Symbol(p.name): p.value
-            for p in self._scope.parameters.values()
-            if p.value is not None and not p.unknown
-        }
-        return value.xreplace(known)
-
     def _interval(self, node: Node) -> tuple[sp.Expr, sp.Expr]:
         lower, upper = (self._end(part) for part in node.nodes[:2])
+        if any(end.is_extended_real is False for end in (lower, upper)):
+            raise self._reader.error(node, "this interval is not real", "write [0, 1]")
         if (
             lower.is_number
             and upper.is_number
@@ -139,6 +134,13 @@ class Declarations:
                 declared, "a field has arguments", f"write field {name}(x)"
             )
         shape = tuple(self._reader.scalar(n, "a dimension") for n in declared.nodes)
+        for node, size in zip(
+            declared.nodes, map(self._scope.numbers, shape), strict=True
+        ):
+            if size.is_number and not (isinstance(size, sp.Integer) and size > 0):
+                raise self._reader.error(
+                    node, f"a table of {size} places", "give a positive whole number"
+                )
         self._scope.add_field(Field(name, (), None, False, True, shape))
 
     def _argument(self, token: Token) -> str:
@@ -186,13 +188,15 @@ class Declarations:
                 value = self._given[name]
             elif assigned.nodes:
                 node = assigned.nodes[0]
-                value = self._numbers(self._value(name, node))
+                value = self._scope.numbers(self._value(name, node))
                 if not value.is_number:
                     raise self._reader.error(
                         node,
                         "a parameter's value is a number",
                         "define gives a formula",
                     )
+            if value is not None:
+                self._check_double(assigned, value)
             self._scope.parameters[name] = Parameter(name, value, unknown)
 
     def _value(self, name: str, node: Node) -> sp.Expr:
@@ -202,6 +206,13 @@ class Declarations:
             if "no name" in error.problem:
                 error.hint += f"; a formula of fields is `define {name} = ...`"
             raise
+
+    def _check_double(self, assigned: Node, value: sp.Expr) -> None:
+        """Refuses a value that no floating-point number is near to."""
+        try:
+            as_number(value)
+        except OperatorError as error:
+            raise self._reader.error(assigned, error.problem, error.hint) from None
 
     def _velocity(self, statement: Node) -> None:
         value = self._reader.value(statement.nodes[0])

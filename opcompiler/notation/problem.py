@@ -11,6 +11,7 @@ from opcompiler.core.edge import public
 from opcompiler.core.errors import OperatorError
 from opcompiler.notation.errors import nearest
 from opcompiler.notation.values import Value
+from opcompiler.operator.numbers import as_number
 
 
 @dataclass(frozen=True)
@@ -209,8 +210,9 @@ class Part:
 
 
 def _number(value: sp.Expr) -> float | complex:
-    number = complex(value.evalf())
-    return number if number.imag else number.real
+    number = as_number(value)
+    assert number is not None  # declarations hold numbers
+    return number
 
 
 def _called(name: str, equations: Mapping[str, sp.Eq], what: str) -> dict[str, sp.Eq]:

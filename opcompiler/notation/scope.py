@@ -111,6 +111,15 @@ class Scope:
         fields = value.atoms(AppliedUndef)
         return value.has(sp.I) or any(f.func.__name__ in names for f in fields)
 
+    def numbers(self, value: sp.Expr) -> sp.Expr:
+        """Returns an expression with the values of the parameters that have one."""
+        known = {
+            sp.Symbol(p.name): p.value
+            for p in self.parameters.values()
+            if p.value is not None and not p.unknown
+        }
+        return value.xreplace(known)
+
     def rank(self, symbol: sp.Basic) -> int:
         """Returns the place of a coordinate in the declared order."""
         base = symbol.base if isinstance(symbol, sp.Indexed) else symbol

@@ -71,12 +71,7 @@ def shifted(body: sp.Basic, index: sp.Symbol, by: int) -> sp.Expr:
 
 def _bound(reader: Reader, node: Node) -> sp.Expr:
     value = reader.scalar(node, "the end of a range")
-    known = {
-        sp.Symbol(p.name): p.value
-        for p in reader.scope.parameters.values()
-        if p.value is not None and p.value.is_Integer and not p.unknown
-    }
-    value = value.xreplace(known)
+    value = reader.scope.numbers(value)
     whole = value.is_Integer or (value.free_symbols and not value.has(sp.Function))
     if not whole:
         raise reader.error(node, "the end of a range is no integer", "write i=1..10")

@@ -344,13 +344,13 @@ class _Writer:
         )
         value = next(n for n, f in self._names.items() if f == functional)
         index = self._bodies.canonical[0].name
-        gather = Gather(f"{name}_c", _coefficients(name), ((0, 0),))
+        extent = (0, len(item.coefficients) - 1)
+        gather = Gather(f"{name}_c", _coefficients(name), ((0, 0),), (extent,))
         program = Program(
             (gather.name, value), (Step("s0", "mul", (gather.name, value)),), ("s0",)
         )
         body = Body(((0, index),), (gather,), program)
-        extents = ((0, len(item.coefficients) - 1),)
-        return IndexedSum((name,), extents, template, ((functional, value),), body)
+        return IndexedSum((name,), (extent,), template, ((functional, value),), body)
 
     def _sum(self, members: list[tuple[str, DraftSum, sp.Expr]]) -> IndexedSum:
         names = tuple(name for name, _, _ in members)
@@ -368,7 +368,7 @@ class _Writer:
         functionals = tuple((self._names[n], n) for n in read if n in self._names)
         if expressions[0] in self._named.values() and template is not None:
             return IndexedSum(names, draft.extents, template, functionals, None)
-        indices = self._bodies.canonical[: len(draft.extents)]
+        indices = dict(zip(self._bodies.canonical, draft.extents, strict=False))
         inputs = [s.name for s in self._named.values()]
         body = self._bodies.body(expressions, indices, sorted(set(inputs)))
         return IndexedSum(names, draft.extents, template, functionals, body)
@@ -377,11 +377,7 @@ class _Writer:
         self, shell: tuple[sp.Expr, ...]
     ) -> tuple[tuple[sp.Expr, ...], tuple[Gather, ...]]:
         """Replaces components such as x[3] in the shell by inputs."""
-        atoms = {a for e in shell for a in e.atoms(sp.Indexed)}
         used = {s.name for s in self._named.values()}
-        gathers = {
-            place: self._bodies.gather(place, (), used)
-            for place in sorted(atoms, key=sp.default_sort_key)
-        }
+        gathers = self._bodies.gathers(shell, {}, used)
         known = {place: sp.Symbol(g.name) for place, g in gathers.items()}
         return tuple(e.xreplace(known) for e in shell), tuple(gathers.values())

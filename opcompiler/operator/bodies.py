@@ -1,16 +1,17 @@
 """Expressions in indices as programs that gather what they read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 
 import sympy as sp
 
 from opcompiler.core.errors import OperatorError
-from opcompiler.core.sums import Body, Gather
+from opcompiler.core.sums import Body, Extent, Gather
 from opcompiler.operator.emit import emit
 from opcompiler.operator.names import printable
+from opcompiler.operator.ranges import hull, Range, reads
 from opcompiler.operator.signature import Signature
-from opcompiler.operator.vectors import check_component
+from opcompiler.operator.vectors import check_component, size_of
 
 _LETTERS = "ijklmnpqrs"
 
@@ -27,6 +28,7 @@ class Bodies:
         self._taken = set(taken)
         self._sizes = signature.sizes
         self._arrays = signature.arrays
+        self._ranks: dict[str, int] = {}
         self.inputs = tuple(
             s.name
             for s in (*signature.coordinates, *signature.parameters)
@@ -46,45 +48,70 @@ class Bodies:
     def body(
         self,
         expressions: Sequence[sp.Expr],
-        indices: Sequence[sp.Symbol],
+        indices: Mapping[sp.Symbol, Extent],
         inputs: Sequence[str] = (),
     ) -> Body:
         """Writes expressions in indices as one body, an output for each.
 
         Args:
             expressions: over components, indices, coordinates, parameters, `inputs`.
-            indices: the first is index number 0, and so on.
+            indices: with their ranges; the first is index number 0, and so on.
             inputs: names of further inputs.
         """
         names = [s.name for s in self.canonical[: len(indices)]]
-        gathers: dict[sp.Indexed, Gather] = {}
         used = {*self.inputs, *inputs, *names}
-        atoms = {a for e in expressions for a in e.atoms(sp.Indexed)}
-        for place in sorted(atoms, key=sp.default_sort_key):
-            gathers[place] = self.gather(place, indices, used)
+        gathers = self.gathers(expressions, indices, used)
         known: dict[sp.Basic, sp.Basic] = {
             i: sp.Symbol(name) for i, name in zip(indices, names, strict=True)
         }
         known |= {place: sp.Symbol(g.name) for place, g in gathers.items()}
         written = [e.xreplace(known) for e in expressions]
         read = [*self.inputs, *inputs, *names, *(g.name for g in gathers.values())]
+        program = emit(written, read)
+        counted = [
+            max(map(abs, extent))
+            for name, extent in zip(names, indices.values(), strict=True)
+            if program.reads(name)
+        ]
         return Body(
-            tuple(enumerate(names)), tuple(gathers.values()), emit(written, read)
+            tuple(enumerate(names)),
+            tuple(gathers.values()),
+            program,
+            max(counted, default=0),
         )
 
-    def gather(
-        self, place: sp.Indexed, indices: Sequence[sp.Symbol], used: set[str]
+    def gathers(
+        self,
+        expressions: Sequence[sp.Expr],
+        indices: Mapping[sp.Symbol, Extent],
+        used: set[str],
+    ) -> dict[sp.Indexed, Gather]:
+        """Reads every indexed name in expressions as an input that is gathered."""
+        reached: dict[sp.Indexed, tuple[Range | None, ...]] = {}
+        for expr in expressions:
+            for place, spans in reads(expr, indices):
+                known = reached.get(place, spans)
+                reached[place] = tuple(map(hull, known, spans))
+        atoms = {a for e in expressions for a in e.atoms(sp.Indexed)}
+        return {
+            place: self._gather(place, tuple(indices), reached.get(place, ()), used)
+            for place in sorted(atoms, key=sp.default_sort_key)
+        }
+
+    def _gather(
+        self,
+        place: sp.Indexed,
+        indices: Sequence[sp.Symbol],
+        reach: tuple[Range | None, ...],
+        used: set[str],
     ) -> Gather:
-        """Reads an indexed name as an input that is gathered."""
         if place.base not in self._sizes and place.base not in self._arrays:
             raise OperatorError(
                 f"{place.base} is no coordinate and no parameter",
                 expression=place,
                 hint="make it an argument of the field",
             )
-        for number, size in zip(place.indices, place.base.shape or (), strict=False):
-            if number.is_Integer and size.is_Integer:
-                check_component(place, int(number), int(size))
+        self._check_rank(place)
         places = tuple(place_of(number, indices) for number in place.indices)
         wish = f"{place.base}" + "".join(
             f"_{shift}"
@@ -94,7 +121,21 @@ class Bodies:
         )
         name = next(n for k in count() if (n := f"{wish}{'_' * k}") not in used)
         used.add(name)
-        return Gather(name, str(place.base), places)
+        # `place_of` has refused every place whose range is not known.
+        spans = tuple(span for span in reach if span is not None)
+        for number, span in enumerate(spans):
+            check_component(place, span, size_of(place.base, number))
+        return Gather(name, str(place.base), places, spans)
+
+    def _check_rank(self, place: sp.Indexed) -> None:
+        """Refuses one name with different numbers of indices."""
+        rank = self._ranks.setdefault(str(place.base), len(place.indices))
+        if rank != len(place.indices):
+            raise OperatorError(
+                f"{place.base} stands with {rank} and with {len(place.indices)} indices",
+                expression=place,
+                hint="give it the same number of indices everywhere, or use two names",
+            )
 
 
 def _shift_text(shift: int) -> str:

@@ -17,6 +17,7 @@ import sympy as sp
 from opcompiler.core.multiindex import MultiIndex
 from opcompiler.core.symbol import Functional, OperatorSymbol
 from opcompiler.operator.expand import Leaves
+from opcompiler.operator.numbers import as_number
 
 Combination = dict[MultiIndex, sp.Expr]
 """Field-free coefficient of each partial derivative."""
@@ -142,7 +143,7 @@ class Collector:
                 for a in members
             ]
             places = tuple(tuple(o[slot] for o in order) for slot in range(len(shape)))
-            numbers = tuple(float(rest.pop(a)) for a in members)
+            numbers = tuple(as_number(rest.pop(a)) for a in members)
             item = TermSum(name, site, shape, places, numbers)
             dummy = sp.Dummy(f"terms_{len(self.terms)}")
             sums.append(self.terms.setdefault(item, dummy))

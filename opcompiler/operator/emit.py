@@ -3,14 +3,18 @@
 SymPy's own printers are not used: they lose digits of floats, emit Python's `math` for
 special functions and cannot be evaluated without running generated text. The tables in
 `functions.py` say which SymPy function becomes which JAX one.
+
+Every number is written as a float, `2.0*u`, for it runs as one: an integer of 32 bits would
+wrap. Constants are evaluated first, whole, see `numbers.py`; so no step computes with
+numbers alone, unless SymPy cannot.
 """
 
-import math
 from collections.abc import Sequence
 from itertools import count
 
 import sympy as sp
 from sympy.logic.boolalg import BooleanFalse, BooleanTrue
+from sympy.utilities.iterables import sift
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.core.program import Operand, Program, Step
@@ -20,9 +24,11 @@ from opcompiler.operator.functions import (
     FOLDED,
     HIGHEST_ORDER,
     OF_WHOLE_ORDER,
+    STATIC,
     untranslated,
     without_poles,
 )
+from opcompiler.operator.numbers import as_number, is_whole
 
 
 def emit(expressions: Sequence[sp.Expr], inputs: Sequence[str]) -> Program:
@@ -51,9 +57,14 @@ class _Emitter:
         # What a branch needs is computed for that branch alone, so not shared.
         expressions = [self._without_cases(without_poles(e)) for e in expressions]
         shared, bodies = sp.cse(expressions, symbols=_dummies(), order="canonical")
+        constants: dict[sp.Basic, sp.Basic] = {}
         for symbol, body in shared:
-            self._known[symbol] = self._operand(body)
-        outputs = tuple(self._operand(body) for body in bodies)
+            body = body.xreplace(constants)
+            if body.is_number:  # only the whole constant it is part of has a value
+                constants[symbol] = body
+            else:
+                self._known[symbol] = self._operand(body)
+        outputs = tuple(self._operand(body.xreplace(constants)) for body in bodies)
         return Program(self._inputs, tuple(self._steps), outputs)
 
     def _without_cases(self, expr: sp.Basic) -> sp.Basic:
@@ -82,8 +93,9 @@ class _Emitter:
             return self._operand(self._cases[expr])
         if isinstance(expr, sp.Symbol):
             return expr.name
-        if expr is sp.I or expr.is_Number or isinstance(expr, sp.NumberSymbol):
-            return _number(expr)
+        number = as_number(expr)
+        if number is not None:
+            return number
         if isinstance(expr, BooleanTrue | BooleanFalse):
             return bool(expr)
         if isinstance(expr, sp.Add):
@@ -97,8 +109,11 @@ class _Emitter:
         return self._write_function(expr)
 
     def _write_sum(self, expr: sp.Add) -> Operand:
-        plus = [t for t in expr.args if not t.could_extract_minus_sign()]
-        minus = [-t for t in expr.args if t.could_extract_minus_sign()]
+        numbers, terms = sift(expr.args, lambda term: term.is_number, binary=True)
+        folded = [sp.Add(*numbers), *terms] if numbers else terms
+        terms = folded if terms else list(expr.args)
+        plus = [t for t in terms if not t.could_extract_minus_sign()]
+        minus = [-t for t in terms if t.could_extract_minus_sign()]
         if not plus:
             return self._step("neg", self._operand(-expr))
         total = self._operand(plus[0])
@@ -113,7 +128,7 @@ class _Emitter:
         if number.is_negative:
             return self._step("neg", self._operand(-expr))
         above, below = _fraction(sp.Rational(number), rest)
-        result = self._operand(above[0]) if above else 1
+        result = self._operand(above[0]) if above else 1.0
         for factor in above[1:]:
             result = self._step("mul", result, self._operand(factor))
         if below:
@@ -124,15 +139,20 @@ class _Emitter:
         return result
 
     def _write_power(self, base: sp.Expr, exponent: sp.Expr) -> Operand:
-        if exponent.is_Float and exponent == int(exponent):
-            exponent = sp.Integer(int(exponent))
-        if exponent == -1:
-            return self._step("div", 1, self._operand(base))
-        if isinstance(exponent, sp.Integer):
-            return self._step("lax.integer_pow", self._operand(base), int(exponent))
-        if exponent == sp.Rational(1, 2):
+        raised = as_number(exponent)
+        if raised == -1:
+            return self._step("div", 1.0, self._operand(base))
+        if is_whole(raised):
+            if abs(raised) > _LARGEST_EXPONENT:
+                raise OperatorError(
+                    "this exponent is too large",
+                    expression=base**exponent,
+                    hint=f"whole exponents go up to {_LARGEST_EXPONENT}",
+                )
+            return self._step("lax.integer_pow", self._operand(base), int(raised))
+        if raised == 0.5:
             return self._step("jnp.sqrt", self._operand(base))
-        if exponent == -sp.Rational(1, 2):
+        if raised == -0.5:
             return self._step("lax.rsqrt", self._operand(base))
         if base is sp.E:
             return self._step("jnp.exp", self._operand(exponent))
@@ -171,9 +191,6 @@ class _Emitter:
             written = BY_IDENTITY[kind](*expr.args)
             if written is not None:
                 return self._operand(written)
-        constant = _constant(expr)
-        if constant is not None:
-            return constant
         if kind in OF_WHOLE_ORDER and _is_whole(expr.args[0]):
             order, argument = expr.args
             return self._step(OF_WHOLE_ORDER[kind], int(order), self._operand(argument))
@@ -182,26 +199,17 @@ class _Emitter:
         name = DIRECT.get(kind)
         if name is None:
             raise untranslated(expr)
-        operands = [self._operand(argument) for argument in expr.args]
+        static = STATIC.get(kind, ())
+        operands = [
+            int(argument) if place in static else self._operand(argument)
+            for place, argument in enumerate(expr.args)
+        ]
         if isinstance(expr, FOLDED):
             result = operands[0]
             for operand in operands[1:]:
                 result = self._step(name, result, operand)
             return result
         return self._step(name, *operands)
-
-
-def _constant(expr: sp.Basic) -> float | None:
-    """Returns the value of a special function at a number.
-
-    As a Python number, which takes the precision of what it is combined with; special
-    functions of JAX would give an array in double precision.
-    """
-    name = OF_WHOLE_ORDER.get(type(expr)) or DIRECT.get(type(expr)) or ""
-    if not name.startswith(("jsp.", "special.")) or not expr.is_number:
-        return None
-    value = expr.evalf(20)
-    return float(value) if value.is_Float and value.is_finite else None
 
 
 def _is_whole(order: sp.Basic) -> bool:
@@ -215,25 +223,37 @@ def _dummies() -> "count[sp.Dummy]":
 def _fraction(
     number: sp.Rational, rest: sp.Expr
 ) -> tuple[list[sp.Expr], list[sp.Expr]]:
-    """Returns the factors above and below the line, the number split between them."""
+    """Returns the factors above and below the line, the number split between them.
+
+    A fraction of small integers is split, so that it is rounded once, in the division. Any
+    other constant is one factor.
+    """
+    constants, factors = sift(
+        sp.Mul.make_args(rest), lambda factor: factor.is_number, binary=True
+    )
+    if not factors:  # a constant that SymPy cannot evaluate
+        constants, factors = [], constants
+    constant = sp.Mul(number, *constants)
     above: list[sp.Expr] = []
     below: list[sp.Expr] = []
-    for factor in sp.Mul.make_args(rest):
+    for factor in factors:
         if isinstance(factor, sp.Pow) and _negative(factor.exp):
             below.append(sp.Pow(factor.base, -factor.exp))
-        elif factor != 1:
+        else:
             above.append(factor)
-    if max(abs(number.p), number.q) > _EXACT:
-        return [number, *above], below
-    if number.p != 1:
-        above.insert(0, sp.Integer(number.p))
-    if number.q != 1:
-        below.insert(0, sp.Integer(number.q))
+    if not constant.is_Rational or max(abs(constant.p), constant.q) > _EXACT:
+        return [constant, *above], below
+    if constant.p != 1:
+        above.insert(0, sp.Integer(constant.p))
+    if constant.q != 1:
+        below.insert(0, sp.Integer(constant.q))
     return above, below
 
 
 _EXACT = 2**53
 """Up to this, whole numbers are doubles, and a fraction of two is rounded once."""
+
+_LARGEST_EXPONENT = 2**31 - 1
 
 
 _ENTIRE = (sp.Add, sp.Mul, sp.Symbol, sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh,
@@ -245,27 +265,10 @@ def _is_entire(expr: sp.Basic) -> bool:
     if isinstance(expr, sp.Pow):
         whole = isinstance(expr.exp, sp.Integer) and expr.exp.is_nonnegative
         return bool(whole) and _is_entire(expr.base)
-    if expr.is_Number or isinstance(expr, sp.NumberSymbol) or expr is sp.I:
+    if expr.is_number:
         return True
     return isinstance(expr, _ENTIRE) and all(map(_is_entire, expr.args))
 
 
 def _negative(exponent: sp.Expr) -> bool:
     return bool(exponent.is_Number and exponent.is_negative)
-
-
-def _number(expr: sp.Basic) -> Operand:
-    """Returns a Python number: exact for small integers, else the nearest double."""
-    if expr is sp.I:
-        return 1j
-    if isinstance(expr, sp.Integer) and abs(int(expr)) < 2**31:
-        return int(expr)
-    value = float(expr)
-    if not math.isfinite(value) or (value == 0) != (expr == 0):
-        raise OperatorError(
-            "this number has no floating-point value",
-            expression=expr,
-            hint="numbers must be 0, or between 4.9e-324 and 1.8e308 in size; scale the "
-            "equation",
-        )
-    return value

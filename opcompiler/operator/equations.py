@@ -122,7 +122,22 @@ def _expression(equation: object) -> sp.Expr:
             expression=equation,
             hint="look for a division by zero or infinity - infinity",
         )
+    if equation.has(sp.oo, -sp.oo):
+        _refuse_infinite(equation)
     return equation
+
+
+def _refuse_infinite(expr: sp.Basic) -> None:
+    """Refuses an infinite number, but as the end of an integral or sum: see there."""
+    if expr in (sp.oo, -sp.oo):
+        raise OperatorError(
+            "an infinite number stands in the equation",
+            expression=expr,
+            hint="numbers are finite: take the limit before compiling",
+        )
+    bounded = isinstance(expr, sp.Integral | sp.Sum | sp.Product)
+    for argument in expr.args[:1] if bounded else expr.args:
+        _refuse_infinite(argument)
 
 
 def _refuse_unread(equation: sp.Expr) -> None:

@@ -260,7 +260,8 @@ class Leaves:
                 f"u({variable.base}), or write the coordinates out as separate symbols",
             )
         if variable.indices[0].is_Integer:
-            check_component(variable, int(variable.indices[0]), size)
+            number = int(variable.indices[0])
+            check_component(variable, (number, number), size)
 
     def _expand_substitution(
         self, expr: sp.Subs, bound: tuple[sp.Symbol, ...]

@@ -95,6 +95,9 @@ OF_WHOLE_ORDER: dict[type[sp.Basic], str] = {
 HIGHEST_ORDER = 44
 """Each derivative of a Bessel function raises its order."""
 
+STATIC: dict[type[sp.Basic], tuple[int, ...]] = {Quadrature: (2,)}
+"""The arguments that are integers when a program is written, and no numbers of its own."""
+
 _LONGEST_PRODUCT = 20
 
 
@@ -233,6 +236,7 @@ DIRECT |= {
     LambertBranch: "special.lambert_w",
     Dilogarithm: "special.dilogarithm",
 }
+STATIC |= {LambertBranch: (0,)}
 
 
 def _lambert(x: sp.Expr, branch: sp.Expr = sp.S.Zero) -> sp.Expr | None:

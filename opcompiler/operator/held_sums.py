@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sympy as sp
+from sympy.core.relational import Relational
 
 from opcompiler.core.errors import OperatorError
 from opcompiler.operator.differentiate import total_derivative
 from opcompiler.operator.names import ordered, printable
-from opcompiler.operator.vectors import at_index, bounds, check_component
+from opcompiler.operator.plain_sums import bounds
+from opcompiler.operator.ranges import narrowed, places, reads
+from opcompiler.operator.vectors import at_index, check_component, size_of
 
 if TYPE_CHECKING:
     from opcompiler.operator.expand import Leaves
@@ -53,30 +56,26 @@ class HeldSums:
 
     def hold(self, expr: sp.Sum, bound: tuple[sp.Symbol, ...]) -> sp.Expr:
         """Returns a SymPy sum as an expression over held sums."""
-        body = expr.function
+        body, sign = expr.function, 1
         limits = []
         for index, lower, upper in expr.limits:
-            first, last = bounds(expr, lower, upper)
+            first, last, direction = bounds(expr, lower, upper)
             if last < first:
                 return sp.S.Zero
+            sign *= direction
             fresh = self._index(str(index), first, last)
             body = at_index(body, index, fresh)
             limits.append((fresh, first, last))
-        self._check_range(body, expr)
-        return self.over(self._leaves.expand_inside(body, bound), limits)
+        self._check_places(body, expr)
+        return sign * self.over(self._leaves.expand_inside(body, bound), limits)
 
-    def _check_range(self, body: sp.Basic, expr: sp.Sum) -> None:
-        """Refuses components beyond the vector; inside of cases the user looks out."""
-        if isinstance(body, sp.Piecewise | sp.Sum):
-            return
-        if isinstance(body, sp.Indexed) and body.base.shape is not None:
-            for number, size in zip(body.indices, body.base.shape, strict=False):
-                least, greatest = self._span(number)
-                if least is not None and size.is_Integer:
-                    for k in (least, greatest):
-                        check_component(expr, k, int(size), printable(body))
-        for argument in body.args:
-            self._check_range(argument, expr)
+    def _check_places(self, body: sp.Expr, expr: sp.Sum) -> None:
+        """Refuses components beyond the arrays whose shapes are known."""
+        for place, spans in reads(body, self._ranges):
+            for axis, span in enumerate(spans):
+                if span is not None:
+                    size = size_of(place.base, axis)
+                    check_component(expr, span, size, printable(place))
 
     def _index(self, name: str, first: int, last: int) -> sp.Dummy:
         index = sp.Dummy(name, integer=True)
@@ -168,16 +167,13 @@ class HeldSums:
             return None
         value, when = cases.args[0]
         for condition in sp.And.make_args(when):
-            bound = condition.lts - condition.gts if condition.is_Relational else index
-            if isinstance(condition, sp.GreaterThan) and condition.lhs.has(index):
-                first = max(first, index - condition.lhs + condition.rhs)
-            elif isinstance(condition, sp.LessThan) and condition.lhs.has(index):
-                last = min(last, index - condition.lhs + condition.rhs)
-            else:
+            solved = isinstance(condition, Relational) and not condition.has(sp.Ne)
+            if not solved or condition.free_symbols != {index}:
                 return None
-            if bound.free_symbols != {index}:
-                return None
-        first, last = int(first), int(last)
+        found = narrowed({index: (first, last)}, when)
+        if found is None:
+            return sp.S.Zero
+        first, last = found[index]
         fresh = self._index(index.name, 0, last - first)
         moved = [value if f is cases else f for f in factors]
         body = self.renamed(sp.Mul(*moved), {index: fresh + first})
@@ -185,26 +181,16 @@ class HeldSums:
 
     def _within(self, value: sp.Expr, place: sp.Expr, first: int, last: int) -> sp.Expr:
         """Returns a value where a place is in a range, 0 elsewhere."""
-        lowest, highest = self._span(place)
+        lowest, highest = places(place, self._ranges) or (first - 1, last + 1)
         conditions = []
-        if lowest is None or lowest < first:
+        if lowest < first:
             conditions.append(sp.Ge(place, first))
-        if highest is None or highest > last:
+        if highest > last:
             conditions.append(sp.Le(place, last))
         when = sp.And(*conditions)
         if when is sp.true:
             return value
         return sp.Piecewise((value, when), (sp.S.Zero, True))
-
-    def _span(self, place: sp.Expr) -> tuple[int | None, int | None]:
-        """Returns the least and greatest value of an index expression."""
-        if place.is_Integer:
-            return int(place), int(place)
-        for index, (first, last) in self._ranges.items():
-            shift = place - index
-            if shift.is_Integer:
-                return first + int(shift), last + int(shift)
-        return None, None
 
     def _symbol(self, held: HeldSum) -> sp.Dummy:
         if held not in self._symbols:

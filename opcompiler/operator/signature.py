@@ -104,8 +104,9 @@ def read_signature(
     symbols = _free_symbols(residuals)
     refuse_twins([*found, *symbols], set(arity))
     parameters = sorted((s for s in symbols if s not in found), key=lambda s: s.name)
-    _refuse_reserved(parameters)
     vectors = vectors or Vectors({}, ())
+    _refuse_reserved([*parameters, *vectors.arrays])
+    _refuse_arrays(parameters, vectors.arrays)
     return Signature(
         found,
         tuple(arity),
@@ -118,10 +119,24 @@ def read_signature(
     )
 
 
-def _refuse_reserved(parameters: Sequence[sp.Symbol]) -> None:
+def _refuse_arrays(
+    parameters: Sequence[sp.Symbol], arrays: Sequence[sp.IndexedBase]
+) -> None:
+    """Refuses a name for a number and for an array: only one of them could be given."""
+    names = {parameter.name for parameter in parameters}
+    for array in arrays:
+        if str(array) in names:
+            raise OperatorError(
+                f"{array} is both a number and an array, {array}[i]",
+                expression=array,
+                hint="rename one of them",
+            )
+
+
+def _refuse_reserved(parameters: Sequence[sp.Symbol | sp.IndexedBase]) -> None:
     """Refuses parameters that could not be given: the call has arguments so named."""
     for parameter in parameters:
-        if parameter.name in _RESERVED:
+        if str(parameter) in _RESERVED:
             raise OperatorError(
                 f"a parameter cannot be called {parameter}",
                 expression=parameter,

@@ -206,9 +206,9 @@ class Templates:
         ((place, number),) = [e for e in leaf.along if e[1].has(index)]
         _, shift = place_of(number, [index])
         (extent,) = [(a, b) for i, a, b in limits if i == index]
-        names = [limit[0] for limit in kept]
-        body = self._bodies.body([sp.Mul(*parts)], [*names, index])
-        return Combination("", place, extent, len(names), shift, body)
+        indices = {i: (a, b) for i, a, b in kept} | {index: extent}
+        body = self._bodies.body([sp.Mul(*parts)], indices)
+        return Combination("", place, extent, len(kept), shift, body)
 
     def _absorbed(
         self, leaf: Leaf, factors: list[sp.Expr], kept: tuple[Limit, ...]
@@ -238,7 +238,7 @@ class Templates:
         for place, number in leaf.along:
             counts[
                 draft.number(
-                    self._direction(place, number, tangents, scales, canonical)
+                    self._direction(place, number, tangents, scales, canonical, key[1])
                 )
             ] += 1
         for place, order in enumerate(leaf.index.exponents):
@@ -255,6 +255,7 @@ class Templates:
         tangents: Mapping[sp.Symbol, Combination],
         scales: Mapping[sp.Symbol, sp.Expr],
         canonical: Mapping[sp.Symbol, sp.Symbol] | None,
+        extents: tuple[Extent, ...],
     ) -> Direction:
         for index, tangent in tangents.items():
             if number.has(index):
@@ -263,7 +264,8 @@ class Templates:
         index, shift = place_of(number, order)
         scale = None
         if index is not None and order[index] in scales:
-            scale = self._bodies.body([scales[order[index]]], order)
+            indices = dict(zip(order, extents, strict=False))
+            scale = self._bodies.body([scales[order[index]]], indices)
         return Component("", place, index, shift, scale)
 
     def _canonical(self, limits: tuple[Limit, ...]) -> dict[sp.Symbol, sp.Symbol]:

@@ -12,7 +12,9 @@ from sympy.core.function import AppliedUndef
 from sympy.utilities.iterables import sift
 
 from opcompiler.core.errors import OperatorError
-from opcompiler.operator.names import ordered
+from opcompiler.operator.names import ordered, printable
+from opcompiler.operator.plain_sums import bounds, put_together
+from opcompiler.operator.ranges import Range
 
 WRITTEN_OUT = 10
 """Up to so many components a vector is written out, unless a sum is to be sampled."""
@@ -155,13 +157,13 @@ def written_out(expr: sp.Basic, vectors: Vectors) -> sp.Basic:
 
 
 def _sum_written_out(expr: sp.Sum | sp.Product, vectors: Vectors) -> sp.Expr:
-    terms = [expr.function]
+    terms, sign = [expr.function], 1
     for index, lower, upper in expr.limits:
-        first, last = bounds(expr, lower, upper)
+        first, last, direction = bounds(expr, lower, upper)
         values = [sp.Integer(k) for k in range(first, last + 1)]
         terms = [at_index(term, index, k) for term in terms for k in values]
-    parts = [written_out(term, vectors) for term in terms]
-    return sp.Add(*parts) if isinstance(expr, sp.Sum) else sp.Mul(*parts)
+        sign *= direction
+    return put_together(expr, [written_out(term, vectors) for term in terms], sign)
 
 
 def at_index(expr: sp.Basic, index: sp.Basic, value: sp.Expr) -> sp.Basic:
@@ -178,21 +180,6 @@ def at_index(expr: sp.Basic, index: sp.Basic, value: sp.Expr) -> sp.Basic:
     return expr.func(*arguments)
 
 
-def bounds(expr: sp.Expr, lower: sp.Expr, upper: sp.Expr) -> tuple[int, int]:
-    """Returns the bounds of a sum as numbers.
-
-    Raises:
-        OperatorError: if they are none.
-    """
-    if not (lower.is_Integer and upper.is_Integer):
-        raise OperatorError(
-            "a sum with symbolic bounds cannot be compiled",
-            expression=expr,
-            hint=f"put integers for the bounds {lower} and {upper}",
-        )
-    return int(lower), int(upper)
-
-
 def _component(expr: sp.Indexed, vectors: Vectors) -> sp.Expr:
     if expr.base not in vectors.sizes or not expr.indices[0].is_Integer:
         raise OperatorError(
@@ -201,21 +188,31 @@ def _component(expr: sp.Indexed, vectors: Vectors) -> sp.Expr:
             hint="write oc.Sum(..., i) around it, or a number for the index",
         )
     number = int(expr.indices[0])
-    check_component(expr, number, vectors.sizes[expr.base])
+    check_component(expr, (number, number), vectors.sizes[expr.base])
     return component(expr.base, number)
 
 
 def check_component(
-    expr: sp.Expr, number: int, size: int, written: str | None = None
+    expr: sp.Expr, span: Range, size: int | None, written: str | None = None
 ) -> None:
-    """Refuses a component that is not there."""
-    if not 0 <= number < size:
-        raise OperatorError(
-            f"{written or expr} reaches number {number}: there are {size}, counted from 0",
-            expression=expr,
-            hint="let the sum run from and to where shifted components exist: "
-            "oc.Sum(..., (i, 0, d - 2)) for x[i + 1]",
-        )
+    """Refuses components that are not there, of an array whose size may not be known."""
+    for number in span:
+        if number < 0 or (size is not None and number >= size):
+            there = "they are" if size is None else f"there are {size},"
+            raise OperatorError(
+                f"{written or printable(expr)} reaches number {number}: {there} counted "
+                "from 0",
+                expression=printable(expr),
+                hint="let the sum run from and to where shifted components exist: "
+                "oc.Sum(..., (i, 0, d - 2)) for x[i + 1]; of d components the last is "
+                "x[d - 1]",
+            )
+
+
+def size_of(base: sp.IndexedBase, axis: int) -> int | None:
+    """Returns the declared number of places along an axis, if it is a number."""
+    size = base.shape[axis] if base.shape else None
+    return int(size) if size is not None and size.is_Integer else None
 
 
 def refuse_clashes(residuals: Sequence[sp.Expr], vectors: Vectors) -> None:

@@ -72,7 +72,7 @@ def scale(c: Fraction | int | float, a: Array) -> Array:
         return a
     if c == -1:
         return lax.neg(a)
-    number = int(c) if c == int(c) else float(c)
+    number = float(c)
     return lax.mul(a, jnp.asarray(number, a.dtype)) if a.ndim == 0 else a * number
 
 

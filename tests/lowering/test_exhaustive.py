@@ -83,7 +83,7 @@ def test_windows_do_not_reach_beyond_an_array(monkeypatch):
         (gather,) = item.body.gathers
         moved = replace(gather, places=((0, shift),))
         body = replace(item.body, gathers=(moved,))
-        scene = exhaustive.Scene({}, {gather.array: z}, {gather.array: 1})
+        scene = exhaustive.Scene({}, {gather.array: z}, {gather.array: 1}, z.dtype)
         (found,) = exhaustive._by_windows(body, item.extents[0], scene, POINTS)
         places = np.clip(np.arange(DIM) + shift, 0, DIM - 1)
         np.testing.assert_allclose(found, -np.sum(-(z[:, places] ** 2), 1), rtol=1e-13)
