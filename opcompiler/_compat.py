@@ -49,8 +49,12 @@ def bodies(equation: Equation) -> list[Jaxpr]:
 
 
 def run(jaxpr: Jaxpr, consts: Sequence[Any], *operands: Any) -> list[Any]:
-    """Runs an open jaxpr on plain arrays."""
-    return jax.core.eval_jaxpr(jaxpr, consts, *operands)
+    """Runs an open jaxpr on plain arrays; constant results are arrays too."""
+    outputs = jax.core.eval_jaxpr(jaxpr, consts, *operands)
+    return [
+        literal_value(variable) if isinstance(variable, Literal) else output
+        for variable, output in zip(jaxpr.outvars, outputs, strict=True)
+    ]
 
 
 def batchable(jaxpr: Jaxpr) -> Jaxpr:

@@ -32,7 +32,7 @@ def low_dimensional():
 
 
 RESIDUALS = {
-    "low-dimensional": (oc.compile(low_dimensional()), 3),
+    "low-dimensional": (oc.compile(low_dimensional(), fields=["u", "v"]), 3),
     "sum, exact": (oc.compile(distributed.equation(DIM)), DIM),
     "sum, sampled": (
         oc.compile(distributed.equation(DIM), estimator=oc.Sparse(5)), DIM,

@@ -45,7 +45,9 @@ class Problem:
         return reference(self.equations, self.coordinates, fields, points, nu=nu)
 
     def compiled(self):
-        residual = oc.compile(self.equations, coordinates=self.coordinates)
+        residual = oc.compile(
+            self.equations, coordinates=self.coordinates, fields=self.fields
+        )
         assert residual.fields == self.fields
         assert residual.parameters == ("nu",)
         return residual

@@ -138,6 +138,14 @@ class Remembering(eqx.Module):
         return factor * plain(z), state.set(self.index, factor + 1)
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("constant", [3.0, jnp.float64(3)])
+def test_a_network_may_be_a_constant(strategy, constant):
+    residual = oc.compile([u.diff(t) + U(t, 0), u.diff(x)], strategy=strategy)
+    found = np.stack(residual(lambda z: constant, POINTS))
+    np.testing.assert_array_equal(found, [[constant] * 3, [0.0] * 3])
+
+
 @pytest.mark.parametrize("strategy", ["auto", "reverse", "nested"])
 def test_a_state_of_equinox_is_replaced_once(strategy):
     model, state = eqx.nn.make_with_state(Remembering)()
