@@ -26,7 +26,7 @@ from opcompiler.lowering.networks import (
     Network,
     read_networks,
 )
-from opcompiler.lowering.points import Points, read_points
+from opcompiler.lowering.points import check_names, Points, read_points
 from opcompiler.lowering.precision import columns_from_host, parameters_from_host
 from opcompiler.lowering.pushes import evaluate_functionals
 from opcompiler.lowering.quadrature import Rule
@@ -149,7 +149,7 @@ class Residual:
             OperatorError: if networks, points or parameters do not fit the operator.
         """
         points = columns_from_host(points)
-        parameters = parameters_from_host({**self.defaults, **parameters}, points)
+        parameters = self._from_host(parameters, points)
         if isinstance(net, Mapping) or not callable(net) or _is_leaf(net):
             outputs = self._evaluate(net, points, key, parameters, quadrature)
             return self._like_equations(outputs)
@@ -241,6 +241,12 @@ class Residual:
             f"fields {', '.join(self.fields)}, coordinates {names}, "
             f"{self.plan.channels} channels>"
         )
+
+    def _from_host(self, given: Mapping[str, Any], points: Any) -> dict[str, Any]:
+        """Returns parameters, defaults included, as JAX may see them."""
+        known = {**self.defaults, **given}
+        check_names("parameter", known, self.parameters, required=())
+        return parameters_from_host(known, points)
 
     @explained("the networks cannot be run")
     def _evaluate(
@@ -337,7 +343,7 @@ class Bound:
             As the residual.
         """
         points = columns_from_host(points)
-        given = parameters_from_host({**self.residual.defaults, **parameters}, points)
+        given = self.residual._from_host(parameters, points)
         functions, numbers = _split(given)
         _check_params(params)
         outputs = self._jitted(functions, params, points, key, numbers, quadrature)
@@ -379,7 +385,7 @@ class Bound:
 
         def run(params: Any, points: Any, **given: Any) -> Any:
             key, quadrature = given.pop("key", None), given.pop("quadrature", None)
-            known = parameters_from_host({**self.residual.defaults, **given}, points)
+            known = self.residual._from_host(given, points)
             outputs = self._run(functions, params, points, key, known, quadrature)
             values = self.residual._like_equations(outputs)
             return OrderedDict(values) if isinstance(values, dict) else values
