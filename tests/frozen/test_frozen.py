@@ -1,0 +1,40 @@
+"""The compiler still makes of each operator what it made when `frozen.json` was written."""
+
+import numpy as np
+import pytest
+
+from tests.frozen import cases, stored
+
+CASES = cases()
+STORED = stored()
+
+# A bound on rounding, relative to the largest value of the equation.
+ROUNDING = {"double": 1e-11, "slope": 1e-11, "single": 3e-5}
+
+QUICK = 8
+"""One case in so many runs in the default suite."""
+
+
+def test_nothing_is_missing() -> None:
+    assert STORED.keys() == CASES.keys()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if place % QUICK == 0 else pytest.param(name, marks=pytest.mark.slow)
+        for place, name in enumerate(CASES)
+    ],
+)
+def test_it_is_as_it_was(name: str) -> None:
+    found, wanted = CASES[name](), STORED[name]
+    assert found.keys() == wanted.keys()
+    for part, want in wanted.items():
+        if part not in ROUNDING:
+            assert found[part] == want, part
+            continue
+        for value, row in zip(found[part], want, strict=True):
+            scale = max(np.max(np.abs(row)), 1e-30)
+            np.testing.assert_allclose(
+                value, row, rtol=0, atol=ROUNDING[part] * scale, err_msg=part
+            )
