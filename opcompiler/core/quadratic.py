@@ -15,7 +15,7 @@ from fractions import Fraction
 class Quadratic:
     r"""An irrational number $a + b\sqrt n$.
 
-    Made by arithmetic, `root` or `quadratic`; those return a `Fraction` where $b = 0$.
+    Made by arithmetic or `quadratic`; those return a `Fraction` where $b = 0$.
 
     Attributes:
         rational: $a$.
@@ -154,25 +154,3 @@ def inverse(number: Exact | int) -> Exact:
         # The conjugate over the norm.
         return number.conjugate * (1 / number.norm)
     return 1 / Fraction(number)
-
-
-def root(square: Fraction | int, bound: int = 10_000) -> Exact | None:
-    r"""Returns $\sqrt q$ of a rational $q \ge 0$.
-
-    `None` if what is left under the root is above `bound`: such a number is of no use
-    as a coordinate, and its squarefree part is costly to find.
-    """
-    square = Fraction(square)
-    outside, inside = 1, square.numerator * square.denominator
-    exact = math.isqrt(inside)
-    if exact * exact == inside:
-        return Fraction(exact, square.denominator)
-    factor = 2
-    while factor * factor <= inside and factor <= bound:
-        while inside % (factor * factor) == 0:
-            inside //= factor * factor
-            outside *= factor
-        factor += 1
-    if inside > bound:
-        return None
-    return quadratic(0, Fraction(outside, square.denominator), inside)

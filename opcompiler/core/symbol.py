@@ -75,6 +75,13 @@ def linear_text(terms: Iterable[tuple[str, Fraction]]) -> str:
     return text or "0"
 
 
+def variables(symbols: Iterable[OperatorSymbol]) -> tuple[int, ...]:
+    """Returns the arguments by which symbols differentiate."""
+    return tuple(
+        sorted({i for p in symbols for alpha, _ in p.terms for i in alpha.slots()})
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Functional:
     r"""One number the shell needs: $p(\partial) u$ at one evaluation site.

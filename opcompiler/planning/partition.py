@@ -18,17 +18,16 @@ section 4.1 and appendix F.2; its tables are checked in
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from opcompiler.core.algebra import Channel, TaylorAlgebra, univariate
 from opcompiler.core.apolar import Tangent
 from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.symbol import Functional, linear_text, OperatorSymbol
-from opcompiler.planning.direction_search import search, within_reach
+from opcompiler.core.symbol import Functional, linear_text, OperatorSymbol, variables
 from opcompiler.planning.elimination import read_off
 from opcompiler.planning.plan import Plan, Push, ReadOut
-from opcompiler.planning.power_sums import variables
+from opcompiler.planning.polarization import shared_directions
 from opcompiler.planning.slot_search import Scheme, schemes, single_jet
 from opcompiler.planning.slots import (
     axis,
@@ -41,7 +40,6 @@ from opcompiler.planning.slots import (
     Row,
     separate,
 )
-from opcompiler.planning.waring import decompose, needs_search, term_by_term
 
 _FEW = 12
 """Up to so many partial derivatives, slots are searched; above, lines are taken."""
@@ -168,44 +166,11 @@ def _candidates(symbols: Sequence[OperatorSymbol]) -> Iterator[Scheme]:
 
 
 def straight_lines(symbols: Sequence[OperatorSymbol]) -> Scheme:
-    """Returns jets along rational directions that give symbols, few as far as found.
-
-    From the highest order down, because jets give the lower orders too.
-    """
-    jets: Scheme = ()
-    for order in sorted({p.order for p in symbols}, reverse=True):
-        level = [p for p in symbols if p.order == order]
-        if order == 1:
-            # Beyond what is known each needs one direction, its own coefficients.
-            for p in level:
-                if read_off(jets, [p]) is None:
-                    jets = _with_lines(jets, decompose(p), 1)
-        else:
-            free = {v for jet in jets for _, v in jet.curve}
-            options = _directions(level, free)
-            jets = _with_lines(
-                jets, min(options, key=lambda vs: len(set(vs) - free)), order
-            )
-    return jets
-
-
-def _with_lines(jets: Scheme, directions: Iterable[Tangent], order: int) -> Scheme:
-    return separate(merged([*jets, *(Jet(line(v), order) for v in directions)]))
-
-
-def _directions(
-    level: Sequence[OperatorSymbol], free: Collection[Tangent]
-) -> Iterator[Collection[Tangent]]:
-    """Yields sets of rational directions that give symbols of one order."""
-    together = within_reach(level)
-    if together:
-        yield search(level, free)
-    if not (together and any(map(needs_search, level))):
-        apart = {v for p in level for v in decompose(p)}
-        if all(isinstance(c, Fraction) for v in apart for _, c in v):
-            yield apart
-        elif not together:
-            yield {v for p in level for v in term_by_term(p)}
+    """Returns jets along rational directions that give symbols."""
+    sums = shared_directions(symbols, rational=True)
+    return separate(
+        merged(Jet(line(v), p.order) for p, powers in sums.items() for v in powers)
+    )
 
 
 def _joined(symbols: Sequence[OperatorSymbol]) -> list[Scheme]:

@@ -22,9 +22,9 @@ from functools import lru_cache
 from itertools import chain, combinations, islice, product
 
 from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.symbol import OperatorSymbol
+from opcompiler.core.symbol import OperatorSymbol, variables
 from opcompiler.planning.elimination import row
-from opcompiler.planning.power_sums import variables
+from opcompiler.planning.polarization import term_by_term
 from opcompiler.planning.slots import (
     axis,
     Jet,
@@ -35,7 +35,6 @@ from opcompiler.planning.slots import (
     restricted_partitions,
     separate,
 )
-from opcompiler.planning.waring import term_by_term
 
 Scheme = tuple[Jet, ...]
 """Jets that together give one partial derivative."""

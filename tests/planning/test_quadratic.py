@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, strategies as st
 
-from opcompiler.core.quadratic import inverse, Quadratic, quadratic, root
+from opcompiler.core.quadratic import inverse, Quadratic, quadratic
 
 rationals = st.fractions(-9, 9, max_denominator=9)
 numbers = st.builds(quadratic, rationals, rationals, st.just(5))
@@ -60,14 +60,6 @@ def test_the_golden_ratio() -> None:
     assert str(PHI) == "(1 + sqrt(5))/2"
     assert str(-PHI / 2) == "(-1 - sqrt(5))/4"
     assert str(quadratic(0, Fraction(-2, 3), 3)) == "-2*sqrt(3)/3"
-
-
-def test_roots() -> None:
-    assert root(Fraction(9, 4)) == Fraction(3, 2)
-    assert root(12) == quadratic(0, 2, 3)
-    assert root(Fraction(1, 3)) == quadratic(0, Fraction(1, 3), 3)
-    assert root(1_000_003) is None
-    assert root(1_000_003 * 4, bound=10**7) == quadratic(0, 2, 1_000_003)
 
 
 def test_fields_do_not_mix() -> None:
