@@ -37,7 +37,7 @@ def unbiased_square(
         Like the residual's values, (...); single ones may be negative, their mean over
         keys is the square of the exact residual. The gradient is unbiased too.
     """
-    estimated = getattr(residual, "residual", residual)  # what a bound one is of
+    estimated: Any = getattr(residual, "residual", residual)  # what a bound one is of
     if not hasattr(estimated, "estimator"):
         raise OperatorError(
             "an unbiased square is that of a residual",
