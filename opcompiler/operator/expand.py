@@ -57,13 +57,22 @@ class Leaf:
 
     @property
     def readable(self) -> sp.Expr:
-        """The derivative as a user writes it."""
-        field = self.function(*self.arguments)
+        """The derivative as a user writes it, by `Subs` at a place that is computed."""
+        places = {
+            n: sp.Symbol(f"xi_{n + 1}")
+            for n in self.index.slots()
+            if not isinstance(self.arguments[n], sp.Symbol)
+        }
+        arguments = [places.get(n, a) for n, a in enumerate(self.arguments)]
+        field = self.function(*arguments)
         steps = [
-            *((self.arguments[n], 1) for n in self.index.slots()),
-            *((self.arguments[n][number], 1) for n, number in self.along),
+            *((arguments[n], 1) for n in self.index.slots()),
+            *((arguments[n][number], 1) for n, number in self.along),
         ]
-        return sp.Derivative(field, *steps, evaluate=False) if steps else field
+        if steps:
+            field = sp.Derivative(field, *steps, evaluate=False)
+        moved = tuple(self.arguments[n] for n in places)
+        return sp.Subs(field, tuple(places.values()), moved) if places else field
 
     @property
     def order(self) -> int:

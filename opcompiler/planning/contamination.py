@@ -160,7 +160,7 @@ class Contamination:
 def contamination(
     slots: Mapping[int, str | Mapping[str, int | Fraction]],
     order: int,
-    arguments: Sequence[str] | None = None,
+    arguments: str | Sequence[str] | None = None,
 ) -> Contamination:
     """Says exactly what each coefficient of a jet holds.
 

@@ -163,22 +163,25 @@ PLANE = POINTS[:, :2]
 NET = lambda p: jnp.stack([f(jnp.append(p, 0.5)), jnp.cos(p[0]) + p[1] ** 3])
 
 
+UV = ["u", "v"]
+
+
 def test_entries_of_matrices_and_arrays() -> None:
     jacobian = jax.vmap(jax.jacfwd(NET))(PLANE)
     values = jax.vmap(NET)(PLANE)
-    det = oc.compile((sp.eye(2) + JACOBIAN).det())(NET, PLANE)
+    det = oc.compile((sp.eye(2) + JACOBIAN).det(), fields=UV)(NET, PLANE)
     np.testing.assert_allclose(det, jnp.linalg.det(jnp.eye(2) + jacobian), rtol=1e-12)
-    inverse = oc.compile((sp.eye(2) + JACOBIAN).inv()[0, 1])(NET, PLANE)
+    inverse = oc.compile((sp.eye(2) + JACOBIAN).inv()[0, 1], fields=UV)(NET, PLANE)
     want = jnp.linalg.inv(jnp.eye(2) + jacobian)[:, 0, 1]
     np.testing.assert_allclose(inverse, want, rtol=1e-12)
-    product = oc.compile(sp.MatMul(JACOBIAN, V).as_explicit())(NET, PLANE)
+    product = oc.compile(sp.MatMul(JACOBIAN, V).as_explicit(), fields=UV)(NET, PLANE)
     want = jnp.einsum("nij,nj->in", jacobian, values)
     np.testing.assert_allclose(jnp.stack(product), want, rtol=1e-12)
     array = oc.compile(sp.derive_by_array(V[0], [x, y]))(
         {"u": lambda p: NET(p)[0]}, PLANE
     )
     np.testing.assert_allclose(jnp.stack(array), jacobian[:, 0].T, rtol=1e-12)
-    equal = oc.compile(sp.Eq(V, sp.Matrix([1, x])))(NET, PLANE)
+    equal = oc.compile(sp.Eq(V, sp.Matrix([1, x])), fields=UV)(NET, PLANE)
     want = values.T - jnp.stack([jnp.ones(2), PLANE[:, 0]])
     np.testing.assert_allclose(jnp.stack(equal), want, rtol=1e-12)
 

@@ -493,9 +493,6 @@ MISTAKES: dict[str, list[Row]] = {
         ),
         ("named twice", lambda: oc.compile(SLOPE, fields=["u", "u"])),
     ],
-    "make x an argument of the field": [
-        ("differentiated by x", lambda: oc.compile(u(t, x).diff(x), coordinates=[t])),
-    ],
     "make k an argument of the field": [
         ("differentiated by k", lambda: oc.compile(sp.Derivative(u(x), k))),
     ],
@@ -667,7 +664,6 @@ MISTAKES: dict[str, list[Row]] = {
     "give a list": [
         ("weights=2.0", lambda: oc.sobolev_loss(SLOPE, 1, x, weights=2.0)),
         ("scales=2.0", lambda: oc.sobolev_loss(SLOPE, 1, x, scales=2.0)),
-        ("arguments='yz'", lambda: oc.contamination({2: "x"}, 4, "yz")),
         ("multi_indices='xx'", lambda: oc.taylor.partials(norm, "xx")),
         ("holds an int", lambda: oc.taylor.partials(norm, [1, 1])),
         ("holds a tuple", lambda: oc.taylor.partials(norm, [(1.5, 1)])),
