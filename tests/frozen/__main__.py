@@ -8,7 +8,7 @@ from rich.progress import track
 
 jax.config.update("jax_enable_x64", True)
 
-from tests.frozen import cases, PATH, stored  # noqa: E402
+from tests.frozen.cases import cases, PATH, stored  # noqa: E402
 
 
 def main(part: str) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.frozen import cases, stored
+from tests.frozen.cases import cases, stored
 
 CASES = cases()
 STORED = stored()
