@@ -7,6 +7,7 @@ derivative. A derivative by $\xi_i$ only shifts the index.
 """
 
 import math
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import TypeVar
@@ -35,6 +36,8 @@ class Span:
     def __init__(self) -> None:
         self.rows: dict[MultiIndex, Polynomial] = {}
         self._made_of: dict[MultiIndex, dict[int, Fraction]] = {}
+        # By monomial the pivots of the rows that have held it: few of many.
+        self._holding: dict[MultiIndex, set[MultiIndex]] = defaultdict(set)
         self._count = 0
 
     def add(self, polynomial: Polynomial) -> bool:
@@ -48,10 +51,13 @@ class Span:
         scale = 1 / row[pivot]
         row = {alpha: c * scale for alpha, c in row.items()}
         made_of = {place: c * scale for place, c in made_of.items()}
-        for other, other_row in self.rows.items():
-            if c := other_row.get(pivot):
-                _subtract(other_row, row, c)
-                _subtract(self._made_of[other], made_of, c)
+        changed = [other for other in self._holding[pivot] if pivot in self.rows[other]]
+        for other in changed:
+            c = self.rows[other][pivot]
+            _subtract(self.rows[other], row, c)
+            _subtract(self._made_of[other], made_of, c)
+        for alpha in row:
+            self._holding[alpha].update((pivot, *changed))
         self.rows[pivot] = row
         self._made_of[pivot] = made_of
         return True
@@ -86,14 +92,13 @@ def inverse_system(polynomials: Iterable[Polynomial]) -> dict[int, list[Polynomi
     the polynomials, their derivatives and the echelon rows, the shortest first.
     """
     by_degree: dict[int, list[Polynomial]] = {}
-    pending = [primitive(p) for p in polynomials if p]
+    pending = deque(primitive(p) for p in polynomials if p)
     seen = {_key(p) for p in pending}
     while pending:
-        polynomial = pending.pop(0)
+        polynomial = pending.popleft()
         by_degree.setdefault(_degree(polynomial), []).append(polynomial)
-        for place in range(next(iter(polynomial)).dim):
-            slope = primitive(_derivative(polynomial, place))
-            if slope and _key(slope) not in seen:
+        for slope in map(primitive, _derivatives(polynomial)):
+            if _key(slope) not in seen:
                 seen.add(_key(slope))
                 pending.append(slope)
     return {d: _sparse_basis(by_degree[d]) for d in sorted(by_degree)}
@@ -107,12 +112,13 @@ def _degree(polynomial: Polynomial) -> int:
     return next(iter(polynomial)).order
 
 
-def _derivative(polynomial: Polynomial, place: int) -> Polynomial:
-    return {
-        alpha - MultiIndex.unit(alpha.dim, place): c
-        for alpha, c in polynomial.items()
-        if alpha.exponents[place]
-    }
+def _derivatives(polynomial: Polynomial) -> list[Polynomial]:
+    """Returns the derivatives that are not zero, by place."""
+    by_place: dict[int, Polynomial] = defaultdict(dict)
+    for alpha, c in polynomial.items():
+        for place in alpha.powers:
+            by_place[place][alpha - MultiIndex.unit(alpha.dim, place)] = c
+    return [by_place[place] for place in sorted(by_place)]
 
 
 def primitive(polynomial: Polynomial) -> Polynomial:
@@ -145,4 +151,5 @@ def _sparse_basis(generators: Sequence[Polynomial]) -> list[Polynomial]:
     candidates.sort(key=lambda p: (len(p), max(p)))
     basis = Span()
     chosen = [p for p in candidates if basis.add(p)]
-    return sorted(chosen, key=lambda p: (len(p) > 1, [-e for e in max(p).exponents]))
+    chosen.sort(key=max, reverse=True)
+    return sorted(chosen, key=lambda p: len(p) > 1)

@@ -48,7 +48,7 @@ class OperatorSymbol:
         r"""Returns $\partial p / \partial \xi_i$."""
         terms: dict[MultiIndex, Fraction] = {}
         for alpha, c in self.terms:
-            power = alpha.exponents[place]
+            power = alpha.powers.get(place)
             if power:
                 terms[alpha - MultiIndex.unit(alpha.dim, place)] = c * power
         return OperatorSymbol.of(terms)

@@ -109,8 +109,7 @@ def _partial(alpha: MultiIndex, arguments: Sequence[str]) -> str:
     return " ".join(
         f"\\partial_{{{_name(argument_name(arguments, i))}}}"
         + (f"^{{{power}}}" if power > 1 else "")
-        for i, power in enumerate(alpha.exponents)
-        if power
+        for i, power in alpha.powers.items()
     )
 
 

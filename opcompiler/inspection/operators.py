@@ -43,7 +43,7 @@ def channel_operators(push: Push, dim: int) -> tuple[Operator, ...]:
     while stack:
         places, element = stack.pop()
         counts = Counter(places)
-        alpha = MultiIndex(tuple(counts[i] for i in range(dim)))
+        alpha = MultiIndex.of(dim, counts)
         for channel, c in element.items():
             found[channel][alpha] = c * Fraction(1, alpha.factorial)
         for argument, factor in starts.items():

@@ -266,7 +266,7 @@ class _Places:
         draft, site = self._at[self._host(arguments).key]
         symbol = {
             self._index(
-                draft, {Argument("", p): n for p, n in enumerate(alpha.exponents) if n}
+                draft, {Argument("", p): n for p, n in alpha.powers.items()}
             ): c
             for alpha, c in functional.symbol.terms
         }

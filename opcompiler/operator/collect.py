@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from opcompiler.core.multiindex import MultiIndex
 from opcompiler.core.symbol import Functional, OperatorSymbol
@@ -69,6 +70,10 @@ class Collector:
         self._sampled = sampled
         self.terms: dict[TermSum, sp.Dummy] = {}
         self.sites: list[tuple[sp.Expr, ...]] = []
+        # Long tuples of arguments are compared once for each applied field.
+        self._known_sites: dict[AppliedUndef, int] = {}
+        self._numbers: dict[tuple[sp.Expr, ...], int] = {}
+        self._dependent: dict[sp.Basic, bool] = {}
         self.functionals: dict[Functional, sp.Dummy] = {}
 
     def shell(self, expr: sp.Expr) -> sp.Expr:
@@ -98,15 +103,23 @@ class Collector:
 
     def _read_leaf(self, symbol: sp.Symbol) -> _Form:
         leaf = self._leaves[symbol]
-        if leaf.arguments not in self.sites:
-            self.sites.append(leaf.arguments)
-        place = (leaf.field, self.sites.index(leaf.arguments))
+        place = (leaf.field, self._site(leaf.applied))
         return _Form(linear={place: {leaf.index: sp.S.One}})
+
+    def _site(self, applied: AppliedUndef) -> int:
+        if applied not in self._known_sites:
+            number = self._numbers.setdefault(applied.args, len(self.sites))
+            if number == len(self.sites):
+                self.sites.append(applied.args)
+            self._known_sites[applied] = number
+        return self._known_sites[applied]
 
     def _depends_on_fields(self, expr: sp.Basic) -> bool:
         if isinstance(expr, sp.Symbol):
             return expr in self._leaves
-        return any(s in self._leaves for s in expr.free_symbols)
+        if expr not in self._dependent:
+            self._dependent[expr] = any(map(self._depends_on_fields, expr.args))
+        return self._dependent[expr]
 
     def _freeze(self, form: _Form) -> sp.Expr:
         if not form.linear:
@@ -130,7 +143,7 @@ class Collector:
         """Splits off terms with numbers as coefficients, two or more of one shape."""
         groups: dict[tuple[int, ...], list[MultiIndex]] = {}
         for alpha, c in combination.items():
-            shape = tuple(sorted((e for e in alpha.exponents if e), reverse=True))
+            shape = tuple(sorted(alpha.powers.values(), reverse=True))
             # First derivatives together are one exact tangent.
             if sum(shape) > 1 and c.is_real and c.is_number:
                 groups.setdefault(shape, []).append(alpha)
@@ -139,8 +152,8 @@ class Collector:
             if len(members) < 2:
                 continue
             order = [
-                sorted(range(a.dim), key=lambda n, a=a: -a.exponents[n])
-                for a in members
+                sorted(powers, key=lambda n, powers=powers: -powers[n])
+                for powers in (a.powers for a in members)
             ]
             places = tuple(tuple(o[slot] for o in order) for slot in range(len(shape)))
             numbers = tuple(as_number(rest.pop(a)) for a in members)

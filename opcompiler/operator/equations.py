@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
-from sympy.core.function import UndefinedFunction
+from sympy.core.function import AppliedUndef, UndefinedFunction
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom
 from sympy.matrices.expressions.matexpr import MatrixElement
@@ -13,6 +13,10 @@ from sympy.vector import BaseScalar
 from sympy.vector.basisdependent import BasisDependent
 
 from opcompiler.core.errors import OperatorError
+from opcompiler.operator.traversal import parts
+
+MOST_ARGUMENTS = 1000
+"""Of a field, each a coordinate by itself; a vector is one argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +119,14 @@ def _expression(equation: object) -> sp.Expr:
             expression=repr(equation)[:200],
             hint=_way_in(equation),
         )
-    _refuse_unread(equation)
-    if equation.has(sp.nan, sp.zoo):
+    held = _refuse_unread(equation)
+    if held & {sp.nan, sp.zoo}:
         raise OperatorError(
             "the residual is undefined before any network is called",
             expression=equation,
             hint="look for a division by zero or infinity - infinity",
         )
-    if equation.has(sp.oo, -sp.oo):
+    if held & {sp.oo, -sp.oo}:
         _refuse_infinite(equation)
     return equation
 
@@ -140,17 +144,28 @@ def _refuse_infinite(expr: sp.Basic) -> None:
         _refuse_infinite(argument)
 
 
-def _refuse_unread(equation: sp.Expr) -> None:
-    """Refuses what belongs to SymPy's other languages: matrices, arrays, frames."""
-    if equation.has(BaseScalar):
-        raise OperatorError(
-            "the coordinates of a sympy.vector frame are no symbols",
-            expression=equation,
-            hint="oc.from_sympy_vector(expr, frame, x, y, z) puts symbols for them",
-        )
-    # Integrands and bodies of sums are looked at too: `has` goes everywhere.
+def _refuse_unread(equation: sp.Expr) -> set[sp.Basic]:
+    """Refuses what belongs to SymPy's other languages: matrices, arrays, frames.
+
+    Integrands and bodies of sums are looked at too.
+
+    Returns:
+        The infinite and undefined numbers in the equation.
+    """
     kinds = (sp.MatrixSymbol, MatrixElement, ArraySymbol, ArrayElement)
-    for part in sp.preorder_traversal(equation):
+    special = (sp.nan, sp.zoo, sp.oo, -sp.oo)
+    found: set[sp.Basic] = set()
+    for part in parts(equation):
+        if isinstance(part, AppliedUndef) and len(part.args) > MOST_ARGUMENTS:
+            raise _too_many_arguments(part)
+        if part in special:
+            found.add(part)
+        if isinstance(part, BaseScalar):
+            raise OperatorError(
+                "the coordinates of a sympy.vector frame are no symbols",
+                expression=equation,
+                hint="oc.from_sympy_vector(expr, frame, x, y, z) puts symbols for them",
+            )
         if isinstance(part, kinds):
             raise OperatorError(
                 f"{part} is a symbol of a matrix or array",
@@ -165,3 +180,15 @@ def _refuse_unread(equation: sp.Expr) -> None:
                 hint="write the entries out: .as_explicit() of a matrix, .trace() and "
                 ".det() of Matrix(...)",
             )
+    return found
+
+
+def _too_many_arguments(applied: AppliedUndef) -> OperatorError:
+    name, count = applied.func.__name__, len(applied.args)
+    return OperatorError(
+        f"the field {name} has {count} arguments",
+        expression=f"{name}({applied.args[0]}, ..., {applied.args[-1]})",
+        hint=f"up to {MOST_ARGUMENTS} are planned one by one; a coordinate of many "
+        f'components is one argument: x = oc.vector("x", {count}), {name}(x), with x[i], '
+        "oc.Sum, oc.laplacian",
+    )

@@ -5,14 +5,17 @@ derivatives are merged whatever the order in which they were taken; `Subs` moves
 evaluation point. A leaf is a SymPy dummy, so the expression above it is ordinary SymPy.
 """
 
+import operator
 import re
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from opcompiler.core.errors import OperatorError
-from opcompiler.core.multiindex import check_order, MultiIndex
+from opcompiler.core.multiindex import check_order, HIGHEST_ORDER, MultiIndex
 from opcompiler.operator.differentiate import total_derivative
 from opcompiler.operator.held_sums import component_slope, HeldSums
 from opcompiler.operator.integrals import mapped, outermost
@@ -21,11 +24,6 @@ from opcompiler.operator.names import printable
 from opcompiler.operator.plain_sums import written_out
 from opcompiler.operator.signature import Signature
 from opcompiler.operator.vectors import check_component
-
-_EXPANDED = (
-    AppliedUndef, sp.Derivative, sp.Subs, sp.Sum, sp.Product, sp.Integral,
-    sp.UnevaluatedExpr,
-)  # fmt: skip
 
 _PARTS = (sp.re, sp.im, sp.conjugate, sp.arg, sp.Abs, sp.sign)
 
@@ -38,22 +36,25 @@ class Leaf:
     """One partial derivative of one field at one evaluation point.
 
     Attributes:
-        function: the field.
+        applied: the field at its evaluation point.
         index: derivatives by its plain arguments.
-        arguments: the evaluation point.
         along: derivatives by components of vector arguments, sorted: (number of the
             argument, number of the component, perhaps an index), once per order.
     """
 
-    function: sp.Basic
+    applied: AppliedUndef
     index: MultiIndex
-    arguments: tuple[sp.Expr, ...]
     along: tuple[tuple[int, sp.Expr], ...] = ()
 
     @property
     def field(self) -> str:
         """Name of the field."""
-        return self.function.__name__
+        return self.applied.func.__name__
+
+    @property
+    def arguments(self) -> tuple[sp.Expr, ...]:
+        """The evaluation point."""
+        return self.applied.args
 
     @property
     def readable(self) -> sp.Expr:
@@ -64,7 +65,7 @@ class Leaf:
             if not isinstance(self.arguments[n], sp.Symbol)
         }
         arguments = [places.get(n, a) for n, a in enumerate(self.arguments)]
-        field = self.function(*arguments)
+        field = self.applied.func(*arguments)
         steps = [
             *((arguments[n], 1) for n in self.index.slots()),
             *((arguments[n][number], 1) for n, number in self.along),
@@ -83,6 +84,11 @@ class Leaf:
         """Returns the next leaf, differentiated by a component of a vector argument."""
         along = sorted((*self.along, (place, number)), key=_along_key)
         return replace(self, along=tuple(along))
+
+    def moved(self, values: Mapping[sp.Basic, sp.Expr]) -> "Leaf":
+        """Returns the leaf at another point."""
+        arguments = (a.xreplace(values) for a in self.arguments)
+        return replace(self, applied=self.applied.func(*arguments))
 
     def renamed(self, names: dict[sp.Symbol, sp.Expr]) -> "Leaf":
         """Returns the leaf with other indices."""
@@ -109,8 +115,11 @@ class Leaves:
 
     def __init__(self, signature: Signature) -> None:
         self._signature = signature
+        self._coordinates = frozenset(signature.coordinates)
         self._symbols: dict[Leaf, sp.Dummy] = {}
         self._leaves: dict[sp.Symbol, Leaf] = {}
+        self._places: dict[AppliedUndef, dict[sp.Basic, list[int]]] = {}
+        self._known: dict[tuple[sp.Symbol, ...], dict[sp.Basic, sp.Expr]] = {}
         self.sums = HeldSums(self)
 
     def __contains__(self, symbol: sp.Basic) -> bool:
@@ -123,9 +132,11 @@ class Leaves:
         """Returns the dummy of a leaf, the same one for equal leaves."""
         if leaf not in self._symbols:
             # A field declared real stays real, so that SymPy may use it.
-            real = leaf.function(*leaf.arguments).is_extended_real
-            orders = [*leaf.index.exponents, *(number for _, number in leaf.along)]
-            name = f"{leaf.field}_{'_'.join(map(str, orders))}"
+            real = leaf.applied.is_extended_real
+            # SymPy sorts by names; so sorted, leaves are in the order of their indices.
+            steps = [f"{9999 - i}.{a:02}" for i, a in leaf.index.powers.items()]
+            along = (str(number) for _, number in leaf.along)
+            name = "_".join((leaf.field, *steps, *along))
             dummy = sp.Dummy(name, real=True) if real else sp.Dummy(name)
             self._symbols[leaf] = dummy
             self._leaves[dummy] = leaf
@@ -140,9 +151,15 @@ class Leaves:
         return self._expand(expr, bound)
 
     def _expand(self, expr: sp.Basic, bound: tuple[sp.Symbol, ...]) -> sp.Expr:
+        """Expands each distinct part once, however often it stands there."""
+        known = self._known.setdefault(bound, {})
+        if expr not in known:
+            known[expr] = self._expand_part(expr, bound)
+        return known[expr]
+
+    def _expand_part(self, expr: sp.Basic, bound: tuple[sp.Symbol, ...]) -> sp.Expr:
         if isinstance(expr, AppliedUndef):
-            leaf = Leaf(expr.func, MultiIndex.zero(len(expr.args)), expr.args)
-            return self.symbol(leaf)
+            return self.symbol(Leaf(expr, MultiIndex.zero(len(expr.args))))
         if isinstance(expr, sp.Derivative):
             return self._expand_derivative(expr, bound)
         if isinstance(expr, sp.Subs):
@@ -157,9 +174,9 @@ class Leaves:
             return expr
         if isinstance(expr, sp.Integral):
             return self._expand_integral(expr, bound)
-        if not expr.has(*_EXPANDED):
-            return expr
-        return expr.func(*(self._expand(a, bound) for a in expr.args))
+        parts = [self._expand(a, bound) for a in expr.args]
+        unchanged = all(map(operator.is_, parts, expr.args))
+        return expr if unchanged else expr.func(*parts)
 
     def _expand_derivative(
         self, expr: sp.Derivative, bound: tuple[sp.Symbol, ...]
@@ -228,7 +245,11 @@ class Leaves:
         if isinstance(variable, sp.Indexed):
             self._check_component(expr, variable)
             return
-        if not expr.expr.has(AppliedUndef):
+        lone = expr.expr
+        while isinstance(lone, sp.Derivative):
+            lone = lone.expr
+        applied = isinstance(lone, AppliedUndef)
+        if not applied and not lone.has(AppliedUndef):
             return
         if re.search(r"\w ?[*+/-] ?\w", variable.name):
             raise OperatorError(
@@ -236,7 +257,7 @@ class Leaves:
                 expression=expr,
                 hint="hold the derivative: oc.D(u(x*t, x + t), x, t)",
             )
-        known = variable in self._signature.coordinates or variable in bound
+        known = variable in self._coordinates or variable in bound
         if not known and variable not in _placed(expr.expr):
             raise OperatorError(
                 f"a field is differentiated by {variable}, "
@@ -245,10 +266,7 @@ class Leaves:
                 hint=f"make {variable} an argument of the field, or differentiate "
                 f"the compiled residual by it with jax.grad",
             )
-        lone = expr.expr
-        while isinstance(lone, sp.Derivative):
-            lone = lone.expr
-        if isinstance(lone, AppliedUndef) and not lone.has(variable):
+        if applied and variable not in self._places_of(lone):
             raise OperatorError(
                 f"{variable} is not among the arguments of {lone}, "
                 "so this derivative would be zero",
@@ -322,9 +340,7 @@ class Leaves:
         moved = dict(values)
         for symbol in _sorted_dummies(inner):
             if symbol in self:
-                leaf = self[symbol]
-                arguments = tuple(a.xreplace(values) for a in leaf.arguments)
-                moved[symbol] = self.symbol(replace(leaf, arguments=arguments))
+                moved[symbol] = self.symbol(self[symbol].moved(values))
             elif symbol in self.sums:
                 moved[symbol] = self.sums.changed(
                     symbol, lambda body: self._moved(body, values)
@@ -342,20 +358,31 @@ class Leaves:
         if symbol not in self:
             return sp.S.Zero
         leaf = self[symbol]
-        check_order(leaf.order + 1, leaf.readable)
+        if leaf.order >= HIGHEST_ORDER:
+            check_order(leaf.order + 1, leaf.readable)
         terms = []
-        for place, argument in enumerate(leaf.arguments):
-            if isinstance(argument, sp.IndexedBase):
-                if isinstance(coordinate, sp.Indexed) and coordinate.base == argument:
-                    next_leaf = leaf.by_component(place, coordinate.indices[0])
-                    terms.append(self.symbol(next_leaf))
-                continue
-            rate = total_derivative(argument, coordinate, _plain_slope)
+        places = self._places_of(leaf.applied)
+        if isinstance(coordinate, sp.Indexed):
+            for place in places.get(coordinate.base, ()):
+                next_leaf = leaf.by_component(place, coordinate.indices[0])
+                terms.append(self.symbol(next_leaf))
+        for place in places.get(coordinate, ()):
+            rate = total_derivative(leaf.arguments[place], coordinate, _plain_slope)
             if rate != 0:
                 index = leaf.index + MultiIndex.unit(leaf.index.dim, place)
-                next_leaf = replace(leaf, index=index)
-                terms.append(rate * self.symbol(next_leaf))
+                terms.append(rate * self.symbol(replace(leaf, index=index)))
         return sp.Add(*terms)
+
+    def _places_of(self, applied: AppliedUndef) -> Mapping[sp.Basic, list[int]]:
+        """Returns which arguments of a field hold a symbol; vectors hold themselves."""
+        if applied not in self._places:
+            places: dict[sp.Basic, list[int]] = defaultdict(list)
+            for place, argument in enumerate(applied.args):
+                whole = isinstance(argument, sp.IndexedBase)
+                for symbol in (argument,) if whole else argument.free_symbols:
+                    places[symbol].append(place)
+            self._places[applied] = dict(places)
+        return self._places[applied]
 
 
 def _refuse_two_readings(expr: sp.Subs) -> None:

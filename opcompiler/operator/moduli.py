@@ -8,19 +8,34 @@ $\mathrm{Re}(s)\,(\mathrm{Re}\,w)' + \mathrm{Im}(s)\,(\mathrm{Im}\,w)'$ with
 $s = \mathrm{sign}(w)$, which is 0 there, as JAX has it.
 """
 
+import operator
+
 import sympy as sp
+
+from opcompiler.operator.traversal import parts
 
 _READ = (sp.Add, sp.Mul, sp.Pow, sp.Function, sp.Piecewise, sp.Max, sp.Min)
 
 
 def finite_at_zero(expr: sp.Expr) -> sp.Expr:
     """Returns an expression with the derivatives of its moduli rewritten."""
-    if not isinstance(expr, _READ) or not expr.has(sp.sign):
+    if not any(isinstance(part, sp.sign) for part in parts(expr)):
         return expr
-    expr = expr.func(*map(finite_at_zero, expr.args))
-    if not isinstance(expr, sp.Mul):
+    return _finite(expr, {})
+
+
+def _finite(expr: sp.Expr, known: dict[sp.Basic, sp.Expr]) -> sp.Expr:
+    if not isinstance(expr, _READ):
         return expr
-    for factor in expr.args:
+    if expr not in known:
+        inner = [_finite(argument, known) for argument in expr.args]
+        unchanged = all(map(operator.is_, inner, expr.args))
+        known[expr] = _product(expr if unchanged else expr.func(*inner))
+    return known[expr]
+
+
+def _product(expr: sp.Expr) -> sp.Expr:
+    for factor in expr.args if isinstance(expr, sp.Mul) else ():
         if isinstance(factor, sp.sign):
             rewritten = _rewritten(expr, factor)
             if rewritten is not None:

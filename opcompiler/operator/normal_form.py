@@ -26,6 +26,7 @@ from opcompiler.operator.signature import (
     read_signature,
     refuse_twins,
 )
+from opcompiler.operator.traversal import parts
 from opcompiler.operator.vectors import (
     components,
     find_vectors,
@@ -182,10 +183,10 @@ def _renamed(
     equations: Equations, coordinates: Sequence[Symbol] | Symbol | None
 ) -> tuple[Equations, Sequence[Symbol] | Symbol | None]:
     """Puts plain symbols for the user's Dummy symbols: from here on, those are ours."""
+    if not any(isinstance(part, sp.Dummy) for part in parts(*equations.residuals)):
+        return equations, coordinates
     free = {s for r in equations.residuals for s in r.free_symbols}
     dummies = sorted((s for s in free if isinstance(s, sp.Dummy)), key=str)
-    if not dummies:
-        return equations, coordinates
     refuse_twins([s for s in free if type(s) in (sp.Symbol, sp.Dummy)], set())
     plain = {d: sp.Symbol(d.name, **d.assumptions0) for d in dummies}
     residuals = tuple(r.xreplace(plain) for r in equations.residuals)

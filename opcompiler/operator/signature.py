@@ -1,5 +1,6 @@
 """Which symbols of the equations are fields, coordinates and parameters."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from opcompiler.operator.integrals import (
     make_axes,
     outermost,
 )
+from opcompiler.operator.traversal import parts
 from opcompiler.operator.vectors import Vectors
 
 Coordinate = sp.Symbol | sp.IndexedBase
@@ -83,7 +85,8 @@ def read_signature(
     never has one, the symbols inside its composite arguments are taken, and at last the
     variables bound by `Subs`. `coordinates` overrides the search.
     """
-    applications = [a for r in residuals for a in _applications(r, {}, ())]
+    seen: set[sp.Basic] = set()
+    applications = [a for r in residuals for a in _applications(r, {}, (), seen)]
     arity = _arities(applications)
     if not arity:
         raise OperatorError(
@@ -103,7 +106,8 @@ def read_signature(
     )
     symbols = _free_symbols(residuals)
     refuse_twins([*found, *symbols], set(arity))
-    parameters = sorted((s for s in symbols if s not in found), key=lambda s: s.name)
+    coordinate = set(found)
+    parameters = sorted((s for s in symbols if s not in coordinate), key=lambda s: s.name)
     vectors = vectors or Vectors({}, ())
     _refuse_reserved([*parameters, *vectors.arrays])
     _refuse_arrays(parameters, vectors.arrays)
@@ -162,10 +166,20 @@ def _applications(
     expr: sp.Basic,
     bound: Mapping[sp.Basic, sp.Expr],
     limits: tuple[sp.Expr, ...],
+    seen: set[sp.Basic],
 ) -> Iterator[_Application]:
-    """Yields every applied field in preorder; `bound` holds the values of variables."""
+    """Yields the applied fields in preorder; `bound` holds the values of variables.
+
+    What stands in one place more than once, where the same variables are bound, is met
+    once: `seen` holds what has been.
+    """
+    if expr in seen:
+        return
+    seen.add(expr)
     if isinstance(expr, AppliedUndef):
-        arguments = tuple(argument.xreplace(bound) for argument in expr.args)
+        arguments = expr.args
+        if bound:
+            arguments = tuple(argument.xreplace(bound) for argument in arguments)
         named = tuple(
             s
             for s in expr.args
@@ -178,21 +192,21 @@ def _applications(
     elif isinstance(expr, sp.Subs):
         values = [value.xreplace(bound) for value in expr.point]
         inner = {**bound, **dict(zip(expr.variables, values, strict=True))}
-        yield from _applications(expr.expr, inner, limits)
+        yield from _applications(expr.expr, inner, limits, set())
         for value in expr.point:
-            yield from _applications(value, bound, limits)
+            yield from _applications(value, bound, limits, seen)
     elif isinstance(expr, sp.Integral):
         body, variable, *ends = outermost(expr, tuple(bound))
         inner = {**bound, variable: IntegrationVariable(variable.name)}
         moved = (end.xreplace(bound) for end in ends)
-        yield from _applications(body, inner, (*limits, *moved))
+        yield from _applications(body, inner, (*limits, *moved), set())
         for end in ends:
-            yield from _applications(end, bound, limits)
+            yield from _applications(end, bound, limits, seen)
     elif isinstance(expr, sp.Derivative):
-        yield from _applications(expr.expr, bound, limits)
+        yield from _applications(expr.expr, bound, limits, seen)
     else:
         for argument in expr.args:
-            yield from _applications(argument, bound, limits)
+            yield from _applications(argument, bound, limits, seen)
 
 
 def _arities(applications: Sequence[_Application]) -> dict[str, int]:
@@ -220,7 +234,9 @@ def _arities(applications: Sequence[_Application]) -> dict[str, int]:
 
 
 def _check_arguments(application: _Application) -> None:
-    name, written = application.name, application.written.func(*application.arguments)
+    name, written = application.name, application.written
+    if written.args != application.arguments:
+        written = written.func(*application.arguments)
     if not application.arguments:
         raise OperatorError(
             f"the field {name} has no arguments",
@@ -250,12 +266,12 @@ def _has_whole(argument: sp.Expr) -> bool:
     """Whether a vector stands in an expression, but not by a component or alone."""
     if isinstance(argument, sp.IndexedBase):
         return False
-    parts = sp.preorder_traversal(argument)
-    for part in parts:
+    walk = sp.preorder_traversal(argument)
+    for part in walk:
         if isinstance(part, sp.IndexedBase):
             return True
         if isinstance(part, sp.Indexed):
-            parts.skip()
+            walk.skip()
     return False
 
 
@@ -307,25 +323,21 @@ def _is_coordinate(argument: sp.Expr) -> bool:
 def _integrated(residuals: Sequence[sp.Expr]) -> list[str]:
     """Returns the names of the integration variables, in order of first appearance."""
     found: dict[str, None] = {}
-
-    def walk(expr: sp.Basic) -> None:
-        if isinstance(expr, sp.Integral):
-            found.update(dict.fromkeys(limit[0].name for limit in expr.limits))
-        for argument in expr.args:
-            walk(argument)
-
-    for residual in residuals:
-        walk(residual)
+    for part in parts(*residuals):
+        if isinstance(part, sp.Integral):
+            found.update(dict.fromkeys(limit[0].name for limit in part.limits))
     return list(found)
 
 
 def _ordered_symbols(expr: sp.Basic) -> list[sp.Symbol]:
     """Returns the symbols in an argument; names of vectors are none."""
+    if isinstance(expr, sp.Symbol):
+        return [expr] if _is_coordinate(expr) else []
     found: set[sp.Symbol] = set()
-    parts = sp.preorder_traversal(expr)
-    for part in parts:
+    walk = sp.preorder_traversal(expr)
+    for part in walk:
         if isinstance(part, sp.IndexedBase):
-            parts.skip()
+            walk.skip()
         elif isinstance(part, sp.Symbol) and _is_coordinate(part):
             found.add(part)
     return sorted(found, key=lambda s: s.name)
@@ -335,7 +347,12 @@ def _free_symbols(residuals: Sequence[sp.Expr]) -> list[sp.Symbol]:
     """Returns the free symbols by a walk that `Derivative` cannot hide anything from."""
     found: dict[sp.Symbol, None] = {}
 
+    seen: dict[tuple[sp.Basic, ...], set[sp.Basic]] = defaultdict(set)
+
     def walk(expr: sp.Basic, bound: tuple[sp.Basic, ...]) -> None:
+        if expr in seen[bound]:
+            return
+        seen[bound].add(expr)
         if isinstance(expr, sp.Symbol):
             if expr not in bound:
                 found.setdefault(expr)

@@ -139,7 +139,7 @@ class Templates:
                 hint="only derivatives at one evaluation point can stand in one term",
             )
         first = all(
-            len(leaf.along) == 1 and not any(leaf.index.exponents) for leaf in leaves
+            len(leaf.along) == 1 and not leaf.index.order for leaf in leaves
         )
         gradient = first and len(limits) == 1
         draw = 0 if gradient else self._draw()
@@ -241,10 +241,9 @@ class Templates:
                     self._direction(place, number, tangents, scales, canonical, key[1])
                 )
             ] += 1
-        for place, order in enumerate(leaf.index.exponents):
-            if order:
-                label = str(leaf.arguments[place])
-                counts[draft.number(Argument(label, place))] += order
+        for place, order in leaf.index.powers.items():
+            label = str(leaf.arguments[place])
+            counts[draft.number(Argument(label, place))] += order
         wanted = Wanted(key, leaf.field, tuple(sorted(counts.items())))
         return self.wanted.setdefault(wanted, sp.Dummy(f"wanted_{len(self.wanted)}"))
 

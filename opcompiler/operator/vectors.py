@@ -15,6 +15,7 @@ from opcompiler.core.errors import OperatorError
 from opcompiler.operator.names import ordered, printable
 from opcompiler.operator.plain_sums import bounds, put_together
 from opcompiler.operator.ranges import Range
+from opcompiler.operator.traversal import parts
 
 WRITTEN_OUT = 10
 """Up to so many components a vector is written out, unless a sum is to be sampled."""
@@ -53,7 +54,7 @@ def has_matrix(residuals: Sequence[sp.Expr], vectors: Vectors) -> bool:
 
 def _sums(residuals: Sequence[sp.Expr]) -> Iterator[sp.Sum]:
     for residual in residuals:
-        yield from residual.atoms(sp.Sum)
+        yield from (part for part in parts(residual) if isinstance(part, sp.Sum))
 
 
 def _is_matrix(held: sp.Sum) -> bool:
@@ -78,12 +79,14 @@ def find_vectors(residuals: Sequence[sp.Expr]) -> Vectors:
         OperatorError: for a vector without a size, one that is differentiated whole.
     """
     sizes: dict[sp.IndexedBase, int] = {}
+    seen: set[sp.Basic] = set()
     for residual in residuals:
-        for application in _applications(residual):
+        for application in _applications(residual, seen):
             for argument in application.args:
                 if isinstance(argument, sp.IndexedBase):
                     sizes[argument] = _size(argument, application)
-    bases = (base for r in residuals for base in _bases(r))
+    seen = set()
+    bases = (base for r in residuals for base in _bases(r, seen))
     arrays = tuple(dict.fromkeys(base for base in bases if base not in sizes))
     return Vectors(sizes, arrays)
 
@@ -99,7 +102,10 @@ def _size(base: sp.IndexedBase, where: sp.Expr) -> int:
     return int(base.shape[0])
 
 
-def _applications(expr: sp.Basic) -> Iterator[AppliedUndef]:
+def _applications(expr: sp.Basic, seen: set[sp.Basic]) -> Iterator[AppliedUndef]:
+    if expr in seen:
+        return
+    seen.add(expr)
     if isinstance(expr, AppliedUndef):
         yield expr
     elif isinstance(expr, sp.Derivative) and isinstance(expr.expr, sp.IndexedBase):
@@ -111,17 +117,20 @@ def _applications(expr: sp.Basic) -> Iterator[AppliedUndef]:
         )
     else:
         for argument in expr.args:
-            yield from _applications(argument)
+            yield from _applications(argument, seen)
 
 
-def _bases(expr: sp.Basic) -> Iterator[sp.IndexedBase]:
+def _bases(expr: sp.Basic, seen: set[sp.Basic]) -> Iterator[sp.IndexedBase]:
+    if expr in seen:
+        return
+    seen.add(expr)
     if isinstance(expr, sp.Indexed):
         yield expr.base
         for index in expr.indices:
-            yield from _bases(index)
+            yield from _bases(index, seen)
     elif not isinstance(expr, AppliedUndef):
         for argument in expr.args:
-            yield from _bases(argument)
+            yield from _bases(argument, seen)
 
 
 def component(base: sp.IndexedBase, number: int) -> sp.Symbol:

@@ -17,7 +17,7 @@ section 4.1 and appendix F.2; its tables are checked in
 `tests/planning/test_contamination.py`.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
@@ -95,7 +95,7 @@ def _label(content: Row, arguments: Sequence[str]) -> str:
     """Writes the partial derivatives that a coefficient holds: `xxx/6 + xy + ...`."""
     terms: list[tuple[str, Fraction]] = []
     for places, c in sorted(content.items(), reverse=True)[:_SHOWN]:
-        alpha = MultiIndex(tuple(map(places.count, range(len(arguments)))))
+        alpha = MultiIndex.of(len(arguments), Counter(places))
         name = alpha.label("", arguments).lstrip("_") or "1"
         terms.append((name, Fraction(c) / alpha.factorial))
     more = " + ..." if len(content) > _SHOWN else ""
@@ -205,8 +205,8 @@ def _options(symbol: OperatorSymbol, several: bool) -> list[Scheme]:
         found = [straight_lines([symbol])] if several else []
         found += _joined([OperatorSymbol.partial(alpha) for alpha in alphas])
         return sorted(found, key=price)
-    exponents = alphas[0].exponents
-    places = sorted(variables([symbol]), key=lambda i: -exponents[i])
+    exponents = alphas[0].powers
+    places = sorted(exponents, key=lambda i: -exponents[i])
     return [
         separate(merged(moved(jet, places) for jet in scheme))
         for scheme in schemes(tuple(exponents[i] for i in places))

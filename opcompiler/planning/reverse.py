@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from opcompiler.core.algebra import Channel, TaylorAlgebra
 from opcompiler.core.apolar import Tangent
-from opcompiler.core.multiindex import argument_name
+from opcompiler.core.multiindex import argument_name, MultiIndex
 from opcompiler.core.symbol import Functional
 from opcompiler.planning.algebra import plan_algebra
 from opcompiler.planning.joining import joined
@@ -44,7 +44,7 @@ def _gradient(functionals: Sequence[Functional], site: int, sites: Sites) -> Pla
     algebra = TaylorAlgebra((Channel(0, "1"), *first), ())
     readouts = tuple(
         ReadOut(
-            f, tuple((0, _channel(alpha.exponents), c) for alpha, c in f.symbol.terms)
+            f, tuple((0, _channel(alpha), c) for alpha, c in f.symbol.terms)
         )
         for f in functionals
     )
@@ -52,5 +52,5 @@ def _gradient(functionals: Sequence[Functional], site: int, sites: Sites) -> Pla
     return Plan("reverse", tuple(sites), (push,), readouts)
 
 
-def _channel(exponents: tuple[int, ...]) -> int:
-    return exponents.index(1) + 1 if any(exponents) else 0
+def _channel(alpha: MultiIndex) -> int:
+    return alpha.slots()[0] + 1 if alpha.order else 0
