@@ -48,9 +48,10 @@ class Span:
         made_of[self._count] = Fraction(1)
         self._count += 1
         pivot = max(row)
-        scale = 1 / row[pivot]
-        row = {alpha: c * scale for alpha, c in row.items()}
-        made_of = {place: c * scale for place, c in made_of.items()}
+        if row[pivot] != 1:
+            scale = 1 / row[pivot]
+            row = {alpha: c * scale for alpha, c in row.items()}
+            made_of = {place: c * scale for place, c in made_of.items()}
         changed = [other for other in self._holding[pivot] if pivot in self.rows[other]]
         for other in changed:
             c = self.rows[other][pivot]
@@ -125,11 +126,14 @@ def primitive(polynomial: Polynomial) -> Polynomial:
     """Scales to coprime integers, the leading one positive."""
     if not polynomial:
         return {}
-    common = math.lcm(*(c.denominator for c in polynomial.values()))
-    divisor = math.gcd(*(int(c * common) for c in polynomial.values()))
+    values = polynomial.values()
+    common = math.lcm(*(c.denominator for c in values))
+    divisor = math.gcd(*(c.numerator * (common // c.denominator) for c in values))
     scale = Fraction(common, divisor)
     if polynomial[max(polynomial)] < 0:
         scale = -scale
+    if scale == 1:
+        return polynomial
     return {alpha: c * scale for alpha, c in polynomial.items()}
 
 

@@ -15,7 +15,7 @@ from sympy.vector.basisdependent import BasisDependent
 from opcompiler.core.errors import OperatorError
 from opcompiler.operator.traversal import parts
 
-MOST_ARGUMENTS = 1000
+MOST_ARGUMENTS = 2000
 """Of a field, each a coordinate by itself; a vector is one argument."""
 
 
