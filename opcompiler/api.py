@@ -194,7 +194,15 @@ def _compiled(
     shared = not isinstance(estimator, Sparse) or estimator.shared
     # Held sums have no other strategies: one that is named has them written out.
     matrices = options.strategy == "auto"
-    operator = normalize(equations, coordinates, fields, hold, shared, matrices)
+    try:
+        operator = normalize(equations, coordinates, fields, hold, shared, matrices)
+    except RecursionError:
+        raise OperatorError(
+            "an equation is nested too deeply",
+            hint="name an inner part: a field of its own with an equation that says what "
+            "it is, or a parameter that is a function of the point, residual(net, points, "
+            "a=function)",
+        ) from None
     if estimator is not None:
         _warn_of_bias(operator)
         operator = estimated(operator, estimator)

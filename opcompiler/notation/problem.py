@@ -12,6 +12,7 @@ from opcompiler.core.errors import OperatorError
 from opcompiler.notation.errors import nearest
 from opcompiler.notation.values import Value
 from opcompiler.operator.numbers import as_number
+from opcompiler.operator.traversal import parts
 
 
 @dataclass(frozen=True)
@@ -197,8 +198,8 @@ class Part:
         arguments of one that does; and the coefficients that occur.
         """
         sides = [side for e in self.equations.values() for side in e.args]
-        applied = {a for side in sides for a in side.atoms(AppliedUndef)}
-        used = {a.func.__name__ for a in applied}
+        applied = (part for part in parts(*sides) if isinstance(part, AppliedUndef))
+        used = {part.func.__name__ for part in applied}
         declared = self.problem.fields
         arguments = {f.arguments for f in declared if not used.isdisjoint(f.names)}
         return tuple(

@@ -265,9 +265,7 @@ class _Places:
             return replace(functional, site=self._plain[arguments])
         draft, site = self._at[self._host(arguments).key]
         symbol = {
-            self._index(
-                draft, {Argument("", p): n for p, n in alpha.powers.items()}
-            ): c
+            self._index(draft, {Argument("", p): n for p, n in alpha.powers.items()}): c
             for alpha, c in functional.symbol.terms
         }
         return Functional(functional.field, site, OperatorSymbol.of(symbol))

@@ -107,7 +107,9 @@ def read_signature(
     symbols = _free_symbols(residuals)
     refuse_twins([*found, *symbols], set(arity))
     coordinate = set(found)
-    parameters = sorted((s for s in symbols if s not in coordinate), key=lambda s: s.name)
+    parameters = sorted(
+        (s for s in symbols if s not in coordinate), key=lambda s: s.name
+    )
     vectors = vectors or Vectors({}, ())
     _refuse_reserved([*parameters, *vectors.arrays])
     _refuse_arrays(parameters, vectors.arrays)

@@ -138,9 +138,7 @@ class Templates:
                 expression=printable(self._leaves.sums.readable(body)),
                 hint="only derivatives at one evaluation point can stand in one term",
             )
-        first = all(
-            len(leaf.along) == 1 and not leaf.index.order for leaf in leaves
-        )
+        first = all(len(leaf.along) == 1 and not leaf.index.order for leaf in leaves)
         gradient = first and len(limits) == 1
         draw = 0 if gradient else self._draw()
         key = (leaves[0].arguments, _extents(limits), draw, gradient)

@@ -43,9 +43,7 @@ def _gradient(functionals: Sequence[Functional], site: int, sites: Sites) -> Pla
     )  # fmt: skip
     algebra = TaylorAlgebra((Channel(0, "1"), *first), ())
     readouts = tuple(
-        ReadOut(
-            f, tuple((0, _channel(alpha), c) for alpha, c in f.symbol.terms)
-        )
+        ReadOut(f, tuple((0, _channel(alpha), c) for alpha, c in f.symbol.terms))
         for f in functionals
     )
     push = Push(site, algebra, seeds, "reverse")
