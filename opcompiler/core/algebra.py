@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,13 @@ class TaylorAlgebra:
             $\varepsilon_i \varepsilon_j \ni c\,\varepsilon_k$; the unit's are implied.
             A family times a family, or times a single channel, acts direction by
             direction; into a single channel the directions are summed.
+        blocks: the algebra whose channels of degree d are, as rows of one array, channel
+            d of this one; see `by_degree`.
     """
 
     channels: tuple[Channel, ...]
     products: tuple[tuple[int, int, int, Constant], ...]
+    blocks: "TaylorAlgebra | None" = None
 
     @property
     def size(self) -> int:
@@ -116,6 +120,34 @@ class TaylorAlgebra:
         for k, entries in self.entries.items():
             for i, j, c in entries:
                 found[i, j].append((k, c))
+        return {pair: tuple(terms) for pair, terms in found.items()}
+
+    @cached_property
+    def by_degree(self) -> "TaylorAlgebra":
+        """The same algebra in another layout: one channel of rows per degree.
+
+        It multiplies as jets in one variable do, only that the product of two channels is
+        a sum over a table (`between_degrees`), so that whatever is solved degree by degree
+        is solved by the same steps.
+        """
+        line = univariate(self.order)
+        return TaylorAlgebra(line.channels, line.products, self)
+
+    @cached_property
+    def between_degrees(
+        self,
+    ) -> dict[tuple[int, int], tuple[tuple[int, int, int, Constant], ...]]:
+        """The products of degree p and degree q: `(p, q)` to `(i, j, k, c)`.
+
+        Channels are counted within their degree.
+        """
+        place = {k: n for d in self._by_degree.values() for n, k in enumerate(d)}
+        degree = [channel.degree for channel in self.channels]
+        found: dict[Any, list[tuple[int, int, int, Constant]]] = defaultdict(list)
+        for k, entries in self.with_unit.items():
+            for i, j, c in entries:
+                rows = (place[i], place[j], place[k], c)
+                found[degree[i], degree[j]].append(rows)
         return {pair: tuple(terms) for pair, terms in found.items()}
 
     def truncated(self, order: int) -> "TaylorAlgebra":

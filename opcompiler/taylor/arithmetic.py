@@ -4,8 +4,10 @@ All functions skip structural zeros and let coefficients broadcast.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import accumulate
 from typing import Any
 
 import jax.numpy as jnp
@@ -144,8 +146,9 @@ def sums_of_products(
         for i, j, c in algebra.with_unit[k]
         if x[i] is not None and w[j] is not None and (factor := weight(i, j, k))
     ]
-    if op is multiply and len(terms) >= _WORTH_A_LOOP and is_looped(algebra):
-        return _looped(channels, terms, x, w)
+    many = op is multiply and len(terms) >= _WORTH_A_LOOP and is_looped(algebra)
+    if algebra.blocks is not None or many:
+        return _looped(algebra, channels, terms, x, w)
     parts: dict[int, list[Array]] = {k: [] for k in channels}
     for i, j, k, c, factor in terms:
         value = op(present(x[i]), present(w[j]))
@@ -154,28 +157,47 @@ def sums_of_products(
 
 
 def _looped(
+    algebra: TaylorAlgebra,
     channels: Sequence[int],
     terms: Sequence[tuple[int, int, int, Any, Any]],
     x: Sequence[Coefficient],
     w: Sequence[Coefficient],
 ) -> Series:
-    """Stacks the factors, adds all products in one loop, and takes the sums apart."""
+    """Joins the factors' rows, adds all products in one loop, and takes the sums apart."""
+    same, blocks = x is w, algebra.blocks
     left, right, fed = (sorted({t[n] for t in terms}) for n in range(3))
+    if same:
+        left = right = sorted({*left, *right})
     factors = [[present(x[i]) for i in left], [present(w[j]) for j in right]]
-    shape = jnp.broadcast_shapes(*(a.shape for column in factors for a in column))
+    if blocks is None:
+        factors = [[lax.expand_dims(a, (0,)) for a in column] for column in factors]
+    shape = jnp.broadcast_shapes(*(a.shape[1:] for column in factors for a in column))
     rows = [
-        jnp.stack([jnp.broadcast_to(a, shape) for a in column]) for column in factors
+        jnp.concatenate([jnp.broadcast_to(a, (len(a), *shape)) for a in column])
+        for column in factors
     ]
-    places = [{k: n for n, k in enumerate(column)} for column in (left, right, fed)]
-    entries = tuple(
-        (places[0][i], places[1][j], places[2][k], float(c * factor))
-        for i, j, k, c, factor in terms
-    )
-    sums = contract(*rows, Table(entries, (len(left), len(right), len(fed))))
+    counts = [1 if blocks is None else len(blocks.of_degree(k)) for k in fed]
+    sizes = (*([len(a) for a in column] for column in factors), counts)
+    starts = [
+        dict(zip(column, accumulate(size, initial=0), strict=False))
+        for column, size in zip((left, right, fed), sizes, strict=True)
+    ]
+    found: dict[tuple[int, int, int], Fraction | float] = defaultdict(Fraction)
+    single = ((0, 0, 0, Fraction(1)),)
+    for i, j, k, c, factor in terms:
+        inner = single if blocks is None else blocks.between_degrees.get((i, j), ())
+        for a, b, to, constant in inner:
+            pair = (starts[0][i] + a, starts[1][j] + b)
+            pair = (min(pair), max(pair)) if same else pair
+            found[*pair, starts[2][k] + to] += c * factor * constant
+    entries = tuple((*at, float(c)) for at, c in found.items() if c)
+    sums = contract(*rows, Table(entries, tuple(map(sum, sizes))))
     # `split` is transposed to one concatenation; indexing to a sum of pads.
-    pieces = lax.split(sums, (1,) * len(fed))
-    found = {k: lax.squeeze(p, (0,)) for k, p in zip(fed, pieces, strict=True)}
-    return [found.get(k) for k in channels]
+    pieces = lax.split(sums, counts)
+    if blocks is None:
+        pieces = [lax.squeeze(piece, (0,)) for piece in pieces]
+    known = dict(zip(fed, pieces, strict=True))
+    return [known.get(k) for k in channels]
 
 
 def _twice(i: int, j: int, k: int) -> int:

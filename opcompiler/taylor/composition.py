@@ -12,8 +12,8 @@ the nilpotent part of u, because that needs one product per order.
 The plain value always comes from the primitive itself.
 """
 
-import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -31,12 +31,17 @@ from opcompiler.taylor.arithmetic import (
     times_composed,
 )
 from opcompiler.taylor.registry import Context, rule
+from opcompiler.taylor.rows import joined, Rows, stacked, unstacked
 from opcompiler.taylor.value import Coefficient, instantiate, make, Value
 
 Recurrence = Callable[
     [TaylorAlgebra, Sequence[Coefficient], Array], tuple[Series, Series]
 ]
 """(algebra, coefficients of u, plain value of y) -> coefficients of y and of z."""
+
+
+Both = Callable[[TaylorAlgebra, Sequence[Coefficient]], tuple[Series, Series]]
+"""A recurrence in an algebra, at a series, whose plain value is known."""
 
 
 def elementwise(*names: str) -> Callable[[Recurrence], Recurrence]:
@@ -63,7 +68,9 @@ def apply_recurrence(
     (u,) = inputs
     algebra, dtype = context.algebra, u.dtype  # below, no function holds a tracer
 
-    def in_algebra(series: Sequence[Coefficient]) -> tuple[Series, Series]:
+    def in_algebra(
+        algebra: TaylorAlgebra, series: Sequence[Coefficient]
+    ) -> tuple[Series, Series]:
         value = _compat.bind(equation, plain_value(series))[0]
         return recurrence(algebra, series, value)
 
@@ -153,64 +160,83 @@ def _dense(change: Any) -> Array:
 def with_slope(
     algebra: TaylorAlgebra,
     u: Sequence[Coefficient],
-    both: Callable[[Sequence[Coefficient]], tuple[Series, Series]],
+    both: Both,
 ) -> Series:
     r"""Returns $y = \sigma(u)$ with the derivative $dy = \sigma'(u)\,du$ in the algebra.
 
     Differentiating the steps of a recurrence or composition one by one costs several
     transposed products per function; the identity costs one.
     """
-    both = by_blocks(both) if is_looped(algebra) else both
+    if is_looped(algebra):
+        rows = stacked(algebra, u)
+        return unstacked(algebra, _rows_with_slope(algebra, rows, both))
 
     @jax.custom_jvp
     def sigma(series: tuple[Coefficient, ...]) -> Series:
-        return both(series)[0]
+        return both(algebra, series)[0]
 
     @sigma.defjvp
     def derivative(primals: Any, tangents: Any) -> tuple[Series, Series]:
-        y, slope = both(primals[0])
+        y, slope = both(algebra, primals[0])
         change = product(algebra, slope, tangents[0])
         return y, [_like(dy, c) for dy, c in zip(change, y, strict=True)]
 
     return sigma(tuple(u))
 
 
+def _rows_with_slope(algebra: TaylorAlgebra, u: Rows, both: Both) -> Rows:
+    """Does the same with all channels in one array."""
+    run = by_blocks(algebra, both)
+
+    @jax.custom_jvp
+    def sigma(u: Rows) -> Rows:
+        return run(u)[0]
+
+    @sigma.defjvp
+    def derivative(primals: Any, tangents: Any) -> tuple[Rows, Rows]:
+        y, slope = run(primals[0])
+        factors = [rows.series(algebra) for rows in (slope, tangents[0])]
+        change = product(algebra.by_degree, *factors)
+        pairs = zip(change, y.series(algebra), strict=True)
+        return y, joined([_like(dy, c) for dy, c in pairs])
+
+    return sigma(u)
+
+
 _BLOCK = 1024
 """Numbers per channel that are evaluated at a time on a CPU; see `by_blocks`."""
 
 
-def by_blocks(both: Callable[[Any], tuple[Series, Series]]) -> Any:
-    """Evaluates an elementwise function of many channels block by block on a CPU.
+def by_blocks(algebra: TaylorAlgebra, both: Both) -> Callable[[Rows], Any]:
+    """Evaluates an elementwise function of rows block by block on a CPU.
 
     A recurrence reads every channel many times. Those of a block stay in the cache; all
-    points' do not. Measured on tanh in the algebra of the fourth power of the Laplacian in
-    three dimensions, 55 channels of 256 x 128: 60 ms -> 23 ms.
+    points' do not.
     """
 
-    def blocked(series: Sequence[Coefficient]) -> tuple[Series, Series]:
-        living = [c for c in series if c is not None]
-        shape = jnp.broadcast_shapes(*(c.shape for c in living))
-        numbers = math.prod(shape)
-        if numbers <= _BLOCK:
-            return both(series)
-        flat = [jnp.broadcast_to(c, shape).reshape(-1) for c in living]
-        structure = jax.tree.structure(tuple(series))
+    def run(u: Rows) -> tuple[Rows, Rows]:
+        y, slope = both(algebra.by_degree, u.series(algebra))
+        return joined(y), joined(slope)
 
-        def run(*rows: Array) -> tuple[Series, Series]:
-            return both(jax.tree.unflatten(structure, rows))
+    def mapped(u: Rows) -> tuple[Rows, Rows]:
+        count, numbers = u.array.shape
+        blocks = -(-numbers // _BLOCK)
+        width = -(-numbers // blocks)
+        spare = [(0, 0), (0, blocks * width - numbers)]
+        split = jnp.pad(u.array, spare, "edge").reshape(count, blocks, width)
+        found = lax.map(lambda block: run(replace(u, array=block)), split.swapaxes(0, 1))
+        return jax.tree.map(
+            lambda c: c.swapaxes(0, 1).reshape(c.shape[1], -1)[:, :numbers], found
+        )
 
-        def mapped(*rows: Array) -> tuple[Series, Series]:
-            blocks = -(-numbers // _BLOCK)
-            width = -(-numbers // blocks)
-            spare = blocks * width - numbers
-            split = [
-                jnp.pad(row, (0, spare), "edge").reshape(blocks, width) for row in rows
-            ]
-            found = lax.map(lambda block: run(*block), split)
-            return jax.tree.map(lambda c: c.reshape(-1)[:numbers], found)
-
-        found = lax.platform_dependent(*flat, cpu=mapped, default=run)
-        return jax.tree.map(lambda c: c.reshape(shape), found)
+    def blocked(u: Rows) -> tuple[Rows, Rows]:
+        shape = u.array.shape[1:]
+        flat = replace(u, array=u.array.reshape(len(u.array), -1))
+        if flat.array.shape[1] <= _BLOCK:
+            found = run(flat)
+        else:
+            found = lax.platform_dependent(flat, cpu=mapped, default=run)
+        return jax.tree.map(lambda c: c.reshape(len(c), *shape), found)
 
     return blocked
 

@@ -17,8 +17,9 @@ over the same table with its columns exchanged, so that derivatives of any order
 mode are of the same kind.
 """
 
+import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax.numpy as jnp
@@ -37,7 +38,7 @@ class Table:
         sizes: the numbers of rows of x, of w and of the result.
     """
 
-    entries: tuple[tuple[int, int, int, float], ...]
+    entries: tuple[tuple[int, int, int, float], ...] = field(repr=False)
     sizes: tuple[int, int, int]
 
     @property
@@ -73,31 +74,64 @@ def contract(x: Array, w: Array, table: Table) -> Array:
 
 
 _BLOCK = 2048
-"""Numbers of a row that one step of the loop takes: three such pieces fit any cache."""
+"""Numbers of a row that one step of the loop takes: such pieces fit any cache."""
+
+_TOGETHER = 4
+"""Products that one step adds up, so that a sum is read and written once for all."""
 
 
 def _in_a_loop(x: Array, w: Array, *, table: Table) -> Array:
-    i, j, k, c = map(jnp.asarray, table.columns(x.dtype))
-    shape, numbers, steps = x.shape[1:], math.prod(x.shape[1:]), len(table.entries)
+    i, j, k, c = _steps(table, x.dtype)
+    shape, numbers, steps = x.shape[1:], math.prod(x.shape[1:]), len(k)
     blocks = max(1, -(-numbers // _BLOCK))
     width = -(-numbers // blocks)
-    spare = [(0, 0), (0, blocks * width - numbers)]
+    # The row of zeros is for steps of fewer products.
+    spare = [(0, 1), (0, blocks * width - numbers)]
     x, w = (jnp.pad(rows.reshape(len(rows), -1), spare) for rows in (x, w))
 
     def step(n: Array, sums: Array) -> Array:
-        entry, at = n % steps, (n // steps * width).astype(np.int32)
-
-        def piece(rows: Array, row: Array) -> Array:
-            return lax.dynamic_slice(rows, (row, at), (1, width))
-
-        added = c[entry] * (piece(x, i[entry]) * piece(w, j[entry]))
-        new = piece(sums, k[entry]) + added
-        return lax.dynamic_update_slice(sums, new, (k[entry], at))
+        entry, at = (number.astype(np.int32) for number in (n % steps, n // steps * width))
+        to = _element(k, entry)
+        new = _piece(sums, to, at, width)
+        for t in range(_TOGETHER):
+            here = (entry, np.int32(t))
+            left = _piece(x, _element(i, *here), at, width)
+            new += _element(c, *here) * (left * _piece(w, _element(j, *here), at, width))
+        return lax.dynamic_update_slice(
+            sums, new, (to, at), allow_negative_indices=False
+        )
 
     start = jnp.zeros((table.size, blocks * width), x.dtype)
     start = _compat.vary(start, _compat.varying(x))
     sums = lax.fori_loop(0, blocks * steps, step, start)
     return sums[:, :numbers].reshape(table.size, *shape)
+
+
+def _piece(rows: Array, row: Array, at: Array, width: int) -> Array:
+    return lax.dynamic_slice(rows, (row, at), (1, width), allow_negative_indices=False)
+
+
+def _element(column: Array, *place: Array) -> Array:
+    sizes = (1,) * column.ndim
+    piece = lax.dynamic_slice(column, place, sizes, allow_negative_indices=False)
+    return lax.squeeze(piece, range(column.ndim))
+
+
+def _steps(table: Table, dtype: Any) -> tuple[Array, Array, Array, Array]:
+    """Returns rows of x and w and constants, each (steps, _TOGETHER), and rows fed."""
+    by_row = itertools.groupby(
+        sorted(table.entries, key=lambda e: e[2]), lambda e: e[2]
+    )
+    nothing = (table.sizes[0], table.sizes[1], 0, 0.0)
+    steps, fed = [], []
+    for k, group in by_row:
+        products = [*group]
+        products += [nothing] * (-len(products) % _TOGETHER)
+        steps += products
+        fed += [k] * (len(products) // _TOGETHER)
+    columns = np.array(steps).reshape(-1, _TOGETHER, 4)
+    i, j = (jnp.asarray(columns[..., n].astype(np.int32)) for n in range(2))
+    return i, j, jnp.asarray(np.array(fed, np.int32)), jnp.asarray(columns[..., 3], dtype)
 
 
 def _at_once(x: Array, w: Array, *, table: Table) -> Array:
