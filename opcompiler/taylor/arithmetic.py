@@ -147,7 +147,7 @@ def sums_of_products(
         if x[i] is not None and w[j] is not None and (factor := weight(i, j, k))
     ]
     many = op is multiply and len(terms) >= _WORTH_A_LOOP and is_looped(algebra)
-    if algebra.blocks is not None or many:
+    if terms and (algebra.blocks is not None or many):
         return _looped(algebra, channels, terms, x, w)
     parts: dict[int, list[Array]] = {k: [] for k in channels}
     for i, j, k, c, factor in terms:
@@ -165,9 +165,9 @@ def _looped(
 ) -> Series:
     """Joins the factors' rows, adds all products in one loop, and takes the sums apart."""
     same, blocks = x is w, algebra.blocks
-    left, right, fed = (sorted({t[n] for t in terms}) for n in range(3))
-    if same:
-        left = right = sorted({*left, *right})
+    # All rows that are there, used or not: so those of a finished factor are joined once.
+    left, right = ([k for k, c in enumerate(s) if c is not None] for s in (x, w))
+    fed = sorted({k for _, _, k, _, _ in terms})
     factors = [[present(x[i]) for i in left], [present(w[j]) for j in right]]
     if blocks is None:
         factors = [[lax.expand_dims(a, (0,)) for a in column] for column in factors]

@@ -218,16 +218,28 @@ def by_blocks(algebra: TaylorAlgebra, both: Both) -> Callable[[Rows], Any]:
         y, slope = both(algebra.by_degree, u.series(algebra))
         return joined(y), joined(slope)
 
-    def mapped(u: Rows) -> tuple[Rows, Rows]:
-        count, numbers = u.array.shape
-        blocks = -(-numbers // _BLOCK)
-        width = -(-numbers // blocks)
-        spare = [(0, 0), (0, blocks * width - numbers)]
-        split = jnp.pad(u.array, spare, "edge").reshape(count, blocks, width)
-        found = lax.map(lambda block: run(replace(u, array=block)), split.swapaxes(0, 1))
-        return jax.tree.map(
-            lambda c: c.swapaxes(0, 1).reshape(c.shape[1], -1)[:, :numbers], found
-        )
+    def in_a_loop(u: Rows) -> tuple[Rows, Rows]:
+        numbers = u.array.shape[1]
+
+        def block(n: Any) -> Rows:
+            # The last one goes back over numbers that are done: starts are clamped.
+            return replace(
+                u, array=lax.dynamic_slice_in_dim(u.array, n * _BLOCK, _BLOCK, 1)
+            )
+
+        def step(n: Array, done: Any) -> Any:
+            return jax.tree.map(
+                lambda c, new: lax.dynamic_update_slice_in_dim(c, new, n * _BLOCK, 1),
+                done,
+                run(block(n)),
+            )
+
+        def start(like: Any) -> Array:
+            empty = jnp.zeros((like.shape[0], numbers), like.dtype)
+            return _compat.vary(empty, _compat.varying(jax.typeof(like)))
+
+        empty = jax.tree.map(start, jax.eval_shape(lambda: run(block(0))))
+        return lax.fori_loop(0, -(-numbers // _BLOCK), step, empty)
 
     def blocked(u: Rows) -> tuple[Rows, Rows]:
         shape = u.array.shape[1:]
@@ -235,7 +247,7 @@ def by_blocks(algebra: TaylorAlgebra, both: Both) -> Callable[[Rows], Any]:
         if flat.array.shape[1] <= _BLOCK:
             found = run(flat)
         else:
-            found = lax.platform_dependent(flat, cpu=mapped, default=run)
+            found = lax.platform_dependent(flat, cpu=in_a_loop, default=run)
         return jax.tree.map(lambda c: c.reshape(len(c), *shape), found)
 
     return blocked

@@ -70,6 +70,10 @@ def contract(x: Array, w: Array, table: Table) -> Array:
         (K, ...).
     """
     x, w = _compat.vary_alike(x, w)
+    if not table.entries:
+        return _compat.vary(
+            jnp.zeros((table.size, *x.shape[1:]), x.dtype), _compat.varying(x)
+        )
     return _CONTRACTION.bind(x, w, table=table)
 
 
@@ -90,13 +94,17 @@ def _in_a_loop(x: Array, w: Array, *, table: Table) -> Array:
     x, w = (jnp.pad(rows.reshape(len(rows), -1), spare) for rows in (x, w))
 
     def step(n: Array, sums: Array) -> Array:
-        entry, at = (number.astype(np.int32) for number in (n % steps, n // steps * width))
+        entry, at = (
+            number.astype(np.int32) for number in (n % steps, n // steps * width)
+        )
         to = _element(k, entry)
         new = _piece(sums, to, at, width)
         for t in range(_TOGETHER):
             here = (entry, np.int32(t))
             left = _piece(x, _element(i, *here), at, width)
-            new += _element(c, *here) * (left * _piece(w, _element(j, *here), at, width))
+            new += _element(c, *here) * (
+                left * _piece(w, _element(j, *here), at, width)
+            )
         return lax.dynamic_update_slice(
             sums, new, (to, at), allow_negative_indices=False
         )
@@ -131,7 +139,12 @@ def _steps(table: Table, dtype: Any) -> tuple[Array, Array, Array, Array]:
         fed += [k] * (len(products) // _TOGETHER)
     columns = np.array(steps).reshape(-1, _TOGETHER, 4)
     i, j = (jnp.asarray(columns[..., n].astype(np.int32)) for n in range(2))
-    return i, j, jnp.asarray(np.array(fed, np.int32)), jnp.asarray(columns[..., 3], dtype)
+    return (
+        i,
+        j,
+        jnp.asarray(np.array(fed, np.int32)),
+        jnp.asarray(columns[..., 3], dtype),
+    )
 
 
 def _at_once(x: Array, w: Array, *, table: Table) -> Array:

@@ -18,19 +18,21 @@ from opcompiler.taylor.registry import Context
 from opcompiler.taylor.value import Coefficient, present
 
 
-def is_dense(params: dict[str, Any], rank: int, side: int) -> bool:
+def is_dense(params: dict[str, Any], rank: int, side: int, least: int = 1) -> bool:
     """Whether the channels, operand `side` of this rank, flatten to rows as they are.
 
     Args:
         params: of the `dot_general`.
         rank: of the operand that has channels.
         side: 0 if it stands on the left, 1 on the right.
+        least: how many of its axes must not be contracted.
     """
     contract, batch = params["dimension_numbers"]
     taken = tuple(contract[side])
     trailing = tuple(range(rank - len(taken), rank))
     plain = not batch[0] and params.get("out_sharding") is None
-    return plain and bool(taken) and taken == trailing and len(taken) < rank
+    free = rank - len(taken)
+    return plain and bool(taken) and taken == trailing and free >= least
 
 
 def dense_layer(
