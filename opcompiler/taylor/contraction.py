@@ -7,9 +7,9 @@ Arrays of rows and a table of `(i, j, k, c)` come in, an array of rows goes out:
 
 Written as single multiplications, the products of an algebra of 55 channels are some
 thousand operations per activation, and XLA needs a minute to compile them. Here they are
-one loop over the table, compiled in no time, which is as fast to run: every step reads two
-rows and adds to a third, and rows of this size stay in the processor's cache. An
-accelerator, which pays for every step, gathers all factors at once.
+one loop over the table, compiled in no time, which is as fast to run: every step reads
+the rows of a few products and adds them to one more, and rows of this size stay in the
+processor's cache. An accelerator, which pays for every step, gathers all factors at once.
 
 It is a primitive, because JAX would transpose a loop that reads rows of an array into one
 that adds a whole array of zeros at every step. The transpose of a sum over a table is a sum

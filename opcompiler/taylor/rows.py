@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import lax
 
 from opcompiler.core.algebra import TaylorAlgebra
 from opcompiler.taylor.arithmetic import Series

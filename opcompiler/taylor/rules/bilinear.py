@@ -70,9 +70,7 @@ def dot_general(
     side, value = active[0], inputs[active[0]]
     # A family's axis stands second, behind the only axis of a vector.
     least = 1 if context.algebra.has_families else 0
-    if len(active) == 2 or not is_dense(
-        equation.params, len(value.shape), side, least
-    ):
+    if len(active) == 2 or not is_dense(equation.params, len(value.shape), side, least):
         return _bilinear(context, equation, inputs, needed)
     series = dense_layer(
         context, equation.params, _widen(value, needed[side]), len(value.shape),
