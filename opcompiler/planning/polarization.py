@@ -29,7 +29,7 @@ Automatic Differentiation, arXiv 2505.13644.
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations, combinations_with_replacement
@@ -53,6 +53,9 @@ _MONOMIALS = 130
 
 _SHARED = 24
 """Of more symbols than these no directions are shared but by chance."""
+
+_GRID = 40
+"""Grids of up to so many directions are solved for."""
 
 _OWN = 2
 """So many directions of its own a symbol may add to those at hand."""
@@ -93,6 +96,8 @@ def shared_directions(
     """
     own = {p: decompose(p, rational) for p in symbols}
     few = len(own) <= _SHARED
+    if not few and (known := _on_a_grid(symbols, own)):
+        return known
     sums: dict[OperatorSymbol, PowerSum] = {}
     free: dict[Tangent, None] = {}
     for p in sorted(symbols, key=lambda p: (-p.order, len(own[p]))):
@@ -103,6 +108,30 @@ def shared_directions(
         sums[p] = min(found, key=lambda powers: len(powers.keys() - free.keys()))
         free |= dict.fromkeys(sums[p])
     return sums
+
+
+def _on_a_grid(
+    symbols: Sequence[OperatorSymbol], own: Mapping[OperatorSymbol, PowerSum]
+) -> dict[OperatorSymbol, PowerSum] | None:
+    """Writes many symbols of few variables along as many directions as monomials.
+
+    The powers of all vectors of non-negative integers that add up to the order are a
+    basis of the forms of that order: interpolation on the grid of a simplex.
+    """
+    places = variables(symbols)
+    order = max(p.order for p in symbols)
+    count = math.comb(len(places) + order - 1, order)
+    if not count <= min(_GRID, len({v for powers in own.values() for v in powers})):
+        return None
+    grid = [
+        _primitive(direction(Counter(chosen)))[0]
+        for chosen in combinations_with_replacement(places, order)
+    ]
+    found = read_off([Jet(line(v), order) for v in grid], symbols)
+    return found and {
+        p: {grid[j]: c / math.factorial(p.order) for (j, _), c in row.items()}
+        for p, row in zip(symbols, found, strict=True)
+    }
 
 
 def _along(

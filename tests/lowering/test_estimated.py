@@ -125,8 +125,8 @@ def test_what_has_no_unbiased_estimate_is_said() -> None:
     oc.compile(sp.sin(u) * second, estimator=oc.Sparse(2))
     with pytest.raises(oc.OperatorError, match="never be drawn"):
         oc.Sparse(2, replace=True, importance=(1.0, 0.0))
+    sampled = oc.compile(second - 1, estimator=oc.Sparse(2))
     with pytest.raises(oc.OperatorError, match="needs a key"):
-        sampled = oc.compile(second - 1, estimator=oc.Sparse(2))
         oc.unbiased_square(sampled, None, None, None)
     with pytest.raises(oc.OperatorError, match="two draws"):
         oc.compile(heat, estimator=oc.Sparse(2)).variance(None, None, KEY, draws=1)

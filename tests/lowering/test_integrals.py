@@ -189,7 +189,7 @@ def test_rules_are_checked() -> None:
             residual(cubic, at, quadrature=rules)
     for count in (0, -1, 2.5, True):
         with pytest.raises(
-            oc.OperatorError, match="a quadrature rule of|give a whole number"
+            oc.OperatorError, match=r"a quadrature rule of|give a whole number"
         ):
             oc.gauss_legendre(count)
     with pytest.raises(oc.OperatorError, match="a variable and both ends"):
