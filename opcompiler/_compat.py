@@ -236,6 +236,10 @@ def bind(equation: Equation, *operands: Any, **changed: Any) -> list[Any]:
     return list(outputs) if primitive.multiple_results else [outputs]
 
 
+_OURS: set[str] = set()
+"""Names of the primitives that are made here."""
+
+
 def bilinear_primitive(
     name: str,
     run: Callable[..., Any],
@@ -257,6 +261,7 @@ def bilinear_primitive(
         elsewhere: what is run instead, by platform.
     """
     primitive = jex.Primitive(name)
+    _OURS.add(name)
 
     def abstract(x: Any, w: Any, *, table: Any) -> Any:
         return x.update(shape=shape(x, w, table), weak_type=False)
@@ -303,6 +308,7 @@ def scan_partition(parameters: dict[str, Any]) -> tuple[int, int]:
 def _forward_only() -> Any:
     """Returns the primitive that `forward_only` binds: the identity, without a reverse."""
     primitive = jex.Primitive("forward_only")
+    _OURS.add(primitive.name)
     primitive.def_impl(lambda x, refuse: x)
     primitive.def_abstract_eval(lambda aval, refuse: aval)
     ad.deflinear2(primitive, lambda cotangent, x, refuse: refuse())
@@ -363,4 +369,5 @@ def primitives_with_jvp() -> frozenset[str]:
         primitive.name
         for primitive, jvp in ad.primitive_jvps.items()
         if getattr(jvp, "func", jvp).__module__.startswith("jax.")
+        and primitive.name not in _OURS
     )
