@@ -22,10 +22,10 @@ demo: $(STAMP)  ## compile Navier-Stokes and Burgers, train a Burgers network
 # Most of the suite's time went into XLA's optimisations of programs that run once.
 QUICK := JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS=--xla_cpu_use_fusion_emitters=false
 
-test: $(STAMP)  ## the whole suite but the slow tests, under 12 minutes on 2 cores
+test: $(STAMP)  ## the whole suite but the slow tests, 21 minutes on 2 busy cores
 	$(QUICK) $(BIN)/python -m pytest -n 2 -q
 
-test-optimised: $(STAMP)  ## the same, compiled as users have it: 18 minutes
+test-optimised: $(STAMP)  ## the same, compiled as users have it, which takes longer
 	$(BIN)/python -m pytest -n 2 -q
 
 test-slow: $(STAMP)  ## the tests that take minutes each
