@@ -36,7 +36,7 @@ from jax.experimental.jet import jet
 
 import opcompiler as oc
 from examples.problems import elliptic
-from opcompiler.core.algebra import Channel, TaylorAlgebra
+from opcompiler.algebra.weil import Channel, TaylorAlgebra
 from opcompiler.taylor import OneHot
 from opcompiler.taylor.push import push
 

@@ -27,20 +27,20 @@ from opcompiler.calculus import (
     trace_hessian,
     VectorField,
 )
-from opcompiler.core.errors import OperatorError
-from opcompiler.estimators import Dense, Sparse
-from opcompiler.lowering import autotune, gauss_legendre, Residual, unbiased_square
-from opcompiler.notation import (
+from opcompiler.errors import OperatorError
+from opcompiler.planning import Plan
+from opcompiler.planning.contamination import contamination
+from opcompiler.runtime import autotune, gauss_legendre, Residual, unbiased_square
+from opcompiler.sampling import Dense, Sparse
+from opcompiler.symbols import D, index, Integral, Sum, vector
+from opcompiler.taylor import jet
+from opcompiler.text import (
     load,
     parse,
     Problem,
     to_latex,
     to_text,
 )
-from opcompiler.planning import Plan
-from opcompiler.planning.contamination import contamination
-from opcompiler.symbols import D, index, Integral, Sum, vector
-from opcompiler.taylor import jet
 
 __all__ = [
     "Cartesian",

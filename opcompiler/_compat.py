@@ -15,7 +15,7 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jax.interpreters import ad, batching, mlir
 
-from opcompiler.core.errors import OperatorError
+from opcompiler.errors import OperatorError
 
 Literal = jex.Literal
 AbstractValue = jax.core.AbstractValue

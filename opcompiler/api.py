@@ -14,14 +14,14 @@ from opcompiler.calculus.sobolev import (
     sobolev_terms,
     Weights,
 )
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
-from opcompiler.estimators import estimated, Estimator, Sparse
-from opcompiler.lowering import Residual, SobolevLoss, SobolevTerm
-from opcompiler.notation import Part, Problem
-from opcompiler.operator import Declaration, normalize, Operator
-from opcompiler.operator.equations import read_equations
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
+from opcompiler.frontend import Declaration, normalize, Operator
+from opcompiler.frontend.equations import read_equations
+from opcompiler.runtime import Residual, SobolevLoss, SobolevTerm
+from opcompiler.sampling import estimated, Estimator, Sparse
 from opcompiler.taylor.tuning import Tuning
+from opcompiler.text import Part, Problem
 
 Coordinates = sp.Symbol | sp.IndexedBase | Sequence[sp.Symbol | sp.IndexedBase] | None
 """Of the points, in the order of their columns; as they first appear, if `None`."""
@@ -118,7 +118,7 @@ def sobolev_loss(
 
     Returns:
         `loss(net, points, **parameters)`, and `loss.bind(apply)`; points are a dict by
-        name if the orders are. `opcompiler.lowering.sobolev` has the formula.
+        name if the orders are. `opcompiler.runtime.sobolev` has the formula.
 
     Raises:
         OperatorError: as `compile`; for too few or too many weights or scales, ones that

@@ -2,9 +2,9 @@
 
 import sympy as sp
 
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
-from opcompiler.operator.symbolic import symbolic
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
+from opcompiler.frontend.symbolic import symbolic
 
 
 @public('oc.vector("x", 100)')

@@ -24,9 +24,9 @@ from opcompiler.calculus.tensors import (
     Value,
     written,
 )
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
-from opcompiler.operator.symbolic import symbolic
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
+from opcompiler.frontend.symbolic import symbolic
 
 
 @public("oc.grad(u, [x, y])")

@@ -5,7 +5,7 @@ import sympy as sp
 from opcompiler.calculus import components, tensors
 from opcompiler.calculus.components import IndexedVector
 from opcompiler.calculus.tensors import Value
-from opcompiler.core.edge import public
+from opcompiler.edge import public
 
 
 @public("oc.dot([u, v], [1, 0])")

@@ -9,10 +9,10 @@ from typing import Any
 
 import sympy as sp
 
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
-from opcompiler.core.multiindex import check_order
-from opcompiler.operator.symbolic import symbolic
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
+from opcompiler.frontend.symbolic import symbolic
+from opcompiler.ir import check_order
 
 
 @public("oc.sobolev(residual, 2, [x, y])")

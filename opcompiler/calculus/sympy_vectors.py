@@ -15,9 +15,9 @@ from sympy.vector import (
 from opcompiler.calculus.operators import curl, div, grad, laplacian
 from opcompiler.calculus.systems import System
 from opcompiler.calculus.tensors import cross, dot
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
-from opcompiler.operator.symbolic import symbolic
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
+from opcompiler.frontend.symbolic import symbolic
 
 
 @public("oc.from_sympy_vector(expr, frame, x, y, z)")

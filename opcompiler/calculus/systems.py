@@ -17,9 +17,9 @@ from functools import lru_cache
 
 import sympy as sp
 
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
-from opcompiler.operator.symbolic import symbolic
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
+from opcompiler.frontend.symbolic import symbolic
 
 
 @public("oc.Polar(r, theta)")

@@ -12,9 +12,9 @@ from typing import Any
 import sympy as sp
 
 from opcompiler.calculus.systems import System
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
-from opcompiler.operator.symbolic import symbolic
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
+from opcompiler.frontend.symbolic import symbolic
 
 Value = Any
 """A scalar expression, a column or sequence of components, a matrix."""

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
-from opcompiler.core.visible import visible
+from opcompiler.visible import visible
 
 # Of the click that typer brings along, or of the package, as its version has it.
 _UsageError: Any = typer.BadParameter.__base__

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import opcompiler as oc
-from opcompiler.core.errors import OperatorError
+from opcompiler.errors import OperatorError
 
 
 def parameters(

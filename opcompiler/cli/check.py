@@ -9,7 +9,7 @@ from opcompiler.cli import failures
 from opcompiler.cli.app import app, examples, say
 from opcompiler.cli.options import Json, Notation, numbers, Set
 from opcompiler.cli.reading import read_problem
-from opcompiler.notation import Part
+from opcompiler.text import Part
 
 
 @app.command(

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import typer
 
 from opcompiler.cli.app import say
-from opcompiler.core.errors import OperatorError
+from opcompiler.errors import OperatorError
 
 WRONG_INPUT = 1
 """The exit code where an operator, a file or a network is wrong; 2 is click's own."""

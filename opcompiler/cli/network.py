@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from opcompiler.cli.reading import on_path, place
-from opcompiler.core.errors import OperatorError
+from opcompiler.errors import OperatorError
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from opcompiler.cli import completion
-from opcompiler.core.visible import visible
+from opcompiler.visible import visible
 
 NAMES = ("equations", "residual", "operator", "problem")
 """What a Python program may call its operator."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import opcompiler as oc
 from opcompiler.cli.options import NAMES
-from opcompiler.core.errors import OperatorError
+from opcompiler.errors import OperatorError
 
 
 def is_text(file: str) -> bool:

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 from jax import Array
 
 import opcompiler as oc
-from opcompiler.core.errors import OperatorError
 from opcompiler.demo import network
 from opcompiler.demo.comparison import Evaluate, timed
 from opcompiler.demo.jets import by_jets
-from opcompiler.lowering.networks import read_networks
+from opcompiler.errors import OperatorError
+from opcompiler.runtime.networks import read_networks
 
 Box = Sequence[tuple[float, float]]
 

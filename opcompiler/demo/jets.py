@@ -15,18 +15,18 @@ from jax import Array
 from jax.experimental.jet import jet
 
 import opcompiler as oc
-from opcompiler.core.apolar import Tangent
-from opcompiler.core.symbol import Functional
-from opcompiler.lowering.networks import (
+from opcompiler.algebra.minimal import Tangent
+from opcompiler.ir import Functional
+from opcompiler.planning.polarization import shared_directions
+from opcompiler.runtime.networks import (
     check_outputs,
     Group,
     Network,
     read_networks,
 )
-from opcompiler.lowering.points import read_points
-from opcompiler.lowering.shell import run_program
-from opcompiler.lowering.sites import read_scene, site_points
-from opcompiler.planning.polarization import shared_directions
+from opcompiler.runtime.points import read_points
+from opcompiler.runtime.shell import run_program
+from opcompiler.runtime.sites import read_scene, site_points
 from opcompiler.taylor.push import tangent_row
 
 Powers = dict[Functional, dict[Tangent, float]]

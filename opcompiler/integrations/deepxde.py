@@ -12,10 +12,10 @@ from typing import Any
 
 from jax import Array
 
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
 from opcompiler.integrations.networks import whole
-from opcompiler.lowering import Residual
+from opcompiler.runtime import Residual
 
 
 @public("pde(residual, nu=0.01)")

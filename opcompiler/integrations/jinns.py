@@ -20,10 +20,10 @@ from jinns.loss import ODE, PDENonStatio, PDEStatio
 from jinns.nn import SPINN
 from jinns.parameters import Params
 
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
 from opcompiler.integrations.networks import Whole, whole
-from opcompiler.lowering import Residual
+from opcompiler.runtime import Residual
 
 _TIMES = ("t", "tau", "time")
 

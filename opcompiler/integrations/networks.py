@@ -6,10 +6,10 @@ from typing import Any
 
 from jax import Array
 
-from opcompiler.core.errors import OperatorError
-from opcompiler.lowering import Residual
-from opcompiler.lowering.networks import unordered
-from opcompiler.lowering.points import check_names
+from opcompiler.errors import OperatorError
+from opcompiler.runtime import Residual
+from opcompiler.runtime.networks import unordered
+from opcompiler.runtime.points import check_names
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ arXiv 2106.14153, for Weil algebras; Macaulay's inverse systems for the duality.
 from collections.abc import Sequence
 from fractions import Fraction
 
-from opcompiler.core.apolar import ApolarBasis
-from opcompiler.core.symbol import Functional
+from opcompiler.algebra.minimal import ApolarBasis
+from opcompiler.ir import Functional
 from opcompiler.planning.plan import Plan, Push, ReadOut
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from opcompiler.core.symbol import Functional
+from opcompiler.ir import Functional
 from opcompiler.planning.algebra import plan_algebra
 from opcompiler.planning.cost import DEVICES
 from opcompiler.planning.joining import joined

@@ -27,9 +27,9 @@ from fractions import Fraction
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.core.errors import OperatorError
-from opcompiler.core.quadratic import Exact, inverse, Quadratic
+from opcompiler.algebra.quadratic import Exact, inverse, Quadratic
+from opcompiler.algebra.weil import TaylorAlgebra
+from opcompiler.errors import OperatorError
 from opcompiler.planning.form import check_form
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from opcompiler.core.errors import OperatorError
-from opcompiler.core.symbol import Functional
-from opcompiler.inspection.comparison import Candidate
+from opcompiler.errors import OperatorError
+from opcompiler.ir import Functional
 from opcompiler.planning.plan import Choice, Plan
 from opcompiler.planning.strategies import make_plan, STRATEGIES
+from opcompiler.show.comparison import Candidate
 
 _CHANNELS, _ORDER = 40, 6
 """Beyond these a table does not plan the strategies that cannot win: looking for their

@@ -18,15 +18,14 @@ from fractions import Fraction
 
 from rich.table import Table
 
-from opcompiler.core.apolar import Tangent
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
-from opcompiler.core.multiindex import argument_name, MultiIndex
-from opcompiler.core.quadratic import Exact
-from opcompiler.core.symbol import linear_text, OperatorSymbol
-from opcompiler.inspection.plain_text import plain_text, simple_table
+from opcompiler.algebra.minimal import Tangent
+from opcompiler.algebra.quadratic import Exact
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
+from opcompiler.ir import argument_name, linear_text, MultiIndex, OperatorSymbol
 from opcompiler.planning.slot_search import single_jet
 from opcompiler.planning.slots import contents, Curve, Jet
+from opcompiler.show.plain_text import plain_text, simple_table
 
 HIGHEST_JET = 48
 """Of a jet that is reported on: twice `HIGHEST_ORDER`, for slots beyond the first.

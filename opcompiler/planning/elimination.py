@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeVar
 
-from opcompiler.core.inverse_system import divided
-from opcompiler.core.symbol import OperatorSymbol
+from opcompiler.algebra.inverse_system import divided
+from opcompiler.ir import OperatorSymbol
 from opcompiler.planning.slots import contents, Jet, Places, Row
 
 Term = tuple[int, int]

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NoReturn, TYPE_CHECKING
 
-from opcompiler.core.errors import OperatorError
-from opcompiler.core.quadratic import Exact, Quadratic
-from opcompiler.inspection.numbers import is_sized
+from opcompiler.algebra.quadratic import Exact, Quadratic
+from opcompiler.errors import OperatorError
 from opcompiler.planning.kinds import KINDS
+from opcompiler.show.numbers import is_sized
 
 if TYPE_CHECKING:
-    from opcompiler.core.symbol import OperatorSymbol
+    from opcompiler.ir import OperatorSymbol
     from opcompiler.planning.plan import Plan, Push, ReadOut
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from opcompiler.core.symbol import Functional
+from opcompiler.ir import Functional
 from opcompiler.planning.plan import Choice, Plan, Push, ReadOut
 
 

@@ -6,7 +6,7 @@ that read-outs name. The proof (`certificate.py`) is of that. A kind says which 
 way of running computes in just this sense, and `form.py` refuses all others, for the
 proof and for the run alike; so neither has a reading of its own.
 
-The ways of running stand in `lowering/pushes.py`, under the same names.
+The ways of running stand in `runtime/pushes.py`, under the same names.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Collection
 from itertools import chain, combinations
 from typing import Protocol, TYPE_CHECKING
 
-from opcompiler.core.algebra import dual_numbers
+from opcompiler.algebra.weil import dual_numbers
 
 if TYPE_CHECKING:
     from opcompiler.planning.cost import Device

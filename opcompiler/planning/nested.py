@@ -8,10 +8,9 @@ channels; the lowering runs it by `jax.jvp`, not by our engine.
 from collections.abc import Sequence
 from fractions import Fraction
 
-from opcompiler.core.algebra import dual_numbers
-from opcompiler.core.apolar import Tangent
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.symbol import Functional
+from opcompiler.algebra.minimal import Tangent
+from opcompiler.algebra.weil import dual_numbers
+from opcompiler.ir import Functional, MultiIndex
 from opcompiler.planning.plan import Plan, Push, ReadOut
 
 

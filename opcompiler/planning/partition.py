@@ -21,10 +21,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from opcompiler.core.algebra import Channel, TaylorAlgebra, univariate
-from opcompiler.core.apolar import Tangent
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.symbol import Functional, linear_text, OperatorSymbol, variables
+from opcompiler.algebra.minimal import Tangent
+from opcompiler.algebra.weil import Channel, TaylorAlgebra, univariate
+from opcompiler.ir import Functional, linear_text, MultiIndex, OperatorSymbol, variables
 from opcompiler.planning.elimination import read_off
 from opcompiler.planning.plan import Plan, Push, ReadOut
 from opcompiler.planning.polarization import shared_directions

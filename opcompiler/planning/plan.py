@@ -7,22 +7,22 @@ from pathlib import Path
 
 import networkx as nx
 
-from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.core.apolar import Tangent
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
-from opcompiler.core.quadratic import Exact
-from opcompiler.core.symbol import Functional
-from opcompiler.inspection.comparison import Candidate, comparison_table
-from opcompiler.inspection.graph import plan_graph
-from opcompiler.inspection.latex import plan_latex
-from opcompiler.inspection.page import plan_card, plan_page
-from opcompiler.inspection.serial import plan_json, read_plan
-from opcompiler.inspection.svg import plan_svg
-from opcompiler.inspection.table import plan_table
+from opcompiler.algebra.minimal import Tangent
+from opcompiler.algebra.quadratic import Exact
+from opcompiler.algebra.weil import TaylorAlgebra
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
+from opcompiler.ir import Functional
 from opcompiler.planning.certificate import check_plan
 from opcompiler.planning.cost import Cost, plan_cost
 from opcompiler.planning.form import check_form, numbers
+from opcompiler.show.comparison import Candidate, comparison_table
+from opcompiler.show.graph import plan_graph
+from opcompiler.show.latex import plan_latex
+from opcompiler.show.page import plan_card, plan_page
+from opcompiler.show.serial import plan_json, read_plan
+from opcompiler.show.svg import plan_svg
+from opcompiler.show.table import plan_table
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class Plan:
         return read_plan(text, cls, Push, ReadOut, Choice)
 
     def graph(self) -> nx.DiGraph:
-        """Returns the derivation graph; `inspection/graph.py` says its attributes."""
+        """Returns the derivation graph; `show/graph.py` says its attributes."""
         return plan_graph(self)
 
     def to_svg(self, path: str | Path | None = None) -> str:

@@ -36,11 +36,17 @@ from itertools import combinations, combinations_with_replacement
 
 import networkx as nx
 
-from opcompiler.core.algebra import Channel, TaylorAlgebra
-from opcompiler.core.apolar import Tangent
-from opcompiler.core.multiindex import argument_name, MultiIndex
-from opcompiler.core.quadratic import Exact, quadratic
-from opcompiler.core.symbol import Functional, linear_text, OperatorSymbol, variables
+from opcompiler.algebra.minimal import Tangent
+from opcompiler.algebra.quadratic import Exact, quadratic
+from opcompiler.algebra.weil import Channel, TaylorAlgebra
+from opcompiler.ir import (
+    argument_name,
+    Functional,
+    linear_text,
+    MultiIndex,
+    OperatorSymbol,
+    variables,
+)
 from opcompiler.planning.elimination import read_off
 from opcompiler.planning.plan import Plan, Push, ReadOut
 from opcompiler.planning.slots import Jet, line

@@ -8,10 +8,9 @@ at the same site go by their minimal algebra beside it.
 from collections.abc import Sequence
 from fractions import Fraction
 
-from opcompiler.core.algebra import Channel, TaylorAlgebra
-from opcompiler.core.apolar import Tangent
-from opcompiler.core.multiindex import argument_name, MultiIndex
-from opcompiler.core.symbol import Functional
+from opcompiler.algebra.minimal import Tangent
+from opcompiler.algebra.weil import Channel, TaylorAlgebra
+from opcompiler.ir import argument_name, Functional, MultiIndex
 from opcompiler.planning.algebra import plan_algebra
 from opcompiler.planning.joining import joined
 from opcompiler.planning.plan import Plan, Push, ReadOut

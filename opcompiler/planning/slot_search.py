@@ -21,8 +21,7 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import chain, combinations, islice, product
 
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.symbol import OperatorSymbol, variables
+from opcompiler.ir import MultiIndex, OperatorSymbol, variables
 from opcompiler.planning.elimination import row
 from opcompiler.planning.polarization import term_by_term
 from opcompiler.planning.slots import (

@@ -2,8 +2,8 @@
 
 from functools import lru_cache
 
-from opcompiler.core.errors import OperatorError
-from opcompiler.core.symbol import Functional
+from opcompiler.errors import OperatorError
+from opcompiler.ir import Functional
 from opcompiler.planning.algebra import plan_algebra
 from opcompiler.planning.auto import plan_auto, Strategy
 from opcompiler.planning.nested import plan_nested

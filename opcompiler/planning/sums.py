@@ -8,12 +8,10 @@ the next is a family. `Running` says which channels those are, and is what the r
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from opcompiler.core import families
-from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.core.errors import OperatorError
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.sums import Template
-from opcompiler.core.symbol import Functional, OperatorSymbol
+from opcompiler.algebra import families
+from opcompiler.algebra.weil import TaylorAlgebra
+from opcompiler.errors import OperatorError
+from opcompiler.ir import Functional, MultiIndex, OperatorSymbol, Template
 from opcompiler.planning.joining import joined
 from opcompiler.planning.plan import Plan, Push, ReadOut
 from opcompiler.planning.strategies import make_plan

@@ -13,7 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array, lax
 
-from opcompiler.core.algebra import Constant, TaylorAlgebra
+from opcompiler.algebra.weil import Constant, TaylorAlgebra
 from opcompiler.taylor.contraction import contract, Table
 from opcompiler.taylor.value import Coefficient, family_axis, present
 

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler import _compat
-from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.core.families import Folding, narrowed, summed_channels, written_out
+from opcompiler.algebra.families import Folding, narrowed, summed_channels, written_out
+from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.registry import Context
 from opcompiler.taylor.sparse import (

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler import _compat
-from opcompiler.core.algebra import TaylorAlgebra, univariate
+from opcompiler.algebra.weil import TaylorAlgebra, univariate
 from opcompiler.taylor.arithmetic import (
     add_up,
     compose,

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from opcompiler import _compat
-from opcompiler.core.errors import OperatorError
+from opcompiler.errors import OperatorError
 from opcompiler.taylor.value import Coefficient, family_axis
 
 Shape = tuple[int, ...]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from opcompiler import _compat
-from opcompiler.core.edge import public
+from opcompiler.edge import public
 from opcompiler.taylor.registry import FAMILY_RULES, KINDS
 from opcompiler.taylor.rules import RULES
 

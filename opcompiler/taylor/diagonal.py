@@ -18,9 +18,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from opcompiler.core.algebra import Channel, TaylorAlgebra
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
+from opcompiler.algebra.weil import Channel, TaylorAlgebra
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
 from opcompiler.taylor.onehot import OneHot, seeded
 from opcompiler.taylor.push import push_tree
 from opcompiler.taylor.tuning import Tuning

@@ -27,8 +27,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler import _compat
-from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.core.errors import OperatorError
+from opcompiler.algebra.weil import TaylorAlgebra
+from opcompiler.errors import OperatorError
 from opcompiler.taylor.arithmetic import scale, total
 from opcompiler.taylor.families import without_families
 from opcompiler.taylor.registry import Context, FAMILY_RULES, RULES

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array, lax
 
-from opcompiler.core.families import Folding, written_out
+from opcompiler.algebra.families import Folding, written_out
 from opcompiler.taylor.registry import Context, Rule
 from opcompiler.taylor.value import AlgebraArray, Coefficient, family_axis, make, Value
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from opcompiler import _compat
-from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.core.families import fold
+from opcompiler.algebra.families import fold
+from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.fallback import any_primitive
 from opcompiler.taylor.families import without_families
 from opcompiler.taylor.registry import Context, FAMILY_RULES, SPARSE_RULES

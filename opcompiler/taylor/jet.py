@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler._compat import differentiable
-from opcompiler.core.algebra import univariate
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
+from opcompiler.algebra.weil import univariate
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
 from opcompiler.taylor.misuse import explained
 from opcompiler.taylor.push import push_tree
 from opcompiler.taylor.value import AlgebraArray, make, primal, Value

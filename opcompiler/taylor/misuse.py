@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from opcompiler.core.errors import OperatorError
+from opcompiler.errors import OperatorError
 
 _NO_PARAMETERS = (
     "a Flax Linen module is called by its apply: residual.bind(module.apply), or "

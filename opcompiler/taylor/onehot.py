@@ -9,9 +9,9 @@ import numpy as np
 from jax import Array
 
 from opcompiler import _compat
-from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.core.errors import OperatorError
-from opcompiler.core.families import split
+from opcompiler.algebra.families import split
+from opcompiler.algebra.weil import TaylorAlgebra
+from opcompiler.errors import OperatorError
 from opcompiler.taylor.sparse import base_at, hits, Index, Patch, Places, SparseArray
 from opcompiler.taylor.value import Coefficient, family_axis, make, Value
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler import _compat
-from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.value import AlgebraArray, instantiate, make, primal, Value
 
 Pattern = tuple[int, ...]

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler import _compat
-from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.core.apolar import Tangent
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
+from opcompiler.algebra.minimal import Tangent
+from opcompiler.algebra.weil import TaylorAlgebra
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
 from opcompiler.taylor.chunks import evaluate_in_chunks
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.families import refold, unfold

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from opcompiler._compat import Equation
-from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.core.families import Folding
+from opcompiler.algebra.families import Folding
+from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.tuning import DEFAULT
 from opcompiler.taylor.value import Value
 

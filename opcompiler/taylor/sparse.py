@@ -25,8 +25,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from opcompiler.core.algebra import TaylorAlgebra
-from opcompiler.core.families import Split, split
+from opcompiler.algebra.families import Split, split
+from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.value import (
     Active,
     AlgebraArray,

@@ -19,12 +19,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from opcompiler.core.algebra import Channel, TaylorAlgebra, univariate
-from opcompiler.core.apolar import ApolarBasis, Tangent
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.symbol import OperatorSymbol
+from opcompiler.algebra.minimal import ApolarBasis, Tangent
+from opcompiler.algebra.weil import Channel, TaylorAlgebra, univariate
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
+from opcompiler.ir import MultiIndex, OperatorSymbol
 from opcompiler.taylor.coordinates import (
     bound,
     Coordinates,

@@ -3,8 +3,8 @@
 import sys
 from dataclasses import dataclass
 
-from opcompiler.core.edge import public
-from opcompiler.core.errors import OperatorError
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
 
 NEVER = sys.maxsize
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.algebra.weil import TaylorAlgebra
 
 Coefficient = Array | None
 """One channel; `None` is a structural zero."""

@@ -18,14 +18,14 @@ import jax
 import jax.numpy as jnp
 from rich.progress import track
 
-from opcompiler.core.errors import OperatorError
-from opcompiler.core.symbol import Functional
-from opcompiler.lowering.networks import Group
-from opcompiler.lowering.pushes import evaluate_functionals
-from opcompiler.lowering.tracing import Traced
-from opcompiler.operator import normalize
+from opcompiler.errors import OperatorError
+from opcompiler.frontend import normalize
+from opcompiler.ir import Functional
 from opcompiler.planning import make_plan, Plan
 from opcompiler.planning.strategies import STRATEGIES
+from opcompiler.runtime.networks import Group
+from opcompiler.runtime.pushes import evaluate_functionals
+from opcompiler.runtime.tracing import Traced
 from tests.benchmarks import report
 from tests.benchmarks.network import apply, setting
 from tests.corpus import in_scope

@@ -80,7 +80,7 @@ def test_what_is_shipped(python, tmp_path) -> None:
     assert {p.relative_to(ROOT).as_posix() for p in PACKAGE.rglob("*.py")} <= names
     for file in ("operator.lark", "README.md", "examples/kdv.pde"):
         assert f"opcompiler/_grammar/{file}" in names
-    assert "opcompiler/inspection/templates/page.html" in names
+    assert "opcompiler/show/templates/page.html" in names
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"opcompiler"}
     (source,) = tmp_path.glob("*.tar.gz")

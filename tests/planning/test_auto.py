@@ -12,7 +12,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.operator import normalize
+from opcompiler.frontend import normalize
 from opcompiler.planning import make_plan, Plan
 from opcompiler.planning.cost import DEVICES, plan_cost
 from opcompiler.planning.strategies import STRATEGIES

@@ -6,8 +6,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.symbol import Functional, OperatorSymbol
+from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
 from opcompiler.planning import make_plan
 
 SITES = (("x", "y", "z"),)

@@ -3,7 +3,7 @@
 import pytest
 import sympy as sp
 
-from opcompiler.operator import normalize
+from opcompiler.frontend import normalize
 from opcompiler.planning import make_plan, STRATEGIES
 
 t, x, y, z = sp.symbols("t x y z")

@@ -9,9 +9,8 @@ import pytest
 import sympy as sp
 from sympy.utilities.iterables import partitions
 
-from opcompiler.core.errors import OperatorError
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.symbol import OperatorSymbol
+from opcompiler.errors import OperatorError
+from opcompiler.ir import MultiIndex, OperatorSymbol
 from opcompiler.planning.contamination import contamination, pure_jet
 
 

@@ -13,8 +13,7 @@ from hypothesis import given, settings, strategies as st
 from sympy.utilities.iterables import partitions
 
 import opcompiler as oc
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.symbol import Functional, OperatorSymbol
+from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
 from opcompiler.planning import make_plan
 from opcompiler.planning.elimination import read_off
 from opcompiler.planning.partition import straight_lines

@@ -13,9 +13,8 @@ import sympy as sp
 from hypothesis import given, settings, strategies as st
 
 import opcompiler as oc
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.quadratic import Quadratic
-from opcompiler.core.symbol import Functional, OperatorSymbol
+from opcompiler.algebra.quadratic import Quadratic
+from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
 from opcompiler.planning import make_plan
 from opcompiler.planning.polarization import (
     cube,

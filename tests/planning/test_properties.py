@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.symbol import Functional, OperatorSymbol
-from opcompiler.lowering.networks import Group
-from opcompiler.lowering.pushes import evaluate_functionals
-from opcompiler.lowering.tracing import Traced
+from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
 from opcompiler.planning import make_plan, Plan
 from opcompiler.planning.strategies import STRATEGIES
+from opcompiler.runtime.networks import Group
+from opcompiler.runtime.pushes import evaluate_functionals
+from opcompiler.runtime.tracing import Traced
 
 COEFFICIENTS = [Fraction(c) for c in (1, 1, 1, -1, 2, -3)] + [Fraction(1, 2)]
 

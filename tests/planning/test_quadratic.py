@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, strategies as st
 
-from opcompiler.core.quadratic import inverse, Quadratic, quadratic
+from opcompiler.algebra.quadratic import inverse, Quadratic, quadratic
 
 rationals = st.fractions(-9, 9, max_denominator=9)
 numbers = st.builds(quadratic, rationals, rationals, st.just(5))

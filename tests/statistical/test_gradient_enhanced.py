@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.operator import vectors
+from opcompiler.frontend import vectors
 
 DIM = 5
 x = oc.vector("x", DIM)

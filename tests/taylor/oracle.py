@@ -20,11 +20,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from opcompiler.core.algebra import TaylorAlgebra, univariate
-from opcompiler.core.apolar import ApolarBasis
-from opcompiler.core.inverse_system import divided, inverse_system
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.symbol import OperatorSymbol
+from opcompiler.algebra.inverse_system import divided, inverse_system
+from opcompiler.algebra.minimal import ApolarBasis
+from opcompiler.algebra.weil import TaylorAlgebra, univariate
+from opcompiler.ir import MultiIndex, OperatorSymbol
 from opcompiler.taylor import push
 from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import AlgebraArray

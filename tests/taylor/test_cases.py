@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 import opcompiler as oc
-from opcompiler.core.apolar import ApolarBasis
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.symbol import OperatorSymbol
+from opcompiler.algebra.minimal import ApolarBasis
+from opcompiler.ir import MultiIndex, OperatorSymbol
 from opcompiler.taylor import push
 from opcompiler.taylor.value import AlgebraArray
 from tests.taylor.cases import CASES, load, nested, nested_series

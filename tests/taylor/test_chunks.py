@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.core.algebra import Channel, TaylorAlgebra
+from opcompiler.algebra.weil import Channel, TaylorAlgebra
 from opcompiler.taylor import laplacian
 from opcompiler.taylor.chunks import summed_channels
 from opcompiler.taylor.tuning import Tuning

@@ -7,8 +7,8 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.core.algebra import univariate
-from opcompiler.core.families import fold
+from opcompiler.algebra.families import fold
+from opcompiler.algebra.weil import univariate
 from opcompiler.taylor.tuning import DEFAULT, NEVER, Tuning
 
 DIM = 15

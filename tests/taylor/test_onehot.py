@@ -11,8 +11,8 @@ from hypothesis import given, settings, strategies as st
 from jax import lax
 
 import opcompiler as oc
-from opcompiler.core.algebra import Channel, TaylorAlgebra
-from opcompiler.core.families import split, written_out
+from opcompiler.algebra.families import split, written_out
+from opcompiler.algebra.weil import Channel, TaylorAlgebra
 from opcompiler.taylor import diagonal_sum, diagonal_terms, interpreter, OneHot
 from opcompiler.taylor.diagonal import powers_algebra
 from opcompiler.taylor.push import push

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from opcompiler.core.algebra import Channel, TaylorAlgebra
+from opcompiler.algebra.weil import Channel, TaylorAlgebra
 from opcompiler.taylor import OneHot
 from opcompiler.taylor.push import push
 

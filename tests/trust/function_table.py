@@ -17,8 +17,8 @@ import numpy as np
 import sympy as sp
 from sympy.codegen import cfunctions as cf
 
-from opcompiler.operator.functions import MeanOfCosh, MeanOfPole
-from opcompiler.operator.integrals import Quadrature
+from opcompiler.frontend.functions import MeanOfCosh, MeanOfPole
+from opcompiler.frontend.integrals import Quadrature
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ ELSEWHERE: set[type[sp.Basic]] = {
     *(sp.Equivalent, sp.KroneckerDelta, sp.Rem, sp.conjugate, sp.re, sp.im, sp.arg),
     *(Quadrature, MeanOfCosh, MeanOfPole),
 }
-"""Conditions, steps and parts of complex numbers (`tests/lowering`), integrals, and what
+"""Conditions, steps and parts of complex numbers (`tests/runtime`), integrals, and what
 only the derivatives of Shi and of the dilogarithm are written by."""
 
 ORDER = 6

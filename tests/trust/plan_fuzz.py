@@ -17,10 +17,9 @@ from math import perm
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.quadratic import quadratic
-from opcompiler.core.symbol import Functional, OperatorSymbol
-from opcompiler.operator import normalize
+from opcompiler.algebra.quadratic import quadratic
+from opcompiler.frontend import normalize
+from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
 from opcompiler.planning import make_plan, Plan, STRATEGIES
 from opcompiler.planning.joining import joined
 
@@ -338,9 +337,9 @@ def run_by_jax(plan: Plan) -> list[float]:
     """What the runtime computes for each read-out, in float64, field by field."""
     import jax.numpy as jnp
 
-    from opcompiler.lowering.networks import Group
-    from opcompiler.lowering.pushes import evaluate_functionals
-    from opcompiler.lowering.tracing import Traced
+    from opcompiler.runtime.networks import Group
+    from opcompiler.runtime.pushes import evaluate_functionals
+    from opcompiler.runtime.tracing import Traced
 
     found = {}
     for functional in plan.functionals:

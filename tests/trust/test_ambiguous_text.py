@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.notation import NotationError
+from opcompiler.text import NotationError
 
 PLANE = """coordinates t, x, y; field u, w, f(x); vector field v, a, b; complex field psi
 parameter k; velocity v; """

@@ -9,7 +9,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import opcompiler as oc
-from opcompiler.core.algebra import univariate
+from opcompiler.algebra.weil import univariate
 from opcompiler.taylor import (
     biharmonic,
     derivatives,

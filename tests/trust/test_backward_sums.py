@@ -6,7 +6,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.notation import NotationError
+from opcompiler.text import NotationError
 
 x, n, m = sp.symbols("x n m")
 u = sp.Function("u")(x)

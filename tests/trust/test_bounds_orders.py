@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.core.multiindex import HIGHEST_ORDER
+from opcompiler.ir import HIGHEST_ORDER
 
 x, y = sp.symbols("x y")
 u = sp.Function("u")

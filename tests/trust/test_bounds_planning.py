@@ -12,9 +12,9 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.operator.equations import MOST_ARGUMENTS
-from opcompiler.operator.traversal import parts
+from opcompiler.frontend.equations import MOST_ARGUMENTS
+from opcompiler.frontend.traversal import parts
+from opcompiler.ir import MultiIndex
 
 x, y = sp.symbols("x y")
 u = sp.Function("u")

@@ -13,7 +13,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.lowering.pushes import _curved  # a plan with curves is what is tested
+from opcompiler.runtime.pushes import _curved  # a plan with curves is what is tested
 
 W = jnp.cos(jnp.arange(10.0)).reshape(2, 5)
 V = jnp.sin(jnp.arange(1.0, 6.0))

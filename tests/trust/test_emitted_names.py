@@ -9,7 +9,7 @@ import pytest
 
 import opcompiler as oc
 from opcompiler.cli.module import module_text
-from opcompiler.core.errors import OperatorError
+from opcompiler.errors import OperatorError
 
 POINTS = jnp.linspace(0.5, 1.5, 3)[:, None]
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from opcompiler.cli import app
 from opcompiler.cli.arrays import read_array
-from opcompiler.core.errors import OperatorError
+from opcompiler.errors import OperatorError
 
 
 def header(

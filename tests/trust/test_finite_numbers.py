@@ -9,7 +9,7 @@ import sympy as sp
 
 import opcompiler as oc
 from opcompiler.cli.options import numbers
-from opcompiler.notation import NotationError
+from opcompiler.text import NotationError
 
 x, y, k, s = sp.symbols("x y k s")
 u = sp.Function("u")(x)

@@ -11,7 +11,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.operator.functions import BY_IDENTITY, DIRECT, OF_WHOLE_ORDER
+from opcompiler.frontend.functions import BY_IDENTITY, DIRECT, OF_WHOLE_ORDER
 from tests.trust import function_table
 from tests.trust.function_table import (
     cases,

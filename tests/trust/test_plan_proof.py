@@ -10,15 +10,14 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.core.algebra import Channel, dual_numbers, TaylorAlgebra, univariate
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.symbol import Functional, OperatorSymbol
-from opcompiler.lowering.networks import Group
-from opcompiler.lowering.pushes import evaluate_functionals
-from opcompiler.lowering.tracing import Traced
+from opcompiler.algebra.weil import Channel, dual_numbers, TaylorAlgebra, univariate
+from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
 from opcompiler.planning import Plan, Push, ReadOut
 from opcompiler.planning.certificate import amplification, is_associative, LOSS
 from opcompiler.planning.kinds import KINDS
+from opcompiler.runtime.networks import Group
+from opcompiler.runtime.pushes import evaluate_functionals
+from opcompiler.runtime.tracing import Traced
 
 x, y = sp.symbols("x y")
 u = sp.Function("u")(x, y)

@@ -8,9 +8,8 @@ from math import comb
 import pytest
 
 import opcompiler as oc
-from opcompiler.core.algebra import univariate
-from opcompiler.core.multiindex import MultiIndex
-from opcompiler.core.symbol import Functional, OperatorSymbol
+from opcompiler.algebra.weil import univariate
+from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
 from opcompiler.planning import certificate, Plan, Push, ReadOut
 
 NAMES = tuple(f"x{i}" for i in range(40))

@@ -8,7 +8,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.lowering import special
+from opcompiler.runtime import special
 
 x, y, n = sp.symbols("x y n")
 u = sp.Function("u")

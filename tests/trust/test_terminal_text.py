@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import opcompiler as oc
 from opcompiler.cli import app
-from opcompiler.core.visible import visible
+from opcompiler.visible import visible
 
 RED = "\x1b[31m"
 EVIL = [

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler import _compat
-from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.arithmetic import (
     add_up,
     compose,

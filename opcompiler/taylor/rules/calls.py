@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler import _compat
-from opcompiler.core.algebra import univariate
+from opcompiler.algebra.weil import univariate
 from opcompiler.taylor.arithmetic import scale, Series
 from opcompiler.taylor.composition import composed, should_compose
 from opcompiler.taylor.evaluation import evaluate

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler import _compat
-from opcompiler.core.errors import OperatorError
+from opcompiler.errors import OperatorError
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.misuse import LOOPS
 from opcompiler.taylor.packing import (

@@ -15,7 +15,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array, lax
 
-from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.arithmetic import Series, sums_of_products
 from opcompiler.taylor.value import AlgebraArray, Coefficient, instantiate, make, Value
 

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler import _compat
-from opcompiler.core.algebra import univariate
-from opcompiler.core.families import Split
+from opcompiler.algebra.families import Split
+from opcompiler.algebra.weil import univariate
 from opcompiler.taylor.arithmetic import compose
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.registry import Context, KINDS, sparse_rule

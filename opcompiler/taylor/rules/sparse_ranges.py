@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler import _compat
-from opcompiler.core.families import Split
+from opcompiler.algebra.families import Split
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.registry import Context, sparse_rule
 from opcompiler.taylor.rules.linear import _narrow_slice

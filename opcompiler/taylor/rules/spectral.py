@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler import _compat
-from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.arithmetic import product, Series, total, weighted
 from opcompiler.taylor.fallback import any_primitive
 from opcompiler.taylor.registry import Context, rule

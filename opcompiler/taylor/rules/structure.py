@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler import _compat
-from opcompiler.core.algebra import TaylorAlgebra
+from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.arithmetic import product, Series
 from opcompiler.taylor.evaluation import evaluate
 from opcompiler.taylor.registry import Context, rule

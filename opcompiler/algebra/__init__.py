@@ -1,0 +1,1 @@
+"""Weil algebras: exact arithmetic on Taylor channels; neither SymPy nor JAX."""

@@ -1,4 +1,0 @@
-"""Plain data every room shares: errors, multi-indices, symbols, algebras, programs.
-
-Nothing here knows SymPy or JAX.
-"""

@@ -1,0 +1,417 @@
+"""Which symbols of the equations are fields, coordinates and parameters."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from opcompiler.errors import OperatorError
+from opcompiler.frontend.integrals import (
+    Axis,
+    IntegrationVariable,
+    make_axes,
+    outermost,
+)
+from opcompiler.frontend.traversal import parts
+from opcompiler.frontend.vectors import Vectors
+
+Coordinate = sp.Symbol | sp.IndexedBase
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The declared and discovered names of a set of equations.
+
+    Attributes:
+        coordinates: in order of first appearance in the fields' arguments.
+        fields: names in order of first appearance.
+        arity: number of arguments of each field, in the order of `fields`.
+        parameters: every other free symbol, by name.
+        sizes: number of components of each vector among the coordinates.
+        arrays: parameters with axes of their own.
+        axes: of the integration variables, by name.
+        kinds: of fields that SymPy assumes "real", or else "complex".
+    """
+
+    coordinates: tuple[Coordinate, ...]
+    fields: tuple[str, ...]
+    arity: tuple[int, ...]
+    parameters: tuple[sp.Symbol, ...]
+    sizes: Mapping[sp.IndexedBase, int] = field(default_factory=dict)
+    arrays: tuple[sp.IndexedBase, ...] = ()
+    axes: Mapping[str, Axis] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Application:
+    """A field applied to arguments, somewhere in the equations.
+
+    Attributes:
+        written: as it stands in the tree.
+        arguments: with the variables bound by `Subs` replaced by their values.
+        bound: the named variables bound by `Subs` among the arguments.
+        limits: of the integrals around it.
+    """
+
+    written: AppliedUndef
+    arguments: tuple[sp.Expr, ...]
+    bound: tuple[sp.Symbol, ...]
+    limits: tuple[sp.Expr, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.written.func.__name__
+
+    @property
+    def plain(self) -> bool:
+        return all(_is_coordinate(a) for a in self.arguments)
+
+    @property
+    def symbols(self) -> list[sp.Symbol]:
+        return [s for a in self.arguments for s in _ordered_symbols(a)]
+
+
+def read_signature(
+    residuals: Sequence[sp.Expr],
+    coordinates: Sequence[Coordinate] | None = None,
+    vectors: Vectors | None = None,
+) -> Signature:
+    """Finds fields, coordinates and parameters by a walk over the expression trees.
+
+    A coordinate is a symbol that stands alone as an argument of a field. Where a field
+    never has one, the symbols inside its composite arguments are taken, and at last the
+    variables bound by `Subs`. `coordinates` overrides the search.
+    """
+    seen: set[sp.Basic] = set()
+    applications = [a for r in residuals for a in _applications(r, {}, (), seen)]
+    arity = _arities(applications)
+    if not arity:
+        raise OperatorError(
+            "the equations contain no unknown field",
+            expression=", ".join(map(str, residuals)),
+            hint="a field is an applied undefined function: Function('u')(t, x). Where "
+            "there was one, SymPy has evaluated it away: its derivative by a symbol of "
+            "other assumptions, by a pinned argument, or in sympy.vector is 0, and "
+            "Function('u').diff(x), a function that is not applied, is 1",
+        )
+    if isinstance(coordinates, sp.Symbol | sp.IndexedBase):
+        coordinates = (coordinates,)
+    found = (
+        _declared(coordinates)
+        if coordinates is not None
+        else _coordinates(applications)
+    )
+    symbols = _free_symbols(residuals)
+    refuse_twins([*found, *symbols], set(arity))
+    coordinate = set(found)
+    parameters = sorted(
+        (s for s in symbols if s not in coordinate), key=lambda s: s.name
+    )
+    vectors = vectors or Vectors({}, ())
+    _refuse_reserved([*parameters, *vectors.arrays])
+    _refuse_arrays(parameters, vectors.arrays)
+    return Signature(
+        found,
+        tuple(arity),
+        tuple(arity.values()),
+        tuple(parameters),
+        vectors.sizes,
+        vectors.arrays,
+        make_axes(_integrated(residuals), {s.name for s in (*found, *symbols)}),
+        _kinds(applications),
+    )
+
+
+def _refuse_arrays(
+    parameters: Sequence[sp.Symbol], arrays: Sequence[sp.IndexedBase]
+) -> None:
+    """Refuses a name for a number and for an array: only one of them could be given."""
+    names = {parameter.name for parameter in parameters}
+    for array in arrays:
+        if str(array) in names:
+            raise OperatorError(
+                f"{array} is both a number and an array, {array}[i]",
+                expression=array,
+                hint="rename one of them",
+            )
+
+
+def _refuse_reserved(parameters: Sequence[sp.Symbol | sp.IndexedBase]) -> None:
+    """Refuses parameters that could not be given: the call has arguments so named."""
+    for parameter in parameters:
+        if str(parameter) in _RESERVED:
+            raise OperatorError(
+                f"a parameter cannot be called {parameter}",
+                expression=parameter,
+                hint=f"residual(net, points, {parameter}=...) has an argument of that "
+                "name: rename the symbol",
+            )
+
+
+_RESERVED = ("key", "quadrature")
+
+
+def _kinds(applications: Sequence[_Application]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for application in applications:
+        if application.written.is_extended_real:
+            found[application.name] = "real"
+        elif application.written.is_complex:
+            found[application.name] = "complex"
+    return found
+
+
+def _applications(
+    expr: sp.Basic,
+    bound: Mapping[sp.Basic, sp.Expr],
+    limits: tuple[sp.Expr, ...],
+    seen: set[sp.Basic],
+) -> Iterator[_Application]:
+    """Yields the applied fields in preorder; `bound` holds the values of variables.
+
+    What stands in one place more than once, where the same variables are bound, is met
+    once: `seen` holds what has been.
+    """
+    if expr in seen:
+        return
+    seen.add(expr)
+    if isinstance(expr, AppliedUndef):
+        arguments = expr.args
+        if bound:
+            arguments = tuple(argument.xreplace(bound) for argument in arguments)
+        named = tuple(
+            s
+            for s in expr.args
+            if isinstance(s, sp.Symbol)
+            and s in bound
+            and not isinstance(s, sp.Dummy)
+            and not isinstance(bound[s], IntegrationVariable)
+        )
+        yield _Application(expr, arguments, named, limits)
+    elif isinstance(expr, sp.Subs):
+        values = [value.xreplace(bound) for value in expr.point]
+        inner = {**bound, **dict(zip(expr.variables, values, strict=True))}
+        yield from _applications(expr.expr, inner, limits, set())
+        for value in expr.point:
+            yield from _applications(value, bound, limits, seen)
+    elif isinstance(expr, sp.Integral):
+        body, variable, *ends = outermost(expr, tuple(bound))
+        inner = {**bound, variable: IntegrationVariable(variable.name)}
+        moved = (end.xreplace(bound) for end in ends)
+        yield from _applications(body, inner, (*limits, *moved), set())
+        for end in ends:
+            yield from _applications(end, bound, limits, seen)
+    elif isinstance(expr, sp.Derivative):
+        yield from _applications(expr.expr, bound, limits, seen)
+    else:
+        for argument in expr.args:
+            yield from _applications(argument, bound, limits, seen)
+
+
+def _arities(applications: Sequence[_Application]) -> dict[str, int]:
+    arity: dict[str, int] = {}
+    first: dict[str, AppliedUndef] = {}
+    for application in applications:
+        written, name = application.written, application.name
+        known = arity.setdefault(name, len(written.args))
+        seen = first.setdefault(name, written)
+        if known != len(written.args):
+            raise OperatorError(
+                f"field {name} is used with {known} and with "
+                f"{len(written.args)} arguments",
+                expression=f"{seen} and {written}",
+                hint="give it the same arguments everywhere, or use two names",
+            )
+        if seen.func != written.func:
+            raise OperatorError(
+                f"two different functions are called {name}",
+                expression=written,
+                hint="declare the function once, with one set of assumptions",
+            )
+        _check_arguments(application)
+    return arity
+
+
+def _check_arguments(application: _Application) -> None:
+    name, written = application.name, application.written
+    if written.args != application.arguments:
+        written = written.func(*application.arguments)
+    if not application.arguments:
+        raise OperatorError(
+            f"the field {name} has no arguments",
+            expression=written,
+            hint=f"apply it to its coordinates: {name}(t, x); a number that is to be "
+            f'found is a symbol, Symbol("{name}")',
+        )
+    if any(argument.has(AppliedUndef) for argument in application.arguments):
+        raise OperatorError(
+            f"an argument of field {name} is itself a field",
+            expression=written,
+            hint="all places are known before a network is called, so arguments may hold "
+            "coordinates, parameters and numbers only. A delay is a parameter, u(t - tau), "
+            "with tau=function of the point or an array over the points; a nonlocal "
+            "operator is written out, as an oc.Integral perhaps",
+        )
+    if any(_has_whole(argument) for argument in application.arguments):
+        raise OperatorError(
+            f"an argument of field {name} is an expression in a whole vector",
+            expression=written,
+            hint="fields take whole vectors, plain coordinates and expressions in plain "
+            "coordinates; for u(-x) write the components out as separate symbols",
+        )
+
+
+def _has_whole(argument: sp.Expr) -> bool:
+    """Whether a vector stands in an expression, but not by a component or alone."""
+    if isinstance(argument, sp.IndexedBase):
+        return False
+    walk = sp.preorder_traversal(argument)
+    for part in walk:
+        if isinstance(part, sp.IndexedBase):
+            return True
+        if isinstance(part, sp.Indexed):
+            walk.skip()
+    return False
+
+
+def _declared(coordinates: Sequence[Coordinate]) -> tuple[Coordinate, ...]:
+    for coordinate in coordinates:
+        if not isinstance(coordinate, Coordinate):
+            raise OperatorError(
+                "a coordinate must be a symbol",
+                expression=coordinate,
+                hint="declare it by sympy.Symbol or sympy.symbols, or oc.vector",
+            )
+    if not coordinates or len(set(coordinates)) < len(coordinates):
+        raise OperatorError(
+            "the coordinates are the columns of the points, each one once",
+            expression=f"coordinates={list(coordinates)}",
+            hint="name each coordinate once, or leave `coordinates` out",
+        )
+    return tuple(coordinates)
+
+
+def _coordinates(applications: Sequence[_Application]) -> tuple[Coordinate, ...]:
+    found: dict[Coordinate, None] = {}
+    # Where all arguments are plain the user's own order shows; pinned ones hide some.
+    for application in sorted(applications, key=lambda a: not a.plain):
+        symbols = [a for a in application.arguments if _is_coordinate(a)]
+        found.update(dict.fromkeys(symbols))
+    for application in applications:
+        for argument in application.arguments:
+            inside = _ordered_symbols(argument)
+            if not any(s in found for s in inside):
+                found.update(dict.fromkeys(inside))
+    free = {application.name for application in applications if application.symbols}
+    for application in applications:
+        if application.name not in free:
+            found.update(dict.fromkeys(application.bound))
+    if not found:  # fields under integrals alone: what moves their limits
+        ends = [
+            s for a in applications for end in a.limits for s in _ordered_symbols(end)
+        ]
+        found.update(dict.fromkeys(ends))
+    return tuple(found)
+
+
+def _is_coordinate(argument: sp.Expr) -> bool:
+    whole = isinstance(argument, Coordinate)
+    return whole and not isinstance(argument, IntegrationVariable)
+
+
+def _integrated(residuals: Sequence[sp.Expr]) -> list[str]:
+    """Returns the names of the integration variables, in order of first appearance."""
+    found: dict[str, None] = {}
+    for part in parts(*residuals):
+        if isinstance(part, sp.Integral):
+            found.update(dict.fromkeys(limit[0].name for limit in part.limits))
+    return list(found)
+
+
+def _ordered_symbols(expr: sp.Basic) -> list[sp.Symbol]:
+    """Returns the symbols in an argument; names of vectors are none."""
+    if isinstance(expr, sp.Symbol):
+        return [expr] if _is_coordinate(expr) else []
+    found: set[sp.Symbol] = set()
+    walk = sp.preorder_traversal(expr)
+    for part in walk:
+        if isinstance(part, sp.IndexedBase):
+            walk.skip()
+        elif isinstance(part, sp.Symbol) and _is_coordinate(part):
+            found.add(part)
+    return sorted(found, key=lambda s: s.name)
+
+
+def _free_symbols(residuals: Sequence[sp.Expr]) -> list[sp.Symbol]:
+    """Returns the free symbols by a walk that `Derivative` cannot hide anything from."""
+    found: dict[sp.Symbol, None] = {}
+
+    seen: dict[tuple[sp.Basic, ...], set[sp.Basic]] = defaultdict(set)
+
+    def walk(expr: sp.Basic, bound: tuple[sp.Basic, ...]) -> None:
+        if expr in seen[bound]:
+            return
+        seen[bound].add(expr)
+        if isinstance(expr, sp.Symbol):
+            if expr not in bound:
+                found.setdefault(expr)
+        elif isinstance(expr, sp.Idx):
+            _check_bound(expr, bound)
+        else:
+            for part, also in _parts(expr):
+                walk(part, (*bound, *also))
+
+    for residual in residuals:
+        walk(residual, ())
+    return list(found)
+
+
+def _parts(expr: sp.Basic) -> list[tuple[sp.Basic, tuple[sp.Basic, ...]]]:
+    """Returns the parts of an expression, each with the variables bound in it."""
+    if isinstance(expr, sp.IndexedBase):
+        return []
+    if isinstance(expr, sp.Indexed):
+        return [(index, ()) for index in expr.indices]
+    if isinstance(expr, sp.Subs):
+        return [(expr.expr, tuple(expr.variables)), *((v, ()) for v in expr.point)]
+    if isinstance(expr, sp.Integral):
+        body, variable, *ends = outermost(expr)
+        return [(body, (variable,)), *((end, ()) for end in ends)]
+    if isinstance(expr, sp.Sum | sp.Product):
+        indices = tuple(limit[0] for limit in expr.limits)
+        return [(argument, indices) for argument in expr.args]
+    return [(argument, ()) for argument in expr.args]
+
+
+def _check_bound(index: sp.Idx, bound: tuple[sp.Basic, ...]) -> None:
+    if index not in bound:
+        raise OperatorError(
+            f"the index {index} stands outside of a sum over it",
+            expression=index,
+            hint=f"write oc.Sum(..., {index}) around it",
+        )
+
+
+def refuse_twins(symbols: Sequence[Coordinate], fields: set[str]) -> None:
+    """Refuses two symbols of one name, and symbols of a field's name."""
+    seen: dict[str, Coordinate] = {}
+    for symbol in symbols:
+        twin = seen.setdefault(symbol.name, symbol)
+        if twin != symbol:
+            raise OperatorError(
+                f"two different symbols are called {symbol.name}",
+                expression=symbol.name,
+                hint="they differ in their assumptions, or are Dummy symbols, so SymPy has "
+                "already taken derivatives by one of them for zero; declare the symbol "
+                "once",
+            )
+        if symbol.name in fields:
+            raise OperatorError(
+                f"{symbol.name} is both a field and a symbol",
+                expression=symbol.name,
+                hint=f"apply the field to its arguments everywhere, "
+                f"or rename the symbol {symbol.name}",
+            )

@@ -1,0 +1,480 @@
+r"""The intermediate representation: what a compiled operator is, as plain data."""
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from typing import Self
+
+from opcompiler.errors import OperatorError
+
+HIGHEST_ORDER = 24
+"""Of a derivative of a field or a residual, all coordinates together.
+
+One limit for SymPy, text and Sobolev families. Taylor coefficients of order 24 still carry
+a derivative in double precision; an algebra in several directions is far too large before.
+"""
+
+
+def check_order(order: int, expression: object) -> None:
+    """Refuses derivatives of an order beyond `HIGHEST_ORDER`."""
+    if order > HIGHEST_ORDER:
+        raise OperatorError(
+            f"a derivative of order {order}",
+            expression=expression,
+            hint=f"orders go up to {HIGHEST_ORDER}",
+        )
+
+
+@dataclass(frozen=True, slots=True, order=True, init=False, repr=False)
+class MultiIndex:
+    r"""Exponents $\alpha$ of $\partial^\alpha$, one per argument of the field.
+
+    The entry $\alpha_i$ counts derivatives by the i-th *argument* of the field, in the
+    order in which the field's arguments are written, whatever stands at that place.
+    Only the entries that are not zero are kept: a derivative by a few of very many
+    arguments costs what these few cost. They are ordered as lists of exponents are.
+
+    Args:
+        exponents: all entries, zeros too.
+    """
+
+    # (-place, exponent), by place: so compared, an earlier place is the greater index.
+    _kept: tuple[tuple[int, int], ...]
+    dim: int
+    """Number of arguments."""
+
+    def __init__(self, exponents: Sequence[int]) -> None:
+        kept = tuple((-i, a) for i, a in enumerate(exponents) if a)
+        object.__setattr__(self, "_kept", kept)
+        object.__setattr__(self, "dim", len(exponents))
+
+    def __repr__(self) -> str:
+        return f"MultiIndex({self.exponents})"
+
+    @classmethod
+    def of(cls, dim: int, powers: Mapping[int, int]) -> Self:
+        """Returns a multi-index by its powers: exponents by place, others zero."""
+        made = object.__new__(cls)
+        kept = tuple((-i, powers[i]) for i in sorted(powers) if powers[i])
+        object.__setattr__(made, "_kept", kept)
+        object.__setattr__(made, "dim", dim)
+        return made
+
+    @classmethod
+    def zero(cls, dim: int) -> Self:
+        """Returns the multi-index of the field itself, with `dim` arguments."""
+        return cls.of(dim, {})
+
+    @classmethod
+    def unit(cls, dim: int, place: int) -> Self:
+        """Returns the first derivative by argument `place`."""
+        return cls.of(dim, {place: 1})
+
+    @property
+    def powers(self) -> dict[int, int]:
+        """The exponents that are not zero, by place, in order."""
+        return {-i: a for i, a in self._kept}
+
+    @property
+    def exponents(self) -> tuple[int, ...]:
+        """All exponents, zeros too."""
+        powers = self.powers
+        return tuple(powers.get(i, 0) for i in range(self.dim))
+
+    @property
+    def order(self) -> int:
+        r"""Total order $|\alpha|$."""
+        return sum(a for _, a in self._kept)
+
+    @property
+    def factorial(self) -> int:
+        r"""$\alpha! = \prod_i \alpha_i!$."""
+        return math.prod(math.factorial(a) for _, a in self._kept)
+
+    def __add__(self, other: "MultiIndex") -> "MultiIndex":
+        return self._moved(other, 1)
+
+    def __sub__(self, other: "MultiIndex") -> "MultiIndex":
+        return self._moved(other, -1)
+
+    def _moved(self, other: "MultiIndex", sign: int) -> "MultiIndex":
+        if self.dim != other.dim:
+            raise ValueError(f"multi-indices of {self.dim} and {other.dim} arguments")
+        powers = self.powers
+        for i, a in other.powers.items():
+            powers[i] = powers.get(i, 0) + sign * a
+        return MultiIndex.of(self.dim, powers)
+
+    def below(self) -> Iterator["MultiIndex"]:
+        r"""Yields every $\beta \le \alpha$, zero and $\alpha$ included."""
+        powers = self.powers
+        for choice in itertools.product(*(range(a + 1) for a in powers.values())):
+            yield MultiIndex.of(self.dim, dict(zip(powers, choice, strict=True)))
+
+    def slots(self) -> tuple[int, ...]:
+        """Returns the places repeated by their exponents: (2, 1) gives (0, 0, 1)."""
+        return tuple(-i for i, a in self._kept for _ in range(a))
+
+    def label(self, field: str, arguments: Sequence[str]) -> str:
+        """Returns the subscript notation, `u_xxy`, or `u_{x1,x1}` for long names.
+
+        Where an argument is not a plain name, subscripts are argument numbers and the
+        evaluation point is written out: `u_{2}(t, x - 1)`.
+        """
+        plain = all_names(tuple(arguments))
+        point = "" if plain or not field else f"({', '.join(arguments)})"
+        names = [argument_name(arguments, i) for i in self.slots()]
+        if not names:
+            return f"{field}{point}"
+        short = plain and all(len(name) == 1 for name in names)
+        subscript = "".join(names) if short else f"{{{','.join(names)}}}"
+        return f"{field}_{subscript}{point}"
+
+
+@lru_cache(maxsize=64)
+def all_names(arguments: tuple[str, ...]) -> bool:
+    """Whether all arguments are plain names."""
+    return all(argument.isidentifier() for argument in arguments)
+
+
+def argument_name(arguments: Sequence[str], place: int) -> str:
+    """Returns an argument's name, its number where some argument is not a name."""
+    if all_names(tuple(arguments)):
+        return arguments[place]
+    return str(place + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSymbol:
+    r"""A polynomial $p(\xi) = \sum_\alpha p_\alpha \xi^\alpha$ with rational $p_\alpha$.
+
+    It stands for the operator $p(\partial) = \sum_\alpha p_\alpha \partial^\alpha$.
+    Terms are sorted and non-zero, so that equality is equality of operators.
+    """
+
+    terms: tuple[tuple[MultiIndex, Fraction], ...]
+
+    @classmethod
+    def of(cls, terms: Mapping[MultiIndex, Fraction | int]) -> Self:
+        """Builds a symbol from its coefficients; zeros are dropped."""
+        kept = ((a, Fraction(c)) for a, c in terms.items() if c)
+        return cls(tuple(sorted(kept, reverse=True)))
+
+    @classmethod
+    def partial(cls, alpha: MultiIndex) -> Self:
+        r"""The symbol $\xi^\alpha$ of one partial derivative."""
+        return cls(((alpha, Fraction(1)),))
+
+    @property
+    def dim(self) -> int:
+        """Number of arguments of the field; 0 for the zero symbol."""
+        return self.terms[0][0].dim if self.terms else 0
+
+    @property
+    def order(self) -> int:
+        """The highest order of a term."""
+        return max((alpha.order for alpha, _ in self.terms), default=0)
+
+    @property
+    def homogeneous(self) -> bool:
+        """Whether all terms have the same order."""
+        return len({alpha.order for alpha, _ in self.terms}) <= 1
+
+    def derivative(self, place: int) -> "OperatorSymbol":
+        r"""Returns $\partial p / \partial \xi_i$."""
+        terms: dict[MultiIndex, Fraction] = {}
+        for alpha, c in self.terms:
+            power = alpha.powers.get(place)
+            if power:
+                terms[alpha - MultiIndex.unit(alpha.dim, place)] = c * power
+        return OperatorSymbol.of(terms)
+
+    def scaled(self, factor: Fraction | int) -> "OperatorSymbol":
+        r"""Returns $c\,p$."""
+        return OperatorSymbol.of({a: c * factor for a, c in self.terms})
+
+    def label(self, field: str, arguments: Sequence[str]) -> str:
+        """Returns `u_xx + 2*u_yy`."""
+        return linear_text((a.label(field, arguments), c) for a, c in self.terms)
+
+
+def linear_text(terms: Iterable[tuple[str, Fraction]]) -> str:
+    """Writes a rational combination, `a - 2*b + c/3`; `0` if it is empty."""
+    text = ""
+    for name, c in terms:
+        sign = "-" if c < 0 else "+"
+        size = abs(c)
+        factor = "" if size.numerator == 1 else f"{size.numerator}*"
+        below = "" if size.denominator == 1 else f"/{size.denominator}"
+        piece = f"{factor}{name}{below}"
+        text += f" {sign} {piece}" if text else (f"-{piece}" if c < 0 else piece)
+    return text or "0"
+
+
+def variables(symbols: Iterable[OperatorSymbol]) -> tuple[int, ...]:
+    """Returns the arguments by which symbols differentiate."""
+    return tuple(
+        sorted({i for p in symbols for alpha, _ in p.terms for i in alpha.slots()})
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Functional:
+    r"""One number the shell needs: $p(\partial) u$ at one evaluation site.
+
+    Attributes:
+        field: name of the field `u`.
+        site: number of the evaluation site, an index into the operator's sites.
+        symbol: the homogeneous rational symbol $p$.
+    """
+
+    field: str
+    site: int
+    symbol: OperatorSymbol
+
+
+Operand = str | bool | int | float | complex
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`name = function(*operands)`; a string operand is the name of an earlier value."""
+
+    name: str
+    function: str
+    operands: tuple[Operand, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Steps in order of execution.
+
+    Attributes:
+        inputs: names that must be given: coordinates, parameters, functionals.
+        steps: every operand name is an input or the name of an earlier step.
+        outputs: one operand per result.
+    """
+
+    inputs: tuple[str, ...]
+    steps: tuple[Step, ...]
+    outputs: tuple[Operand, ...]
+
+    def reads(self, name: str) -> bool:
+        """Whether a step or an output has an operand of this name."""
+        operands = (operand for step in self.steps for operand in step.operands)
+        return name in (*operands, *self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinate:
+    """One coordinate as the user sees it.
+
+    Attributes:
+        name: its name.
+        size: number of components of a vector; `None` for a plain coordinate.
+        components: names of the components, where they are written out.
+    """
+
+    name: str
+    size: int | None = None
+    components: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return 1 if self.size is None else self.size
+
+
+Extent = tuple[int, int]
+"""First and last value of an index, both included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """An input of a body that is read from an array at the indices.
+
+    Attributes:
+        name: of the input.
+        array: a vector coordinate, or a parameter with axes of its own.
+        places: per axis of the array (number of an index, shift); the number is `None`
+            for a fixed place, the shift.
+        reach: per axis the least and the greatest place that is read; empty if none is,
+            because no case that reads it is ever taken.
+    """
+
+    name: str
+    array: str
+    places: tuple[tuple[int | None, int], ...]
+    reach: tuple[Extent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A program that is run at every tuple of indices.
+
+    Attributes:
+        indices: for each index its number and the input that holds its value.
+        gathers: inputs read from arrays.
+        program: its other inputs are coordinates, parameters and functionals.
+        greatest: the greatest index that the program reads as a number.
+    """
+
+    indices: tuple[tuple[int, str], ...]
+    gathers: tuple[Gather, ...]
+    program: Program
+    greatest: int = 0
+
+    @property
+    def read(self) -> set[int]:
+        """The indices that its outputs depend on."""
+        gathered = {n for g in self.gathers for n, _ in g.places if n is not None}
+        numbers = {name: number for number, name in self.indices}
+        operands = [o for step in self.program.steps for o in step.operands]
+        named = (o for o in (*operands, *self.program.outputs) if isinstance(o, str))
+        return gathered | {numbers[name] for name in named if name in numbers}
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A direction along one plain argument of the field."""
+
+    label: str = field(compare=False)
+    place: int
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is another direction for every tuple of indices."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A direction along a component of a vector argument, that of an index or a fixed one.
+
+    Attributes:
+        label: for people.
+        place: number of the vector among the field's arguments.
+        index: number of the index; `None` for the component number `shift`.
+        shift: added to the index.
+        scale: its length, one output; 1 if `None`.
+        table: per value of the index the argument it is along, all of them plain; then
+            place and shift say nothing.
+    """
+
+    label: str = field(compare=False)
+    place: int
+    index: int | None
+    shift: int
+    scale: Body | None = None
+    table: tuple[int, ...] = ()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is another direction for every tuple of indices."""
+        return self.index is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    r"""A direction $\sum_i b_i e_i$ over components: a sum of first order, in one tangent.
+
+    Attributes:
+        label: for people.
+        place: number of the vector among the field's arguments.
+        extent: range of i, which is index number `index` of the body alone.
+        index: its number there; others are those of the template.
+        shift: the component is i + shift.
+        body: b, one output.
+    """
+
+    label: str = field(compare=False)
+    place: int
+    extent: Extent
+    index: int
+    shift: int
+    body: Body
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is another direction for every tuple of indices."""
+        return bool(self.body.read - {self.index})
+
+
+@dataclass(frozen=True, slots=True)
+class Random:
+    r"""A random direction $\sum_i v_i b_i$ over an index, in place of all the $b_i$.
+
+    Attributes:
+        label: for people.
+        place: number of the vector among the field's arguments.
+        extent: range of the index.
+        base: $b_i$, a direction that runs with index number 0.
+        law: how the $v_i$ are drawn; a name that the samplers know.
+        part: 0 for the real part of complex $v_i$, 1 for the imaginary one.
+    """
+
+    label: str = field(compare=False)
+    place: int
+    extent: Extent
+    base: Component | Combination
+    law: str
+    part: int = 0
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is another direction for every tuple of indices, or sample."""
+        return True
+
+
+Direction = Argument | Component | Combination | Random
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Operators at one site in directions that may run with indices.
+
+    The functionals at the template's site have one argument per direction.
+
+    Attributes:
+        site: its number among the operator's sites.
+        extents: of the indices; empty if no direction runs.
+        directions: the arguments of its functionals.
+        draw: number of the draw of indices it runs over, if they are sampled.
+        chances: per value of the index its relative probability, if it is drawn by the
+            size of its coefficient; empty if all are alike.
+        gradient: whether all its functionals are first derivatives along one running
+            component: then one reverse pass gives all of them.
+    """
+
+    site: int
+    extents: tuple[Extent, ...]
+    directions: tuple[Direction, ...]
+    draw: int = 0
+    chances: tuple[float, ...] = ()
+    gradient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedSum:
+    r"""Sums $\sum_{i}$ over the same indices, run together.
+
+    Attributes:
+        names: of their values in the shell.
+        extents: of the indices.
+        template: number of the template whose functionals are summed; `None` for bodies
+            without derivatives, which are summed over all indices always.
+        functionals: the template's, one number per tuple of indices each, with their
+            names in the body.
+        body: one output per name; `None` for the bare sum of the one functional.
+        factor: of all of them. Sums of one name are added.
+    """
+
+    names: tuple[str, ...]
+    extents: tuple[Extent, ...]
+    template: int | None
+    functionals: tuple[tuple[Functional, str], ...]
+    body: Body | None
+    factor: float = 1.0

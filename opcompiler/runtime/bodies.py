@@ -1,0 +1,173 @@
+"""Runs the bodies of sums: programs whose inputs are gathered at indices."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from opcompiler.errors import OperatorError
+from opcompiler.ir import Body, Gather
+from opcompiler.runtime.shell import run_program
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An index that takes all values from `first` to `last`, along one axis of several.
+
+    What it gathers is a slice.
+    """
+
+    first: int
+    last: int
+    axis: int = 0
+
+    @property
+    def length(self) -> int:
+        """Number of values."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """An index that takes `length` values from `first`, a number known when it runs.
+
+    What it gathers is a slice, which must lie inside its array.
+    """
+
+    first: Array
+    length: int
+    axis: int = 0
+
+
+Index = Span | Window | Array
+"""Values along a range, or integers of shape (1 or N, *axes), axes of length 1 or more."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What bodies read, at N points.
+
+    Attributes:
+        plain: coordinates, parameters and functionals, (N,) or ().
+        arrays: vector coordinates (N, d); parameters with axes, as given or with N first.
+        ranks: number of axes of each array, that of the points left out.
+        dtype: of the points.
+    """
+
+    plain: Mapping[str, Any]
+    arrays: Mapping[str, Array]
+    ranks: Mapping[str, int]
+    dtype: Any
+
+
+def run_body(
+    body: Body,
+    indices: Mapping[int, Index],
+    axes: int,
+    scene: Scene,
+    more: Mapping[str, Array] | None = None,
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+) -> list[Any]:
+    """Evaluates a body at every point and all indices.
+
+    Args:
+        body: the program.
+        indices: by number; together they broadcast to (1 or N, *axes).
+        axes: how many axes the indices have.
+        scene: what is the same for all indices.
+        more: further inputs, arrays (1 or N, *axes).
+        functions: by name, instead of the usual ones.
+
+    Returns:
+        One array per output, broadcastable to (N, *axes).
+    """
+    values: dict[str, Any] = {n: spread(v, axes) for n, v in scene.plain.items()}
+    values |= more or {}
+    _check_counting(body, scene.dtype)
+    for number, name in body.indices:
+        if number in indices:
+            values[name] = _integers(indices[number], axes).astype(scene.dtype)
+    for gather in body.gathers:
+        values[gather.name] = gathered(gather, indices, axes, scene)
+    return run_program(body.program, values, scene.dtype, functions)
+
+
+def _check_counting(body: Body, dtype: Any) -> None:
+    """Refuses an index, read as a number, that a dtype cannot tell from the next."""
+    largest = 2 ** (jnp.finfo(dtype).nmant + 1)
+    if body.greatest > largest:
+        raise OperatorError(
+            f"an index that runs to {body.greatest} is read as a number",
+            expression=f"points of {dtype}",
+            hint=f"{dtype} counts to {largest}: give points of higher precision",
+        )
+
+
+def spread(value: Any, axes: int) -> Any:
+    """Gives a value per point (N,) trailing axes of length 1; scalars stay."""
+    value = jnp.asarray(value)
+    return value.reshape(-1, *(1,) * axes) if value.ndim else value
+
+
+def _integers(index: Index, axes: int) -> Array:
+    if not isinstance(index, Span | Window):
+        return index
+    shape = [1] * (axes + 1)
+    shape[index.axis + 1] = index.length
+    return (index.first + jnp.arange(index.length)).reshape(shape)
+
+
+def gathered(
+    gather: Gather, indices: Mapping[int, Index], axes: int, scene: Scene
+) -> Array:
+    """Reads an array at indices; (1 or N, *axes). Places beyond it give its edge."""
+    array = scene.arrays[gather.array]
+    per_point = array.ndim > scene.ranks[gather.array]
+    if not per_point:
+        array = array[None]
+    if len(gather.places) == 1:
+        number, shift = gather.places[0]
+        if number is None:
+            return spread(array[:, shift], axes)
+        index = indices[number]
+        if isinstance(index, Span | Window):
+            return _slice(array, index, shift, axes)
+    places = []
+    for axis, (number, shift) in enumerate(gather.places):
+        if number is None:
+            at: Any = jnp.full((1,) * (axes + 1), shift)
+        else:
+            at = _integers(indices[number], axes) + shift
+        places.append(jnp.clip(at, 0, array.shape[axis + 1] - 1))
+    if len(places) == 1 and places[0].shape[0] == 1:
+        return array[:, places[0][0]]
+    rows = jnp.arange(array.shape[0]).reshape(-1, *(1,) * axes)
+    return array[(rows, *places)]
+
+
+def _slice(array: Array, index: Span | Window, shift: int, axes: int) -> Array:
+    part = (
+        _window(array, index, shift)
+        if isinstance(index, Window)
+        else _span(array, index.first + shift, index.last + shift)
+    )
+    shape = [part.shape[0], *[1] * axes]
+    shape[index.axis + 1] = index.length
+    return part.reshape(shape)
+
+
+def _window(array: Array, window: Window, shift: int) -> Array:
+    return lax.dynamic_slice_in_dim(array, window.first + shift, window.length, axis=1)
+
+
+def _span(array: Array, first: int, last: int) -> Array:
+    top, length = array.shape[1] - 1, last - first + 1
+    low, high = (min(max(end, 0), top) for end in (first, last))
+    part = array[:, low : high + 1]
+    left = min(max(-first, 0), length - 1)
+    right = length - left - part.shape[1]
+    if not left and not right:
+        return part
+    return jnp.pad(part, [(0, 0), (left, right)], mode="edge")

@@ -1,0 +1,105 @@
+r"""Sobolev losses: a residual and its derivatives, weighted, at one or several point sets.
+
+$$ L = \sum_s \frac{1}{N_s} \sum_{k=1}^{N_s} \sum_{j=0}^{m_s}
+   Q_j\, |\nabla^j R(x_k)|^2 , $$
+
+where $|\nabla^j R|^2$ is the sum over all j-tuples of coordinates, so that it does not
+depend on how these are turned. Each set has an order of its own, and a push of its own that
+carries no more than that. Source: n-TangentProp, arXiv 2412.09752, section 4.
+"""
+
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
+from opcompiler.runtime.points import check_names
+from opcompiler.runtime.precision import from_host
+from opcompiler.runtime.residual import Bound, Residual
+
+
+@dataclass(frozen=True)
+class SobolevTerm:
+    """All equations and their derivatives up to one order, and what each counts."""
+
+    rows: Residual | Bound
+    weights: tuple[Any, ...]
+
+    def own(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns what is given for all sets without the parameters of others alone."""
+        rows = self.rows.residual if isinstance(self.rows, Bound) else self.rows
+        kept = (*rows.parameters, "key", "quadrature")
+        return {name: value for name, value in given.items() if name in kept}
+
+
+@public("oc.sobolev_loss(equation, 2, x)")
+@dataclass(frozen=True)
+class SobolevLoss:
+    """What `opcompiler.sobolev_loss` returns: a loss as a function of a network.
+
+    Attributes:
+        terms: by point set; the only one is called "".
+        fields: names of the unknown fields, in the order of one network's outputs.
+        parameters: names of what must be given at call time.
+    """
+
+    terms: Mapping[str, SobolevTerm]
+    fields: tuple[str, ...]
+    parameters: tuple[str, ...]
+
+    @public("loss(net, points, nu=0.01)")
+    def __call__(self, net: Any, points: Any, /, **given: Any) -> Array:
+        """Returns the loss, one real number.
+
+        Args:
+            net: as for a residual; of a bound loss the parameters of the network.
+            points: as for a residual; for several sets a dict of them by name.
+            **given: parameters of the equations, and `quadrature`, as for a residual.
+
+        Raises:
+            OperatorError: for point sets that do not fit, and as a residual does.
+        """
+        sets = {"": points} if set(self.terms) == {""} else points
+        if not isinstance(sets, Mapping) or set(sets) != set(self.terms):
+            raise OperatorError(
+                f"the loss has the point sets {', '.join(self.terms)}",
+                expression=str(points)[:200],
+                hint="give a dict with points for each of them",
+            )
+        ours = ("key", "quadrature")
+        check_names(
+            "parameter", (n for n in given if n not in ours), self.parameters, ()
+        )
+        return reduce(
+            operator.add,
+            (
+                _weighted(weight, jnp.real(row) ** 2 + jnp.imag(row) ** 2)
+                for name, term in self.terms.items()
+                for weight, row in zip(
+                    term.weights,
+                    term.rows(net, sets[name], **term.own(given)),
+                    strict=True,
+                )
+            ),
+        )
+
+    @public("loss.bind(lambda params, point: ...)")
+    def bind(self, apply: Any) -> "SobolevLoss":
+        """Returns the loss of the parameters of a network; see `Residual.bind`."""
+        terms = {
+            name: SobolevTerm(term.rows.bind(apply), term.weights)
+            for name, term in self.terms.items()
+            if isinstance(term.rows, Residual)
+        }
+        return SobolevLoss(terms, self.fields, self.parameters)
+
+
+def _weighted(weight: Any, squares: Array) -> Array:
+    own = from_host("a weight of the loss", weight, squares.dtype)
+    return own * jnp.mean(squares)

@@ -1,0 +1,167 @@
+r"""A plan as formulas: what channels are, how they multiply, how they are read off.
+
+c_3      = 1/2 ∂_x^2                            the operator that a channel carries
+c_3(f g) = f c_3(g) + c_3(f) g + c_1(f) c_1(g)  Leibniz' rule, for channels read off
+∂_x^2 u  = 2 c_3(u)                             the read-out
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from opcompiler.algebra.quadratic import Exact, Quadratic
+from opcompiler.ir import argument_name, MultiIndex
+from opcompiler.show.elision import elide, Elided
+from opcompiler.show.operators import channel_operators, Operator
+
+if TYPE_CHECKING:
+    from opcompiler.planning.plan import Plan, ReadOut
+
+_GREEK = re.compile(
+    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau"
+    "|upsilon|phi|chi|psi|omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega"
+)
+_TERMS = 8
+_LINES = 16
+_PUSHES = 6
+
+_Line = tuple[str, str]
+
+_DOTS: _Line = ("\\vdots", "\\vdots")
+
+
+def plan_latex(plan: Plan) -> str:
+    r"""Returns the plan as one `aligned` block, to be put between `\[` and `\]`.
+
+    Long sums and long lists lose their middle.
+    """
+    lines: list[_Line] = []
+    for number in elide(range(len(plan.pushes)), _PUSHES):
+        if isinstance(number, Elided):
+            lines.append(_DOTS)
+            continue
+        lines += _elided_lines(_channel_lines(plan, number))
+        lines += _elided_lines(_product_lines(plan, number))
+    lines += _elided_lines([_readout_line(plan, r) for r in plan.readouts])
+    body = " \\\\\n".join(f"{left} &= {right}" for left, right in lines)
+    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+
+def _elided_lines(lines: Sequence[_Line]) -> list[_Line]:
+    return [
+        _DOTS if isinstance(line, Elided) else line for line in elide(lines, _LINES)
+    ]
+
+
+def _channel_lines(plan: Plan, number: int) -> list[_Line]:
+    push = plan.pushes[number]
+    arguments = plan.sites[push.site]
+    return [
+        (_channel(plan, number, k), _operator(operator, arguments))
+        for k, operator in enumerate(channel_operators(push, len(arguments)))
+    ]
+
+
+def _product_lines(plan: Plan, number: int) -> list[_Line]:
+    algebra = plan.pushes[number].algebra
+    read = {k for r in plan.readouts for p, k, _ in r.terms if p == number and k}
+    lines: list[_Line] = []
+    for k in sorted(read):
+        name = _channel(plan, number, k)
+        terms: list[tuple[str, Exact]] = [
+            (f"f\\,{name}(g)", Fraction(1)),
+            (f"{name}(f)\\,g", Fraction(1)),
+        ]
+        for i, j, c in algebra.entries[k]:
+            left, right = _channel(plan, number, i), _channel(plan, number, j)
+            terms.append((f"{left}(f)\\,{right}(g)", c))
+        lines.append((f"{name}(f g)", _sum(terms)))
+    return lines
+
+
+def _readout_line(plan: Plan, readout: ReadOut) -> _Line:
+    functional = readout.functional
+    arguments = plan.sites[functional.site]
+    plain = all(argument.isidentifier() for argument in arguments)
+    field = _name(functional.field)
+    point = "" if plain else f"({', '.join(map(_name, arguments))})"
+    wanted = _sum(
+        (f"{_partial(alpha, arguments)} {field}{point}".strip(), c)
+        for alpha, c in functional.symbol.terms
+    )
+    read = _sum((f"{_channel(plan, p, k)}({field})", c) for p, k, c in readout.terms)
+    return wanted, read
+
+
+def _channel(plan: Plan, push: int, number: int) -> str:
+    above = f"^{{({push})}}" if len(plan.pushes) > 1 else ""
+    return f"c_{{{number}}}{above}"
+
+
+def _operator(operator: Operator, arguments: Sequence[str]) -> str:
+    return _sum((_partial(alpha, arguments) or "1", c) for alpha, c in operator)
+
+
+def _partial(alpha: MultiIndex, arguments: Sequence[str]) -> str:
+    return " ".join(
+        f"\\partial_{{{_name(argument_name(arguments, i))}}}"
+        + (f"^{{{power}}}" if power > 1 else "")
+        for i, power in alpha.powers.items()
+    )
+
+
+def _sum(terms: Iterable[tuple[str, Exact]]) -> str:
+    text = "".join(
+        " + \\cdots" if isinstance(term, Elided) else _term(*term)
+        for term in elide(list(terms), _TERMS)
+    )
+    return text.strip().removeprefix("+ ") or "0"
+
+
+def _term(name: str, c: Exact) -> str:
+    """Writes a signed term."""
+    sign = " - " if c < 0 else " + "
+    size = abs(c)
+    if size == 1:
+        return f"{sign}{name}"
+    return f"{sign}{_number(size)}\\,{name}"
+
+
+def _number(c: Exact) -> str:
+    """Writes a positive number."""
+    if isinstance(c, Quadratic):
+        parts = [(f"\\sqrt{{{c.radicand}}}", c.irrational)]
+        if not c.rational:
+            return _sum(parts)
+        return f"\\left({_sum([('1', c.rational), *parts])}\\right)"
+    if c.denominator == 1:
+        return str(c.numerator)
+    return f"\\frac{{{c.numerator}}}{{{c.denominator}}}"
+
+
+def _name(name: str) -> str:
+    r"""Writes a name: `nu` as `\nu`, `x12` as `x_{12}`, `rate` upright."""
+    match = re.fullmatch(r"([A-Za-z]+?)_?([0-9]*)", name)
+    if match is None:
+        return name if name.isdigit() else f"\\mathrm{{{_escaped(name)}}}"
+    word = match[1]
+    if _GREEK.fullmatch(word):
+        letters = f"\\{word}"
+    else:
+        letters = word if len(word) == 1 else f"\\mathrm{{{word}}}"
+    return f"{letters}_{{{match[2]}}}" if match[2] else letters
+
+
+_SPECIAL = {c: f"\\{c}" for c in "{}$%&#_"} | {
+    "\\": "\\backslash ",
+    "^": "\\wedge ",
+    "~": "\\sim ",
+    " ": "\\ ",
+}
+
+
+def _escaped(text: str) -> str:
+    return "".join(_SPECIAL.get(letter, letter) for letter in text)

@@ -1,0 +1,425 @@
+"""From terminals to the tokens of the grammar: what depends on place, not on spelling.
+
+* Lines are statements, but a line goes on inside brackets and behind an operator.
+* Keywords are words at the beginning of a statement, so a field may be called `field`.
+* A bar opens where an operand must follow and closes where one has ended.
+* `d^2 u/dx^2` becomes `∂^2 u/∂x^2`, if `d` and `dx` are not names of the text's own.
+* `==` compares inside brackets, and equates outside of them.
+* `ν ∇²u` becomes `ν*∇²u`: before an operator of differentials, and nowhere else.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from lark import Token
+from lark.exceptions import UnexpectedCharacters
+
+from opcompiler.text.errors import NotationError, Source
+from opcompiler.text.grammar import lexer
+from opcompiler.text.habits import about_sign
+from opcompiler.text.limits import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    MOST_COMPONENTS,
+    MOST_TOKENS,
+)
+from opcompiler.text.names import Alphabet, spelled
+from opcompiler.text.syntax import DEEPEST
+
+MODIFIERS = {"complex", "vector", "real", "scalar"}
+DECLARE = {
+    "coordinate": "COORDINATES",
+    "coordinates": "COORDINATES",
+    "time": "COORDINATES",
+    "field": "FIELD",
+    "fields": "FIELD",
+    "coefficient": "FIELD",
+    "coefficients": "FIELD",
+    "parameter": "PARAMETER",
+    "parameters": "PARAMETER",
+    "unknown": "PARAMETER",
+    "unknowns": "PARAMETER",
+    "velocity": "VELOCITY",
+    "define": "DEFINE",
+}
+KINDS = (
+    "equation",
+    "condition",
+    "initial",
+    "boundary",
+    "dirichlet",
+    "neumann",
+    "robin",
+    "periodic",
+    "symmetry",
+    "point",
+)
+_WITH_LENGTH = {"NAME", "PARTIAL_SUB", "PRIME"}
+_OPENING = {"LPAR": "RPAR", "LSQB": "RSQB"}
+_CLOSING = set(_OPENING.values())
+_OPERAND_ENDS = {
+    *("NAME", "NUMBER", "SUPER", "PRIME", "RBAR", "RNORM", "MATERIAL_OF"),
+    *_CLOSING,
+}
+_HANGING = {
+    *("PLUS", "MINUS", "STAR", "SLASH", "POW", "DOT", "CROSS", "OTIMES", "EQUALS"),
+    *("CMP", "COMMA", "COLON", "PARTIAL", "PARTIAL_SUB", "NABLA", "DELTA", "AND", "OR"),
+}
+_LEADING = _HANGING - {"MINUS", "PARTIAL", "PARTIAL_SUB", "NABLA", "DELTA", "COLON"}
+
+
+def tokens_of(source: Source) -> list[Token]:
+    """Returns the tokens of a text, ready for the parser.
+
+    Raises:
+        NotationError: for signs that mean nothing, unbalanced brackets, and text beyond
+            the limits.
+    """
+    if len(source.text) > LONGEST_TEXT:
+        raise source.error(
+            f"the text has {len(source.text)} characters",
+            0,
+            1,
+            hint=f"texts of up to {LONGEST_TEXT} characters are read",
+        )
+    statements = _statements(_lexed(source), source)
+    declared = {name for statement in statements for name in _declared(statement)}
+    differentials = Alphabet(f"d{name}" for name in sorted(declared))
+    out: list[Token] = []
+    for statement in statements:
+        if out:
+            first = statement[0]
+            out.append(_token("SEP", "\n", first, first))
+        signs = _with_quotients(statement, declared, differentials)
+        out += _with_products(_with_words(signs, declared))
+    return out
+
+
+def _lexed(source: Source) -> list[Token]:
+    tokens: list[Token] = []
+    depth = 0
+    try:
+        for token in lexer().lex(source.text):
+            tokens.append(token)
+            depth += (token.type in _OPENING) - (token.type in _CLOSING)
+            if token.type in _WITH_LENGTH and len(token) > LONGEST_NAME:
+                hint = f"names have up to {LONGEST_NAME} characters"
+                raise _at(source, token, "this name is too long", hint)
+            if depth > DEEPEST or len(tokens) > MOST_TOKENS:
+                what = "is nested too deeply" if depth > DEEPEST else "is too long"
+                raise _at(source, token, f"the text {what}", "split it by definitions")
+    except UnexpectedCharacters as error:
+        place = error.pos_in_stream
+        sign = source.text[place]
+        raise source.error(
+            f"the sign {sign!r} means nothing here",
+            place,
+            place + 1,
+            hint=about_sign(source.text, place),
+        ) from None
+    return tokens
+
+
+def _statements(tokens: list[Token], source: Source) -> list[list[Token]]:
+    """Cuts at semicolons and at line ends that do not hang."""
+    statements: list[list[Token]] = [[]]
+    open_brackets: list[Token] = []
+    bars = 0
+    for place, token in enumerate(tokens):
+        current = statements[-1]
+        if token.type in ("NEWLINE", "SEMICOLON"):
+            hanging = (current and current[-1].type in _HANGING) or bars % 2
+            if open_brackets or (token.type == "NEWLINE" and hanging):
+                continue
+            if token.type == "NEWLINE" and _leads(tokens, place):
+                continue
+            bars = 0
+            if current:
+                statements.append([])
+            continue
+        bars += token.type in ("BAR", "NORM")
+        _balance(token, open_brackets, source)
+        current.append(token)
+    if open_brackets:
+        raise _at(source, open_brackets[-1], "this bracket is never closed", "close it")
+    kept = [statement for statement in statements if statement]
+    _refuse_dangling_signs(kept, source)
+    return kept
+
+
+def _balance(token: Token, opened: list[Token], source: Source) -> None:
+    if token.type in _OPENING:
+        opened.append(token)
+    elif token.type in _CLOSING:
+        if not opened or _OPENING[opened[-1].type] != token.type:
+            raise _at(
+                source, token, "this bracket closes nothing", "open it, or drop it"
+            )
+        opened.pop()
+
+
+def _leads(tokens: list[Token], place: int) -> bool:
+    """Whether the next line begins with a sign that cannot begin a statement."""
+    for token in tokens[place + 1 : place + 200]:
+        if token.type != "NEWLINE":
+            return token.type in _LEADING
+    return False
+
+
+def _refuse_dangling_signs(statements: list[list[Token]], source: Source) -> None:
+    """Refuses a line that begins with a minus and may belong to the one above it."""
+    for above, below in pairwise(statements):
+        if below[0].type != "MINUS" or _keyword(above):
+            continue
+        equations = [any(t.type == "EQUALS" for t in s) for s in (above, below)]
+        if not all(equations):
+            raise _at(
+                source,
+                below[0],
+                "this line may be an equation of its own, or the rest of the line above",
+                "put the minus at the end of the line above, or give the equation a "
+                "name: `name: -u_xx = f`",
+            )
+
+
+def _keyword(statement: list[Token]) -> str | None:
+    """Returns the keyword that a statement begins with."""
+    place = 0
+    while place + 1 < len(statement) and statement[place].value in MODIFIERS:
+        place += 1
+    first = statement[place]
+    following = statement[place + 1].type if place + 1 < len(statement) else ""
+    if first.type != "NAME":
+        return None
+    if first.value in DECLARE and (following == "NAME" or first.value == "velocity"):
+        plain = following in ("NAME", "LPAR", "LSQB", "NABLA")
+        return str(first.value) if plain else None
+    return None
+
+
+def _declared(statement: list[Token]) -> Iterator[str]:
+    """Yields the names that a statement declares."""
+    keyword = _keyword(statement)
+    if keyword == "define":
+        yield spelled(statement[1].value)
+    elif keyword:
+        depth = 0
+        vectors = any(t.value in ("vector", "in", "∈") for t in statement)
+        for before, token in pairwise(statement):
+            depth += (token.type in _OPENING) - (token.type in _CLOSING)
+            if token.type == "NAME" and not depth and before.type in ("NAME", "COMMA"):
+                name = spelled(token.value)
+                yield name
+                for number in range(1, MOST_COMPONENTS + 1) if vectors else ():
+                    yield f"{name}{number}"
+    elif len(statement) > 1 and statement[1].type == "EQUALS":
+        yield spelled(statement[0].value)
+
+
+def _with_words(statement: list[Token], declared: set[str]) -> list[Token]:
+    """Finds keywords and bars by their place."""
+    out: list[Token] = []
+    rest = statement
+    keyword = _keyword(statement)
+    if keyword is not None:
+        last = next(i for i, t in enumerate(statement) if t.value == keyword)
+        words = " ".join(t.value for t in statement[: last + 1])
+        kind = DECLARE[keyword]
+        out.append(_token(kind, words, statement[0], statement[last]))
+        rest = statement[last + 1 :]
+    elif len(statement) > 1 and statement[0].value in KINDS:
+        following = statement[1]
+        if following.type in ("NAME", "COLON"):
+            out.append(_retyped(statement[0], "KIND"))
+            rest = statement[1:]
+    depth = 0
+    for token in rest:
+        before = out[-1].type if out else ""
+        ended = before in _OPERAND_ENDS or before == "KIND"
+        depth += (token.type in _OPENING) - (token.type in _CLOSING)
+        if token.value == "not" and not ended and "not" not in declared:
+            out.append(_retyped(token, "NOT"))
+        elif token.value == "==" and depth:
+            out.append(_retyped(token, "CMP"))
+        else:
+            out.append(_by_place(token, ended, not out))
+    return out
+
+
+def _with_products(statement: list[Token]) -> list[Token]:
+    """Puts a star between an operand and the operator of differentials behind it."""
+    out: list[Token] = []
+    for place, token in enumerate(statement):
+        begins = token.type in _OPERATES and not _goes_on(statement, place)
+        if begins and _ends_operand(out):
+            at = token.start_pos
+            out.append(Token("STAR", "", start_pos=at, end_pos=at))
+        out.append(token)
+    return out
+
+
+def _ends_operand(tokens: list[Token]) -> bool:
+    """Whether an operand ends here, and no operator such as `∇²` or `∂/∂x`."""
+    place = _raised(tokens, len(tokens) - 1)
+    if _type(tokens, place) not in _OPERAND_ENDS:
+        return False
+    while _type(tokens, place) == "NAME" and _type(tokens, place - 1) == "PARTIAL":
+        if _type(tokens, place - 2) == "SLASH":
+            return _type(tokens, _raised(tokens, place - 3)) != "PARTIAL"
+        place = _raised(tokens, place - 2)
+    return True
+
+
+def _goes_on(tokens: list[Token], place: int) -> bool:
+    """Whether a `∂` goes on with what it stands below of: `∂²u/∂x ∂y`, no `∂w/∂y`."""
+    following = [_type(tokens, place + n) for n in range(4)]
+    if following[:2] != ["PARTIAL", "NAME"] or following[2:] == ["SLASH", "PARTIAL"]:
+        return False
+    above = _raised(tokens, place - 1)
+    return _type(tokens, above) == "NAME" and _type(tokens, above - 1) == "PARTIAL"
+
+
+def _raised(tokens: list[Token], place: int) -> int:
+    """Returns the place of what stands under an exponent that ends at `place`."""
+    if _type(tokens, place) == "SUPER":
+        return place - 1
+    if _type(tokens, place) == "NUMBER" and _type(tokens, place - 1) == "POW":
+        return place - 2
+    return place
+
+
+_OPERATES = {
+    *("NABLA", "DELTA", "PARTIAL", "PARTIAL_SUB", "MATERIAL", "MATERIAL_OF"),
+}
+
+_WORDS = {"at": "AT", "on": "AT", "in": "IN", "and": "AND", "or": "OR"}
+_SPELLINGS = {"ELEMENT": ("IN", "in"), "INFINITY": ("NAME", "inf")}
+
+
+def _by_place(token: Token, ended: bool, first: bool) -> Token:
+    if token.type == "NAME" and token.value in _WORDS:
+        if ended or (first and token.value == "at"):
+            return _retyped(token, _WORDS[token.value])
+    elif token.type in ("BAR", "NORM"):
+        return _retyped(token, ("R" if ended else "L") + token.type)
+    elif token.type in _SPELLINGS:
+        kind, value = _SPELLINGS[token.type]
+        return _token(kind, value, token, token)
+    elif token.type == "SUMMATION":
+        return _token("NAME", "sum" if token.value == "∑" else "int", token, token)
+    return token
+
+
+def _with_quotients(
+    statement: list[Token], declared: set[str], differentials: Alphabet
+) -> list[Token]:
+    """Reads `du/dx`, `d^2 u/dx^2`, `d/dx` and `D/Dt` as the signs they stand for."""
+    out: list[Token] = []
+    place = 0
+    while place < len(statement):
+        found = _quotient(statement, place, declared, differentials)
+        if found is None:
+            out.append(statement[place])
+            place += 1
+        else:
+            signs, place = found
+            out += signs
+    return out
+
+
+def _quotient(
+    tokens: list[Token], place: int, declared: set[str], differentials: Alphabet
+) -> tuple[list[Token], int] | None:
+    """Returns the signs of a quotient of differentials at `place`, and its end."""
+    head = tokens[place]
+    if head.type != "NAME" or spelled(head.value) in declared:
+        return None
+    if head.value[0] == "D":
+        return _material(tokens, place, declared)
+    if head.value[0] != "d":
+        return None
+    signs = [_retyped(head, "PARTIAL")]
+    place += 1
+    if head.value == "d":
+        place = _copy_order(tokens, place, signs)
+        if _type(tokens, place) == "NAME":
+            signs.append(tokens[place])
+            place += 1
+    elif spelled(head.value[1:]) in declared:
+        signs.append(_token("NAME", head.value[1:], head, head))
+    else:
+        return None
+    if _type(tokens, place) != "SLASH":
+        return None
+    signs.append(tokens[place])
+    return _denominators(tokens, place + 1, declared, differentials, signs)
+
+
+def _denominators(
+    tokens: list[Token],
+    place: int,
+    declared: set[str],
+    differentials: Alphabet,
+    signs: list[Token],
+) -> tuple[list[Token], int] | None:
+    begin = len(signs)
+    while _type(tokens, place) == "NAME" and tokens[place].value[0] == "d":
+        token = tokens[place]
+        if spelled(token.value) in declared:
+            break
+        # `dxdy` is d x d y; each piece begins with its own d.
+        readings = differentials.splits(spelled(token.value))
+        if len(readings) != 1:
+            break
+        for piece in readings[0]:
+            signs.append(_retyped(token, "PARTIAL"))
+            signs.append(_token("NAME", piece[1:], token, token))
+        place = _copy_order(tokens, place + 1, signs)
+    return (signs, place) if len(signs) > begin else None
+
+
+def _material(
+    tokens: list[Token], place: int, declared: set[str]
+) -> tuple[list[Token], int] | None:
+    """Reads `D/Dt` and `Du/Dt`."""
+    head = tokens[place]
+    if _type(tokens, place + 1) != "SLASH" or _type(tokens, place + 2) != "NAME":
+        return None
+    below = tokens[place + 2]
+    name = spelled(below.value)
+    if name[0] != "D" or name in declared or name[1:] not in declared:
+        return None
+    value = f"{head.value[1:]}/{name[1:]}"
+    if head.value == "D":
+        return [_token("MATERIAL", value, head, below)], place + 3
+    if spelled(head.value[1:]) not in declared:
+        return None
+    return [_token("MATERIAL_OF", value, head, below)], place + 3
+
+
+def _copy_order(tokens: list[Token], place: int, signs: list[Token]) -> int:
+    if _type(tokens, place) == "SUPER":
+        signs.append(tokens[place])
+        return place + 1
+    if _type(tokens, place) == "POW" and _type(tokens, place + 1) == "NUMBER":
+        signs += tokens[place : place + 2]
+        return place + 2
+    return place
+
+
+def _type(tokens: list[Token], place: int) -> str:
+    return str(tokens[place].type) if 0 <= place < len(tokens) else ""
+
+
+def _retyped(token: Token, kind: str) -> Token:
+    return _token(kind, token.value, token, token)
+
+
+def _token(kind: str, value: str, first: Token, last: Token) -> Token:
+    """Returns a token that covers the text from `first` to `last`."""
+    return Token(kind, value, start_pos=first.start_pos, end_pos=last.end_pos)
+
+
+def _at(source: Source, token: Token, problem: str, hint: str) -> NotationError:
+    start, end = token.start_pos or 0, token.end_pos or 0
+    return source.error(problem, start, end, hint=hint)

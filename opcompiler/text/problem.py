@@ -1,0 +1,234 @@
+"""What a text says: `Problem`, a value that `opcompiler.compile` takes."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from opcompiler.edge import public
+from opcompiler.errors import OperatorError
+from opcompiler.frontend.numbers import as_number
+from opcompiler.frontend.traversal import parts
+from opcompiler.text.errors import nearest
+from opcompiler.text.values import Value
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """A declared coordinate.
+
+    Attributes:
+        name: as declared, in its ASCII spelling.
+        dimension: `None` for a number; the number of components of a vector, which may
+            be a symbol.
+        interval: lower and upper end, of every component; `None` if not declared.
+        time: whether the operators of space leave it alone.
+    """
+
+    name: str
+    dimension: sp.Expr | None = None
+    interval: tuple[sp.Expr, sp.Expr] | None = None
+    time: bool = False
+    written_out: bool = True
+
+    @property
+    def symbols(self) -> tuple[sp.Expr, ...]:
+        """What stands among a field's arguments: symbols, or one indexed base."""
+        if self.dimension is None:
+            return (sp.Symbol(self.name),)
+        if not self.written_out:
+            return (self.base,)
+        numbers = range(1, int(self.dimension) + 1)
+        return tuple(sp.Symbol(f"{self.name}{number}") for number in numbers)
+
+    @property
+    def base(self) -> sp.IndexedBase:
+        """A vector that is not written out, with its size where that is a number."""
+        if isinstance(self.dimension, sp.Integer):
+            return sp.IndexedBase(sp.Symbol(self.name), shape=(int(self.dimension),))
+        return sp.IndexedBase(self.name)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A declared field, unknown or known (a coefficient).
+
+    Attributes:
+        name: as declared; the components of a vector field are `name1`, `name2`, ...
+        arguments: names of coordinates.
+        components: `None` for a scalar, else their number.
+        complex: whether values are complex.
+        known: whether it is a coefficient: given, not sought.
+        shape: of a table of numbers `A[d, d]`, which has no arguments.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    components: int | None = None
+    complex: bool = False
+    known: bool = False
+    shape: tuple[sp.Expr, ...] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the scalar functions that make the field."""
+        if self.shape is not None:
+            return ()
+        if self.components is None:
+            return (self.name,)
+        return tuple(f"{self.name}{number + 1}" for number in range(self.components))
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A declared parameter.
+
+    Attributes:
+        name: as declared.
+        value: the default, or the first guess of an unknown; `None` if there is none.
+        unknown: whether it is to be found (an inverse problem).
+    """
+
+    name: str
+    value: sp.Expr | None = None
+    unknown: bool = False
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An equation at its own sites: initial, boundary, periodic, symmetry, point.
+
+    Attributes:
+        name: its label.
+        kind: the word it was declared by, `condition` if by none.
+        equation: a SymPy equation, whose fields stand at the condition's sites.
+    """
+
+    name: str
+    kind: str
+    equation: sp.Eq
+
+
+@public("the problem that oc.parse or oc.load returned")
+@dataclass(frozen=True)
+class Problem:
+    """Equations, conditions, and the names they are made of.
+
+    Read-only; equal if every part is.
+
+    Attributes:
+        coordinates: in declared order, which is that of the points' columns.
+        fields: in declared order, coefficients and tables too.
+        parameters: given ones and unknown ones.
+        definitions: name -> what it stands for; the equations hold it written out.
+        equations: label -> SymPy equation, unevaluated.
+        conditions: label -> condition.
+        unused: what a text declares and does not use, in words: `parameter rho`.
+    """
+
+    coordinates: tuple[Coordinate, ...]
+    fields: tuple[Field, ...]
+    parameters: tuple[Parameter, ...] = ()
+    definitions: Mapping[str, Value] = field(default_factory=dict)
+    equations: Mapping[str, sp.Eq] = field(default_factory=dict)
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    unused: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+    def __hash__(self) -> int:
+        named = (self.definitions, self.equations, self.conditions)
+        items = tuple(tuple(mapping.items()) for mapping in named)
+        return hash((self.coordinates, self.fields, self.parameters, items))
+
+    @property
+    def symbols(self) -> tuple[sp.Expr, ...]:
+        """The coordinates' symbols: the columns of the points."""
+        return tuple(s for c in self.coordinates for s in c.symbols)
+
+    @property
+    def defaults(self) -> dict[str, float | complex]:
+        """Values of the parameters that need not be given at call time."""
+        given = [p for p in self.parameters if not p.unknown and p.value is not None]
+        return {p.name: _number(p.value) for p in given if p.value is not None}
+
+    @property
+    def unknowns(self) -> dict[str, float | complex | None]:
+        """The parameters to be found, with their first guesses."""
+        unknown = [p for p in self.parameters if p.unknown]
+        return {p.name: None if p.value is None else _number(p.value) for p in unknown}
+
+    def condition(self, name: str) -> "Part":
+        """Returns one condition, of a vector all its components, for `compile`.
+
+        Raises:
+            OperatorError: if there is none of that name.
+        """
+        equations = {n: c.equation for n, c in self.conditions.items()}
+        return Part(self, _called(name, equations, "condition"))
+
+    def equation(self, name: str) -> "Part":
+        """Returns one equation, of a vector all its components, for `compile`.
+
+        Raises:
+            OperatorError: if there is none of that name.
+        """
+        return Part(self, _called(name, self.equations, "equation"))
+
+
+@public('problem.condition("initial")')
+@dataclass(frozen=True)
+class Part:
+    """One equation or condition of a problem, to be compiled by itself.
+
+    Attributes:
+        problem: where it belongs: its coordinates are the columns of the points, its
+            defaults hold.
+        equations: label -> equation; one, or the components of a vector.
+    """
+
+    problem: Problem
+    equations: Mapping[str, sp.Eq]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The scalar fields that one network of the problem gives, in declared order.
+
+        The unknown ones, whether they occur here or not, as long as they have the
+        arguments of one that does; and the coefficients that occur.
+        """
+        sides = [side for e in self.equations.values() for side in e.args]
+        applied = (part for part in parts(*sides) if isinstance(part, AppliedUndef))
+        used = {part.func.__name__ for part in applied}
+        declared = self.problem.fields
+        arguments = {f.arguments for f in declared if not used.isdisjoint(f.names)}
+        return tuple(
+            name
+            for f in declared
+            for name in f.names
+            if name in used or (not f.known and f.arguments in arguments)
+        )
+
+
+def _number(value: sp.Expr) -> float | complex:
+    number = as_number(value)
+    assert number is not None  # declarations hold numbers
+    return number
+
+
+def _called(name: str, equations: Mapping[str, sp.Eq], what: str) -> dict[str, sp.Eq]:
+    """Returns the equation of a name, or those of its components, `name_1`, ..."""
+    own = {
+        n: e
+        for n, e in equations.items()
+        if re.fullmatch(rf"{re.escape(name)}(_\d+)?", n)
+    }
+    if name in own:
+        return {name: own[name]}
+    if not own:
+        there = ", ".join(equations) or "none"
+        raise OperatorError(
+            f"there is no {what} {name!r}",
+            hint=nearest(name, equations, f"there are {there}"),
+        )
+    return own

@@ -1,0 +1,216 @@
+"""Complex fields: complex networks, and real ones with two outputs for each field."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+from opcompiler.frontend import vectors
+from tests.oracle.reference import reference
+
+t, x = sp.symbols("t x")
+PSI = sp.Function("psi", complex=True)
+psi = PSI(t, x)
+V = sp.Function("V")(t, x)
+NLS = sp.I * psi.diff(t) + psi.diff(x, 2) / 2 + sp.Abs(psi) ** 2 * psi
+EQUATIONS = {
+    "schroedinger": NLS,
+    "conjugate": sp.conjugate(psi).diff(x, 2) * psi
+    + sp.conjugate(psi) * psi.diff(x, 2),
+    "density": oc.D(sp.Abs(psi) ** 2, t),
+    "current": sp.im(sp.conjugate(psi) * psi.diff(x)),
+    "density, undisturbed": sp.Abs(psi) ** 2 * sp.re(psi),
+    "mixed": psi.diff(x, 3).diff(t) + sp.I * psi,
+    "elsewhere": PSI(t, 0) - sp.conjugate(PSI(t, -x)).diff(x) + PSI(0, x).diff(x),
+    "nonlinear in derivatives": psi.diff(x) ** 2 * sp.exp(sp.I * t) + psi.diff(t) * psi,
+}
+POINTS = jax.random.normal(jax.random.key(1), (5, 2)) / 2
+
+
+def layers(key, *sizes):
+    keys = jax.random.split(jax.random.key(key), len(sizes))
+    pairs = zip(keys, sizes[:-1], sizes[1:], strict=False)
+    return [jax.random.normal(k, (m, n)) / m**0.5 for k, m, n in pairs]
+
+
+def apply(params, z):
+    for matrix in params[:-1]:
+        z = jnp.tanh(z @ matrix + 0.1)
+    return z @ params[-1]
+
+
+PARAMS = layers(0, 2, 8, 8, 2)
+pair = lambda z: apply(PARAMS, z)
+whole = lambda z: jax.lax.complex(*pair(z))
+
+
+@pytest.mark.parametrize(
+    ("name", "strategy"),
+    [
+        *((name, "auto") for name in EQUATIONS),
+        ("elsewhere", "algebra"),
+        ("nonlinear in derivatives", "reverse"),
+        ("mixed", "nested"),
+        ("mixed", "polarization"),
+    ],
+)
+def test_pairs_are_complex_numbers(name, strategy) -> None:
+    equation = EQUATIONS[name]
+    residual = oc.compile(equation, strategy=strategy, coordinates=[t, x])
+    (want,) = reference([equation], [t, x], {"psi": whole}, POINTS)
+    for net in (pair, whole, {"psi": pair}):
+        got = residual(net, POINTS)
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
+
+
+def test_the_soliton() -> None:
+    """Bright soliton of width 1/a and velocity v: exact for the focusing equation."""
+    a, v = 1.3, 0.4
+
+    def soliton(z):
+        time, place = z
+        size = a / jnp.cosh(a * (place - v * time))
+        angle = v * place + (a**2 - v**2) / 2 * time
+        return jnp.stack([size * jnp.cos(angle), size * jnp.sin(angle)])
+
+    residual = oc.compile([NLS, sp.Abs(psi) ** 2])
+    equation, density = residual(soliton, POINTS)
+    np.testing.assert_allclose(equation, 0, atol=1e-13)
+    want = (a / jnp.cosh(a * (POINTS[:, 1] - v * POINTS[:, 0]))) ** 2
+    np.testing.assert_allclose(density, want, rtol=1e-12)
+    assert density.dtype == jnp.float64
+
+
+def test_gradients_by_the_parameters() -> None:
+    bound = oc.compile(NLS).bind(apply)
+    loss = lambda params: jnp.mean(jnp.abs(bound(params, POINTS)) ** 2)
+
+    def nested(params):
+        net = lambda z: jax.lax.complex(*apply(params, z))
+        (values,) = reference([NLS], [t, x], {"psi": net}, POINTS)
+        return jnp.mean(values.real**2 + values.imag**2)
+
+    got, want = jax.grad(loss)(PARAMS), jax.grad(nested)(PARAMS)
+    for a, b in zip(got, want, strict=True):
+        assert a.dtype == jnp.float64
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_one_network_for_complex_and_real_fields() -> None:
+    """Schroedinger and Poisson; the outputs are re psi, im psi, V."""
+    system = [
+        sp.I * psi.diff(t) + psi.diff(x, 2) - V * psi,
+        V.diff(x, 2) - sp.Abs(psi) ** 2,
+    ]
+    residual = oc.compile(system, fields=["psi", "V"])
+    params = layers(2, 2, 8, 3)
+    net = lambda z: apply(params, z)
+    fields = {"psi": lambda z: jax.lax.complex(*net(z)[:2]), "V": lambda z: net(z)[2]}
+    want = reference(system, [t, x], fields, POINTS)
+    swapped = {("V", "psi"): lambda z: net(z)[jnp.array([2, 0, 1])]}
+    apart = {"psi": lambda z: net(z)[:2], "V": fields["V"]}
+    for nets in (net, swapped, apart, fields):
+        for got, value in zip(residual(nets, POINTS), want, strict=True):
+            assert got.dtype == value.dtype
+            np.testing.assert_allclose(got, value, rtol=1e-10)
+
+
+def test_equinox_and_single_precision() -> None:
+    net = eqx.nn.MLP(2, 2, 8, 2, jnp.tanh, key=jax.random.key(3))
+    points = POINTS.astype(jnp.float32)
+    cast = jax.tree.map(
+        lambda leaf: leaf.astype(jnp.float32) if eqx.is_array(leaf) else leaf, net
+    )
+    got = oc.compile(NLS)(cast, points)
+    assert got.dtype == jnp.complex64
+    wide = jax.tree.map(
+        lambda leaf: leaf.astype(jnp.float64) if eqx.is_array(leaf) else leaf, cast
+    )
+    want = oc.compile(NLS)(lambda z: jax.lax.complex(*wide(z)), points.astype(float))
+    np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-5)
+
+
+PROBLEM = oc.parse("""
+coordinates t, x in [-5, 5]
+complex field psi
+field V(x)
+nls: I*psi_t + psi_xx/2 + |psi|^2*psi - V*psi = 0
+boundary periodic: psi(t, -5) = psi(t, 5)
+""")
+
+
+def test_complex_fields_in_text() -> None:
+    nets = {"psi": pair, "V": lambda z: jnp.cos(z[0])}
+    got = oc.compile(PROBLEM)(nets, POINTS)["nls"]
+    want = oc.compile(NLS - V * psi)(
+        {"psi": whole, "V": lambda z: jnp.cos(z[1])}, POINTS
+    )
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+    ends = oc.compile(PROBLEM.condition("periodic"))({"psi": pair}, POINTS)
+    place = lambda end: jax.vmap(whole)(POINTS.at[:, 1].set(end))
+    np.testing.assert_allclose(ends, place(-5.0) - place(5.0), rtol=1e-12)
+
+
+DIM = 12
+q = oc.vector("q", DIM)
+i = oc.index("i", q)
+CHI = sp.Function("chi", complex=True)(q, t)
+HELD = {
+    "laplacian": sp.I * oc.D(CHI, t) + oc.Sum(oc.D(CHI, q[i], 2), i) / 2,
+    "gradient": oc.Sum(oc.D(CHI, q[i]) ** 2, i) + CHI,
+    "squares": oc.Sum(sp.Abs(oc.D(CHI, q[i], 2)) ** 2, i),
+    "transport": oc.Sum(sp.sin(q[i]) * oc.D(CHI, q[i]), i) * sp.conjugate(CHI),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "sampled"),
+    [*((name, False) for name in HELD), ("laplacian", True), ("squares", True)],
+)
+def test_sums_over_many_components(name, sampled, monkeypatch) -> None:
+    monkeypatch.setattr(vectors, "WRITTEN_OUT", 0)
+    params = layers(4, DIM + 1, 6, 2)
+    net = lambda z: apply(params, z)
+    points = jax.random.normal(jax.random.key(5), (3, DIM + 1)) / 2
+    estimator = oc.Sparse(DIM, replace=False) if sampled else None
+    key = {"key": jax.random.key(0)} if sampled else {}
+    residual = oc.compile(HELD[name], estimator=estimator)
+    value = jax.vmap(lambda z: jax.lax.complex(*net(z)))(points)
+    first = lambda part: jax.vmap(jax.grad(lambda z: net(z)[part]))(points)
+    slopes = first(0) + 1j * first(1)
+    second = lambda part: jax.vmap(jax.hessian(lambda z: net(z)[part]))(points)
+    bends = jnp.diagonal(second(0) + 1j * second(1), axis1=1, axis2=2)[:, :DIM]
+    want = {
+        "laplacian": 1j * slopes[:, -1] + bends.sum(1) / 2,
+        "gradient": (slopes[:, :DIM] ** 2).sum(1) + value,
+        "squares": (jnp.abs(bends) ** 2).sum(1),
+        "transport": (jnp.sin(points[:, :DIM]) * slopes[:, :DIM]).sum(1)
+        * jnp.conj(value),
+    }[name]
+    for given in (net, lambda z: jax.lax.complex(*net(z))):
+        got = residual(given, points, **key)
+        np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("field", "net", "way_out"),
+    [
+        (sp.Function("psi")(x), lambda z: jnp.append(z, z), "complex=True"),
+        (PSI(x), lambda z: jnp.tile(z, 3), "re psi, im psi"),
+        (PSI(x), lambda z: jnp.append(z, z) * 1j, "pairs of real ones"),
+        (sp.Function("u", real=True)(x), lambda z: z[0] * 1j, "without real=True"),
+    ],
+)
+def test_outputs_that_are_neither(field, net, way_out) -> None:
+    with pytest.raises(oc.OperatorError) as caught:
+        oc.compile(field.diff(x) + sp.conjugate(field))(net, jnp.zeros((3, 1)))
+    assert way_out in caught.value.hint
+
+
+def test_a_real_network_of_one_output_is_a_complex_field_too() -> None:
+    got = oc.compile(NLS)(lambda z: jnp.sin(z[1]), POINTS)
+    sine = jnp.sin(POINTS[:, 1])
+    np.testing.assert_allclose(got, -sine / 2 + sine**3, rtol=1e-12)

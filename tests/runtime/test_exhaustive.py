@@ -1,0 +1,89 @@
+"""Sums over all indices, at once and window by window."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+from jax.test_util import check_grads
+
+import opcompiler as oc
+from opcompiler.runtime import exhaustive
+
+DIM, POINTS = 101, 3
+x, s = oc.vector("x", DIM), sp.Symbol("s")
+i = oc.index("i", x)
+a = sp.IndexedBase("a")
+u = sp.Function("u")(x)
+
+SUMS = {
+    "squares": (oc.Sum(x[i] ** 2, i), lambda z, a, s: z @ z),
+    "neighbours": (
+        oc.Sum(a[i] * sp.sin(s * x[i] + x[i + 1]), (i, 0, DIM - 2)),
+        lambda z, a, s: jnp.sum(a[:-1] * jnp.sin(s * z[:-1] + z[1:])),
+    ),
+    "both neighbours, in part": (
+        oc.Sum(x[i - 2] * sp.exp(x[i]) * x[i + 3], (i, 2, DIM - 4)),
+        lambda z, a, s: jnp.sum(z[:-5] * jnp.exp(z[2:-3]) * z[5:]),
+    ),
+    "numbers": (
+        oc.Sum(sp.cos(i + s) * x[i], (i, 7, 90)),
+        lambda z, a, s: jnp.sum(jnp.cos(jnp.arange(7, 91) + s) * z[7:91]),
+    ),
+    "sines of numbers": (
+        oc.Sum(sp.sin(i) * x[i] + sp.cos(2) * sp.sin(s), (i, 7, 90)),
+        lambda z, a, s: jnp.sum(
+            jnp.sin(jnp.arange(7, 91)) * z[7:91] + jnp.cos(2) * jnp.sin(s)
+        ),
+    ),
+    "without points": (
+        oc.Sum(a[i] ** 3 / (1 + i), i),
+        lambda z, a, s: jnp.sum(a**3 / (1 + jnp.arange(DIM))),
+    ),
+}
+
+
+@pytest.fixture(params=["at once", "windows of 16", "one window", "long tails"])
+def lengths(request, monkeypatch):
+    if request.param != "at once":
+        monkeypatch.setattr(exhaustive, "_FEW", 0)
+        width = {"windows of 16": 1, "one window": 2**20, "long tails": 40 * POINTS}
+        monkeypatch.setattr(exhaustive, "_WINDOW", width[request.param])
+
+
+@pytest.mark.usefixtures("lengths")
+@pytest.mark.parametrize("name", SUMS)
+def test_a_sum_is_the_sum(name):
+    """And its derivatives by parameters, forwards and backwards, are."""
+    expression, truth = SUMS[name]
+    residual = oc.compile(u + expression)
+    z = jax.random.normal(jax.random.key(0), (POINTS, DIM))
+    weights = jax.random.normal(jax.random.key(1), (DIM,))
+    names = {str(p) for p in expression.free_symbols | expression.atoms(sp.IndexedBase)}
+
+    def value(weights, scale):
+        given = {k: v for k, v in {"a": weights, "s": scale}.items() if k in names}
+        return residual(lambda z: 0 * z[0], z, **given)
+
+    wanted = jnp.stack([truth(row, weights, 0.7) for row in z])
+    np.testing.assert_allclose(value(weights, 0.7), wanted, rtol=1e-13, atol=1e-13)
+    check_grads(value, (weights, jnp.asarray(0.7)), order=1, modes=("fwd", "rev"))
+
+
+def test_windows_do_not_reach_beyond_an_array(monkeypatch):
+    """Whatever of an array is asked for beyond its ends is its edge, as at once."""
+    monkeypatch.setattr(exhaustive, "_FEW", 0)
+    monkeypatch.setattr(exhaustive, "_WINDOW", 16 * POINTS)
+    z = jax.random.normal(jax.random.key(0), (POINTS, DIM))
+    for shift in (-200, -3, 0, 4, 200):
+        program = oc.compile(u + oc.Sum(x[i] ** 2, i)).operator
+        (item,) = program.sums
+        (gather,) = item.body.gathers
+        moved = replace(gather, places=((0, shift),))
+        body = replace(item.body, gathers=(moved,))
+        scene = exhaustive.Scene({}, {gather.array: z}, {gather.array: 1}, z.dtype)
+        (found,) = exhaustive._by_windows(body, item.extents[0], scene, POINTS)
+        places = np.clip(np.arange(DIM) + shift, 0, DIM - 1)
+        np.testing.assert_allclose(found, -np.sum(-(z[:, places] ** 2), 1), rtol=1e-13)

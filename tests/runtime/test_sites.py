@@ -1,0 +1,282 @@
+"""Fields at other arguments: pinned, shifted, reflected, scaled, delayed by an unknown."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+from opcompiler.frontend import vectors
+from tests.oracle.reference import reference
+
+t, x, tau, c = sp.symbols("t x tau c")
+F, G = sp.Function("u"), sp.Function("v")
+u, v = F(t, x), G(t, x)
+D = sp.Derivative
+POINTS = jax.random.normal(jax.random.key(0), (4, 2)) / 2
+WEIGHTS = jax.random.normal(jax.random.key(1), (2, 8)) / 2
+HEADS = jax.random.normal(jax.random.key(2), (8, 2)) / 2
+
+
+def both(z):
+    return jnp.tanh(z @ WEIGHTS + 0.3) @ HEADS
+
+
+NETS = {"u": lambda z: both(z)[0], "v": lambda z: both(z)[1]}
+GIVEN = {"tau": 0.4, "c": 1.7}
+
+
+def assert_is_reference(equations, nets, points=POINTS, **options):
+    residual = oc.compile(equations, coordinates=[t, x], **options)
+    given = {name: GIVEN[name] for name in residual.parameters}
+    got = residual(nets, points, **given)
+    want = reference(equations, [t, x], NETS, points, **given)
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+EQUATIONS = {
+    "periodic": F(t, 0) - F(t, 1),
+    "periodic slopes": (u.diff(x).subs(x, 0) - u.diff(x).subs(x, 1)) * u,
+    "shift": F(t, x - 1) + u.diff(x, 2),
+    "reflection": F(t, -x) + F(t, -x).diff(x, 3) - u,
+    "time reversal of a derivative": sp.Subs(u.diff(t, x), t, -t) * F(-t, x),
+    "delay": u.diff(t) + F(t - tau, x) ** 2,
+    "slope of a delay": D(F(t - tau, x) * u, t),
+    "pantograph": u.diff(t) - c * F(t / 2, x),
+    "moving frame": D(F(t, x - c * t), (t, 2)) - c**2 * D(F(t, x - c * t), (x, 2)),
+    "a site that moves with both": D(F(x * t, x + t), t, x) + F(x, t),
+    "robin": sp.Subs(u.diff(x), x, 1) + c * F(t, 1),
+    "corner": sp.Subs(u.diff(t, x), (t, x), (0, tau)),
+    "site of a site": D(sp.Subs(u.diff(x), x, sp.sin(t) * tau), t),
+    "many orders at many sites": F(t, 0).diff(t, 2) + F(0, x).diff(x, 3) * F(1, 1),
+    "diagonal": F(x, x).diff(x, 2),
+    "cases": sp.Piecewise((F(t - tau, x), t > 0), (u.diff(x), True)),
+}
+
+
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_every_site_against_nested_differentiation(name) -> None:
+    assert_is_reference([EQUATIONS[name]], {"u": NETS["u"]})
+
+
+@pytest.mark.parametrize("strategy", ["algebra", "reverse", "nested"])
+def test_all_of_them_at_once_by_every_strategy(strategy) -> None:
+    everything = [
+        e for n, e in EQUATIONS.items() if n not in ("cases", "site of a site")
+    ]
+    assert_is_reference(everything, {"u": NETS["u"]}, strategy=strategy)
+
+
+SYSTEM = [
+    u.diff(t) - G(t, 0) * F(t - tau, x),
+    v - F(t - 1, x).diff(x),
+    G(t, -x).diff(x, 2) + u,
+]
+
+
+@pytest.mark.parametrize(
+    "nets",
+    [both, NETS, {("v", "u"): lambda z: both(z)[::-1]}, {("u", "v"): both}],
+    ids=["one network", "one each", "in another order", "as a tuple"],
+)
+def test_systems(nets) -> None:
+    assert_is_reference(SYSTEM, nets, fields=["u", "v"])
+
+
+def test_one_network_where_no_field_stands_at_the_points() -> None:
+    assert_is_reference([F(t, 0) - G(0, x), G(t, x - 1) - u], both, fields=["u", "v"])
+
+
+def test_equal_sites_are_one_push() -> None:
+    equation = F(t, x - 1).diff(x, 2) + sp.Subs(u.diff(x), x, x - 1) + F(t, x - 1)
+    plan = oc.compile(equation).plan
+    assert len(plan.pushes) == 1
+    assert plan.channels == 3
+
+
+def test_a_coordinate_that_never_stands_alone_is_a_parameter() -> None:
+    residual = oc.compile(F(t, x - t).diff(t))
+    assert residual.coordinates == (t,)
+    assert residual.parameters == ("x",)
+    with pytest.raises(oc.OperatorError) as caught:
+        residual({"u": NETS["u"]}, POINTS, x=1.0)
+    assert "if x should be a column" in caught.value.hint
+    assert_is_reference([F(t, x - t).diff(t)], {"u": NETS["u"]})
+
+
+# The place depends on an unknown.
+
+DELAYED = u.diff(t) - u.diff(x, 2) + c * F(t - tau, x).diff(x)
+
+
+def loss_of(residual, points=POINTS):
+    return lambda tau, c: jnp.mean(residual(NETS, points, tau=tau, c=c) ** 2)
+
+
+def test_the_gradient_by_a_delay() -> None:
+    residual = oc.compile(DELAYED)
+    loss = loss_of(lambda nets, points, **k: residual({"u": nets["u"]}, points, **k))
+    got = jax.grad(loss, (0, 1))(0.4, 1.7)
+    step = 1e-5
+    by_tau = (loss(0.4 + step, 1.7) - loss(0.4 - step, 1.7)) / (2 * step)
+    by_c = (loss(0.4, 1.7 + step) - loss(0.4, 1.7 - step)) / (2 * step)
+    np.testing.assert_allclose(got, [by_tau, by_c], rtol=1e-8)
+
+    def nested(tau):
+        (r,) = reference([DELAYED], [t, x], NETS, POINTS, tau=tau, c=jnp.asarray(1.7))
+        return jnp.mean(r**2)
+
+    np.testing.assert_allclose(got[0], jax.grad(nested)(0.4), rtol=1e-9)
+
+
+def test_a_delay_that_is_a_network() -> None:
+    residual = oc.compile(DELAYED)
+
+    def loss(scale):
+        delay = lambda z: jnp.exp(scale * jnp.sin(z[0] * z[1]))
+        return jnp.mean(residual({"u": NETS["u"]}, POINTS, tau=delay, c=1.0) ** 2)
+
+    step = 1e-5
+    want = (loss(0.3 + step) - loss(0.3 - step)) / (2 * step)
+    np.testing.assert_allclose(jax.grad(loss)(0.3), want, rtol=1e-8)
+
+
+def test_a_delay_that_depends_on_the_state() -> None:
+    """The way out that the message names: its values at the points are a parameter."""
+    with pytest.raises(oc.OperatorError, match="itself a field") as caught:
+        oc.compile(u.diff(t) - F(t, x - u))
+    assert "u(t - tau)" in caught.value.hint
+    net = NETS["u"]
+    residual = oc.compile(u.diff(t) - F(t, x - tau))
+    got = residual(net, POINTS, tau=net)
+    want = jax.vmap(
+        lambda z: jax.grad(net)(z)[0] - net(jnp.array([z[0], z[1] - net(z)]))
+    )(POINTS)
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+    with pytest.raises(oc.OperatorError, match="itself a field"):
+        oc.compile(F(t - G(x), x) + u)
+
+
+TEXT = """
+coordinates t in [0, 1], x in [0, 1]
+field u, v
+unknown tau = 0.4
+parameter c = 1.7
+delayed: u_t - u_xx + c*u_x(t=t-tau) = 0
+coupled: v(t, 1 - x) + u_x(x=0) - v_x = 0
+periodic flow: u(t, 0) = u(t, 1)
+periodic slope: u_x(x=0) = u_x(x=1)
+symmetry: v(t, -x) = -v(t, x)
+"""
+
+
+def test_sites_in_text() -> None:
+    problem = oc.parse(TEXT)
+    got = oc.compile(problem)(NETS, POINTS, tau=0.4)
+    equations = [DELAYED, G(t, 1 - x) + u.diff(x).subs(x, 0) - v.diff(x)]
+    want = reference(equations, [t, x], NETS, POINTS, **GIVEN)
+    for row, value in zip(got.values(), want, strict=True):
+        np.testing.assert_allclose(row, value, rtol=1e-9)
+    conditions = {
+        "flow": F(t, 0) - F(t, 1),
+        "slope": u.diff(x).subs(x, 0) - u.diff(x).subs(x, 1),
+        "symmetry": G(t, -x) + v,
+    }
+    for name, equation in conditions.items():
+        part = oc.compile(problem.condition(name))
+        nets = {field: NETS[field] for field in part.fields}
+        (want,) = reference([equation], [t, x], NETS, POINTS)
+        np.testing.assert_allclose(part(nets, POINTS), want, rtol=1e-9)
+
+
+# Inside held sums.
+
+q = oc.vector("q", 4)
+i = oc.index("i", q)
+W = sp.Function("w")
+w = W(q, t)
+LAPLACIAN = oc.Sum(oc.D(w, q[i], 2), i)
+PLACES = jax.random.normal(jax.random.key(3), (3, 5)) / 2
+
+
+def wave(z):
+    return jnp.sin(z @ jnp.array([1.0, -0.5, 0.3, 0.8, 1.2])) * z[0] + z[1] * z[4] ** 2
+
+
+def at_time(time):
+    """The Laplacian of `wave` by the components, where the last one is `time`."""
+
+    def one(z):
+        z = z.at[4].set(time(z[4]))
+        return jnp.trace(jax.hessian(wave)(z)[:4, :4])
+
+    return one
+
+
+HELD = {
+    "delayed Laplacian": (
+        oc.Sum(oc.D(W(q, t - tau), q[i], 2), i), at_time(lambda s: s - 0.4),
+    ),
+    "initial Laplacian": (sp.Subs(LAPLACIAN, t, 0), at_time(lambda s: 0.0)),
+    "time in a coefficient": (
+        sp.Subs(oc.Sum(t * q[i] ** 2, i) * w, t, 2),
+        lambda z: 2 * jnp.sum(z[:4] ** 2) * wave(z.at[4].set(2.0)),
+    ),
+    "its slope": (
+        oc.D(sp.Subs(LAPLACIAN * t, t, t**2), t),
+        lambda z: jax.grad(
+            lambda s: s**2 * at_time(lambda _: s**2)(z)
+        )(z[4]),
+    ),
+    "inside of the sum": (
+        oc.Sum(q[i] * sp.Subs(oc.D(w, q[i], 2), t, tau), i),
+        lambda z: jnp.sum(
+            z[:4] * jnp.diag(jax.hessian(wave)(z.at[4].set(0.4)))[:4]
+        ),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("longest", [0, 10], ids=["held", "written out"])
+@pytest.mark.parametrize("name", HELD)
+def test_sites_of_sums_over_components(name, longest, monkeypatch) -> None:
+    monkeypatch.setattr(vectors, "WRITTEN_OUT", longest)
+    equation, want = HELD[name]
+    residual = oc.compile(equation + w, coordinates=[q, t])
+    given = {"tau": 0.4} if residual.parameters else {}
+    got = residual(wave, PLACES, **given)
+    value = jax.vmap(lambda z: want(z) + wave(z))(PLACES)
+    np.testing.assert_allclose(got, value, rtol=1e-10)
+
+
+REFUSED = {
+    "a place that runs": (oc.Sum(W(q, t - i) * q[i], i), "runs with the index"),
+    "one component": (sp.Subs(oc.D(w, q[0]), q[0], 0), "q[0] alone"),
+    "place from a component": (W(q, t + q[0]), "a component of a vector"),
+    "reflected": (W(-q, t) + w, "whole vector"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_sites_that_a_held_vector_cannot_have(name, monkeypatch) -> None:
+    equation, problem = REFUSED[name]
+    monkeypatch.setattr(vectors, "WRITTEN_OUT", 0)
+    with pytest.raises(oc.OperatorError) as caught:
+        oc.compile(equation + w)
+    assert problem in caught.value.problem
+
+
+def test_the_way_out_is_to_write_components_out() -> None:
+    equation = (
+        oc.Sum(W(q, t - i) * q[i], i) + sp.Subs(oc.D(w, q[0]), q[0], 0) + W(q, t + q[0])
+    )
+
+    def want(z):
+        late = sum(wave(z.at[4].add(-k)) * z[k] for k in range(4))
+        slope = jax.grad(wave)(z.at[0].set(0.0))[0]
+        return late + slope + wave(z.at[4].add(z[0]))
+
+    got = oc.compile(equation)(wave, PLACES)
+    np.testing.assert_allclose(got, jax.vmap(want)(PLACES), rtol=1e-10)

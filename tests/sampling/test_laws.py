@@ -1,0 +1,105 @@
+"""Laws against moments taken by enumeration, in rationals."""
+
+import itertools
+import math
+from collections import defaultdict
+from fractions import Fraction
+
+import pytest
+
+import opcompiler as oc
+from opcompiler.sampling.laws import choose_law, MOMENTS, moments, power_sums
+
+DIM = 3
+
+
+def expanded(symmetric, order):
+    """Writes a symmetric polynomial out: exponents -> coefficient."""
+    found = {}
+    for exponents in itertools.product(range(order + 1), repeat=DIM):
+        if sum(exponents) == order:
+            partition = tuple(sorted((e for e in exponents if e), reverse=True))
+            found[exponents] = symmetric[partition]
+    return found
+
+
+def by_enumeration(pattern):
+    """Multiplies power sums out, index by index."""
+    found = defaultdict(Fraction)
+    for places in itertools.product(range(DIM), repeat=len(pattern)):
+        exponents = [0] * DIM
+        for place, power in zip(places, pattern, strict=True):
+            exponents[place] += power
+        found[tuple(exponents)] += 1
+    return found
+
+
+@pytest.mark.parametrize(
+    "pattern", [(2,), (3,), (2, 2), (4,), (2, 1), (2, 2, 2), (3, 3)]
+)
+def test_power_sums(pattern) -> None:
+    wanted = by_enumeration(pattern)
+    found = expanded(power_sums(pattern, DIM), sum(pattern))
+    assert found == {e: wanted.get(e, 0) for e in found}
+
+
+def test_moments_of_a_law_on_finitely_many_values() -> None:
+    # E (v . xi)^4 of Rademacher entries, over all 2^3 sign vectors.
+    total = defaultdict(Fraction)
+    for signs in itertools.product((-1, 1), repeat=DIM):
+        for e, c in expanded(
+            dict.fromkeys([(4,), (3, 1), (2, 2), (2, 1, 1)], 1), 4
+        ).items():
+            weight = Fraction(math.factorial(4), math.prod(map(math.factorial, e)))
+            value = math.prod(s**n for s, n in zip(signs, e, strict=True))
+            total[e] += c * weight * value / 8
+    assert expanded(moments("rademacher", 4, DIM), 4) == total
+
+
+def test_the_skewed_law() -> None:
+    golden = (1 + 5**0.5) / 2
+    chance = 1 / (1 + golden**2)
+    for m in range(7):
+        value = chance * golden**m + (1 - chance) * (-1 / golden) ** m
+        assert abs(value - MOMENTS["skewed"](m)) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("distribution", "pattern", "factor", "correction"),
+    [
+        ("rademacher", (2,), 1, 0),
+        ("gaussian", (2, 2), Fraction(1, 3), 0),
+        ("gaussian", (2, 2, 2), Fraction(1, 15), 0),
+        ("sphere", (2,), 7, 0),
+        ("sphere", (2, 2), Fraction(7 * 9, 3), 0),
+        ("rademacher", (2, 2), Fraction(1, 3), Fraction(2, 3)),
+        ("skewed", (3,), 1, 0),
+        ("roots_of_unity", (3,), 1, 0),
+        ("roots_of_unity", (4,), 1, 0),
+        ("roots_of_unity", (7,), 1, 0),
+    ],
+)
+def test_factors(distribution, pattern, factor, correction) -> None:
+    law = choose_law(distribution, pattern, 7)
+    assert law.factor == factor
+    assert law.corrections == ((((sum(pattern),), correction),) if correction else ())
+    # factor * mean + correction * pure powers is the sum, monomial by monomial.
+    mean, wanted = moments(distribution, sum(pattern), 7), power_sums(pattern, 7)
+    for partition, value in wanted.items():
+        pure = correction if len(partition) == 1 else 0
+        assert factor * mean[partition] + pure == value
+
+
+@pytest.mark.parametrize(
+    ("distribution", "pattern", "reason"),
+    [
+        ("gaussian", (3,), "odd order"),
+        ("rademacher", (4,), "one real direction used 4 times"),
+        ("skewed", (4,), "roots_of_unity"),
+        ("roots_of_unity", (2, 2), "gaussian"),
+        ("gaussian", (4, 2), "oc.Sparse"),
+    ],
+)
+def test_refusals_say_why_and_what_else(distribution, pattern, reason) -> None:
+    with pytest.raises(oc.OperatorError, match=reason):
+        choose_law(distribution, pattern, 6)
