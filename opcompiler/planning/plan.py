@@ -203,7 +203,7 @@ class Plan:
     # Strategies make plans, so their table can be looked up only from inside.
 
     def _alternatives(self) -> tuple[Candidate, ...]:
-        from opcompiler.planning.comparison import (  # noqa: PLC0415
+        from opcompiler.planning.comparison import (
             compare_strategies,
         )
 
@@ -211,7 +211,7 @@ class Plan:
 
     def predicted(self, choice: Choice) -> dict[str, float]:
         """Returns what every strategy would cost at the site of a choice of `auto`."""
-        from opcompiler.planning.comparison import predicted_costs  # noqa: PLC0415
+        from opcompiler.planning.comparison import predicted_costs
 
         return predicted_costs(self, choice)
 
