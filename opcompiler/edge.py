@@ -197,7 +197,11 @@ _ANYTHING = _Kind("", lambda value: "")
 def _kinds(
     function: Callable[..., Any], signature: inspect.Signature
 ) -> dict[str, _Kind]:
-    said = typing.get_type_hints(function)
+    # What it returns is not checked, and may be of a package that is not imported yet.
+    given = {n: a for n, a in function.__annotations__.items() if n != "return"}
+    said = typing.get_type_hints(
+        types.SimpleNamespace(__annotations__=given), function.__globals__
+    )
     return {
         p.name: _ANYTHING
         if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)

@@ -15,8 +15,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from opcompiler.algebra.minimal import Tangent
 from opcompiler.algebra.quadratic import Exact
@@ -25,7 +24,10 @@ from opcompiler.errors import OperatorError
 from opcompiler.ir import argument_name, linear_text, MultiIndex, OperatorSymbol
 from opcompiler.planning.slot_search import single_jet
 from opcompiler.planning.slots import contents, Curve, Jet
-from opcompiler.show.plain_text import plain_text, simple_table
+from opcompiler.visible import plain_text, simple_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 HIGHEST_JET = 48
 """Of a jet that is reported on: twice `HIGHEST_ORDER`, for slots beyond the first.
@@ -120,7 +122,7 @@ class Contamination:
         )
         return f"jet of order {self.order}: {', '.join(places)}"
 
-    def _table(self) -> Table:
+    def _table(self) -> "Table":
         table = simple_table("coefficient", "holds", "gives")
         for k, output in enumerate(self.outputs):
             match output.terms:

@@ -15,7 +15,6 @@ from typing import NoReturn, TYPE_CHECKING
 from opcompiler.algebra.quadratic import Exact, Quadratic
 from opcompiler.errors import OperatorError
 from opcompiler.planning.kinds import KINDS
-from opcompiler.show.numbers import is_sized
 
 if TYPE_CHECKING:
     from opcompiler.ir import OperatorSymbol
@@ -48,6 +47,15 @@ def numbers(plan: Plan) -> Iterator[Exact]:
             yield from (c for _, c in tangent)
     for readout in plan.readouts:
         yield from (c for _, _, c in readout.terms)
+
+
+def is_sized(number: Exact | int) -> bool:
+    """Whether a number's size is that of a normal float: not 0, and not infinite."""
+    try:
+        size = abs(float(number))
+    except ArithmeticError:
+        return False
+    return sys.float_info.min <= size <= sys.float_info.max
 
 
 def _refuse(path: str, value: object, expected: str) -> NoReturn:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-import networkx as nx
+from typing import Any, TYPE_CHECKING
 
 from opcompiler.algebra.minimal import Tangent
 from opcompiler.algebra.quadratic import Exact
@@ -16,13 +15,10 @@ from opcompiler.ir import Functional
 from opcompiler.planning.certificate import check_plan
 from opcompiler.planning.cost import Cost, plan_cost
 from opcompiler.planning.form import check_form, numbers
-from opcompiler.show.comparison import Candidate, comparison_table
-from opcompiler.show.graph import plan_graph
-from opcompiler.show.latex import plan_latex
-from opcompiler.show.page import plan_card, plan_page
-from opcompiler.show.serial import plan_json, read_plan
-from opcompiler.show.svg import plan_svg
-from opcompiler.show.table import plan_table
+from opcompiler.views import find_view, loaded
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 @dataclass(frozen=True)
@@ -152,12 +148,27 @@ class Plan:
         except OperatorError:
             return None
 
+    # How a plan is shown stands above: each view is found by its name when it is used.
+
+    def view(self, name: str, **options: Any) -> Any:
+        """Returns a view of the plan by its name, ours or one of `register_view`.
+
+        Args:
+            name: `table`, `comparison`, `html`, `card`, `svg`, `graph`, `latex`, `json`,
+                or the name of a registered view.
+            **options: the view's own.
+
+        Raises:
+            OperatorError: if there is no such view.
+        """
+        return find_view(name)(self, **options)
+
     def __str__(self) -> str:
-        return plan_table(self)
+        return self.view("table")
 
     def to_json(self) -> str:
         """Returns the plan as JSON; `from_json` gives an equal plan back."""
-        return plan_json(self)
+        return self.view("json")
 
     @classmethod
     def from_json(cls, text: str) -> "Plan":
@@ -166,19 +177,19 @@ class Plan:
         Raises:
             OperatorError: if the text is no plan, with what was expected and where.
         """
-        return read_plan(text, cls, Push, ReadOut, Choice)
+        return loaded("opcompiler.show.serial:read_plan")(text)
 
-    def graph(self) -> nx.DiGraph:
+    def graph(self) -> "nx.DiGraph":
         """Returns the derivation graph; `show/graph.py` says its attributes."""
-        return plan_graph(self)
+        return self.view("graph")
 
     def to_svg(self, path: str | Path | None = None) -> str:
         """Returns the derivation graph as SVG, and writes it to `path` if given."""
-        return _written(plan_svg(self), path)
+        return _written(self.view("svg"), path)
 
     def to_latex(self) -> str:
         r"""Returns channels, product rules and read-outs as one `aligned` block."""
-        return plan_latex(self)
+        return self.view("latex")
 
     def to_html(
         self,
@@ -194,29 +205,14 @@ class Plan:
             source: the emitted function, if the page should show it.
             sums: how sums over components are evaluated, a line each.
         """
-        return _written(plan_page(self, self._alternatives(), source, sums), path)
+        return _written(self.view("html", source=source, sums=sums), path)
 
     def comparison(self) -> str:
         """Returns a table of every strategy's cost for the same functionals."""
-        return comparison_table(self._alternatives())
-
-    # Strategies make plans, so their table can be looked up only from inside.
-
-    def _alternatives(self) -> tuple[Candidate, ...]:
-        from opcompiler.planning.comparison import (
-            compare_strategies,
-        )
-
-        return compare_strategies(self.functionals, self.sites)
-
-    def predicted(self, choice: Choice) -> dict[str, float]:
-        """Returns what every strategy would cost at the site of a choice of `auto`."""
-        from opcompiler.planning.comparison import predicted_costs
-
-        return predicted_costs(self, choice)
+        return self.view("comparison")
 
     def _repr_html_(self) -> str:
-        return plan_card(self)
+        return self.view("card")
 
 
 def _written(text: str, path: str | Path | None) -> str:

@@ -15,16 +15,10 @@ it belongs to none) and `layer`, its column in a drawing. Every edge has `kind`:
 layers, so the graph has no cycle.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import networkx as nx
 
 from opcompiler.ir import argument_name, linear_text
-
-if TYPE_CHECKING:
-    from opcompiler.planning.plan import Plan
+from opcompiler.planning.plan import Plan
 
 KINDS = ("argument", "tangent", "channel", "functional")
 

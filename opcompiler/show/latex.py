@@ -5,20 +5,15 @@ c_3(f g) = f c_3(g) + c_3(f) g + c_1(f) c_1(g)  Leibniz' rule, for channels read
 ∂_x^2 u  = 2 c_3(u)                             the read-out
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from opcompiler.algebra.quadratic import Exact, Quadratic
 from opcompiler.ir import argument_name, MultiIndex
+from opcompiler.planning.plan import Plan, ReadOut
 from opcompiler.show.elision import elide, Elided
 from opcompiler.show.operators import channel_operators, Operator
-
-if TYPE_CHECKING:
-    from opcompiler.planning.plan import Plan, ReadOut
 
 _GREEK = re.compile(
     "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau"

@@ -5,7 +5,6 @@ A new kind of exact number gets a case in `number_json` and one in `read_number`
 
 import math
 import re
-import sys
 from fractions import Fraction
 from typing import Any
 
@@ -39,15 +38,6 @@ def read_number(data: Any) -> Exact | None:
     if a is None or not b or type(radicand) is not int or not _squarefree(radicand):
         return None
     return Quadratic(a, b, radicand)
-
-
-def is_sized(number: Exact | int) -> bool:
-    """Whether a number's size is that of a normal float: not 0, and not infinite."""
-    try:
-        size = abs(float(number))
-    except ArithmeticError:
-        return False
-    return sys.float_info.min <= size <= sys.float_info.max
 
 
 def _read_rational(data: Any) -> Fraction | None:

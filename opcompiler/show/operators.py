@@ -4,21 +4,15 @@ Labels are what a strategy calls its channels; this is what they are, computed b
 the arguments' monomials through the algebra, whatever the strategy.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from opcompiler.algebra.quadratic import Exact
+from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.ir import MultiIndex
+from opcompiler.planning.plan import Push
 from opcompiler.show.elision import sum_text
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from opcompiler.algebra.weil import TaylorAlgebra
-    from opcompiler.planning.plan import Push
 
 Operator = tuple[tuple[MultiIndex, Exact], ...]
 """Multi-indices with exact coefficients, in the order of `u_xx`, `u_xy`, `u_yy`."""

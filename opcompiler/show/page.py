@@ -4,25 +4,21 @@ This file turns the plan into words and numbers; `templates/` says how they look
 text is escaped there, except the drawing, which escapes its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, TYPE_CHECKING
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from opcompiler.ir import argument_name
+from opcompiler.planning.plan import Plan, Push, ReadOut
+from opcompiler.show.comparison import compare_strategies
 from opcompiler.show.elision import elide, Elided, shortened, sum_text
 from opcompiler.show.operators import channel_operators, operator_text
 from opcompiler.show.products import product_grid
 from opcompiler.show.svg import NAMESPACE, plan_svg
 from opcompiler.visible import visible
-
-if TYPE_CHECKING:
-    from opcompiler.planning.plan import Plan, Push, ReadOut
-    from opcompiler.show.comparison import Candidate
 
 _ROWS = 16
 _COLUMNS = 12
@@ -35,22 +31,20 @@ Row = dict[str, Any] | str
 
 def plan_page(
     plan: Plan,
-    comparison: Sequence[Candidate] = (),
     source: str | None = None,
     sums: Sequence[str] = (),
 ) -> str:
-    """Returns an HTML document that shows everything about a plan.
+    """Returns an HTML document that shows everything about a plan, and all strategies.
 
     Args:
         plan: to be shown.
-        comparison: what other strategies make of the same functionals.
         source: the emitted function as Python, if there is one.
         sums: how sums over components are evaluated, a line each.
     """
     page = _template("page.html").render(
         **_summary(plan),
         pushes=_pushes(plan),
-        comparison=_comparison(plan, comparison),
+        comparison=_comparison(plan),
         source=source,
         sums=sums,
     )
@@ -181,7 +175,8 @@ def _tangents(push: Push, arguments: tuple[str, ...]) -> dict[str, Any]:
     return {"names": names, "rows": rows}
 
 
-def _comparison(plan: Plan, candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
+def _comparison(plan: Plan) -> list[dict[str, Any]]:
+    candidates = compare_strategies(plan.functionals, plan.sites)
     most = max((c.plan.channels for c in candidates if c.plan), default=1)
     return [
         {

@@ -1,15 +1,10 @@
 """The multiplication table of an algebra as a grid: what two channels feed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from opcompiler.algebra.weil import Constant, TaylorAlgebra
 from opcompiler.show.elision import elide, Elided
-
-if TYPE_CHECKING:
-    from opcompiler.algebra.weil import Constant, TaylorAlgebra
 
 _TOO_MANY, _LINES = 20, 12
 

@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 
 from opcompiler.algebra.quadratic import Exact
 from opcompiler.errors import OperatorError
-from opcompiler.show.numbers import is_sized, read_number
+from opcompiler.planning.form import is_sized
+from opcompiler.show.numbers import read_number
 
 _LENGTH = 20_000_000
 """Characters of the longest text that is read: a second or two."""

@@ -13,22 +13,16 @@ It checks types and sizes here, then the form of the plan (`planning/form.py`); 
 that is not named above is refused.
 """
 
-from __future__ import annotations
-
 import json
 from fractions import Fraction
 from math import prod
-from typing import Any, TYPE_CHECKING
+from typing import Any
 
 from opcompiler.algebra.weil import Channel, TaylorAlgebra
 from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
+from opcompiler.planning.plan import Choice, Plan, Push, ReadOut
 from opcompiler.show.numbers import number_json
 from opcompiler.show.reading import parse, Reader
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from opcompiler.planning.plan import Choice, Plan, Push, ReadOut
 
 FORMAT = "opcompiler-plan"
 VERSION = 1
@@ -91,18 +85,11 @@ def _readout_data(readout: ReadOut) -> dict[str, Any]:
     }
 
 
-def read_plan(
-    text: str,
-    plan: Callable[..., Plan],
-    push: Callable[..., Push],
-    readout: Callable[..., ReadOut],
-    choice: Callable[..., Choice],
-) -> Plan:
+def read_plan(text: str) -> Plan:
     """Builds the plan that `plan_json` wrote.
 
     Types, sizes and form are checked; whether the plan is *right* is what `Plan.verify`
-    says. The four constructors are arguments because planning imports this room, not the
-    other way round.
+    says.
 
     Raises:
         OperatorError: naming the place in the text and what was expected there.
@@ -115,14 +102,14 @@ def read_plan(
         tuple(name.text() for name in site.items()) for site in top.key("sites").items()
     )
     widths = [len(site) for site in sites]
-    pushes = tuple(push(*_read_push(p)) for p in top.key("pushes").items())
+    pushes = tuple(Push(*_read_push(p)) for p in top.key("pushes").items())
     if sum(p.algebra.size for p in pushes) > _CHANNELS:
         top.key("pushes").refuse(f"pushes of at most {_CHANNELS} channels in all")
     readouts = tuple(
-        readout(*_read_readout(r, widths)) for r in top.key("readouts").items()
+        ReadOut(*_read_readout(r, widths)) for r in top.key("readouts").items()
     )
-    choices = tuple(choice(*_read_choice(c)) for c in top.key("choices").items())
-    read = plan(top.key("strategy").text(), sites, pushes, readouts, choices)
+    choices = tuple(Choice(*_read_choice(c)) for c in top.key("choices").items())
+    read = Plan(top.key("strategy").text(), sites, pushes, readouts, choices)
     read.check()
     return read
 

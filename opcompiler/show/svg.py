@@ -4,20 +4,16 @@ Boxes carry their own pastel ground and dark text, lines and headings are of a m
 grey: so one picture reads on white and on black. Nothing outside the text is needed.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Hashable
 from html import escape
-from typing import Any, TYPE_CHECKING
+from typing import Any
 
+from opcompiler.planning.plan import Plan
 from opcompiler.show.elision import shortened
 from opcompiler.show.graph import plan_graph
 from opcompiler.show.layout import lay_out, Layout
 from opcompiler.visible import visible
-
-if TYPE_CHECKING:
-    from opcompiler.planning.plan import Plan
 
 NAMESPACE = "http://www.w3.org/2000/svg"
 """What an SVG file must name; inside an HTML page it is implied."""

@@ -1,17 +1,12 @@
 """A plan as text: channels by degree, seeds, read-outs, cost, certificate."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from rich.console import RenderableType
 from rich.table import Table
 
 from opcompiler.ir import argument_name, linear_text
-from opcompiler.show.plain_text import plain_text, simple_table
-
-if TYPE_CHECKING:
-    from opcompiler.planning.plan import Plan, Push
+from opcompiler.planning.plan import Plan, Push
+from opcompiler.show.comparison import predicted_costs
+from opcompiler.visible import plain_text, simple_table
 
 
 def plan_table(plan: Plan) -> str:
@@ -93,7 +88,9 @@ def _choices(plan: Plan) -> list[str]:
             if len(plan.choices) == 1
             else f" at ({', '.join(plan.sites[choice.site])})"
         )
-        costs = sorted(plan.predicted(choice).items(), key=lambda entry: entry[1])
+        costs = sorted(
+            predicted_costs(plan, choice).items(), key=lambda entry: entry[1]
+        )
         others = ", ".join(f"{name} {time:.1f}" for name, time in costs)
         lines.append(
             f"chosen{where}: {choice.strategy}; predicted training step: {others}"

@@ -109,8 +109,8 @@ def test_the_layers_hold() -> None:
     [
         ("planning/cost.py", "import jax"),
         ("taylor/value.py", "import sympy"),
-        ("operator/names.py", "import opcompiler.runtime"),
-        ("lowering/shell.py", "import sympy"),
+        ("frontend/names.py", "import opcompiler.runtime"),
+        ("runtime/shell.py", "import sympy"),
     ],
 )
 def test_the_layers_fire(tmp_path: Path, room: str, line: str) -> None:

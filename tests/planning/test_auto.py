@@ -16,6 +16,7 @@ from opcompiler.frontend import normalize
 from opcompiler.planning import make_plan, Plan
 from opcompiler.planning.cost import DEVICES, plan_cost
 from opcompiler.planning.strategies import STRATEGIES
+from opcompiler.show.comparison import predicted_costs
 from tests.corpus import in_scope
 from tests.planning.test_channel_table import ROWS
 
@@ -30,7 +31,7 @@ def test_the_cheapest_at_every_site() -> None:
     for choice in plan.choices:
         costs = dict(choice.predicted)
         assert set(costs) <= {"algebra", "reverse"}
-        every = plan.predicted(choice)
+        every = predicted_costs(plan, choice)
         assert set(every) == set(STRATEGIES)
         assert every.items() >= costs.items()
         assert every[choice.strategy] == min(every.values())

@@ -6,7 +6,7 @@ import sympy as sp
 
 from opcompiler.frontend import normalize
 from opcompiler.planning import make_plan, Plan
-from opcompiler.planning.comparison import compare_strategies
+from opcompiler.show.comparison import compare_strategies
 
 t, x, y, nu = sp.symbols("t x y nu")
 u, v, p = (sp.Function(name)(t, x, y) for name in "uvp")
