@@ -16,10 +16,10 @@ from opcompiler.calculus.sobolev import (
 )
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
-from opcompiler.frontend import Declaration, normalize, Operator
+from opcompiler.frontend import Declaration, NormalForm, normalize
 from opcompiler.frontend.equations import read_equations
 from opcompiler.runtime import Residual, SobolevLoss, SobolevTerm
-from opcompiler.sampling import estimated, Estimator, Sparse
+from opcompiler.sampling import estimated, Estimator
 from opcompiler.taylor.tuning import Tuning
 from opcompiler.text import Part, Problem
 
@@ -191,7 +191,7 @@ def _compiled(
 ) -> Residual:
     estimator = options.estimator
     hold = estimator is not None
-    shared = not isinstance(estimator, Sparse) or estimator.shared
+    shared = estimator is None or estimator.shared
     # Held sums have no other strategies: one that is named has them written out.
     matrices = options.strategy == "auto"
     try:
@@ -210,13 +210,13 @@ def _compiled(
     return Residual(operator, options.strategy, options.tuning, defaults, estimator)
 
 
-def _warn_of_bias(operator: Operator) -> None:
+def _warn_of_bias(operator: NormalForm) -> None:
     """Warns where an equation is not linear in what one draw estimates."""
     groups: dict[object, list[sp.Symbol]] = {}
     for item in operator.sums:
-        template = None if item.template is None else operator.templates[item.template]
-        if template is not None and not template.gradient:
-            group = groups.setdefault((template.extents, template.draw), [])
+        site = None if item.site is None else operator.sites[item.site]
+        if site is not None and not site.gradient:
+            group = groups.setdefault((site.extents, site.draw), [])
             group += map(sp.Symbol, item.names)
     for equation, given in zip(
         operator.shell, operator.equations.residuals, strict=True

@@ -433,15 +433,23 @@ Direction = Argument | Component | Combination | Random
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
-    """Operators at one site in directions that may run with indices.
+class Site:
+    """Where fields are evaluated, and the directions along which they are differentiated.
 
-    The functionals at the template's site have one argument per direction.
+    A site is plain if its directions are its arguments, one for one. A site of vectors has
+    the directions that its functionals need, and no others. Where directions run, every
+    functional stands for one number per tuple of indices.
 
     Attributes:
-        site: its number among the operator's sites.
+        arguments: of the field, as text.
+        program: computes the arguments that are no vectors; its inputs are names of
+            coordinates, parameters and quadrature nodes.
+        vectors: per argument the name of the vector that it is, or `None`.
+        columns: the numbers of the coordinates, where all arguments are plain
+            coordinates; otherwise `None`.
+        whole: whether the arguments are all coordinates in their order.
+        directions: the variables of the symbols of its functionals.
         extents: of the indices; empty if no direction runs.
-        directions: the arguments of its functionals.
         draw: number of the draw of indices it runs over, if they are sampled.
         chances: per value of the index its relative probability, if it is drawn by the
             size of its coefficient; empty if all are alike.
@@ -449,32 +457,126 @@ class Template:
             component: then one reverse pass gives all of them.
     """
 
-    site: int
-    extents: tuple[Extent, ...]
+    arguments: tuple[str, ...]
+    program: Program
+    vectors: tuple[str | None, ...]
+    columns: tuple[int, ...] | None
+    whole: bool
     directions: tuple[Direction, ...]
+    extents: tuple[Extent, ...] = ()
     draw: int = 0
     chances: tuple[float, ...] = ()
     gradient: bool = False
 
+    @property
+    def plain(self) -> bool:
+        """Whether its directions are its arguments."""
+        return not self.extents and not any(self.vectors)
+
+    @property
+    def sampled(self) -> bool:
+        """Whether an estimator may draw for it: directions run, by pushes of their own."""
+        return bool(self.extents) and not self.gradient
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What its functionals are differentiated by, as text."""
+        return tuple(direction.label for direction in self.directions)
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The arguments' names, if all of them are coordinates."""
+        return None if self.columns is None and not self.whole else self.arguments
+
+    @property
+    def programs(self) -> Iterator[Body]:
+        """The bodies that compute its directions."""
+        for direction in self.directions:
+            base = direction.base if isinstance(direction, Random) else direction
+            if isinstance(base, Combination):
+                yield base.body
+            elif isinstance(base, Component) and base.scale is not None:
+                yield base.scale
+
 
 @dataclass(frozen=True, slots=True)
-class IndexedSum:
+class Sum:
     r"""Sums $\sum_{i}$ over the same indices, run together.
 
     Attributes:
         names: of their values in the shell.
         extents: of the indices.
-        template: number of the template whose functionals are summed; `None` for bodies
-            without derivatives, which are summed over all indices always.
-        functionals: the template's, one number per tuple of indices each, with their
-            names in the body.
+        site: number of the site whose functionals are summed; `None` for bodies without
+            derivatives, which are summed over all indices always.
+        functionals: the site's, one number per tuple of indices each, with their names
+            in the body.
         body: one output per name; `None` for the bare sum of the one functional.
         factor: of all of them. Sums of one name are added.
     """
 
     names: tuple[str, ...]
     extents: tuple[Extent, ...]
-    template: int | None
+    site: int | None
     functionals: tuple[tuple[Functional, str], ...]
     body: Body | None
     factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Equations in normal form: a program over functionals and sums of functionals.
+
+    Attributes:
+        columns: what the points' columns are: the coordinates, vectors with their sizes.
+        fields: names of what one network gives, in the order of its outputs.
+        ordered: whether that order is declared, or there is only one field; if not, it
+            is that of first appearance, which means nothing.
+        others: names of further fields of a problem, for which networks may be given.
+        arity: number of arguments of each field; 0 for one that no equation holds.
+        kinds: of fields that are declared "real" or "complex".
+        parameters: names of those that are numbers at a point, sorted.
+        arrays: names of parameters with axes of their own, and their shapes, if known.
+        axes: of the integration variables: (name, input of nodes, input of weights).
+        sites: the evaluation points; functionals name them by number.
+        functionals: the numbers the program and the sums need.
+        names: the name of each functional in the program.
+        sums: over components, not written out, in the order in which they need each other.
+        gathers: components by number that the program reads.
+        constants: arrays of numbers that sums read.
+        program: one output per equation.
+    """
+
+    columns: tuple[Coordinate, ...]
+    fields: tuple[str, ...]
+    ordered: bool
+    others: tuple[str, ...]
+    arity: tuple[int, ...]
+    kinds: tuple[tuple[str, str], ...]
+    parameters: tuple[str, ...]
+    arrays: tuple[tuple[str, tuple[int, ...] | None], ...]
+    axes: tuple[tuple[str, str, str], ...]
+    sites: tuple[Site, ...]
+    functionals: tuple[Functional, ...]
+    names: tuple[str, ...]
+    sums: tuple[Sum, ...]
+    gathers: tuple[Gather, ...]
+    constants: tuple[tuple[str, tuple[float, ...]], ...]
+    program: Program
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The fields that the equations hold; all, but for a part of a problem."""
+        pairs = zip(self.fields, self.arity, strict=True)
+        return tuple(name for name, arguments in pairs if arguments)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The names of all that must be given at call time: parameters and arrays."""
+        return tuple(sorted((*self.parameters, *(name for name, _ in self.arrays))))
+
+    def all_gathers(self) -> Iterator[Gather]:
+        """Yields every read of an indexed name."""
+        yield from self.gathers
+        bodies = [item.body for item in self.sums if item.body is not None]
+        for body in (*bodies, *(b for site in self.sites for b in site.programs)):
+            yield from body.gathers

@@ -114,7 +114,7 @@ def _routes(
         return evaluate
 
     routes["opcompiler"] = bound(residual)
-    if residual.operator.templates:
+    if not all(site.plain for site in residual.operator.sites):
         absent["nested jax.jvp"] = "sums over the components are not written out"
     else:
         enter("nested jax.jvp", lambda: bound(_nested(residual)))

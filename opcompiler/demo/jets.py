@@ -40,7 +40,7 @@ def by_jets(residual: oc.Residual) -> Callable[..., Any]:
         OperatorError: if it holds sums over components, which no jet evaluates.
     """
     operator = residual.operator
-    if operator.templates or operator.sums:
+    if operator.sums or not all(site.plain for site in operator.sites):
         raise oc.OperatorError(
             "a sum over the components of a long vector is not written out",
             hint="take fewer components",

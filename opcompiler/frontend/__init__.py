@@ -20,8 +20,7 @@ The way of an expression through this room:
     normal_form.py    all of it in order: `normalize`
 """
 
-from opcompiler.frontend.assembly import Site
 from opcompiler.frontend.fields import Declaration, field_names
-from opcompiler.frontend.normal_form import normalize, Operator
+from opcompiler.frontend.normal_form import NormalForm, normalize
 
-__all__ = ["Declaration", "Operator", "Site", "field_names", "normalize"]
+__all__ = ["Declaration", "NormalForm", "field_names", "normalize"]

@@ -21,44 +21,13 @@ from opcompiler.ir import (
     Direction,
     Functional,
     Gather,
-    IndexedSum,
     MultiIndex,
     OperatorSymbol,
     Program,
+    Site,
     Step,
-    Template,
+    Sum,
 )
-
-
-@dataclass(frozen=True)
-class Site:
-    """An evaluation point: what the fields' arguments are there.
-
-    Attributes:
-        arguments: one expression per argument, in coordinates and parameters.
-        labels: what its functionals are differentiated by, as text: the arguments, or
-            the directions of a template.
-        program: computes the arguments that are no vectors; its inputs are names of
-            coordinates and parameters.
-        vectors: per argument the name of the vector that it is, or `None`.
-        columns: the numbers of the coordinates, where all arguments are plain
-            coordinates and none is a vector; otherwise `None`.
-        whole: whether the arguments are all coordinates in their order.
-    """
-
-    arguments: tuple[sp.Expr, ...]
-    labels: tuple[str, ...]
-    program: Program
-    vectors: tuple[str | None, ...]
-    columns: tuple[int, ...] | None
-    whole: bool
-
-    @property
-    def names(self) -> tuple[str, ...] | None:
-        """The arguments' names, if all of them are coordinates."""
-        if self.columns is None and not self.whole:
-            return None
-        return tuple(map(printable, self.arguments))
 
 
 @dataclass(frozen=True)
@@ -68,8 +37,7 @@ class Assembly:
     sites: tuple[Site, ...]
     functionals: tuple[Functional, ...]
     names: tuple[str, ...]
-    templates: tuple[Template, ...]
-    sums: tuple[IndexedSum, ...]
+    sums: tuple[Sum, ...]
     gathers: tuple[Gather, ...]
     constants: tuple[tuple[str, tuple[float, ...]], ...]
     shell: tuple[sp.Expr, ...]
@@ -125,8 +93,7 @@ def assemble(
     inputs = [*_inputs(signature), *names, *(n for s in sums for n in s.names)]
     program = emit(list(shell), [*inputs, *(g.name for g in gathers)])
     return Assembly(
-        tuple(places.sites), distinct, names, tuple(places.templates), sums, gathers,
-        constants, shell, program,
+        tuple(places.sites), distinct, names, sums, gathers, constants, shell, program,
     )  # fmt: skip
 
 
@@ -155,7 +122,6 @@ class _Places:
         self._signature = signature
         self._collected = collector.sites
         self.sites: list[Site] = []
-        self.templates: list[Template] = []
         self._plain: dict[tuple[sp.Expr, ...], int] = {}
         self._drafts = dict(templates.drafts)
         self._at: dict[Key, tuple[Draft, int]] = {}
@@ -170,8 +136,10 @@ class _Places:
                         host.number(Argument("", place))
             elif arguments not in self._plain:
                 self._plain[arguments] = len(self.sites)
-                labels = tuple(map(printable, arguments))
-                self.sites.append(self._site(arguments, labels))
+                directions = tuple(
+                    Argument(printable(a), n) for n, a in enumerate(arguments)
+                )
+                self.sites.append(self._site(arguments, directions))
         for key in list(self._drafts):
             draft = self._merged(key)
             if draft.key not in self._at:
@@ -206,11 +174,8 @@ class _Places:
         directions = tuple(
             self._labelled(d, arguments, n) for n, d in enumerate(draft.directions)
         )
-        self.templates.append(
-            Template(len(self.sites), extents, directions, draw, gradient=gradient)
-        )
-        labels = tuple(d.label for d in directions)
-        self.sites.append(self._site(arguments, labels))
+        site = self._site(arguments, directions)
+        self.sites.append(replace(site, extents=extents, draw=draw, gradient=gradient))
 
     def _labelled(
         self, direction: Direction, arguments: tuple[sp.Expr, ...], number: int
@@ -230,7 +195,9 @@ class _Places:
         scale = "s" if direction.scale else ""
         return replace(direction, label=f"{argument}_{letter}{step}{scale}")
 
-    def _site(self, arguments: tuple[sp.Expr, ...], labels: tuple[str, ...]) -> Site:
+    def _site(
+        self, arguments: tuple[sp.Expr, ...], directions: tuple[Direction, ...]
+    ) -> Site:
         coordinates = self._signature.coordinates
         place = {c: i for i, c in enumerate(coordinates)}
         vectors = tuple(
@@ -256,8 +223,8 @@ class _Places:
             tuple(place[a] for a in arguments) if plain and not any(vectors) else None
         )
         return Site(
-            arguments, labels, emit(scalar, _inputs(self._signature)), vectors, columns,
-            whole=arguments == coordinates,
+            tuple(map(printable, arguments)), emit(scalar, _inputs(self._signature)),
+            vectors, columns, arguments == coordinates, directions,
         )  # fmt: skip
 
     def functional(self, functional: Functional) -> Functional:
@@ -294,17 +261,15 @@ class _Places:
         number = len(self.sites)
         chances = tuple(map(abs, item.coefficients))
         extents = ((0, len(item.coefficients) - 1),)
-        self.templates.append(
-            Template(number, extents, directions, len(self.templates), chances)
-        )
-        self.sites.append(self._site(arguments, tuple(d.label for d in directions)))
+        draw = sum(not site.plain for site in self.sites)
+        site = self._site(arguments, directions)
+        self.sites.append(replace(site, extents=extents, draw=draw, chances=chances))
         symbol = OperatorSymbol.partial(MultiIndex(item.shape))
         return Functional(item.field, number, symbol)
 
-    def template_of(self, key: Key) -> int:
-        """Returns the number of a draft's template."""
-        site = self._at[key][1]
-        return next(n for n, t in enumerate(self.templates) if t.site == site)
+    def site_of(self, key: Key) -> int:
+        """Returns the number of a draft's site."""
+        return self._at[key][1]
 
 
 class _Writer:
@@ -322,7 +287,7 @@ class _Writer:
 
     def sums(
         self, drafts: Mapping[DraftSum, sp.Dummy], inner: Mapping[sp.Symbol, sp.Expr]
-    ) -> tuple[IndexedSum, ...]:
+    ) -> tuple[Sum, ...]:
         """Writes sums; those over the same indices that need no other sum run together."""
         groups: dict[object, list[tuple[str, DraftSum, sp.Expr]]] = {}
         for draft, symbol in drafts.items():
@@ -334,14 +299,9 @@ class _Writer:
             groups.setdefault(group, []).append((self._named[symbol].name, draft, expr))
         return tuple(self._sum(members) for members in groups.values())
 
-    def terms(
-        self, item: TermSum, symbol: sp.Symbol, functional: Functional
-    ) -> IndexedSum:
+    def terms(self, item: TermSum, symbol: sp.Symbol, functional: Functional) -> Sum:
         """Writes a sum of like terms with their coefficients."""
         name = self._named[symbol].name
-        template = next(
-            n for n, t in enumerate(self._places.templates) if t.site == functional.site
-        )
         value = next(n for n, f in self._names.items() if f == functional)
         index = self._bodies.canonical[0].name
         extent = (0, len(item.coefficients) - 1)
@@ -350,12 +310,12 @@ class _Writer:
             (gather.name, value), (Step("s0", "mul", (gather.name, value)),), ("s0",)
         )
         body = Body(((0, index),), (gather,), program)
-        return IndexedSum((name,), (extent,), template, ((functional, value),), body)
+        return Sum((name,), (extent,), functional.site, ((functional, value),), body)
 
-    def _sum(self, members: list[tuple[str, DraftSum, sp.Expr]]) -> IndexedSum:
+    def _sum(self, members: list[tuple[str, DraftSum, sp.Expr]]) -> Sum:
         names = tuple(name for name, _, _ in members)
         draft = members[0][1]
-        template = None if draft.key is None else self._places.template_of(draft.key)
+        site = None if draft.key is None else self._places.site_of(draft.key)
         expressions = [expr.xreplace(self._named) for _, _, expr in members]
         read = sorted(
             {
@@ -366,12 +326,12 @@ class _Writer:
             }
         )
         functionals = tuple((self._names[n], n) for n in read if n in self._names)
-        if expressions[0] in self._named.values() and template is not None:
-            return IndexedSum(names, draft.extents, template, functionals, None)
+        if expressions[0] in self._named.values() and site is not None:
+            return Sum(names, draft.extents, site, functionals, None)
         indices = dict(zip(self._bodies.canonical, draft.extents, strict=False))
         inputs = [s.name for s in self._named.values()]
         body = self._bodies.body(expressions, indices, sorted(set(inputs)))
-        return IndexedSum(names, draft.extents, template, functionals, body)
+        return Sum(names, draft.extents, site, functionals, body)
 
     def fixed_components(
         self, shell: tuple[sp.Expr, ...]

@@ -1,12 +1,12 @@
 """The normal form of a set of equations: `normalize`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
 
-from opcompiler.frontend.assembly import assemble, Site
+from opcompiler.frontend.assembly import assemble
 from opcompiler.frontend.equations import Equations, read_equations
 from opcompiler.frontend.expand import Leaves
 from opcompiler.frontend.fields import Declaration, read_fields
@@ -24,92 +24,22 @@ from opcompiler.frontend.vectors import (
     Vectors,
     written_out,
 )
-from opcompiler.ir import (
-    Combination,
-    Component,
-    Coordinate,
-    Functional,
-    Gather,
-    IndexedSum,
-    Program,
-    Random,
-    Template,
-)
+from opcompiler.ir import Coordinate, Operator
 
 
 @dataclass(frozen=True)
-class Operator:
-    """Equations in normal form: a shell over functionals and sums of functionals.
+class NormalForm(Operator):
+    """An operator, and beside it the SymPy objects that it was made of.
 
     Attributes:
         coordinates: in order of first appearance in the fields' arguments.
-        columns: what the points' columns are: the coordinates, vectors with their sizes.
-        fields: names of what one network gives, in the order of its outputs.
-        ordered: whether that order is declared, or there is only one field; if not, it
-            is that of first appearance, which means nothing.
-        others: names of further fields of a problem, for which networks may be given.
-        arity: number of arguments of each field; 0 for one that no equation holds.
-        kinds: of fields that are declared "real" or "complex".
-        parameters: names of those that are numbers at a point, sorted.
-        arrays: names of parameters with axes of their own, and their shapes, if known.
-        axes: of the integration variables: (name, input of nodes, input of weights).
-        sites: the evaluation points; functionals name them by number.
-        functionals: the numbers the shell and the sums need.
-        names: the name of each functional in the shell program.
-        templates: the sites whose functionals are along directions, perhaps running.
-        sums: over components, not written out.
-        gathers: components by number that the shell reads.
-        constants: arrays of numbers that sums read.
         shell: one SymPy expression per equation, over the functionals' symbols.
-        program: the shell as a straight-line program.
         equations: the residuals as they were given.
     """
 
     coordinates: tuple[Symbol, ...]
-    columns: tuple[Coordinate, ...]
-    fields: tuple[str, ...]
-    ordered: bool
-    others: tuple[str, ...]
-    arity: tuple[int, ...]
-    kinds: tuple[tuple[str, str], ...]
-    parameters: tuple[str, ...]
-    arrays: tuple[tuple[str, tuple[int, ...] | None], ...]
-    axes: tuple[tuple[str, str, str], ...]
-    sites: tuple[Site, ...]
-    functionals: tuple[Functional, ...]
-    names: tuple[str, ...]
-    templates: tuple[Template, ...]
-    sums: tuple[IndexedSum, ...]
-    gathers: tuple[Gather, ...]
-    constants: tuple[tuple[str, tuple[float, ...]], ...]
     shell: tuple[sp.Expr, ...]
-    program: Program
     equations: Equations
-
-    @property
-    def used(self) -> tuple[str, ...]:
-        """The fields that the equations hold; all, but for a part of a problem."""
-        pairs = zip(self.fields, self.arity, strict=True)
-        return tuple(name for name, arguments in pairs if arguments)
-
-    @property
-    def given(self) -> tuple[str, ...]:
-        """The names of all that must be given at call time: parameters and arrays."""
-        return tuple(sorted((*self.parameters, *(name for name, _ in self.arrays))))
-
-    def all_gathers(self) -> Iterator[Gather]:
-        """Yields every read of an indexed name."""
-        yield from self.gathers
-        for item in self.sums:
-            if item.body is not None:
-                yield from item.body.gathers
-        for template in self.templates:
-            for direction in template.directions:
-                base = direction.base if isinstance(direction, Random) else direction
-                if isinstance(base, Combination):
-                    yield from base.body.gathers
-                elif isinstance(base, Component) and base.scale is not None:
-                    yield from base.scale.gathers
 
 
 def normalize(
@@ -119,7 +49,7 @@ def normalize(
     hold: bool = False,
     shared: bool = True,
     matrices: bool = True,
-) -> Operator:
+) -> NormalForm:
     """Brings a residual, or several, into normal form.
 
     Args:
@@ -153,7 +83,7 @@ def normalize(
     expressions = [leaves.expand(r) for r in residuals]
     sampled = hold and not vectors.sizes
     found = assemble(expressions, leaves, signature, shared, sampled)
-    return Operator(
+    return NormalForm(
         coordinates=seen.coordinates,
         columns=tuple(_column(c, vectors, short) for c in seen.coordinates),
         fields=outputs.names,
@@ -169,7 +99,6 @@ def normalize(
         sites=found.sites,
         functionals=found.functionals,
         names=found.names,
-        templates=found.templates,
         sums=found.sums,
         gathers=found.gathers,
         constants=found.constants,

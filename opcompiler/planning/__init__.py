@@ -6,7 +6,7 @@ from functionals to a `Plan`, in a file of its own, listed in `strategies.py`.
 
 from opcompiler.planning.plan import Plan, Push, ReadOut
 from opcompiler.planning.strategies import make_plan, STRATEGIES
-from opcompiler.planning.sums import plan_templates, running
+from opcompiler.planning.sums import plan_functionals, running
 
 __all__ = [
     "STRATEGIES",
@@ -14,6 +14,6 @@ __all__ = [
     "Push",
     "ReadOut",
     "make_plan",
-    "plan_templates",
+    "plan_functionals",
     "running",
 ]

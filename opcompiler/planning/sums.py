@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from opcompiler.algebra import families
 from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.errors import OperatorError
-from opcompiler.ir import Functional, MultiIndex, OperatorSymbol, Template
+from opcompiler.ir import Functional, MultiIndex, OperatorSymbol, Site
 from opcompiler.planning.joining import joined
 from opcompiler.planning.plan import Plan, Push, ReadOut
 from opcompiler.planning.strategies import make_plan
@@ -19,11 +19,10 @@ from opcompiler.planning.strategies import make_plan
 _OWN = ("auto", "algebra")
 
 
-def plan_templates(
+def plan_functionals(
     functionals: Sequence[Functional],
-    sites: tuple[tuple[str, ...], ...],
+    sites: Sequence[Site],
     strategy: str,
-    templates: Collection[Template],
 ) -> Plan:
     """Plans functionals; those of templates by their algebra, or one reverse pass.
 
@@ -32,26 +31,26 @@ def plan_templates(
     Raises:
         OperatorError: for a strategy that templates do not have.
     """
-    at = {template.site: template for template in templates}
-    if not at:
-        return make_plan(tuple(functionals), sites, strategy)
+    labels = tuple(site.labels for site in sites)
+    if all(site.plain for site in sites):
+        return make_plan(tuple(functionals), labels, strategy)
     if strategy not in _OWN:
         raise OperatorError(
             f"strategy {strategy!r} does not apply to sums over many components",
             hint="leave it out, or write a vector of at most 10 components",
         )
     plans = []
-    plain = tuple(f for f in functionals if f.site not in at)
+    plain = tuple(f for f in functionals if sites[f.site].plain)
     if plain:
-        plans.append(make_plan(plain, sites, strategy))
-    for site, template in at.items():
-        here = tuple(f for f in functionals if f.site == site)
-        if here:
-            name = "reverse" if template.gradient else "algebra"
-            plans.append(make_plan(here, sites, name))
+        plans.append(make_plan(plain, labels, strategy))
+    for number, site in enumerate(sites):
+        here = tuple(f for f in functionals if f.site == number)
+        if here and not site.plain:
+            name = "reverse" if site.gradient else "algebra"
+            plans.append(make_plan(here, labels, name))
     names = dict.fromkeys(plan.strategy for plan in plans)
     choices = tuple(choice for plan in plans for choice in plan.choices)
-    return joined(plans, functionals, sites, "+".join(names), choices)
+    return joined(plans, functionals, labels, "+".join(names), choices)
 
 
 @dataclass(frozen=True)
@@ -85,14 +84,14 @@ class Running:
 
 
 def running(
-    plan: Plan, number: int, template: Template, collapsed: Collection[Functional] = ()
+    plan: Plan, number: int, site: Site, collapsed: Collection[Functional] = ()
 ) -> Running:
     """Says what of a push runs.
 
     Args:
         plan: holds the push and the read-outs.
         number: of the push.
-        template: of its site.
+        site: its site.
         collapsed: functionals of which only the sum with one weight is wanted.
 
     Raises:
@@ -101,7 +100,7 @@ def running(
     """
     push = plan.pushes[number]
     readouts = tuple(r for r in plan.readouts if number in {p for p, _, _ in r.terms})
-    moving = {n for n, direction in enumerate(template.directions) if direction.runs}
+    moving = {n for n, direction in enumerate(site.directions) if direction.runs}
     found = {k for k, seed in enumerate(push.seeds) if moving & {a for a, _ in seed}}
     alone = all(len(push.seeds[k]) == 1 for k in found)
     if not alone or any(p != number for r in readouts for p, _, _ in r.terms):
@@ -129,7 +128,7 @@ def running(
     return Running(push, readouts, frozenset(found), frozenset(read - kept))
 
 
-def written_out(plan: Plan, run: Running, template: Template) -> Plan:
+def written_out(plan: Plan, run: Running, site: Site) -> Plan:
     """Writes two tuples of indices out: what is run, as a plan that can be proved.
 
     A functional that runs becomes two, in directions of their own; one that is summed
@@ -138,7 +137,7 @@ def written_out(plan: Plan, run: Running, template: Template) -> Plan:
     """
     folding = families.written_out(run.algebra(2))
     names = plan.sites[run.push.site]
-    moving = [n for n, direction in enumerate(template.directions) if direction.runs]
+    moving = [n for n, direction in enumerate(site.directions) if direction.runs]
     copies = {n: (n, len(names) + place) for place, n in enumerate(moving)}
     channel = {place: k for k, place in enumerate(folding.places)}
     seeds = tuple(
@@ -168,6 +167,6 @@ def written_out(plan: Plan, run: Running, template: Template) -> Plan:
             )
             functional = Functional(readout.functional.field, 0, one)
             readouts[one] = ReadOut(functional, terms)
-    site = (*names, *(f"{names[n]}'" for n in moving))
+    labels = (*names, *(f"{names[n]}'" for n in moving))
     push = Push(0, folding.explicit, seeds)
-    return Plan("written out", (site,), (push,), tuple(readouts.values()))
+    return Plan("written out", (labels,), (push,), tuple(readouts.values()))

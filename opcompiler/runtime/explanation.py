@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from math import prod
 
-from opcompiler.frontend import Operator
-from opcompiler.ir import IndexedSum, Random, Template
+from opcompiler.ir import Operator, Sum
 from opcompiler.planning import Plan
-from opcompiler.sampling import Dense, Estimator, Sparse
+from opcompiler.sampling import Estimator
 
 
 def explanation(operator: Operator, plan: Plan, estimator: Estimator | None) -> str:
@@ -22,41 +21,17 @@ def sum_lines(operator: Operator, estimator: Estimator | None) -> list[str]:
     return [line for item in operator.sums for line in _sum(item, operator, estimator)]
 
 
-def _sum(
-    item: IndexedSum, operator: Operator, estimator: Estimator | None
-) -> Iterator[str]:
+def _sum(item: Sum, operator: Operator, estimator: Estimator | None) -> Iterator[str]:
     terms = prod(last - first + 1 for first, last in item.extents)
     what = ", ".join(item.names)
-    if item.template is None:
+    if item.site is None:
         yield f"{what}: all {terms} terms, no derivatives"
         return
-    template = operator.templates[item.template]
+    site = operator.sites[item.site]
     of = ", ".join(name for _, name in item.functionals)
-    if template.gradient:
+    if site.gradient:
         yield f"{what}: all {terms} terms of {of}, from one reverse pass"
     elif estimator is None:
         yield f"{what}: all {terms} terms of {of}"
     else:
-        yield f"{what}: {of}, {_draw(template, terms, estimator)}"
-
-
-def _draw(template: Template, terms: int, estimator: Estimator) -> str:
-    laws = [d.law for d in template.directions if isinstance(d, Random)]
-    each = ", a draw per point" if estimator.per_point else ", one draw for all points"
-    if laws and isinstance(estimator, Dense):
-        spread = (
-            "variance from mixed derivatives only"
-            if laws[0] == "rademacher"
-            else "variance from all derivatives of that order"
-        )
-        return (
-            f"{estimator.samples} directions of the law {laws[0]}{each}; {spread} / R"
-        )
-    repeated = isinstance(estimator, Sparse) and estimator.replace
-    if estimator.samples >= terms and not repeated:
-        return f"all {terms} terms, exact"
-    how = "with" if repeated else "without"
-    return (
-        f"{min(estimator.samples, terms)} of {terms} terms {how} replacement{each}; "
-        "variance from the spread of the terms / R"
-    )
+        yield f"{what}: {of}, {estimator.describe(site, terms)}"

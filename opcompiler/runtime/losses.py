@@ -14,7 +14,7 @@ from jax import Array
 
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
-from opcompiler.runtime.estimation import check_key
+from opcompiler.sampling.estimator import check_key
 
 Estimated = Callable[..., Any]
 """A residual or bound residual: (net or params, points, key=key, **parameters)."""

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler.errors import OperatorError
-from opcompiler.frontend import field_names, Operator
+from opcompiler.frontend import field_names
+from opcompiler.ir import Operator
 from opcompiler.runtime.points import check_names
 from opcompiler.runtime.tracing import Traced
 from opcompiler.taylor.misuse import explained

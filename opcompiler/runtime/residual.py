@@ -13,12 +13,11 @@ from jax import Array
 
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
-from opcompiler.frontend import Operator
+from opcompiler.frontend import NormalForm
 from opcompiler.ir import Functional
-from opcompiler.planning import Plan, plan_templates
-from opcompiler.runtime.bodies import gathered
-from opcompiler.runtime.estimation import check_key, drawn, exact
+from opcompiler.planning import Plan, plan_functionals
 from opcompiler.runtime.explanation import explanation, sum_lines
+from opcompiler.runtime.indexed import gathered, Input
 from opcompiler.runtime.losses import variance
 from opcompiler.runtime.networks import (
     check_callable,
@@ -27,16 +26,16 @@ from opcompiler.runtime.networks import (
     Network,
     read_networks,
 )
-from opcompiler.runtime.points import check_names, Points, read_points
+from opcompiler.runtime.points import check_names, read_points
 from opcompiler.runtime.precision import columns_from_host, parameters_from_host
 from opcompiler.runtime.pushes import evaluate_functionals
 from opcompiler.runtime.quadrature import Rule
 from opcompiler.runtime.shell import run_program
 from opcompiler.runtime.sites import read_scene, site_points
 from opcompiler.runtime.source import source_text
-from opcompiler.runtime.sums import Draws, evaluate_sums, evaluate_templates
-from opcompiler.runtime.templates import Input
-from opcompiler.sampling import Estimator
+from opcompiler.runtime.sums import evaluate_sites, evaluate_sums, Running
+from opcompiler.sampling import draws as draws_of, Estimator
+from opcompiler.sampling.estimator import check_key
 from opcompiler.taylor.misuse import explained
 from opcompiler.taylor.tuning import DEFAULT, Tuning
 
@@ -83,7 +82,7 @@ class Residual:
 
     def __init__(
         self,
-        operator: Operator,
+        operator: NormalForm,
         strategy: str = "auto",
         tuning: Tuning = DEFAULT,
         defaults: Mapping[str, complex] | None = None,
@@ -104,9 +103,7 @@ class Residual:
     def _plan_for(self, fields: tuple[str, ...]) -> Plan:
         """Returns the plan of some fields alone, joint over them."""
         functionals = tuple(f for f in self.operator.functionals if f.field in fields)
-        sites = tuple(site.labels for site in self.operator.sites)
-        templates = self.operator.templates
-        return plan_templates(functionals, sites, self._strategy, templates)
+        return plan_functionals(functionals, self.operator.sites, self._strategy)
 
     @public(_a_call)
     def __call__(
@@ -260,11 +257,11 @@ class Residual:
         """Returns one array per equation."""
         operator = self.operator
         where = read_points(points, operator.columns, operator.parameters)
-        draws = self._draws(key, where)
+        draws = draws_of(self.estimator, key, where.flat.shape[0], where.flat.dtype)
         scene = read_scene(where, operator, parameters, quadrature)
         sites = site_points(operator, where, scene)
         functionals: dict[Functional, Array] = {}
-        running: dict[Functional, tuple[Array, bool]] = {}
+        running: Running = {}
         for group in read_networks(net, operator):
             plan = self._plan_for(group.fields)
             group = self._checked(group, plan, sites)
@@ -273,7 +270,7 @@ class Residual:
             functionals |= {
                 f: v.reshape(sites[f.site].shape) for f, v in at_sites.items()
             }
-            running |= evaluate_templates(
+            running |= evaluate_sites(
                 operator, plan, group, sites, scene, draws, self.tuning
             )
         functionals |= {f: v for f, (v, _) in running.items() if v.ndim == 1}
@@ -287,13 +284,6 @@ class Residual:
             values[gather.name] = gathered(gather, {}, 0, scene)
         outputs = run_program(operator.program, values, scene.dtype)
         return [where.restore(output) for output in outputs]
-
-    def _draws(self, key: Array | None, where: Points) -> Draws:
-        check_key(self.estimator, key)
-        if self.estimator is None or key is None:
-            return exact
-        rows, dtype = where.flat.shape[0], where.flat.dtype
-        return drawn(self.estimator, key, rows, dtype)
 
     def _checked(self, group: Group, plan: Plan, sites: Mapping[int, Input]) -> Group:
         for push in plan.pushes[:1]:

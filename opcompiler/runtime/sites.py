@@ -6,15 +6,12 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from opcompiler.frontend import Operator, Site
-from opcompiler.frontend.names import printable
-from opcompiler.ir import Extent
-from opcompiler.runtime.bodies import Scene
+from opcompiler.ir import Extent, Operator, Site
+from opcompiler.runtime.indexed import Input, Scene
 from opcompiler.runtime.points import check_names, Points, read_arrays, read_parameters
 from opcompiler.runtime.precision import as_real, finite
 from opcompiler.runtime.quadrature import read_quadrature
 from opcompiler.runtime.shell import run_program
-from opcompiler.runtime.templates import Input
 
 
 def read_scene(
@@ -67,24 +64,25 @@ def _reach(operator: Operator) -> dict[str, list[list[Extent]]]:
 
 def site_points(operator: Operator, where: Points, scene: Scene) -> dict[int, Input]:
     """Returns the fields' arguments at every site."""
-    templates = {template.site for template in operator.templates}
     return {
-        number: _input(site, operator, where, scene, number not in templates)
+        number: _input(site, operator, where, scene)
         for number, site in enumerate(operator.sites)
     }
 
 
-def _input(
-    site: Site, operator: Operator, where: Points, scene: Scene, plain: bool
-) -> Input:
+def _input(site: Site, operator: Operator, where: Points, scene: Scene) -> Input:
     widths = {column.name: column.width for column in operator.columns}
     sizes = tuple(1 if name is None else widths[name] for name in site.vectors)
     places = tuple(sum(sizes[:n]) for n in range(len(sizes)))
     if site.whole:
-        return Input(where.flat, places, sizes, site.vectors, plain)
-    if site.columns is not None and plain:
+        return Input(where.flat, places, sizes, site.vectors, site.plain)
+    if site.columns is not None and site.plain:
         return Input(
-            _columns(site.columns, operator, where), places, sizes, site.vectors, plain
+            _columns(site.columns, operator, where),
+            places,
+            sizes,
+            site.vectors,
+            site.plain,
         )
     if operator.axes and not any(site.vectors):
         return _spread(site, scene, where, places)
@@ -96,7 +94,9 @@ def _input(
             parts.append(scene.arrays[name])
         else:
             parts.append(jnp.broadcast_to(next(outputs), (rows,))[:, None])
-    return Input(jnp.concatenate(parts, axis=1), places, sizes, site.vectors, plain)
+    return Input(
+        jnp.concatenate(parts, axis=1), places, sizes, site.vectors, site.plain
+    )
 
 
 def _arguments(site: Site, scene: Scene) -> list[Array]:
@@ -106,7 +106,7 @@ def _arguments(site: Site, scene: Scene) -> list[Array]:
         OperatorError: for complex ones; a network is called at real points.
     """
     scalar = [
-        printable(argument)
+        argument
         for argument, vector in zip(site.arguments, site.vectors, strict=True)
         if vector is None
     ]

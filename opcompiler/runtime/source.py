@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 
-from opcompiler.frontend import Operator, Site
 from opcompiler.ir import (
     Body,
     Combination,
     Direction,
     Gather,
-    IndexedSum,
     linear_text,
     Operand,
+    Operator,
     Program,
     Random,
+    Site,
     Step,
-    Template,
+    Sum,
 )
 from opcompiler.planning import Plan
 
@@ -43,17 +43,16 @@ def _body(operator: Operator, plan: Plan) -> list[str]:
         f'{nodes}, {weights} = quadrature["{name}"]'
         for name, nodes, weights in operator.axes
     ]
-    templates = {template.site: template for template in operator.templates}
     for number, push in enumerate(plan.pushes):
         site = operator.sites[push.site]
         lines += _step_lines(site.program)
-        lines += _directions(templates.get(push.site))
+        lines += _directions(site)
         arguments = ", ".join(_site_arguments(site))
         degrees = " ".join(map(str, push.algebra.degrees))
         lines.append(f"# {push.algebra.size} channels, by degree {degrees}")
         labels = [f"e{n}" for n in range(len(site.labels))]
-        if push.site in templates:
-            labels = [_direction(d) for d in templates[push.site].directions]
+        if not site.plain:
+            labels = [_direction(d) for d in site.directions]
         seeds = ", ".join(
             f"c{channel}={linear_text((labels[i], c) for i, c in tangent)}"
             for channel, tangent in enumerate(push.seeds)
@@ -88,14 +87,12 @@ def _columns(operator: Operator) -> Iterator[str]:
 _LETTERS = "ijklmnpqrs"
 
 
-def _directions(template: Template | None) -> list[str]:
-    """Writes the indices of a template, and directions that are computed."""
-    if template is None:
-        return []
-    names = _LETTERS[: len(template.extents)]
-    ranges = (f"{a}...{b}" for a, b in template.extents)
+def _directions(site: Site) -> list[str]:
+    """Writes the indices of a site, and directions that are computed."""
+    names = _LETTERS[: len(site.extents)]
+    ranges = (f"{a}...{b}" for a, b in site.extents)
     lines = [f"# over {', '.join(names)} in {', '.join(ranges)}"] if names else []
-    for direction in template.directions:
+    for direction in site.directions:
         if isinstance(direction, Combination):
             lines += _body_lines(direction.body)
             (output,) = direction.body.program.outputs
@@ -115,7 +112,7 @@ def _direction(direction: Direction) -> str:
     return f"e[{direction.label}]"
 
 
-def _sum_lines(item: IndexedSum) -> list[str]:
+def _sum_lines(item: Sum) -> list[str]:
     names = ", ".join(_LETTERS[: len(item.extents)])
     factor = "" if item.factor == 1 else f"{item.factor:.17g} * "
     if item.body is None:

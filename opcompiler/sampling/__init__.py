@@ -1,10 +1,26 @@
-"""How a sum of derivatives is sampled: descriptions only, no JAX.
+"""How sums are estimated: one class per estimator, with all that belongs to it.
 
-Planning reads what an estimator needs, lowering draws. Source: Shi, Hu, Lin & Kawaguchi,
-*Stochastic Taylor Derivative Estimator*, NeurIPS 2024.
+estimator.py          Estimator (the base), Draw, and who draws when
+sparse_terms.py       Sparse: some terms stand for all
+dense_directions.py   Dense: random directions whose moments give the sum
+laws.py               the laws of random directions: moments and samplers
 """
 
-from opcompiler.sampling.randomized import estimated
-from opcompiler.sampling.sampling import Dense, Estimator, Sparse
+from opcompiler.sampling.dense_directions import Dense
+from opcompiler.sampling.estimator import Draw, draws, estimated, Estimator, every, Span
+from opcompiler.sampling.laws import independent, Law, register_law
+from opcompiler.sampling.sparse_terms import Sparse
 
-__all__ = ["Dense", "Estimator", "Sparse", "estimated"]
+__all__ = [
+    "Dense",
+    "Draw",
+    "Estimator",
+    "Law",
+    "Span",
+    "Sparse",
+    "draws",
+    "estimated",
+    "every",
+    "independent",
+    "register_law",
+]

@@ -10,7 +10,7 @@ import sympy as sp
 from jax.test_util import check_grads
 
 import opcompiler as oc
-from opcompiler.runtime import exhaustive
+from opcompiler.runtime import sums
 
 DIM, POINTS = 101, 3
 x, s = oc.vector("x", DIM), sp.Symbol("s")
@@ -48,9 +48,9 @@ SUMS = {
 @pytest.fixture(params=["at once", "windows of 16", "one window", "long tails"])
 def lengths(request, monkeypatch):
     if request.param != "at once":
-        monkeypatch.setattr(exhaustive, "_FEW", 0)
+        monkeypatch.setattr(sums, "_FEW", 0)
         width = {"windows of 16": 1, "one window": 2**20, "long tails": 40 * POINTS}
-        monkeypatch.setattr(exhaustive, "_WINDOW", width[request.param])
+        monkeypatch.setattr(sums, "_WINDOW", width[request.param])
 
 
 @pytest.mark.usefixtures("lengths")
@@ -74,8 +74,8 @@ def test_a_sum_is_the_sum(name):
 
 def test_windows_do_not_reach_beyond_an_array(monkeypatch):
     """Whatever of an array is asked for beyond its ends is its edge, as at once."""
-    monkeypatch.setattr(exhaustive, "_FEW", 0)
-    monkeypatch.setattr(exhaustive, "_WINDOW", 16 * POINTS)
+    monkeypatch.setattr(sums, "_FEW", 0)
+    monkeypatch.setattr(sums, "_WINDOW", 16 * POINTS)
     z = jax.random.normal(jax.random.key(0), (POINTS, DIM))
     for shift in (-200, -3, 0, 4, 200):
         program = oc.compile(u + oc.Sum(x[i] ** 2, i)).operator
@@ -83,7 +83,7 @@ def test_windows_do_not_reach_beyond_an_array(monkeypatch):
         (gather,) = item.body.gathers
         moved = replace(gather, places=((0, shift),))
         body = replace(item.body, gathers=(moved,))
-        scene = exhaustive.Scene({}, {gather.array: z}, {gather.array: 1}, z.dtype)
-        (found,) = exhaustive._by_windows(body, item.extents[0], scene, POINTS)
+        scene = sums.Scene({}, {gather.array: z}, {gather.array: 1}, z.dtype)
+        (found,) = sums._by_windows(body, item.extents[0], scene, POINTS)
         places = np.clip(np.arange(DIM) + shift, 0, DIM - 1)
         np.testing.assert_allclose(found, -np.sum(-(z[:, places] ** 2), 1), rtol=1e-13)

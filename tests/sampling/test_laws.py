@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 import opcompiler as oc
-from opcompiler.sampling.laws import choose_law, MOMENTS, moments, power_sums
+from opcompiler.sampling.laws import fitted, law_named, power_sums
 
 DIM = 3
 
@@ -53,7 +53,7 @@ def test_moments_of_a_law_on_finitely_many_values() -> None:
             weight = Fraction(math.factorial(4), math.prod(map(math.factorial, e)))
             value = math.prod(s**n for s, n in zip(signs, e, strict=True))
             total[e] += c * weight * value / 8
-    assert expanded(moments("rademacher", 4, DIM), 4) == total
+    assert expanded(law_named("rademacher").moments(4, DIM), 4) == total
 
 
 def test_the_skewed_law() -> None:
@@ -61,7 +61,7 @@ def test_the_skewed_law() -> None:
     chance = 1 / (1 + golden**2)
     for m in range(7):
         value = chance * golden**m + (1 - chance) * (-1 / golden) ** m
-        assert abs(value - MOMENTS["skewed"](m)) < 1e-12
+        assert abs(value - law_named("skewed").moments(m, 1)[(m,) if m else ()]) < 1e-12
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,14 @@ def test_the_skewed_law() -> None:
     ],
 )
 def test_factors(distribution, pattern, factor, correction) -> None:
-    law = choose_law(distribution, pattern, 7)
+    law = fitted(distribution, pattern, 7)
     assert law.factor == factor
     assert law.corrections == ((((sum(pattern),), correction),) if correction else ())
     # factor * mean + correction * pure powers is the sum, monomial by monomial.
-    mean, wanted = moments(distribution, sum(pattern), 7), power_sums(pattern, 7)
+    mean, wanted = (
+        law_named(distribution, sum(pattern)).moments(sum(pattern), 7),
+        power_sums(pattern, 7),
+    )
     for partition, value in wanted.items():
         pure = correction if len(partition) == 1 else 0
         assert factor * mean[partition] + pure == value
@@ -102,4 +105,4 @@ def test_factors(distribution, pattern, factor, correction) -> None:
 )
 def test_refusals_say_why_and_what_else(distribution, pattern, reason) -> None:
     with pytest.raises(oc.OperatorError, match=reason):
-        choose_law(distribution, pattern, 6)
+        fitted(distribution, pattern, 6)

@@ -50,7 +50,7 @@ def test_the_variance_is_that_of_signed_importance() -> None:
 
 def test_all_terms_are_exact_and_first_derivatives_are_not_sampled() -> None:
     residual = oc.compile(MIXED, estimator=oc.Sparse(3))
-    (sampled,) = residual.operator.templates
+    (sampled,) = (s for s in residual.operator.sites if not s.plain)
     assert sampled.extents == ((0, 2),)
     found = residual(network, POINTS, key=jax.random.key(3))
     np.testing.assert_allclose(found, oc.compile(MIXED)(network, POINTS), rtol=1e-12)

@@ -1,4 +1,15 @@
-"""Runs the bodies of sums: programs whose inputs are gathered at indices."""
+"""Programs in indices: what they read at the points, and their run at all tuples.
+
+In: a body such as `sin(x_i) * c_i`, with `x_i` gathered from the array x, `c_i` from c, at
+index number 0; the arrays of a `Scene`; values of the indices. Out: one array per output,
+points first, then the axes of the indices:
+
+    run_body(body, {0: Span(0, 100)}, axes=1, scene)            (N, 100), x and c are slices
+    run_body(body, {0: jnp.array([[3, 7]])}, axes=1, scene)     (N, 2), two places picked
+
+A place beyond an array gives its edge: bodies with a `Piecewise` read there, and then do
+not take the value.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,39 +21,28 @@ from jax import Array, lax
 from opcompiler.errors import OperatorError
 from opcompiler.ir import Body, Gather
 from opcompiler.runtime.shell import run_program
+from opcompiler.sampling.estimator import Index, Span
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """An index that takes all values from `first` to `last`, along one axis of several.
+@dataclass(frozen=True)
+class Input:
+    """The points of a site, and where each argument stands in them.
 
-    What it gathers is a slice.
+    Attributes:
+        points: (N, D), what the network is called with.
+        places: first column of every argument.
+        sizes: number of its columns.
+        vectors: per argument the vector that it is, or `None`.
+        plain: whether the site's directions are its arguments.
+        shape: of the values there; integration variables have axes before the points'.
     """
 
-    first: int
-    last: int
-    axis: int = 0
-
-    @property
-    def length(self) -> int:
-        """Number of values."""
-        return self.last - self.first + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """An index that takes `length` values from `first`, a number known when it runs.
-
-    What it gathers is a slice, which must lie inside its array.
-    """
-
-    first: Array
-    length: int
-    axis: int = 0
-
-
-Index = Span | Window | Array
-"""Values along a range, or integers of shape (1 or N, *axes), axes of length 1 or more."""
+    points: Array
+    places: tuple[int, ...]
+    sizes: tuple[int, ...]
+    vectors: tuple[str | None, ...]
+    plain: bool
+    shape: tuple[int, ...] = (-1,)
 
 
 @dataclass(frozen=True)
@@ -112,11 +112,11 @@ def spread(value: Any, axes: int) -> Any:
 
 
 def _integers(index: Index, axes: int) -> Array:
-    if not isinstance(index, Span | Window):
+    if not isinstance(index, Span):
         return index
     shape = [1] * (axes + 1)
     shape[index.axis + 1] = index.length
-    return (index.first + jnp.arange(index.length)).reshape(shape)
+    return index.integers.reshape(shape)
 
 
 def gathered(
@@ -132,7 +132,7 @@ def gathered(
         if number is None:
             return spread(array[:, shift], axes)
         index = indices[number]
-        if isinstance(index, Span | Window):
+        if isinstance(index, Span):
             return _slice(array, index, shift, axes)
     places = []
     for axis, (number, shift) in enumerate(gather.places):
@@ -147,27 +147,20 @@ def gathered(
     return array[(rows, *places)]
 
 
-def _slice(array: Array, index: Span | Window, shift: int, axes: int) -> Array:
-    part = (
-        _window(array, index, shift)
-        if isinstance(index, Window)
-        else _span(array, index.first + shift, index.last + shift)
-    )
+def _slice(array: Array, index: Span, shift: int, axes: int) -> Array:
+    """Reads consecutive places along the one axis of an array."""
+    first, length = index.first + shift, index.length
+    if isinstance(first, int):
+        # What lies beyond the array is its edge, as many times as need be.
+        top, last = array.shape[1] - 1, first + length - 1
+        low, high = (min(max(end, 0), top) for end in (first, last))
+        part = array[:, low : high + 1]
+        left = min(max(-first, 0), length - 1)
+        right = length - left - part.shape[1]
+        if left or right:
+            part = jnp.pad(part, [(0, 0), (left, right)], mode="edge")
+    else:
+        part = lax.dynamic_slice_in_dim(array, first, length, axis=1)
     shape = [part.shape[0], *[1] * axes]
-    shape[index.axis + 1] = index.length
+    shape[index.axis + 1] = length
     return part.reshape(shape)
-
-
-def _window(array: Array, window: Window, shift: int) -> Array:
-    return lax.dynamic_slice_in_dim(array, window.first + shift, window.length, axis=1)
-
-
-def _span(array: Array, first: int, last: int) -> Array:
-    top, length = array.shape[1] - 1, last - first + 1
-    low, high = (min(max(end, 0), top) for end in (first, last))
-    part = array[:, low : high + 1]
-    left = min(max(-first, 0), length - 1)
-    right = length - left - part.shape[1]
-    if not left and not right:
-        return part
-    return jnp.pad(part, [(0, 0), (left, right)], mode="edge")

@@ -1,0 +1,278 @@
+r"""What an estimator is, and what it draws.
+
+In: an operator whose sums run over all tuples of indices. Out: for each site whose
+directions run a `Draw`, tuples and weights with
+
+    E sum_r weight_r f(tuple_r) = sum_i f(i)   for every f,
+
+so that whatever is evaluated at the tuples alone is right in the mean:
+
+    class Half(Estimator):                         # every second term, the odd or the even
+        def draw(self, site, key, points, dtype):
+            ((first, last),) = site.extents
+            start = first + jax.random.randint(key(), (), 0, 2)
+            ...
+            return Draw((indices,), indices.size, weight=2.0)
+
+`docs/extending/estimator.md` has a whole one. An estimator may also put other directions
+in the operator (`rewrite`), as `Dense` does: its draws are then entries of directions, not
+tuples. Everything about one estimator (what it puts in the operator, what it draws, how it
+is described) stands in its class, because each of these is right only with the others.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from opcompiler.errors import OperatorError
+from opcompiler.ir import Extent, Operator, Random, Site
+
+Form = TypeVar("Form", bound=Operator)
+
+_MOST_TERMS = 2**24
+"""Exact sums over several indices write their indices out; longer ones are sampled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An index that takes `length` values one after the other, along one axis of several.
+
+    What it gathers from an array is a slice, never rows picked one by one.
+
+    Attributes:
+        first: a number known before anything runs, or a scalar array: then what is
+            gathered must lie inside its array.
+        length: number of values.
+        axis: number of the axis.
+    """
+
+    first: int | Array
+    length: int
+    axis: int = 0
+
+    @property
+    def integers(self) -> Array:
+        """All values."""
+        return self.first + jnp.arange(self.length)
+
+
+Index = Span | Array
+"""Values one after the other; or integers, (1 or N, *axes) where several axes meet."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Index tuples, all or some, and the weights with which their terms are summed.
+
+    Attributes:
+        indices: per index all values, or integers (R,), or (N, R), one set per point.
+        count: R.
+        weight: what each term counts: a number, or (R,) or (N, R).
+        tangents: entries of random directions by law, (parts, R, d), or (parts, N, R, d).
+    """
+
+    indices: tuple[Index, ...]
+    count: int
+    weight: Any = 1
+    tangents: Mapping[str, Array] = field(default_factory=dict)
+
+    def by_axis(self) -> dict[int, Index]:
+        """Returns the indices as bodies read them, along one axis."""
+        return {
+            n: i if isinstance(i, Span) else jnp.atleast_2d(i)
+            for n, i in enumerate(self.indices)
+        }
+
+    def integers(self, number: int) -> Array:
+        """Returns the values of an index, (R,) or (N, R)."""
+        index = self.indices[number]
+        return index.integers if isinstance(index, Span) else index
+
+
+Draws = Callable[[Site], Draw]
+"""Which index tuples a site's directions run over, the same at each call."""
+
+
+class Estimator(ABC):
+    """Base of what samples sums; give an instance to `oc.compile(..., estimator=)`.
+
+    A subclass is immutable (a frozen dataclass), so that its text says all about it.
+
+    Attributes:
+        samples: how many terms, or directions, are evaluated per point and sum.
+        per_point: whether every point has a draw of its own, or all points share one.
+        shared: whether several sums over the same range have one draw, and one push.
+    """
+
+    __slots__ = ()
+
+    samples: int
+    per_point: bool = False
+    shared: bool = True
+
+    def rewrite(self, operator: Form) -> Form:
+        """Returns the operator that is evaluated; by default the same.
+
+        Raises:
+            OperatorError: for sums that it does not estimate, with the reason.
+        """
+        return operator
+
+    @abstractmethod
+    def draw(
+        self, site: Site, key: Callable[..., Array], points: int | None, dtype: Any
+    ) -> Draw:
+        """Draws for the directions that run at a site.
+
+        Args:
+            site: `site.extents` are the ranges of its indices, both ends included.
+            key: `key()` is a key of `jax.random` for this draw; `key(name)` is another
+                one for each name.
+            points: their number, for a draw of each; `None` for one draw.
+            dtype: of random directions.
+        """
+
+    def describe(self, site: Site, terms: int) -> str:
+        """Says in words how a sum of so many terms at a site is estimated."""
+        return f"{self.samples} of {terms} terms{self.scope}; estimator {self}"
+
+    @property
+    def scope(self) -> str:
+        """For `describe`: for which points a draw is."""
+        return ", a draw per point" if self.per_point else ", one draw for all points"
+
+
+def estimated(operator: Form, estimator: Estimator) -> Form:
+    """Returns an operator whose running directions are what the estimator draws for.
+
+    Raises:
+        OperatorError: if there is nothing to sample, or a sum that the estimator does not
+            estimate, with the reason.
+    """
+    if not any(site.sampled for site in operator.sites):
+        raise OperatorError(
+            "there is nothing to sample: everything in this operator is exact",
+            expression=f"estimator={estimator}",
+            hint="leave the estimator out; first derivatives and sums without "
+            "derivatives need none, and sums over components are written oc.Sum(..., i)",
+        )
+    return estimator.rewrite(operator)
+
+
+def every(extents: Sequence[Extent]) -> Draw:
+    """Returns the draw of all index tuples.
+
+    Raises:
+        OperatorError: if they are too many to be written out.
+    """
+    count = prod(last - first + 1 for first, last in extents)
+    if len(extents) <= 1:
+        spans = tuple(Span(first, last - first + 1) for first, last in extents)
+        return Draw(spans, count)
+    if count > _MOST_TERMS:
+        raise OperatorError(
+            f"a sum over several indices has {count} terms",
+            expression=", ".join(f"{a}...{b}" for a, b in extents),
+            hint="estimate it: compile(..., estimator=oc.Sparse(16))",
+        )
+    ranges = [jnp.arange(first, last + 1) for first, last in extents]
+    grids = jnp.meshgrid(*ranges, indexing="ij")
+    return Draw(tuple(grid.reshape(-1) for grid in grids), count)
+
+
+def draws(
+    estimator: Estimator | None, key: Array | None, points: int, dtype: Any
+) -> Draws:
+    """Returns what draws for each site; sites over the same indices have one draw.
+
+    Args:
+        estimator: how; `None` for all tuples.
+        key: `jax.random.key`; the same key gives the same draws.
+        points: their number.
+        dtype: of random directions.
+
+    Raises:
+        OperatorError: for a key that is missing, is none, or that nothing asks for.
+    """
+    check_key(estimator, key)
+    if estimator is None or key is None:
+        return lambda site: every(site.extents)
+    known: dict[object, Draw] = {}
+    # Keys are numbered as they are first asked for: one order of sites, one set of keys.
+    numbers: dict[object, int] = {}
+
+    def draw(site: Site) -> Draw:
+        if not site.extents:
+            return every(())
+        laws = tuple(dict.fromkeys(random_laws(site)))
+        # Terms and random directions over the same indices are different draws.
+        group = (site.extents, site.draw, bool(laws))
+
+        def key_of(*name: object) -> Array:
+            number = numbers.setdefault((group, *name), len(numbers))
+            return jax.random.fold_in(key, number)
+
+        if (group, laws) not in known:
+            numbers.setdefault((group,), len(numbers))
+            rows = points if estimator.per_point else None
+            known[group, laws] = estimator.draw(site, key_of, rows, dtype)
+        return known[group, laws]
+
+    return draw
+
+
+def random_laws(site: Site) -> list[str]:
+    """Returns the laws of a site's random directions, by name."""
+    return [d.law for d in site.directions if isinstance(d, Random)]
+
+
+def check_key(estimator: Estimator | None, key: Array | None) -> None:
+    """Refuses a missing key, and one that nothing asks for.
+
+    Raises:
+        OperatorError: for either, and for what is no key.
+    """
+    if estimator is not None and key is None:
+        raise OperatorError(
+            "an estimated residual needs a key",
+            expression=f"estimator={estimator}",
+            hint="residual(net, points, key=jax.random.key(0)); split the key at each step",
+        )
+    if estimator is None and key is not None:
+        raise OperatorError(
+            "a key was given to a residual in which nothing is random",
+            expression="key",
+            hint="compile with estimator=oc.Sparse(16), or leave the key out",
+        )
+    if key is not None and not _is_key(key):
+        raise OperatorError(
+            "the key of an estimated residual is not one key of jax.random",
+            expression=f"key={key!r}"[:200],
+            hint="give jax.random.key(0), or one row of jax.random.split(key, n); for "
+            "several keys at once jax.vmap over them",
+        )
+
+
+def _is_key(key: Any) -> bool:
+    """Whether this is one key: `jax.random.key`, or the older `PRNGKey`."""
+    if not hasattr(key, "dtype"):
+        return False
+    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        return key.ndim == 0
+    return key.ndim == 1 and key.dtype == jnp.uint32
+
+
+def check_samples(samples: int) -> None:
+    """Refuses estimates from nothing."""
+    if samples < 1:
+        raise OperatorError(
+            "an estimator needs at least one sample",
+            expression=f"samples={samples}",
+            hint="give a whole number of 1 or more",
+        )
