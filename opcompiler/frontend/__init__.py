@@ -8,9 +8,8 @@ The way of an expression through this room:
     fields.py         which fields one network gives, in which order
     expand.py         Derivative and Subs -> leaves (field, multi-index, site)
     differentiate.py  the chain rule on expressions over leaves
-    moduli.py         what SymPy makes of moduli, finite where they are zero
     collect.py        leaves -> functionals, the rest -> the shell
-    emit.py           shell -> straight-line program; functions.py has the table
+    programs.py       shell -> straight-line program, by `opcompiler/functions.py`
     vectors.py        coordinates of many components; short ones are written out
     plain_sums.py     sums over plain indices, written out
     held_sums.py      sums over components, and the chain rule through them

@@ -8,9 +8,9 @@ import sympy as sp
 from opcompiler.errors import OperatorError
 from opcompiler.frontend.bodies import Bodies
 from opcompiler.frontend.collect import Collector, TermSum
-from opcompiler.frontend.emit import emit
 from opcompiler.frontend.expand import Leaves
-from opcompiler.frontend.names import functional_names, printable
+from opcompiler.frontend.naming import functional_names, printable
+from opcompiler.frontend.programs import emit
 from opcompiler.frontend.signature import Signature
 from opcompiler.frontend.templates import Draft, DraftSum, Key, Templates, Wanted
 from opcompiler.ir import (

@@ -6,8 +6,8 @@ from itertools import count
 import sympy as sp
 
 from opcompiler.errors import OperatorError
-from opcompiler.frontend.emit import emit
-from opcompiler.frontend.names import printable
+from opcompiler.frontend.naming import printable
+from opcompiler.frontend.programs import emit
 from opcompiler.frontend.ranges import hull, Range, reads
 from opcompiler.frontend.signature import Signature
 from opcompiler.frontend.vectors import check_component, size_of

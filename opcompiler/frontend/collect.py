@@ -15,8 +15,8 @@ from fractions import Fraction
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from opcompiler.frontend.constants import as_number
 from opcompiler.frontend.expand import Leaves
-from opcompiler.frontend.numbers import as_number
 from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
 
 Combination = dict[MultiIndex, sp.Expr]

@@ -1,58 +1,31 @@
 r"""The chain rule on expressions over leaves, along one coordinate.
 
+In: an expression, and what the derivative of each leaf is. Out: the derivative.
+
+    total_derivative(u*sin(u), x, ...)  ->  u_x*sin(u) + u*cos(u)*u_x
+
 SymPy's own `diff` is not used on expressions that hold fields: it turns composite
 arguments into `Subs` over dummies, differentiates `Abs` through real and imaginary
 parts, and sets a held mixed derivative equal to nothing it knows. Here a field's
 derivative is a leaf (a symbol), and
 
 $$ D_s\, F = \sum_a \frac{\partial F}{\partial a}\, D_s a . $$
+
+Where a user has let SymPy differentiate, `finite_at_zero` mends what it made of moduli.
 """
 
+import operator
 from collections.abc import Callable
-from typing import Any
 
 import sympy as sp
-from sympy.codegen.cfunctions import Cbrt
 from sympy.core.function import ArgumentIndexError
 
 from opcompiler.errors import OperatorError
-from opcompiler.frontend.functions import (
-    differentiated_as,
-    MeanOfCosh,
-    reciprocal_gamma,
-)
-from opcompiler.frontend.integrals import Quadrature
+from opcompiler.frontend.traversal import parts
+from opcompiler.functions import entry_of, Quadrature, reciprocal_gamma, untranslated
 
 LeafDerivative = Callable[[sp.Expr, sp.Expr], sp.Expr]
 """(leaf, symbol or component, coordinate) -> its derivative along the coordinate."""
-
-# Constant between jumps; JAX differentiates them the same way.
-_STEPS = (sp.Heaviside, sp.floor, sp.ceiling, sp.KroneckerDelta)
-
-# Where SymPy's own derivative divides zero by zero, or digits cancel.
-_RATES: dict[type[sp.Basic], Callable[..., sp.Expr]] = {
-    sp.asin: lambda x: 1 / sp.sqrt((1 - x) * (1 + x)),
-    sp.acos: lambda x: -1 / sp.sqrt((1 - x) * (1 + x)),
-    sp.atanh: lambda x: 1 / ((1 - x) * (1 + x)),
-    sp.acoth: lambda x: 1 / ((1 - x) * (1 + x)),
-    sp.asec: lambda x: 1 / (sp.Abs(x) * sp.sqrt((x - 1) * (x + 1))),
-    sp.acsc: lambda x: -1 / (sp.Abs(x) * sp.sqrt((x - 1) * (x + 1))),
-    sp.asech: lambda x: -1 / (x * sp.sqrt((1 - x) * (1 + x))),
-    sp.acsch: lambda x: -1 / (sp.Abs(x) * sp.sqrt(1 + x**2)),
-    sp.tanh: lambda x: sp.sech(x) ** 2,
-    sp.coth: lambda x: -(sp.csch(x) ** 2),
-    Cbrt: lambda x: 1 / (3 * Cbrt(x) ** 2),
-    sp.Si: lambda x: sp.sinc(x),
-    sp.Shi: lambda x: MeanOfCosh(0, x),
-    sp.LambertW: lambda x, *branch: (
-        sp.exp(-sp.LambertW(x, *branch)) / (1 + sp.LambertW(x, *branch))
-    ),
-    sp.jn: lambda n, x: (
-        (n * sp.jn(n - 1, x) - (n + 1) * sp.jn(n + 1, x)) / (2 * n + 1)
-        if n != 0
-        else -sp.jn(1, x)
-    ),
-}
 
 
 def total_derivative(
@@ -63,17 +36,28 @@ def total_derivative(
 
     def derive(node: sp.Expr) -> sp.Expr:
         if node not in known:
-            known[node] = _derive(node)
+            known[node] = by_kind(node)
         return known[node]
 
-    def _derive(node: sp.Expr) -> sp.Expr:
-        if isinstance(node, sp.Symbol | sp.Indexed):
-            return of_symbol(node, coordinate)
-        if not node.args:
-            return sp.S.Zero
-        for kind, by_rule in _RULES:
-            if isinstance(node, kind):
-                return by_rule(node, derive)
+    def by_kind(node: sp.Expr) -> sp.Expr:
+        match node:
+            case sp.Symbol() | sp.Indexed():
+                return of_symbol(node, coordinate)
+            case _ if not node.args:
+                return sp.S.Zero
+            case sp.Add():
+                return sp.Add(*map(derive, node.args))
+            case sp.Mul():
+                return _product_rule(node, derive)
+            case sp.Pow():
+                return _power_rule(node, derive)
+            case sp.Piecewise():
+                return sp.Piecewise(*((derive(v), when) for v, when in node.args))
+            case Quadrature():  # limits are constant on the reference interval
+                slope = derive(node.args[0])
+                return Quadrature(slope, *node.args[1:]) if slope != 0 else sp.S.Zero
+            case sp.Function() | sp.Max() | sp.Min():
+                return _function_rule(node, derive)
         raise OperatorError(
             f"no derivative is known for {type(node).__name__}",
             expression=node,
@@ -86,14 +70,6 @@ def total_derivative(
 Derive = Callable[[sp.Expr], sp.Expr]
 
 
-def _sum_rule(node: sp.Add, derive: Derive) -> sp.Expr:
-    return sp.Add(*map(derive, node.args))
-
-
-def _piecewise_rule(node: sp.Piecewise, derive: Derive) -> sp.Expr:
-    return sp.Piecewise(*((derive(value), when) for value, when in node.args))
-
-
 def _product_rule(node: sp.Mul, derive: Derive) -> sp.Expr:
     terms = []
     for place, factor in enumerate(node.args):
@@ -102,12 +78,6 @@ def _product_rule(node: sp.Mul, derive: Derive) -> sp.Expr:
             others = node.args[:place] + node.args[place + 1 :]
             terms.append(sp.Mul(*others, slope))
     return sp.Add(*terms)
-
-
-def _quadrature_rule(node: Quadrature, derive: Derive) -> sp.Expr:
-    """Limits are constant on the reference interval."""
-    slope = derive(node.args[0])
-    return Quadrature(slope, *node.args[1:]) if slope != 0 else sp.S.Zero
 
 
 def _power_rule(node: sp.Pow, derive: Derive) -> sp.Expr:
@@ -124,25 +94,16 @@ def _power_rule(node: sp.Pow, derive: Derive) -> sp.Expr:
 
 def _function_rule(node: sp.Function, derive: Derive) -> sp.Expr:
     slopes = [derive(argument) for argument in node.args]
-    if all(slope == 0 for slope in slopes) or isinstance(node, _STEPS):
+    entry = entry_of(node)
+    if all(slope == 0 for slope in slopes):
         return sp.S.Zero
-    written = differentiated_as(node)
-    if written != node:
+    if entry.along is not None:
+        return entry.along(*node.args, *slopes)
+    if entry.by_identity and entry.identity is not None:
+        written = entry.identity(*node.args)
+        if written is None:  # it cannot be evaluated, so nor can its derivative
+            raise untranslated(node)
         return derive(written)
-    if isinstance(node, sp.conjugate | sp.re | sp.im):
-        # Real-linear, not holomorphic; coordinates are real.
-        return node.func(slopes[0])
-    if isinstance(node, sp.Abs):
-        return _modulus_slope(node.args[0], slopes[0])
-    if isinstance(node, sp.sign):
-        return _sign_slope(node.args[0], slopes[0])
-    if isinstance(node, sp.arg):
-        return sp.im(slopes[0] / node.args[0])
-    if isinstance(node, sp.Mod):
-        # u - floor(u/w) w, the quotient constant between its jumps.
-        return slopes[0] - sp.floor(node.args[0] / node.args[1]) * slopes[1]
-    if isinstance(node, sp.frac):
-        return slopes[0]
     rates = [
         _rate(node, place) if slope != 0 else 0 for place, slope in enumerate(slopes)
     ]
@@ -151,42 +112,81 @@ def _function_rule(node: sp.Function, derive: Derive) -> sp.Expr:
 
 def _rate(node: sp.Expr, place: int) -> sp.Expr:
     """Returns the partial derivative of a function by one of its arguments."""
-    if type(node) in _RATES and place == len(node.args) - 1:
-        return _RATES[type(node)](*node.args)
+    rate = entry_of(node).rate
+    if rate is not None and place == len(node.args) - 1:
+        return rate(*node.args)
     try:
-        rate = node.fdiff(place + 1)
+        found = node.fdiff(place + 1)
     except ArgumentIndexError:
-        rate = None
-    if rate is None or rate.has(sp.Derivative, sp.Subs):
+        found = None
+    if found is None or found.has(sp.Derivative, sp.Subs):
         raise OperatorError(
             f"SymPy knows no derivative of {node.func.__name__} by argument {place + 1}",
             expression=node,
             hint="write it by elementary functions, or pass it as a field",
         )
-    return rate
+    return found
 
 
-def _modulus_slope(value: sp.Expr, slope: sp.Expr) -> sp.Expr:
-    r"""$|w|' = \mathrm{Re}(\overline{w}\, w')/|w|$, for real w $\mathrm{sign}(w) w'$."""
-    if value.is_extended_real:
-        return sp.sign(value) * slope
-    return sp.re(sp.conjugate(sp.sign(value)) * slope)
+# --- What SymPy's `diff` makes of moduli -------------------------------------------------
+
+_READ = (sp.Add, sp.Mul, sp.Pow, sp.Function, sp.Piecewise, sp.Max, sp.Min)
 
 
-def _sign_slope(value: sp.Expr, slope: sp.Expr) -> sp.Expr:
-    """How the direction w/|w| turns; of a real w it jumps at 0, and is flat elsewhere."""
-    if value.is_extended_real:
-        return sp.S.Zero
-    change = slope - sp.sign(value) * _modulus_slope(value, slope)
-    at_zero = (sp.S.Zero, sp.Eq(value, 0))
-    return sp.Piecewise(at_zero, (change / sp.Abs(value), True))
+def finite_at_zero(expr: sp.Expr) -> sp.Expr:
+    r"""Returns an expression in which derivatives of moduli are finite at zero.
+
+    For a field that is not declared real, SymPy writes $|w|'$ as
+    $(\mathrm{Re}\,w\,(\mathrm{Re}\,w)' + \mathrm{Im}\,w\,(\mathrm{Im}\,w)')\,
+    \mathrm{sign}(w)/w$: 0/0 where w = 0, as on every boundary that a hard constraint is
+    zero on, and complex by a rounding error elsewhere. It equals
+    $\mathrm{Re}(s)\,(\mathrm{Re}\,w)' + \mathrm{Im}(s)\,(\mathrm{Im}\,w)'$ with
+    $s = \mathrm{sign}(w)$, which is 0 there, as JAX has it.
+    """
+    if not any(isinstance(part, sp.sign) for part in parts(expr)):
+        return expr
+    return _finite(expr, {})
 
 
-_RULES: tuple[tuple[Any, Callable[[Any, Derive], sp.Expr]], ...] = (
-    (sp.Add, _sum_rule),
-    (sp.Mul, _product_rule),
-    (sp.Pow, _power_rule),
-    (sp.Piecewise, _piecewise_rule),
-    (Quadrature, _quadrature_rule),
-    ((sp.Function, sp.Max, sp.Min), _function_rule),
-)
+def _finite(expr: sp.Expr, known: dict[sp.Basic, sp.Expr]) -> sp.Expr:
+    if not isinstance(expr, _READ):
+        return expr
+    if expr not in known:
+        inner = [_finite(argument, known) for argument in expr.args]
+        unchanged = all(map(operator.is_, inner, expr.args))
+        known[expr] = _product(expr if unchanged else expr.func(*inner))
+    return known[expr]
+
+
+def _product(expr: sp.Expr) -> sp.Expr:
+    for factor in expr.args if isinstance(expr, sp.Mul) else ():
+        if isinstance(factor, sp.sign):
+            rewritten = _rewritten(expr, factor)
+            if rewritten is not None:
+                return rewritten
+    return expr
+
+
+def _rewritten(product: sp.Mul, sign: sp.Expr) -> sp.Expr | None:
+    """Returns a product with sign(w)/w multiplied into its sum over the parts of w."""
+    value = sign.args[0]
+    used = {sign, *sp.Mul.make_args(1 / value)}
+    factors = [f for f in product.args if f not in used]
+    if len(factors) + len(used) != len(product.args):
+        return None
+    of_sign = {sp.re(value): sp.re(sign), sp.im(value): sp.im(sign)}
+    for factor in factors:
+        terms = [_replaced(term, of_sign) for term in sp.Add.make_args(factor)]
+        if None not in terms:
+            return sp.Mul(*(f for f in factors if f is not factor), sp.Add(*terms))
+    return None
+
+
+def _replaced(term: sp.Expr, new: dict[sp.Expr, sp.Expr]) -> sp.Expr | None:
+    """Returns a product with the first factor that is a key of `new` replaced."""
+    factors = list(sp.Mul.make_args(term))
+    for place, factor in enumerate(factors):
+        if factor in new:
+            factors[place] = new[factor]
+            return sp.Mul(*factors)
+    return None

@@ -15,11 +15,10 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from opcompiler.errors import OperatorError
-from opcompiler.frontend.differentiate import total_derivative
+from opcompiler.frontend.differentiate import finite_at_zero, total_derivative
 from opcompiler.frontend.held_sums import component_slope, HeldSums
 from opcompiler.frontend.integrals import mapped, outermost
-from opcompiler.frontend.moduli import finite_at_zero
-from opcompiler.frontend.names import printable
+from opcompiler.frontend.naming import printable
 from opcompiler.frontend.plain_sums import written_out
 from opcompiler.frontend.signature import Signature
 from opcompiler.frontend.vectors import check_component

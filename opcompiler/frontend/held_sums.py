@@ -19,7 +19,7 @@ from sympy.core.relational import Relational
 
 from opcompiler.errors import OperatorError
 from opcompiler.frontend.differentiate import total_derivative
-from opcompiler.frontend.names import ordered, printable
+from opcompiler.frontend.naming import ordered, printable
 from opcompiler.frontend.plain_sums import bounds
 from opcompiler.frontend.ranges import narrowed, places, reads
 from opcompiler.frontend.vectors import at_index, check_component, size_of

@@ -15,12 +15,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from opcompiler.errors import OperatorError
-
-
-class Quadrature(sp.Function):
-    """`Quadrature(integrand, weights, axis)`: the weighted sum over a node axis."""
-
-    nargs = 3
+from opcompiler.functions import Quadrature
 
 
 class IntegrationVariable(sp.Dummy):

@@ -18,7 +18,7 @@ from opcompiler.errors import OperatorError
 from opcompiler.frontend.bodies import Bodies, place_of
 from opcompiler.frontend.expand import Leaf, Leaves
 from opcompiler.frontend.held_sums import HeldSum, Limit
-from opcompiler.frontend.names import ordered, printable
+from opcompiler.frontend.naming import ordered, printable
 from opcompiler.ir import (
     Argument,
     Combination,

@@ -12,7 +12,7 @@ from sympy.core.function import AppliedUndef
 from sympy.utilities.iterables import sift
 
 from opcompiler.errors import OperatorError
-from opcompiler.frontend.names import ordered, printable
+from opcompiler.frontend.naming import ordered, printable
 from opcompiler.frontend.plain_sums import bounds, put_together
 from opcompiler.frontend.ranges import Range
 from opcompiler.frontend.traversal import parts

@@ -8,12 +8,12 @@ The way of a text through this room:
     scope.py         which names are declared; names.py spells and splits them
     declarations.py  coordinates, fields, parameters
     expressions.py   tree -> SymPy; precedence.py refuses what has two readings
-    calls.py         what stands before parentheses; functions.py, sums.py, vectors.py
+    calls.py         what stands before parentheses; application.py, sums.py, vectors.py
     values.py        what an expression is: SymPy, or a tuple of such
     derivatives.py   derivatives and evaluation points, unevaluated; normal.py
     statements.py    equations and conditions -> problem.py's Problem; usage.py says which
                      names they do not use
-    printing.py      a Problem -> text, by formulas.py
+    printing.py      a Problem -> text
     typesetting.py   a Problem -> LaTeX
 
 Every form stands with an example in `grammar/README.md`.

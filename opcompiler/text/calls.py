@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from opcompiler.text import functions, normal, sums, vectors
+from opcompiler.text import application, normal, sums, vectors
 from opcompiler.text.derivatives import differentiate, pin
 from opcompiler.text.errors import MeaningError, nearest
 from opcompiler.text.names import spelled
@@ -26,12 +26,12 @@ _Head = Callable[["Reader", list[Node]], Value]
 
 def is_function(name: str) -> bool:
     """Whether an undeclared name is a function or an operator of the notation."""
-    return name in functions.NAMES or name in _HEADS
+    return name in application.NAMES or name in _HEADS
 
 
 def modulus(value: sp.Expr) -> sp.Expr:
     """Returns the absolute value."""
-    return functions.apply("abs", [value])
+    return application.apply("abs", [value])
 
 
 def call(reader: Reader, node: Node) -> Value:
@@ -54,9 +54,9 @@ def call(reader: Reader, node: Node) -> Value:
         return _pinned(reader, head, arguments)
     if name in _HEADS:
         return reader.charge(_HEADS[name](reader, arguments))
-    if name in functions.NAMES:
+    if name in application.NAMES:
         values = [reader.scalar(a, f"an argument of {name}") for a in arguments]
-        return functions.apply(name, values)
+        return application.apply(name, values)
     reading = scope.derivative(name)
     if reading is not None:
         base = scope.field_of(reading[0])
@@ -66,7 +66,7 @@ def call(reader: Reader, node: Node) -> Value:
         symbols = scope.symbols
         value = reader.value(arguments[0])
         return differentiate(value, [(symbols[n], 1) for n in by], scope)
-    known = [*scope.names, *functions.NAMES, *_HEADS]
+    known = [*scope.names, *application.NAMES, *_HEADS]
     hint = nearest(name, known, f"declare it: `field {name}(...)` or `coefficient`")
     raise reader.error(head, f"there is no function {name!r}", hint)
 

@@ -6,7 +6,7 @@ import sympy as sp
 from lark import Token
 
 from opcompiler.errors import OperatorError
-from opcompiler.frontend.numbers import as_number
+from opcompiler.frontend.constants import as_number
 from opcompiler.text import limits
 from opcompiler.text.errors import nearest, NotationError
 from opcompiler.text.expressions import Reader

@@ -9,7 +9,7 @@ from sympy.core.function import AppliedUndef
 
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
-from opcompiler.frontend.numbers import as_number
+from opcompiler.frontend.constants import as_number
 from opcompiler.frontend.traversal import parts
 from opcompiler.text.errors import nearest
 from opcompiler.text.values import Value

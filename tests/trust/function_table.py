@@ -17,8 +17,7 @@ import numpy as np
 import sympy as sp
 from sympy.codegen import cfunctions as cf
 
-from opcompiler.frontend.functions import MeanOfCosh, MeanOfPole
-from opcompiler.frontend.integrals import Quadrature
+from opcompiler.functions import MeanOfCosh, MeanOfPole, Quadrature
 
 
 @dataclass(frozen=True)
@@ -261,7 +260,7 @@ ELSEWHERE: set[type[sp.Basic]] = {
         sp.GreaterThan,
         sp.Equality,
     ),
-    *(sp.Unequality, sp.And, sp.Or, sp.Xor, sp.Not, sp.Contains, sp.Implies),
+    *(sp.Unequality, sp.And, sp.Or, sp.Xor, sp.Not, sp.ITE, sp.Contains, sp.Implies),
     *(sp.Equivalent, sp.KroneckerDelta, sp.Rem, sp.conjugate, sp.re, sp.im, sp.arg),
     *(Quadrature, MeanOfCosh, MeanOfPole),
 }

@@ -1,4 +1,4 @@
-"""The numbers of an equation as doubles: `as_number`.
+"""The constants of an equation as doubles: `as_number`.
 
 In: a SymPy expression without symbols, `pi/4`, `(-2)**Rational(1, 3)`, `10**400/10**399`.
 Out: the nearest double, or complex number of doubles. What has none is refused here, where
@@ -13,11 +13,12 @@ import math
 import sympy as sp
 
 from opcompiler.errors import OperatorError
+from opcompiler.functions import entry_of, TABLE
 
 _DIGITS = 20
 """Three more than a double has."""
 
-_OTHER_SIDE = (sp.asin, sp.acos, sp.atanh, sp.acoth, sp.asec, sp.acsc)
+_CUT = tuple(kind for kind, entry in TABLE.items() if entry.cut)
 """Functions that SymPy and NumPy continue to different sides of their branch cuts."""
 
 
@@ -35,7 +36,7 @@ def as_number(expr: sp.Basic) -> float | complex | None:
         return None
     if expr.is_Rational:
         return _double(expr, expr)
-    for function in expr.atoms(*_OTHER_SIDE):
+    for function in expr.atoms(*_CUT):
         _refuse_branch_cut(function)
     try:
         value = expr.evalf(_DIGITS)
@@ -48,11 +49,6 @@ def as_number(expr: sp.Basic) -> float | complex | None:
         return None
     parts = _double(real, expr), _double(imaginary, expr)
     return complex(*parts) if parts[1] else parts[0]
-
-
-def is_whole(number: float | complex | None) -> bool:
-    """Whether a number is an integer, as SymPy's `2` and `2.0` are."""
-    return isinstance(number, float) and number.is_integer()
 
 
 def _double(value: sp.Expr, expr: sp.Basic) -> float:
@@ -78,11 +74,8 @@ def _no_number(expr: sp.Basic) -> OperatorError:
 
 def _refuse_branch_cut(function: sp.Expr) -> None:
     """Refuses `asin(2)`, whose imaginary part has the sign that a library gives it."""
-    argument = function.args[0]
-    outside = abs(argument) > 1
-    if isinstance(function, sp.acoth | sp.asec | sp.acsc):
-        outside = abs(argument) < 1
-    if argument.is_real and outside == True:  # noqa: E712 - SymPy's own true
+    argument, cut = function.args[0], entry_of(function).cut
+    if argument.is_real and cut and cut(argument) == True:  # noqa: E712 - SymPy's true
         raise OperatorError(
             f"{function} is not real, and libraries differ in the sign of its imaginary "
             "part",

@@ -1,15 +1,20 @@
-"""Writes SymPy expressions as a straight-line program of JAX operations.
+"""Writes SymPy expressions as a straight-line program of JAX operations: `emit`.
+
+In: expressions over symbols, `x*tanh(u) + 2*u`. Out: a `Program`, one step per operation:
+
+    s0 = jnp.tanh(u);  s1 = mul(x, s0);  s2 = mul(2.0, u);  s3 = add(s1, s2)
 
 SymPy's own printers are not used: they lose digits of floats, emit Python's `math` for
-special functions and cannot be evaluated without running generated text. The tables in
-`functions.py` say which SymPy function becomes which JAX one.
+special functions and cannot be evaluated without running generated text.
+`opcompiler/functions.py` says which SymPy function becomes which JAX function.
 
-Every number is written as a float, `2.0*u`, for it runs as one: an integer of 32 bits would
-wrap. Constants are evaluated first, whole, see `numbers.py`; so no step computes with
-numbers alone, unless SymPy cannot.
+Every number is written as a float, `2.0*u`, because it runs as one: an integer of 32 bits
+would wrap. Constants are evaluated first, whole, see `constants.py`; so no step computes
+with numbers alone, unless SymPy cannot.
 """
 
 from collections.abc import Sequence
+from functools import reduce
 from itertools import count
 
 import sympy as sp
@@ -17,17 +22,13 @@ from sympy.logic.boolalg import BooleanFalse, BooleanTrue
 from sympy.utilities.iterables import sift
 
 from opcompiler.errors import OperatorError
-from opcompiler.frontend.functions import (
-    BY_IDENTITY,
-    DIRECT,
-    FOLDED,
+from opcompiler.frontend.constants import as_number
+from opcompiler.functions import (
+    entry_of,
     HIGHEST_ORDER,
-    OF_WHOLE_ORDER,
-    STATIC,
+    reciprocal_gamma,
     untranslated,
-    without_poles,
 )
-from opcompiler.frontend.numbers import as_number, is_whole
 from opcompiler.ir import Operand, Program, Step
 
 
@@ -45,6 +46,12 @@ def emit(expressions: Sequence[sp.Expr], inputs: Sequence[str]) -> Program:
 
 
 class _Emitter:
+    """The steps written so far, and what is known by which name.
+
+    A `Piecewise` is written last, where it is read, because a branch may need inputs of
+    its own, see `_branch`: until then a symbol stands for it, `_cases` tells which.
+    """
+
     def __init__(self, inputs: Sequence[str]) -> None:
         self._inputs = tuple(inputs)
         self._steps: list[Step] = []
@@ -55,8 +62,9 @@ class _Emitter:
 
     def program(self, expressions: list[sp.Expr]) -> Program:
         # What a branch needs is computed for that branch alone, so not shared.
-        expressions = [self._without_cases(without_poles(e)) for e in expressions]
-        shared, bodies = sp.cse(expressions, symbols=_dummies(), order="canonical")
+        expressions = [self._without_cases(_without_poles(e)) for e in expressions]
+        dummies = (sp.Dummy(f"shared_{i}") for i in count())
+        shared, bodies = sp.cse(expressions, symbols=dummies, order="canonical")
         constants: dict[sp.Basic, sp.Basic] = {}
         for symbol, body in shared:
             body = body.xreplace(constants)
@@ -83,6 +91,9 @@ class _Emitter:
         self._steps.append(Step(name, function, operands))
         return name
 
+    def _fold(self, function: str, operands: Sequence[Operand]) -> Operand:
+        return reduce(lambda left, right: self._step(function, left, right), operands)
+
     def _operand(self, expr: sp.Basic) -> Operand:
         if expr not in self._known:
             self._known[expr] = self._write(expr)
@@ -96,34 +107,35 @@ class _Emitter:
         number = as_number(expr)
         if number is not None:
             return number
-        if isinstance(expr, BooleanTrue | BooleanFalse):
-            return bool(expr)
-        if isinstance(expr, sp.Add):
-            return self._write_sum(expr)
-        if isinstance(expr, sp.Mul):
-            return self._write_product(expr)
-        if isinstance(expr, sp.Pow):
-            return self._write_power(expr.base, expr.exp)
-        if isinstance(expr, sp.Piecewise):
-            return self._write_piecewise(expr)
-        return self._write_function(expr)
+        match expr:
+            case BooleanTrue() | BooleanFalse():
+                return bool(expr)
+            case sp.Add():
+                return self._sum(expr)
+            case sp.Mul():
+                return self._product(expr)
+            case sp.Pow():
+                return self._power(expr.base, expr.exp)
+            case sp.Piecewise():
+                return self._piecewise(expr)
+        return self._call(expr)
 
-    def _write_sum(self, expr: sp.Add) -> Operand:
+    def _sum(self, expr: sp.Add) -> Operand:
         numbers, terms = sift(expr.args, lambda term: term.is_number, binary=True)
-        folded = [sp.Add(*numbers), *terms] if numbers else terms
-        terms = folded if terms else list(expr.args)
+        if terms and numbers:
+            terms = [sp.Add(*numbers), *terms]
+        terms = terms or list(expr.args)
         plus = [t for t in terms if not t.could_extract_minus_sign()]
         minus = [-t for t in terms if t.could_extract_minus_sign()]
         if not plus:
             return self._step("neg", self._operand(-expr))
         total = self._operand(plus[0])
-        for term in plus[1:]:
-            total = self._step("add", total, self._operand(term))
-        for term in minus:
-            total = self._step("sub", total, self._operand(term))
+        for function, others in (("add", plus[1:]), ("sub", minus)):
+            for term in others:
+                total = self._step(function, total, self._operand(term))
         return total
 
-    def _write_product(self, expr: sp.Mul) -> Operand:
+    def _product(self, expr: sp.Mul) -> Operand:
         number, rest = expr.as_coeff_Mul(rational=True)
         if number.is_negative:
             return self._step("neg", self._operand(-expr))
@@ -138,11 +150,11 @@ class _Emitter:
             result = self._step("div", result, divisor)
         return result
 
-    def _write_power(self, base: sp.Expr, exponent: sp.Expr) -> Operand:
+    def _power(self, base: sp.Expr, exponent: sp.Expr) -> Operand:
         raised = as_number(exponent)
         if raised == -1:
             return self._step("div", 1.0, self._operand(base))
-        if is_whole(raised):
+        if isinstance(raised, float) and raised.is_integer():  # 2 and 2.0 alike
             if abs(raised) > _LARGEST_EXPONENT:
                 raise OperatorError(
                     "this exponent is too large",
@@ -158,7 +170,7 @@ class _Emitter:
             return self._step("jnp.exp", self._operand(exponent))
         return self._step("jnp.power", self._operand(base), self._operand(exponent))
 
-    def _write_piecewise(self, expr: sp.Piecewise) -> Operand:
+    def _piecewise(self, expr: sp.Piecewise) -> Operand:
         result: Operand = float("nan")
         for place, (value, when) in reversed(list(enumerate(expr.args))):
             earlier = [condition for _, condition in expr.args[:place]]
@@ -170,14 +182,15 @@ class _Emitter:
         return result
 
     def _branch(self, value: sp.Basic, taken: sp.Basic) -> Operand:
-        """Writes a branch so that where it is not taken it is not singular either.
+        """Writes a branch so that it is not singular where it is not taken.
 
-        A gradient multiplies what is not taken by zero, and zero times infinity is not
-        zero; so a branch sees only values at points where it is taken.
+        A gradient multiplies the branch that is not taken by zero, and zero times infinity
+        is not zero; so a branch sees only values at points where it is taken.
         """
-        if isinstance(taken, BooleanTrue) or _is_entire(value):
+        if isinstance(taken, BooleanTrue) or _is_finite(value):
             return self._operand(value)
         where = self._operand(taken)
+        # The same program, but every symbol is read through a guard.
         inside = _Emitter(self._inputs)
         inside._steps, inside._fresh = self._steps, self._fresh
         inside._cases = self._cases
@@ -185,39 +198,26 @@ class _Emitter:
             inside._known[symbol] = self._step("guard", where, self._operand(symbol))
         return inside._operand(value)
 
-    def _write_function(self, expr: sp.Basic) -> Operand:
-        kind = type(expr)
-        if kind in BY_IDENTITY:
-            written = BY_IDENTITY[kind](*expr.args)
+    def _call(self, expr: sp.Basic) -> Operand:
+        entry = entry_of(expr)
+        if entry.identity is not None:
+            written = entry.identity(*expr.args)
             if written is not None:
                 return self._operand(written)
-        if kind in OF_WHOLE_ORDER and _is_whole(expr.args[0]):
-            order, argument = expr.args
-            return self._step(OF_WHOLE_ORDER[kind], int(order), self._operand(argument))
-        if isinstance(expr, sp.ITE):
-            return self._step("jnp.where", *map(self._operand, expr.args))
-        name = DIRECT.get(kind)
-        if name is None:
+        static = (0,) if entry.by_order else entry.static
+        if not entry.jax or (entry.by_order and not _is_order(expr.args[0])):
             raise untranslated(expr)
-        static = STATIC.get(kind, ())
         operands = [
             int(argument) if place in static else self._operand(argument)
             for place, argument in enumerate(expr.args)
         ]
-        if isinstance(expr, FOLDED):
-            result = operands[0]
-            for operand in operands[1:]:
-                result = self._step(name, result, operand)
-            return result
-        return self._step(name, *operands)
+        if entry.folded:
+            return self._fold(entry.jax, operands)
+        return self._step(entry.jax, *operands)
 
 
-def _is_whole(order: sp.Basic) -> bool:
+def _is_order(order: sp.Basic) -> bool:
     return isinstance(order, sp.Integer) and 0 <= int(order) <= HIGHEST_ORDER
-
-
-def _dummies() -> "count[sp.Dummy]":
-    return (sp.Dummy(f"shared_{i}") for i in count())
 
 
 def _fraction(
@@ -237,8 +237,9 @@ def _fraction(
     above: list[sp.Expr] = []
     below: list[sp.Expr] = []
     for factor in factors:
-        if isinstance(factor, sp.Pow) and _negative(factor.exp):
-            below.append(sp.Pow(factor.base, -factor.exp))
+        power = factor.exp if isinstance(factor, sp.Pow) else sp.S.One
+        if power.is_Number and power.is_negative:
+            below.append(sp.Pow(factor.base, -power))
         else:
             above.append(factor)
     if not constant.is_Rational or max(abs(constant.p), constant.q) > _EXACT:
@@ -256,19 +257,24 @@ _EXACT = 2**53
 _LARGEST_EXPONENT = 2**31 - 1
 
 
-_ENTIRE = (sp.Add, sp.Mul, sp.Symbol, sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh,
-           sp.atan, sp.asinh, sp.erf, sp.erfc, sp.sign, sp.Abs)  # fmt: skip
-
-
-def _is_entire(expr: sp.Basic) -> bool:
+def _is_finite(expr: sp.Basic) -> bool:
     """Whether values and slopes are finite at all finite real arguments."""
-    if isinstance(expr, sp.Pow):
-        whole = isinstance(expr.exp, sp.Integer) and expr.exp.is_nonnegative
-        return bool(whole) and _is_entire(expr.base)
-    if expr.is_number:
-        return True
-    return isinstance(expr, _ENTIRE) and all(map(_is_entire, expr.args))
+    match expr:
+        case sp.Pow():
+            whole = isinstance(expr.exp, sp.Integer) and expr.exp.is_nonnegative
+            return bool(whole) and _is_finite(expr.base)
+        case sp.Expr(is_number=True) | sp.Symbol():
+            return True
+        case sp.Add() | sp.Mul():
+            return all(map(_is_finite, expr.args))
+    return entry_of(expr).finite and all(map(_is_finite, expr.args))
 
 
-def _negative(exponent: sp.Expr) -> bool:
-    return bool(exponent.is_Number and exponent.is_negative)
+def _without_poles(expr: sp.Basic) -> sp.Basic:
+    """Returns an expression in which 1/Gamma is not one over a pole."""
+    if not expr.has(sp.gamma):
+        return expr
+    return expr.replace(
+        lambda e: isinstance(e, sp.Pow) and reciprocal_gamma(*e.args) is not None,
+        lambda e: reciprocal_gamma(*e.args),
+    )
