@@ -109,7 +109,7 @@ def test_the_layers_hold() -> None:
     [
         ("planning/cost.py", "import jax"),
         ("taylor/value.py", "import sympy"),
-        ("frontend/names.py", "import opcompiler.runtime"),
+        ("frontend/naming.py", "import opcompiler.runtime"),
         ("runtime/shell.py", "import sympy"),
     ],
 )
