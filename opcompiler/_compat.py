@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
+
+# What `jax.extend.core` names too; but importing `jax.extend` brings Pallas along.
+from jax._src import core as jex
 from jax.custom_derivatives import SymbolicZero
 from jax.interpreters import ad, batching, mlir
 
@@ -76,7 +78,7 @@ def _body_of_reverse_rule(equation: Equation) -> Equation:
     if not equation.primitive.name.startswith("custom_vjp_call"):
         return equation
     params = {"call_jaxpr": equation.params["call_jaxpr"]}
-    return equation.replace(primitive=jex.primitives.closed_call_p, params=params)
+    return equation.replace(primitive=jex.closed_call_p, params=params)
 
 
 def rewritten(jaxpr: Jaxpr, rewrite: Callable[[Equation], Equation]) -> Jaxpr:

@@ -1,5 +1,6 @@
 """What a user may hand in: one residual, or several in a list, tuple, dict or matrix."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,9 +9,6 @@ from sympy.core.function import AppliedUndef, UndefinedFunction
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom
 from sympy.matrices.expressions.matexpr import MatrixElement
-from sympy.tensor.array.expressions import ArrayElement, ArraySymbol
-from sympy.vector import BaseScalar
-from sympy.vector.basisdependent import BasisDependent
 
 from opcompiler.errors import OperatorError
 from opcompiler.frontend.traversal import parts
@@ -107,7 +105,7 @@ def _expression(equation: object) -> sp.Expr:
         )
     if isinstance(equation, int | float):
         return sp.Number(equation)
-    if isinstance(equation, BasisDependent):
+    if isinstance(equation, _classes("sympy.vector.basisdependent", "BasisDependent")):
         raise OperatorError(
             "a vector of sympy.vector is no list of equations",
             expression=equation,
@@ -152,7 +150,9 @@ def _refuse_unread(equation: sp.Expr) -> set[sp.Basic]:
     Returns:
         The infinite and undefined numbers in the equation.
     """
-    kinds = (sp.MatrixSymbol, MatrixElement, ArraySymbol, ArrayElement)
+    arrays = _classes("sympy.tensor.array.expressions", "ArraySymbol", "ArrayElement")
+    kinds = (sp.MatrixSymbol, MatrixElement, *arrays)
+    frame_coordinate = _classes("sympy.vector", "BaseScalar")
     special = (sp.nan, sp.zoo, sp.oo, -sp.oo)
     found: set[sp.Basic] = set()
     for part in parts(equation):
@@ -160,7 +160,7 @@ def _refuse_unread(equation: sp.Expr) -> set[sp.Basic]:
             raise _too_many_arguments(part)
         if part in special:
             found.add(part)
-        if isinstance(part, BaseScalar):
+        if isinstance(part, frame_coordinate):
             raise OperatorError(
                 "the coordinates of a sympy.vector frame are no symbols",
                 expression=equation,
@@ -181,6 +181,15 @@ def _refuse_unread(equation: sp.Expr) -> set[sp.Basic]:
                 ".det() of Matrix(...)",
             )
     return found
+
+
+def _classes(module: str, *names: str) -> tuple[type, ...]:
+    """Returns classes of a part of SymPy that `import sympy` does not load.
+
+    None, where nobody has imported that part: then no object can be of its classes.
+    """
+    part = sys.modules.get(module)
+    return () if part is None else tuple(getattr(part, name) for name in names)
 
 
 def _too_many_arguments(applied: AppliedUndef) -> OperatorError:

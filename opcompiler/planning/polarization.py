@@ -34,8 +34,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations, combinations_with_replacement
 
-import networkx as nx
-
 from opcompiler.algebra.minimal import Tangent
 from opcompiler.algebra.quadratic import Exact, quadratic
 from opcompiler.algebra.weil import Channel, TaylorAlgebra
@@ -477,6 +475,8 @@ def _tops(
         The orders that each direction carries, and for each collapsed sum the common
         factor of its weights: structure constants are rational.
     """
+    import networkx as nx
+
     lengths = {v: 0 for one in sums.values() for v in one}
     collapsed: dict[OperatorSymbol, Exact] = {}
     number = {v: n for n, v in enumerate(lengths)}

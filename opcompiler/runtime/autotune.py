@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from rich.progress import track
 
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
@@ -65,6 +64,9 @@ def autotune(
     fastest = _time(residual, net, points, parameters, repeats)
     seen = {_program(residual, net, points, parameters)}
     trials = list(_trials())
+    # A bar on the terminal; the package loads without what draws it.
+    from rich.progress import track
+
     for name, value in track(trials, "tuning", disable=not progress, transient=True):
         candidate = best.tuned(replace(best.tuning, **{name: value}))
         # Most choices change nothing for a given operator: equal programs, equal times.
