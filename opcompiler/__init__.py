@@ -1,4 +1,11 @@
-"""A compiler from symbolic differential operators to fast JAX numerics."""
+"""A compiler from symbolic differential operators to fast JAX numerics.
+
+What many programs never use is loaded when it is first asked for: the text notation, the
+report on hand-made jets, and the reader of `sympy.vector`.
+"""
+
+from importlib import import_module
+from typing import Any, TYPE_CHECKING
 
 from opcompiler import taylor
 from opcompiler.api import compile, sobolev_loss
@@ -12,7 +19,6 @@ from opcompiler.calculus import (
     directional,
     div,
     dot,
-    from_sympy_vector,
     grad,
     hessian,
     laplacian,
@@ -29,18 +35,26 @@ from opcompiler.calculus import (
 )
 from opcompiler.errors import OperatorError
 from opcompiler.planning import Plan
-from opcompiler.planning.contamination import contamination
 from opcompiler.runtime import autotune, gauss_legendre, Residual, unbiased_square
 from opcompiler.sampling import Dense, Sparse
 from opcompiler.symbols import D, index, Integral, Sum, vector
 from opcompiler.taylor import jet
-from opcompiler.text import (
-    load,
-    parse,
-    Problem,
-    to_latex,
-    to_text,
-)
+from opcompiler.views import register_view
+
+if TYPE_CHECKING:
+    from opcompiler.calculus.sympy_vectors import from_sympy_vector
+    from opcompiler.planning.contamination import contamination
+    from opcompiler.text import load, parse, Problem, to_latex, to_text
+
+_LATER = {
+    "Problem": "opcompiler.text",
+    "contamination": "opcompiler.planning.contamination",
+    "from_sympy_vector": "opcompiler.calculus.sympy_vectors",
+    "load": "opcompiler.text",
+    "parse": "opcompiler.text",
+    "to_latex": "opcompiler.text",
+    "to_text": "opcompiler.text",
+}
 
 __all__ = [
     "Cartesian",
@@ -80,6 +94,7 @@ __all__ = [
     "norm",
     "outer",
     "parse",
+    "register_view",
     "sobolev",
     "sobolev_loss",
     "strain",
@@ -90,3 +105,15 @@ __all__ = [
     "unbiased_square",
     "vector",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'opcompiler' has no attribute {name!r}")
+    found = getattr(import_module(_LATER[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,10 +1,11 @@
 """The way from an expression, or a problem in the notation, to a residual or a loss."""
 
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import sympy as sp
 
@@ -21,7 +22,9 @@ from opcompiler.frontend.equations import read_equations
 from opcompiler.runtime import Residual, SobolevLoss, SobolevTerm
 from opcompiler.sampling import estimated, Estimator
 from opcompiler.taylor.tuning import Tuning
-from opcompiler.text import Part, Problem
+
+if TYPE_CHECKING:
+    from opcompiler.text import Part, Problem
 
 Coordinates = sp.Symbol | sp.IndexedBase | Sequence[sp.Symbol | sp.IndexedBase] | None
 """Of the points, in the order of their columns; as they first appear, if `None`."""
@@ -76,15 +79,15 @@ def compile(
     Source: `docs/theory.md`.
     """
     options = _Options(strategy, Tuning(chunk=chunk, remat=remat), estimator)
-    if isinstance(equations, Problem):
-        whole = Part(equations, equations.equations)
-        given = dict(whole.equations)
-        return _compile_part(whole, given, coordinates, fields, options)
-    if isinstance(equations, Part):
-        parts = tuple(equations.equations.values())
-        only = parts[0] if len(parts) == 1 else parts
-        return _compile_part(equations, only, coordinates, fields, options)
-    return _compiled(equations, coordinates, fields, options)
+    part = _part(equations)
+    if part is None:
+        return _compiled(equations, coordinates, fields, options)
+    given = tuple(part.equations.values())
+    if part is not equations:  # a whole problem: its equations go by their labels
+        given = dict(part.equations)
+    elif len(given) == 1:
+        (given,) = given
+    return _compile_part(part, given, coordinates, fields, options)
 
 
 @public("oc.sobolev_loss(equation, 2, [x, y])")
@@ -165,12 +168,22 @@ def sobolev_loss(
     return SobolevLoss(terms, residuals[0].fields, tuple(parameters))
 
 
-def _residuals(equations: Any) -> tuple[list[Any], Part | None]:
-    if isinstance(equations, Problem):
-        equations = Part(equations, equations.equations)
-    if isinstance(equations, Part):
-        return list(equations.equations.values()), equations
+def _residuals(equations: Any) -> "tuple[list[Any], Part | None]":
+    part = _part(equations)
+    if part is not None:
+        return list(part.equations.values()), part
     return list(read_equations(equations).residuals), None
+
+
+def _part(equations: Any) -> "Part | None":
+    """Returns what is compiled of a text; `None` for SymPy's equations."""
+    # The notation is loaded when it is used; before that nobody has a problem.
+    text = sys.modules.get("opcompiler.text")
+    if text is None:
+        return None
+    if isinstance(equations, text.Problem):
+        return text.Part(equations, equations.equations)
+    return equations if isinstance(equations, text.Part) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +200,7 @@ def _compiled(
     coordinates: Coordinates,
     fields: Any,
     options: _Options,
-    problem: Problem | None = None,
+    problem: "Problem | None" = None,
 ) -> Residual:
     estimator = options.estimator
     hold = estimator is not None
@@ -235,7 +248,7 @@ def _warn_of_bias(operator: NormalForm) -> None:
 
 
 def _compile_part(
-    part: Part,
+    part: "Part",
     equations: object,
     coordinates: Coordinates,
     fields: Any,

@@ -23,7 +23,6 @@ from opcompiler.calculus.operators import (
 )
 from opcompiler.calculus.products import dot, norm
 from opcompiler.calculus.sobolev import sobolev
-from opcompiler.calculus.sympy_vectors import from_sympy_vector
 from opcompiler.calculus.systems import (
     Cartesian,
     Cylindrical,
@@ -50,7 +49,6 @@ __all__ = [
     "directional",
     "div",
     "dot",
-    "from_sympy_vector",
     "grad",
     "hessian",
     "laplacian",

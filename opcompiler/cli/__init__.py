@@ -8,13 +8,13 @@ One file per command, and beside them what several need:
     options.py      options that several commands take
     reading.py      FILE -> a problem or a compiled residual
     network.py      module:function -> a network
-    check.py plan.py eval.py emit.py bench.py demo.py
+    check.py plan_command.py eval.py emit.py bench.py demo.py
 
 Exit codes: 0, all is well; 1, the operator, a file or a network is wrong, and stderr says
 what and how to mend it; 2, the command line is wrong. `docs/cli.md` tells of every command.
 """
 
-from opcompiler.cli import bench, check, demo, emit, eval, plan
+from opcompiler.cli import bench, check, demo, emit, eval, plan_command
 from opcompiler.cli.app import app
 
-__all__ = ["app", "bench", "check", "demo", "emit", "eval", "plan"]
+__all__ = ["app", "bench", "check", "demo", "emit", "eval", "plan_command"]

@@ -16,6 +16,7 @@ from opcompiler.cli.reading import compiled, read_operator
     epilog=examples(
         "opcompiler plan burgers.pde --compare",
         "opcompiler plan plate.py --html plan.html",
+        "opcompiler plan plate.py --view latex",
         "opcompiler plan poisson.pde --set d=5 --strategy partition --json",
     )
 )
@@ -29,25 +30,27 @@ def plan(
     compare: Annotated[
         bool, typer.Option("--compare", help="print every strategy side by side")
     ] = False,
+    view: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="print another view: latex, svg, html, or one that your program registers",
+        ),
+    ] = None,
     parameter: Set = None,
 ) -> None:
     """Shows how an operator will be evaluated: channels, products, read-outs, cost."""
     with failures.told():
         residual = compiled(read_operator(file, numbers(parameter)), strategy)
-        chosen = residual.plan
-        if json:
-            say(chosen.to_json())
-        elif compare:
-            say(chosen.comparison())
-        elif html is None:
-            say(str(chosen))
+        name = view or ("json" if json else "comparison" if compare else "table")
+        if name != "table" or html is None:
+            shown = residual.plan.view(name)
+            if not isinstance(shown, str):
+                raise oc.OperatorError(
+                    f"the view {name} is no text, but a {type(shown).__name__}",
+                    hint=f"take it in Python: residual.plan.view({name!r})",
+                )
+            say(shown)
         if html is not None:
-            _write_page(residual, html)
+            residual.to_html(html)
             say(f"wrote {html}", err=json)
-
-
-def _write_page(residual: oc.Residual, path: Path) -> None:
-    try:
-        residual.to_html(path)
-    except OSError as error:
-        raise failures.unwritable(path, error) from None
