@@ -1,27 +1,30 @@
 """Vector calculus on SymPy expressions; everything stays held until it is compiled.
 
-systems.py        orthogonal coordinate systems by their scale factors
-tensors.py        scalars, vectors, tensors by components; products
-operators.py      grad, div, curl, laplacian, ... in any system
-components.py     the same over a vector coordinate, as sums
+systems.py        orthogonal coordinates by their scale factors, vector coordinates
+tensors.py        tensors by components, and the meaning of every operator
+operators.py      dot, grad, div, ... for SymPy users: checks, then tensors.py
 sympy_vectors.py  expressions of sympy.vector
 sobolev.py        a residual and its derivatives
 """
 
-from opcompiler.calculus.components import IndexedVector, trace_hessian
 from opcompiler.calculus.operators import (
     advect,
     biharmonic,
+    cross,
     curl,
     directional,
     div,
+    dot,
     grad,
     hessian,
     laplacian,
     material,
+    norm,
+    outer,
     strain,
+    trace_hessian,
+    VectorField,
 )
-from opcompiler.calculus.products import dot, norm
 from opcompiler.calculus.sobolev import sobolev
 from opcompiler.calculus.systems import (
     Cartesian,
@@ -31,12 +34,10 @@ from opcompiler.calculus.systems import (
     Spherical,
     System,
 )
-from opcompiler.calculus.tensors import cross, outer, VectorField
 
 __all__ = [
     "Cartesian",
     "Cylindrical",
-    "IndexedVector",
     "Orthogonal",
     "Polar",
     "Spherical",

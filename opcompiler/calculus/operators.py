@@ -1,36 +1,169 @@
-r"""Gradient, divergence, curl, Laplacian and what is made of them, in any system.
+r"""Vector calculus for SymPy users: what is given is checked, and stays held.
 
-All follow from the covariant derivative of a tensor of any rank by physical components,
+In: expressions, columns and matrices of components, and coordinates; out: the same kinds.
 
-$$ \nabla_j T_{a b \dots} = \frac{1}{h_j} \partial_j T_{ab\dots}
-   + \sum_c \Gamma_{jca} T_{cb\dots} + \sum_c \Gamma_{jcb} T_{ac\dots} + \dots , $$
+    oc.grad(u, [x, y])                     Matrix([Derivative(u, x), Derivative(u, y)])
+    oc.laplacian(v, oc.Polar(r, theta))    a column of physical components
+    oc.dot(oc.grad(u, X), oc.grad(u, X))   a held sum, for X = oc.vector("X", 100)
 
-see `systems.py`. Derivatives are held: nothing is multiplied out, and `compile` decides how
-they are evaluated. For a vector coordinate, `oc.vector("x", d)`, see `components.py`.
+Nothing is multiplied out: `compile` decides how derivatives are evaluated. What each
+operator means stands in `tensors.py`.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sympy as sp
 
-from opcompiler.calculus import components
-from opcompiler.calculus.systems import read_system, System, Where
-from opcompiler.calculus.tensors import (
-    Components,
-    dot,
-    each,
-    rank,
-    read,
-    Value,
-    written,
+from opcompiler.calculus import tensors
+from opcompiler.calculus.systems import (
+    Anywhere,
+    held,
+    read_system,
+    System,
+    total,
+    Where,
 )
+from opcompiler.calculus.tensors import by_component, Tensor, written
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.frontend.symbolic import symbolic
 
+Value = Any
+"""A scalar expression, a column or sequence of components, a matrix; `oc.grad(u, X)`."""
+
+
+def _rank(value: Value) -> int:
+    """Returns 0 for a scalar, 1 for a vector, 2 for a matrix."""
+    if isinstance(value, sp.MatrixBase):
+        return 1 if value.shape[1] == 1 else 2
+    return 1 if isinstance(value, list | tuple) else 0
+
+
+def _read(value: Value, system: System | None = None, what: str = "this") -> Tensor:
+    """Returns the tensor of a value.
+
+    Args:
+        value: scalar, vector or matrix.
+        system: where vectors and matrices must have as many components as coordinates.
+        what: names the value in a message.
+
+    Raises:
+        OperatorError: for another number of components.
+    """
+    if system is not None and not system.is_written:
+        return by_component(value, system.size) if what == "div" else _plain(value)
+    symbolic(value)
+    if isinstance(value, list | tuple):
+        value = sp.Matrix(list(value))
+    if not isinstance(value, sp.MatrixBase):
+        return tensors.scalar(sp.S(value) if isinstance(value, int | float) else value)
+    rows, columns = value.shape
+    if not rows or not columns:
+        raise OperatorError(
+            "a vector without components", expression=value, hint="give at least one"
+        )
+    size = system.size if system is not None else None
+    if size is not None and (rows != size or columns not in (1, size)):
+        raise OperatorError(
+            f"{what} has {rows} by {columns} components in {size} coordinates",
+            expression=value,
+            hint=f"give a column of {size} components, or a {size} by {size} matrix",
+        )
+    if columns == 1:
+        return written(tuple(value))
+    return written(tuple(tuple(value.row(i)) for i in range(rows)))
+
+
+def _plain(value: Value) -> Tensor:
+    """Returns the tensor of a scalar."""
+    symbolic(value)
+    if _rank(value):
+        raise OperatorError(
+            "by a vector coordinate only scalars are differentiated here",
+            expression=value,
+            hint="take a component",
+        )
+    return tensors.scalar(sp.S(value))
+
+
+def _given(value: Tensor) -> Value:
+    """Returns a tensor as SymPy users know it: an expression, a column, a matrix."""
+    if value.rank == 0 or not value.is_written:
+        return value if value.rank else value.at()
+    return sp.Matrix(value.nested)
+
+
+# Products.
+
+
+@public("oc.dot([u, v], [1, 0])")
+def dot(a: Value, b: Value) -> Value:
+    """Returns the product over the last index of `a` and the first of `b`.
+
+    Args:
+        a: a column or matrix; or `oc.grad(u, x)` by a vector coordinate.
+        b: a column or matrix; or `oc.grad(u, x)`, and beside one an indexed name, or a
+            function of the index, `lambda i: sympy.sin(x[i])`.
+
+    Raises:
+        OperatorError: for scalars, and numbers of components that do not fit.
+    """
+    sizes = [v.shape[0] for v in (a, b) if isinstance(v, Tensor)]
+    if sizes:
+        return _given(tensors.dot(*(by_component(v, sizes[0]) for v in (a, b))))
+    left, right = _read(a), _read(b)
+    if left.rank == 0 or right.rank == 0:
+        raise OperatorError(
+            "dot of a scalar", expression=a, hint="multiply by a scalar with *"
+        )
+    if left.shape[-1] != right.shape[0]:
+        raise OperatorError(
+            f"dot of {left.shape[-1]} and {right.shape[0]} components",
+            expression=f"{a}, {b}",
+            hint="give vectors of equal length",
+        )
+    return _given(tensors.dot(left, right))
+
+
+@public("oc.norm([u, v])")
+def norm(value: Value) -> sp.Expr:
+    """Returns the Euclidean length; of a tensor the Frobenius norm."""
+    if isinstance(value, Tensor):
+        return sp.sqrt(dot(value, value))
+    squares = tensors.each(lambda part: part**2, _read(value)).nested
+    return sp.sqrt(sp.Add(*sp.flatten([squares])))
+
+
+@public("oc.cross([u, v, w], [1, 0, 0])")
+def cross(a: Value, b: Value) -> Value:
+    """Returns the cross product: a vector in 3 dimensions, a scalar in 2."""
+    left, right = _read(a), _read(b)
+    if left.shape != right.shape or left.shape not in ((2,), (3,)):
+        raise OperatorError(
+            "cross takes two vectors of 3 components, or two of 2",
+            expression=f"{a}, {b}",
+            hint="dot and outer take vectors of any length",
+        )
+    return _given(tensors.cross(left, right))
+
+
+@public("oc.outer([u, v], [u, v])")
+def outer(a: Value, b: Value) -> Value:
+    """Returns the matrix of products $a_i b_j$."""
+    left, right = _read(a), _read(b)
+    if left.rank + right.rank > 2:
+        raise OperatorError(
+            "outer takes two vectors", expression=f"{a}, {b}", hint="give columns"
+        )
+    return _given(tensors.outer(left, right))
+
+
+# Derivatives.
+
 
 @public("oc.grad(u, [x, y])")
-def grad(value: Value, where: Where | sp.IndexedBase) -> Value:
+def grad(value: Value, where: Anywhere) -> Value:
     r"""Returns the gradient: of a scalar a column, of a vector $(\nabla v)_{ij}$.
 
     Args:
@@ -41,39 +174,37 @@ def grad(value: Value, where: Where | sp.IndexedBase) -> Value:
     Raises:
         OperatorError: for a tensor, or a vector of another number of components.
     """
-    if isinstance(where, sp.IndexedBase):
-        return components.grad(value, where)
-    if rank(value) > 1:
+    if _rank(value) > 1:
         raise OperatorError(
             "grad of a tensor is no matrix",
             expression=value,
             hint="div takes tensors; take grad of a row",
         )
     system = read_system(where)
-    return written(_covariant(read(value, _size(value, system)), system))
+    return _given(tensors.gradient(_read(value, system), system))
 
 
 @public("oc.div([u, v], [x, y])")
-def div(value: Value, where: Where | sp.IndexedBase) -> Value:
+def div(value: Value, where: Anywhere) -> Value:
     r"""Returns the divergence of a vector, or $(\nabla \cdot T)_i$ of a tensor.
 
     Args:
-        value: a column of physical components, or a matrix of them.
-        where: as for `grad`.
+        value: a column of physical components, or a matrix of them; by a vector
+            coordinate a gradient, an indexed name, or a function of the index.
+        where: coordinates of space: a system, one symbol, several (Cartesian), or a
+            vector coordinate.
 
     Raises:
         OperatorError: for a scalar, or a wrong number of components.
     """
-    if isinstance(where, sp.IndexedBase):
-        return components.div(value, where)
-    if rank(value) == 0:
+    if _rank(value) == 0 and not isinstance(where, sp.IndexedBase):
         raise OperatorError(
             "div of a scalar",
             expression=value,
             hint="div takes a vector; grad takes a scalar",
         )
     system = read_system(where)
-    return written(_contracted(read(value, len(system.coordinates), "div"), system))
+    return _given(tensors.divergence(_read(value, system, "div"), system))
 
 
 @public("oc.curl([u, v, w], [x, y, z])")
@@ -83,60 +214,55 @@ def curl(value: Value, where: Where) -> Value:
     Args:
         value: a vector of 3 components; of 2, whose curl is a scalar; or, in 2
             coordinates, a scalar $\psi$, whose curl is the vector $(\psi_y, -\psi_x)$.
-        where: as for `grad`.
+        where: coordinates of space: a system, one symbol, or several (Cartesian).
 
     Raises:
         OperatorError: for other numbers of components.
     """
     system = read_system(where)
-    size = len(system.coordinates)
-    if rank(value) == 0 and size == 2:
-        slope = grad(value, system)
-        return sp.Matrix([slope[1], -slope[0]])
-    if rank(value) != 1 or size not in (2, 3):
+    if (_rank(value), system.size) not in ((0, 2), (1, 2), (1, 3)):
         raise OperatorError(
-            f"curl of this in {size} coordinates",
+            f"curl of this in {system.size} coordinates",
             expression=value,
             hint="curl takes vectors of 2 or 3 components in as many coordinates",
         )
-    table = _covariant(read(value, size, "curl"), system)
-    turn = [
-        table[j, i] - table[i, j]
-        for i, j in ((1, 2), (2, 0), (0, 1))
-        if max(i, j) < size
-    ]
-    return sp.Matrix(turn) if size == 3 else turn[0]
+    return _given(tensors.curl(_read(value, system, "curl"), system))
 
 
 @public("oc.laplacian(u, [x, y]); of a JAX function, oc.taylor.laplacian(f)")
-def laplacian(value: Value, where: Where | sp.IndexedBase) -> Value:
+def laplacian(value: Value, where: Anywhere) -> Value:
     r"""Returns $\Delta$ of a scalar, or $\nabla \cdot \nabla v$ of a vector.
 
     Args:
         value: a scalar expression, or a column of physical components.
-        where: as for `grad`.
+        where: coordinates of space: a system, one symbol, several (Cartesian), or a
+            vector coordinate.
     """
-    if isinstance(where, sp.IndexedBase):
-        return components.laplacian(value, where)
     system = read_system(where)
-    if all(h == 1 for h in system.scales):
-        second = lambda f: sp.Add(*(_derivative(f, (q, 2)) for q in system.coordinates))
-        return each(second, value)
-    slopes = _covariant(read(value, _size(value, system)), system)
-    return written(_contracted(slopes, system))
+    sized = None if system.is_straight and system.is_written else system
+    return _given(tensors.laplacian(_read(value, sized), system))
 
 
 @public("oc.biharmonic(u, [x, y]); of a JAX function, oc.taylor.biharmonic(f)")
-def biharmonic(value: Value, where: Where | sp.IndexedBase) -> Value:
-    r"""Returns $\Delta \Delta$ of a scalar or vector; arguments as for `laplacian`."""
-    if isinstance(where, sp.IndexedBase):
-        return components.biharmonic(value, where)
+def biharmonic(value: Value, where: Anywhere) -> Value:
+    r"""Returns $\Delta \Delta$ of a scalar or vector.
+
+    Args:
+        value: a scalar expression, or a column of physical components.
+        where: coordinates of space: a system, one symbol, several (Cartesian), or a
+            vector coordinate.
+    """
     return laplacian(laplacian(value, where), where)
 
 
 @public("oc.hessian(u, [x, y])")
-def hessian(value: sp.Expr, where: Where | sp.IndexedBase) -> sp.Matrix:
-    r"""Returns the matrix $\nabla_j \nabla_i f$ of a scalar; arguments as for `grad`."""
+def hessian(value: sp.Expr, where: Anywhere) -> sp.Matrix:
+    r"""Returns the matrix $\nabla_j \nabla_i f$.
+
+    Args:
+        value: a scalar expression f.
+        where: coordinates of space: a system, one symbol, or several (Cartesian).
+    """
     if isinstance(where, sp.IndexedBase):
         raise OperatorError(
             f"the Hessian by {where} is not written out",
@@ -147,39 +273,36 @@ def hessian(value: sp.Expr, where: Where | sp.IndexedBase) -> sp.Matrix:
 
 
 @public("oc.directional(u, [1, 0], [x, y])")
-def directional(value: Value, along: Value, where: Where | sp.IndexedBase) -> Value:
+def directional(value: Value, along: Value, where: Anywhere) -> Value:
     r"""Returns $(a \cdot \nabla)$ of a scalar or vector.
 
     Args:
         value: what is differentiated.
         along: the vector a, physical components; it need not be of unit length.
-        where: as for `grad`.
+        where: coordinates of space: a system, one symbol, several (Cartesian), or a
+            vector coordinate.
     """
-    if isinstance(where, sp.IndexedBase):
-        return components.dot(components.grad(value, where), along)
     return dot(grad(value, where), along)
 
 
 @public("oc.advect([u, v], u, [x, y])")
-def advect(velocity: Value, value: Value, where: Where | sp.IndexedBase) -> Value:
-    r"""Returns $(v \cdot \nabla)$ of a scalar or vector, as `directional`."""
+def advect(velocity: Value, value: Value, where: Anywhere) -> Value:
+    r"""Returns $(v \cdot \nabla)$ of a scalar or vector: `directional`, velocity first."""
     return directional(value, velocity, where)
 
 
 @public("oc.material(u, [v, w], t, [x, y])")
-def material(
-    value: Value, velocity: Value, time: sp.Symbol, where: Where | sp.IndexedBase
-) -> Value:
+def material(value: Value, velocity: Value, time: sp.Symbol, where: Anywhere) -> Value:
     r"""Returns the material derivative $D/Dt = \partial_t + v \cdot \nabla$."""
     symbolic(time)
-    rate = each(lambda f: _derivative(f, (time, 1)), value)
-    return rate + advect(velocity, value, where)
+    rate = tensors.each(lambda f: held(f, time), _read(value))
+    return _given(rate) + advect(velocity, value, where)
 
 
 @public("oc.strain([u, v], [x, y])")
 def strain(velocity: Value, where: Where) -> sp.Matrix:
     r"""Returns the symmetric gradient $(\nabla v + \nabla v^T)/2$."""
-    if rank(velocity) != 1:
+    if _rank(velocity) != 1:
         raise OperatorError(
             "strain of what is no vector",
             expression=velocity,
@@ -189,39 +312,58 @@ def strain(velocity: Value, where: Where) -> sp.Matrix:
     return (slopes + slopes.T) / 2
 
 
-def _size(value: Value, system: System) -> int | None:
-    return len(system.coordinates) if rank(value) else None
+@public('oc.trace_hessian(u, x, sympy.IndexedBase("sigma", shape=(d, m)))')
+def trace_hessian(value: sp.Expr, x: sp.IndexedBase, sigma: sp.IndexedBase) -> sp.Expr:
+    r"""Returns $\mathrm{tr}(\sigma \sigma^T \nabla^2 u)$, along the columns of $\sigma$.
+
+    Args:
+        value: u.
+        x: a vector coordinate of d components.
+        sigma: `sympy.IndexedBase("sigma", shape=(d, m))`, a parameter: an array (d, m),
+            (..., d, m), or a function of the point.
+
+    Raises:
+        OperatorError: for a matrix of another shape.
+    """
+    system = read_system(x)
+    symbolic([value, sigma])
+    if sigma.shape is None or len(sigma.shape) != 2 or sigma.shape[0] != system.size:
+        raise OperatorError(
+            f"sigma has one row for each of the {system.size} components of {x}",
+            expression=f"{sigma} of shape {sigma.shape}",
+            hint=f'declare it by sympy.IndexedBase("{sigma}", shape=({system.size}, m))',
+        )
+    second = lambda i, j: sp.Derivative(value, x[i], x[j], evaluate=False)
+    along: Callable[[Any], sp.Expr] = lambda m: system.total(
+        lambda i: system.total(lambda j: sigma[i, m] * sigma[j, m] * second(i, j))
+    )
+    return total(int(sigma.shape[1]), along, is_written=False)
 
 
-def _derivative(expr: sp.Expr, *steps: Any) -> sp.Expr:
-    """Returns a held derivative; 0 of what has no fields and no such coordinate."""
-    if expr.is_Number:
-        return sp.S.Zero
-    return sp.Derivative(expr, *steps)
+@public('oc.VectorField("u v", x, y)')
+def VectorField(  # noqa: N802 - a kind of object, in Python's eyes
+    names: str | Sequence[str], *arguments: sp.Expr | System
+) -> sp.Matrix:
+    """Returns a column of unknown fields of the same arguments.
 
-
-def _covariant(value: Components, system: System) -> Components:
-    r"""Returns $\nabla_j T_{ab \dots}$ with the new index last."""
-    size = range(len(system.coordinates))
-    found: Components = {}
-    for index, part in value.items():
-        for j in size:
-            terms = [_derivative(part, (system.coordinates[j], 1)) / system.scales[j]]
-            for axis, a in enumerate(index):
-                for c in size:
-                    turning = system.turning(j, c, a)
-                    if turning != 0:
-                        other = (*index[:axis], c, *index[axis + 1 :])
-                        terms.append(turning * value[other])
-            found[*index, j] = sp.Add(*terms)
-    return found
-
-
-def _contracted(value: Components, system: System) -> Components:
-    r"""Returns $\sum_j \nabla_j T_{a \dots j}$."""
-    slopes = _covariant(value, system)
-    found: dict[tuple[int, ...], list[sp.Expr]] = {}
-    for index, part in slopes.items():
-        if index[-1] == index[-2]:
-            found.setdefault(index[:-2], []).append(part)
-    return {index: sp.Add(*parts) for index, parts in found.items()}
+    Args:
+        names: "u v w", or a sequence of names; one field per component.
+        *arguments: t, x, y, ..., as of any field; a system stands for its coordinates.
+    """
+    parts = names.replace(",", " ").split() if isinstance(names, str) else list(names)
+    if not parts or not arguments:
+        raise OperatorError(
+            "a vector field has a name for each component, and arguments",
+            expression=f"VectorField({names!r}, {', '.join(map(str, arguments))})",
+            hint='for instance oc.VectorField("u v", t, x, y)',
+        )
+    for argument in arguments:
+        if not isinstance(argument, System | sp.Basic):
+            raise OperatorError(
+                f"an argument of a field is no {type(argument).__name__}",
+                expression=argument,
+                hint='give the coordinates one by one: oc.VectorField("u v", t, x, y)',
+            )
+    places = [a.coordinates if isinstance(a, System) else (a,) for a in arguments]
+    flat = symbolic([place for group in places for place in group])
+    return sp.Matrix([sp.Function(name)(*flat) for name in parts])

@@ -12,9 +12,8 @@ from sympy.vector import (
     Vector,
 )
 
-from opcompiler.calculus.operators import curl, div, grad, laplacian
+from opcompiler.calculus.operators import cross, curl, div, dot, grad, laplacian
 from opcompiler.calculus.systems import System
-from opcompiler.calculus.tensors import cross, dot
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.frontend.symbolic import symbolic

@@ -1,4 +1,11 @@
-r"""Orthogonal coordinate systems by their scale factors.
+r"""Coordinates of vector calculus: orthogonal systems, and one vector coordinate.
+
+In: symbols, `System`s or `oc.vector("x", d)`; out: a `System`, which `tensors.py` asks for
+derivatives, and for sums over its coordinates.
+
+    Spherical(r, theta, phi).scales        (1, r, r*sin(theta))
+    read_system([x, y]).total(f)           f(0) + f(1), written out
+    read_system(vector("x", 100)).total(f) Sum(f(i), (i, 0, 99)), held
 
 Everything about a system $q \mapsto x(q)$ with orthogonal coordinate lines follows from the
 lengths $h_i = |\partial x / \partial q_i|$ (Lamé's scale factors). Vectors and tensors have
@@ -11,9 +18,9 @@ $$ \nabla_{e_j} e_c = \sum_a \Gamma_{jca} e_a , \qquad
 Source: Batchelor, *An Introduction to Fluid Dynamics*, appendix 2.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 import sympy as sp
 
@@ -22,22 +29,81 @@ from opcompiler.errors import OperatorError
 from opcompiler.frontend.symbolic import symbolic
 
 
+def held(value: sp.Expr, variable: sp.Expr, times: int = 1) -> sp.Expr:
+    """Returns a derivative that is not evaluated; 0 of a number."""
+    return sp.S.Zero if value.is_Number else sp.Derivative(value, (variable, times))
+
+
 @public("oc.Polar(r, theta)")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class System:
     """Orthogonal coordinates.
 
     Attributes:
         coordinates: the symbols, in an order that is right-handed.
         scales: the scale factor of each.
+        derivative: (value, variable, times) -> the derivative, held. The text notation
+            brings its own, which orders variables as they are declared.
     """
 
-    coordinates: tuple[sp.Symbol, ...]
+    coordinates: tuple[sp.Expr, ...]
     scales: tuple[sp.Expr, ...]
+    derivative: Callable[..., sp.Expr] = field(default=held, compare=False, repr=False)
+
+    @property
+    def size(self) -> int:
+        """The number of coordinates."""
+        return len(self.coordinates)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether vectors have their components one by one, and sums their terms."""
+        return True
+
+    @cached_property
+    def is_straight(self) -> bool:
+        """Whether the unit vectors do not turn: Cartesian coordinates."""
+        return all(h == 1 for h in self.scales)
+
+    def coordinate(self, j: int | sp.Expr) -> sp.Expr:
+        """Returns the coordinate of a number, counted from 0."""
+        return self.coordinates[j]
+
+    def total(self, body: Callable[[int | sp.Expr], sp.Expr]) -> sp.Expr:
+        """Returns the sum of `body(j)` over all coordinates."""
+        return total(self.size, body, self.is_written)
 
     def turning(self, j: int, c: int, a: int) -> sp.Expr:
         r"""Returns $\Gamma_{jca}$, how $e_c$ turns towards $e_a$ along $e_j$."""
         return _turning(self.coordinates, self.scales, j, c, a)
+
+
+class VectorCoordinate(System):
+    """The components of one vector coordinate `oc.vector("x", d)`: sums stay held."""
+
+    @property
+    def size(self) -> int:
+        """The number of components."""
+        return int(self.coordinates[0].shape[0])
+
+    @property
+    def is_written(self) -> bool:
+        """Components are known by their general one only."""
+        return False
+
+    def coordinate(self, j: int | sp.Expr) -> sp.Expr:
+        """Returns the component x[j]."""
+        return self.coordinates[0][j]
+
+
+def total(
+    size: int, body: Callable[[int | sp.Expr], sp.Expr], is_written: bool
+) -> sp.Expr:
+    """Returns the sum of `body(i)` over i from 0 to size - 1, written out or held."""
+    if is_written:
+        return sp.Add(*map(body, range(size)))
+    index = sp.Dummy("i", integer=True)
+    return sp.Sum(body(index), (index, 0, size - 1))
 
 
 @lru_cache(maxsize=512)
@@ -138,11 +204,24 @@ def _system(coordinates: Sequence[sp.Symbol], scales: Sequence[sp.Expr]) -> Syst
 Where = System | sp.Symbol | Sequence[sp.Symbol]
 """A system; or one symbol or several, for Cartesian coordinates."""
 
+Anywhere = Where | sp.IndexedBase
+"""Also a vector coordinate."""
 
-def read_system(where: Where) -> System:
-    """Returns a system, Cartesian where symbols are given."""
+
+def read_system(where: Anywhere) -> System:
+    """Returns a system, Cartesian where symbols are given.
+
+    Raises:
+        OperatorError: for what is no coordinate, and a vector without a known dimension.
+    """
     if isinstance(where, System):
         return where
-    if isinstance(where, sp.Symbol):
-        return Cartesian(where)
-    return Cartesian(*where)
+    if not isinstance(where, sp.IndexedBase):
+        return Cartesian(*([where] if isinstance(where, sp.Symbol) else where))
+    if where.shape is None:
+        raise OperatorError(
+            f"the number of components of {where} is not known",
+            expression=where,
+            hint=f'declare {where} = oc.vector("{where}", 100)',
+        )
+    return VectorCoordinate((where,), (sp.S.One,))
