@@ -5,7 +5,7 @@ operands otherwise). Nothing else in the package imports `jax.extend`, `jax.core
 `jax.interpreters` or `jax._src`; a change of JAX is mended here.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,6 +20,7 @@ from jax.interpreters import ad, batching, mlir
 from opcompiler.errors import OperatorError
 
 Literal = jex.Literal
+Primitive = jex.Primitive
 AbstractValue = jax.core.AbstractValue
 Jaxpr = Any
 Equation = Any
@@ -37,6 +38,18 @@ def open_jaxpr(closed: Any) -> tuple[Jaxpr, list[Any]]:
     """Splits a closed jaxpr into jaxpr and constants; an open one has none."""
     consts = list(getattr(closed, "consts", ()))
     return getattr(closed, "jaxpr", closed), consts
+
+
+_BODY = ("call_jaxpr", "jaxpr", "fun_jaxpr", "call", "callee")
+"""How primitives name the program that they call."""
+
+
+def body(equation: Equation) -> tuple[Jaxpr, list[Any]]:
+    """Returns the jaxpr and constants that an equation calls."""
+    for name in _BODY:
+        if name in equation.params:
+            return open_jaxpr(equation.params[name])
+    raise AssertionError(f"{equation.primitive} has no body among {_BODY}")
 
 
 def bodies(equation: Equation) -> list[Jaxpr]:
@@ -170,6 +183,41 @@ def _depending(body: Any) -> Any:
         return [jax.lax.select_n(test, output, output) for output in outputs]
 
     return jax.make_jaxpr(chosen)(*(variable.aval for variable in opened.invars))
+
+
+def custom_derivatives(equation: Equation) -> Iterator[Any]:
+    """Yields functions among which is the one that a user gave to `defjvp` or `defvjp`.
+
+    It stays the same object when a call of the function that it belongs to is traced,
+    batched and jitted; that function does not. JAX holds it in closures of its own.
+    """
+    pending = [
+        equation.params.get("jvp_jaxpr_fun", equation.params.get("fwd_jaxpr_thunk"))
+    ]
+    seen = set[int]()
+    while pending:
+        thing = pending.pop()
+        if thing is None or id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        yield thing
+        if type(thing).__name__ == "WrappedFun":
+            pending.append(thing.f)
+        elif getattr(thing, "__module__", "").startswith("jax."):
+            cells = getattr(thing, "__closure__", None) or ()
+            pending += [c.cell_contents for c in cells if _is_function(c)]
+            pending += [
+                getattr(thing, "func", None),
+                getattr(thing, "__wrapped__", None),
+            ]
+
+
+def _is_function(cell: Any) -> bool:
+    try:
+        held = cell.cell_contents
+    except ValueError:  # not filled yet
+        return False
+    return callable(held) or type(held).__name__ == "WrappedFun"
 
 
 def reached_by(jaxpr: Jaxpr, start: Iterable[Any]) -> set[Any]:

@@ -19,6 +19,7 @@ from opcompiler.planning.algebra import plan_algebra
 from opcompiler.runtime.networks import Group, Network
 from opcompiler.runtime.precision import as_precise_as
 from opcompiler.runtime.tracing import Traced
+from opcompiler.taylor.primitives import row_of
 from opcompiler.taylor.push import push as taylor_push, tangent_row
 from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import AlgebraArray, instantiate, Value
@@ -150,15 +151,10 @@ def _has_channel(value: Value, channel: int) -> bool:
     return isinstance(value, AlgebraArray) and value.coefficients[channel] is not None
 
 
-_KINKS = frozenset(
-    {"abs", "clamp", "custom_jvp_call", "max", "min", "select_n", "sort"}
-)
-
-
 def _has_kinks(jaxpr: Any) -> bool:
     """Whether a program is more than affine: then it was meant to be curved."""
     return any(
-        equation.primitive.name in _KINKS
+        row_of(equation).kink
         or any(_has_kinks(v) for v in equation.params.values() if hasattr(v, "eqns"))
         for equation in jaxpr.eqns
     )

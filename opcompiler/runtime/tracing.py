@@ -9,7 +9,7 @@ import jax
 from jax import Array
 
 from opcompiler import _compat
-from opcompiler.taylor.rules.calls import is_pointwise_call
+from opcompiler.taylor.rules.composition import is_pointwise_call
 
 
 class Traced:

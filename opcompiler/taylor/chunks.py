@@ -20,9 +20,8 @@ from jax import Array, lax
 from opcompiler import _compat
 from opcompiler.algebra.families import Folding, narrowed, summed_channels, written_out
 from opcompiler.algebra.weil import TaylorAlgebra
-from opcompiler.taylor.evaluation import evaluate
-from opcompiler.taylor.registry import Context
-from opcompiler.taylor.sparse import (
+from opcompiler.taylor.interpret import evaluate
+from opcompiler.taylor.places import (
     assembled,
     densified,
     Patch,
@@ -30,6 +29,7 @@ from opcompiler.taylor.sparse import (
     SparseArray,
     unrolled,
 )
+from opcompiler.taylor.primitives import Context
 from opcompiler.taylor.value import (
     AlgebraArray,
     Coefficient,

@@ -18,7 +18,7 @@ $r_c$ the multiplicities. It needs nothing but nested JVPs, and is exponential i
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -30,8 +30,8 @@ from opcompiler import _compat
 from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.errors import OperatorError
 from opcompiler.taylor.arithmetic import scale, total
-from opcompiler.taylor.families import without_families
-from opcompiler.taylor.registry import Context, FAMILY_RULES, RULES
+from opcompiler.taylor.interpret import apply, evaluate, without_families
+from opcompiler.taylor.primitives import ANY, Context, primitive, TABLE
 from opcompiler.taylor.value import (
     AlgebraArray,
     is_active,
@@ -42,12 +42,24 @@ from opcompiler.taylor.value import (
     Value,
 )
 
-_OUTSIDE = frozenset(
-    {"accum_grad_in_ref", "addupdate", "box_set", "log_extend", "swap"}
-)
-"""Primitives that write to a state which lives on after the network has been called."""
+
+@primitive("accum_grad_in_ref", "addupdate", "box_set", "log_extend", "swap",
+           kind="refused", families=True)  # fmt: skip
+def kept_outside(
+    context: Context, equation: Any, inputs: Sequence[Value]
+) -> list[Value]:
+    """Refuses to write to a state that lives on after the network has been called."""
+    name = equation.primitive.name
+    raise OperatorError(
+        f"the network hands a value that depends on its input to {name}, which keeps "
+        "it outside, so that its derivative would be lost",
+        expression=f"{name} at {_compat.source_line(equation)}",
+        hint="return the value from the network, or wrap what is stored in "
+        "jax.lax.stop_gradient",
+    )
 
 
+@primitive(ANY, kind="fallback", families=True)
 def any_primitive(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -56,15 +68,6 @@ def any_primitive(
     Raises:
         OperatorError: if JAX cannot differentiate the primitive.
     """
-    name = equation.primitive.name
-    if name in _OUTSIDE:
-        raise OperatorError(
-            f"the network hands a value that depends on its input to {name}, which keeps "
-            "it outside, so that its derivative would be lost",
-            expression=f"{name} at {_compat.source_line(equation)}",
-            hint="return the value from the network, or wrap what is stored in "
-            "jax.lax.stop_gradient",
-        )
     if not any(_compat.differentiable(a.dtype) for a in _compat.output_avals(equation)):
         return _compat.bind(equation, *map(primal, inputs))
     try:
@@ -82,18 +85,41 @@ def any_primitive(
 
 def _by_jvp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     fun, active = _of_active_inputs(equation, inputs)
-    traced = _trace_jvp(fun, active)
-    if not _has_rules(traced, RULES):
+    shapes = list(map(type_of, active))
+
+    def jvp(values: list[Array], tangents: list[Array]) -> list[Array]:
+        return jax.jvp(fun, tuple(values), tuple(tangents))[1]
+
+    jaxpr, consts = _compat.trace(jvp, shapes, shapes)
+    reached = _compat.reached_by(jaxpr, jaxpr.invars[len(active) :])
+    moving = [e for e in jaxpr.eqns if any(v in reached for v in e.outvars)]
+    # Only what touches a tangent is evaluated up to the top order by the identity.
+    if not all(_has_rule(equation, False) for equation in moving):
         return without_families(context, polarised, equation, inputs)
 
-    def raised(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-        _, active = _of_active_inputs(equation, inputs)
-        slopes = _raise(context, traced, active)
+    def by_raising(
+        context: Context, equation: Any, inputs: Sequence[Value]
+    ) -> list[Value]:
+        active = [value for value in inputs if is_active(value)]
+        slopes = _raise(context, jaxpr, consts, reached, active)
         return _integrate(context, equation, inputs, slopes)
 
-    if _has_rules(traced, FAMILY_RULES, everywhere=True):
-        return raised(context, equation, inputs)
-    return without_families(context, raised, equation, inputs)
+    if all(_has_rule(equation, True) for equation in jaxpr.eqns):
+        return by_raising(context, equation, inputs)
+    return without_families(context, by_raising, equation, inputs)
+
+
+def _has_rule(equation: Any, families: bool) -> bool:
+    """Whether an equation, and all inside of it, has a rule; one that takes families."""
+    name = equation.primitive.name
+    if name.startswith("custom_") or name not in TABLE:
+        return False
+    bodies = [v for v in equation.params.values() if hasattr(v, "eqns")]
+    return (TABLE[name].families or not families) and all(
+        _has_rule(inner, families)
+        for body in bodies
+        for inner in _compat.open_jaxpr(body)[0].eqns
+    )
 
 
 def _of_active_inputs(
@@ -116,67 +142,28 @@ def _of_active_inputs(
 
 # --- the raise identity -------------------------------------------------------------
 
-Traced = tuple[Any, list[Any], set[Any]]
-"""The jaxpr of a JVP, its constants, and the variables that depend on tangents."""
 
-
-def _trace_jvp(fun: Callable[..., list[Array]], active: list[AlgebraArray]) -> Traced:
-    shapes = list(map(type_of, active))
-
-    def jvp(values: list[Array], tangents: list[Array]) -> list[Array]:
-        return jax.jvp(fun, tuple(values), tuple(tangents))[1]
-
-    jaxpr, consts = _compat.trace(jvp, shapes, shapes)
-    return jaxpr, consts, _compat.reached_by(jaxpr, jaxpr.invars[len(active) :])
-
-
-def _has_rules(
-    traced: Traced, rules: Collection[str], everywhere: bool = False
-) -> bool:
-    """Whether what touches a tangent, or all of a JVP, goes by the given rules."""
-    jaxpr, _, reached = traced
-    return all(
-        _goes_by(equation, rules)
-        for equation in jaxpr.eqns
-        if everywhere or any(variable in reached for variable in equation.outvars)
-    )
-
-
-def _goes_by(equation: Any, rules: Collection[str]) -> bool:
-    if equation.primitive.name.startswith("custom_"):
-        return False
-    bodies = [v for v in equation.params.values() if hasattr(v, "eqns")]
-    return equation.primitive.name in rules and all(
-        _goes_by(inner, rules)
-        for body in bodies
-        for inner in _compat.open_jaxpr(body)[0].eqns
-    )
-
-
-def _raise(context: Context, traced: Traced, active: list[AlgebraArray]) -> list[Value]:
+def _raise(
+    context: Context,
+    jaxpr: Any,
+    consts: Sequence[Any],
+    reached: set[Any],
+    active: Sequence[AlgebraArray],
+) -> list[Value]:
     """Evaluates jvp f(x, E x): what is free of tangents to one order less."""
-    jaxpr, consts, reached = traced
     algebra = context.algebra
     lower = context.truncated(algebra.order - 1)
-    known: dict[Any, Value] = dict(zip(jaxpr.constvars, consts, strict=True))
-    slopes = [_euler(algebra, value) for value in active]
+
+    def step(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+        if not any(variable in reached for variable in equation.outvars):
+            return apply(lower, equation, inputs)
+        inputs = [resized(value, algebra.size) for value in inputs]
+        return apply(context, equation, inputs)
+
     cut = [resized(value, lower.algebra.size) for value in active]
-    known.update(zip(jaxpr.invars, [*cut, *slopes], strict=True))
-
-    def read(atom: Any) -> Value:
-        if isinstance(atom, _compat.Literal):
-            return _compat.literal_value(atom)
-        return known[atom]
-
-    for equation in jaxpr.eqns:
-        inputs = [read(atom) for atom in equation.invars]
-        where = lower
-        if any(variable in reached for variable in equation.outvars):
-            where = context
-            inputs = [resized(value, algebra.size) for value in inputs]
-        outputs = context.apply(where, equation, inputs)
-        known.update(zip(equation.outvars, outputs, strict=True))
-    return [resized(read(atom), algebra.size) for atom in jaxpr.outvars]
+    slopes = [_euler(algebra, value) for value in active]
+    outputs = evaluate(context, jaxpr, consts, [*cut, *slopes], step)
+    return [resized(output, algebra.size) for output in outputs]
 
 
 def _euler(algebra: TaylorAlgebra, value: AlgebraArray) -> AlgebraArray:

@@ -12,7 +12,7 @@ from opcompiler import _compat
 from opcompiler.algebra.families import split
 from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.errors import OperatorError
-from opcompiler.taylor.sparse import base_at, hits, Index, Patch, Places, SparseArray
+from opcompiler.taylor.places import base_at, hits, Index, Patch, Places, SparseArray
 from opcompiler.taylor.value import Coefficient, family_axis, make, Value
 
 Shape = tuple[int, ...]

@@ -9,17 +9,17 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler import _compat
+from opcompiler.algebra.families import fold
 from opcompiler.algebra.minimal import Tangent
 from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.taylor.chunks import evaluate_in_chunks
-from opcompiler.taylor.evaluation import evaluate
-from opcompiler.taylor.families import refold, unfold
-from opcompiler.taylor.interpreter import interpreter
+from opcompiler.taylor.interpret import evaluate, refold, unfold
 from opcompiler.taylor.misuse import explained
 from opcompiler.taylor.onehot import seeded
-from opcompiler.taylor.sparse import densified, SparseArray
+from opcompiler.taylor.places import densified, SparseArray
+from opcompiler.taylor.primitives import Context
 from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import Active, AlgebraArray, type_of, Value
 
@@ -131,8 +131,14 @@ def push_tree(
     ):
         closed, result = jax.make_jaxpr(fun, return_shape=True)(*types)
     jaxpr, consts = _compat.open_jaxpr(closed)
-    context = interpreter(algebra, tuning)
-    folding = context.folding
+    # An algebra that has families from the start stays as it is.
+    folding = None if algebra.has_families else fold(algebra, tuning.fold_from)
+    context = Context(
+        algebra if folding is None else folding.folded,
+        folding,
+        tuning.stack_from,
+        tuning.compose_upto,
+    )
     if folding is not None:
         starts = [refold(folding, start) for start in starts]
     if tuning.chunk is None or not context.algebra.has_families:

@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "primitives.md"
 HEAD = """# Primitives
 
 How each differentiable primitive of JAX 0.10.2 is evaluated on algebra-valued arrays: the
-file of its rule in `opcompiler/taylor/rules`, or `fallback` for the raise identity on its
+class of its rule in `opcompiler/taylor/rules`, or `fallback` for the raise identity on its
 JVP or nested `jax.jvp` of that primitive alone. Rewritten by
 `UPDATE_GOLDEN=1 pytest tests/taylor/test_coverage.py`.
 
@@ -21,7 +21,7 @@ JVP or nested `jax.jvp` of that primitive alone. Rewritten by
 def test_the_page_is_up_to_date() -> None:
     # In a process of its own: other libraries register primitives when imported.
     program = (
-        "from opcompiler.taylor.coverage import *; print(coverage_table(), end='')"
+        "from opcompiler.taylor.primitives import *; print(coverage_table(), end='')"
     )
     run = [sys.executable, "-c", program]
     table = subprocess.run(run, capture_output=True, text=True, check=True).stdout

@@ -13,10 +13,10 @@ from jax import lax
 import opcompiler as oc
 from opcompiler.algebra.families import split, written_out
 from opcompiler.algebra.weil import Channel, TaylorAlgebra
-from opcompiler.taylor import diagonal_sum, diagonal_terms, interpreter, OneHot
+from opcompiler.taylor import diagonal_sum, diagonal_terms, interpret, OneHot
 from opcompiler.taylor.diagonal import powers_algebra
+from opcompiler.taylor.places import densified, SparseArray
 from opcompiler.taylor.push import push
-from opcompiler.taylor.sparse import densified, SparseArray
 from opcompiler.taylor.tuning import Tuning
 from opcompiler.taylor.value import AlgebraArray
 
@@ -146,7 +146,7 @@ def test_nothing_is_written_out(name: str, monkeypatch: pytest.MonkeyPatch) -> N
             written.append(value.shape)
         return densified(value)
 
-    monkeypatch.setattr(interpreter, "densified", spy)
+    monkeypatch.setattr(interpret, "densified", spy)
     jax.make_jaxpr(diagonal_sum(STAYS[name], 2))(X, PER_POINT)
     assert not written
 

@@ -9,7 +9,8 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.taylor import arithmetic, composition, contraction
+from opcompiler.taylor import arithmetic, contraction
+from opcompiler.taylor.rules import composition
 
 X = sp.symbols("x y z")
 FIELD = sp.Function("u")(*X)

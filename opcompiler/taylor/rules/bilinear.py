@@ -1,8 +1,12 @@
 """Bilinear primitives: products of channels by the structure constants.
 
-A product with a constant, which is what a dense layer is, acts on each channel alike.
-With few channels each goes by itself; with many they go as one stacked operation, so
-that a dense layer is one matrix product with (channels x points) rows.
+In: two operands, one or both with channels. Out: the channels of their product under a
+matrix product or a convolution. A product with a constant, which is what a layer is, acts
+on each channel alike: each is flattened to a matrix whose rows are points, directions and
+whatever else, and is multiplied as such, few channels one by one and many as one matrix.
+Then the transpose, which a parameter gradient needs, is a product of two matrices too; of
+arrays of higher rank XLA makes transposed copies first. Measured on the Laplacian in 50
+dimensions (4 x 128, 128 points, CPU): the gradient takes half the time.
 """
 
 import sys
@@ -15,80 +19,130 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler import _compat
-from opcompiler.taylor.arithmetic import multiply, product, square
-from opcompiler.taylor.registry import Context, rule
-from opcompiler.taylor.rules.dense import dense_layer, is_dense
+from opcompiler.taylor.arithmetic import product, Series
+from opcompiler.taylor.primitives import Context, one_output, primitive
+from opcompiler.taylor.rules import sparse_sums
 from opcompiler.taylor.value import (
     AlgebraArray,
     Coefficient,
     instantiate,
     is_active,
     lift,
-    make,
     map_channels,
     present,
-    raised,
     Value,
 )
 
 
-@rule("mul", families=True)
-def mul(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """Elementwise product; the square of one value costs half."""
-    (aval,) = _compat.output_avals(equation)
-    x, w = (raised(value, aval.shape) for value in inputs)
-    if not is_active(x):
-        x, w = w, x
-    if not is_active(w):
-        w = jnp.asarray(w)
-        series = map_channels(lambda c: multiply(c, w), x)
-    elif inputs[0] is inputs[1]:
-        series = square(context.algebra, x.coefficients)
-    else:
-        series = product(context.algebra, x.coefficients, w.coefficients)
-    return [make(series, aval.shape, aval.dtype)]
-
-
-@rule("square", families=True)
-def squared(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """The elementwise square."""
-    (aval,) = _compat.output_avals(equation)
-    series = square(context.algebra, inputs[0].coefficients)
-    series[0] = _compat.bind(equation, inputs[0].primal)[0]
-    return [make(series, aval.shape, aval.dtype)]
-
-
-@rule("dot_general", families=True)
-def dot_general(
-    context: Context, equation: Any, inputs: Sequence[Value]
-) -> list[Value]:
+@primitive("dot_general", kind="bilinear", families=True,
+           sparse=sparse_sums.dot_general)  # fmt: skip
+@one_output
+def dot_general(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Matrix products of every batching; free axes may be narrow."""
-    (aval,) = _compat.output_avals(equation)
     (contract, batch) = equation.params["dimension_numbers"]
     needed = [(*contract[side], *batch[side]) for side in (0, 1)]
     active = [side for side in (0, 1) if is_active(inputs[side])]
     side, value = active[0], inputs[active[0]]
     # A family's axis stands second, behind the only axis of a vector.
     least = 1 if context.algebra.has_families else 0
-    if len(active) == 2 or not is_dense(equation.params, len(value.shape), side, least):
+    if len(active) == 2 or not _is_layer(
+        equation.params, len(value.shape), side, least
+    ):
         return _bilinear(context, equation, inputs, needed)
-    series = dense_layer(
+    return _layer(
         context, equation.params, _widen(value, needed[side]), len(value.shape),
         jnp.asarray(inputs[1 - side]), side,
     )  # fmt: skip
-    return [make(series, aval.shape, aval.dtype)]
 
 
-@rule("conv_general_dilated", families=True)
-def convolution(
-    context: Context, equation: Any, inputs: Sequence[Value]
-) -> list[Value]:
+def _is_layer(params: dict[str, Any], rank: int, side: int, least: int = 1) -> bool:
+    """Whether the channels, operand `side` of this rank, flatten to rows as they are.
+
+    Args:
+        params: of the `dot_general`.
+        rank: of the operand that has channels.
+        side: 0 if it stands on the left, 1 on the right.
+        least: how many of its axes must not be contracted.
+    """
+    contract, batch = params["dimension_numbers"]
+    taken = tuple(contract[side])
+    trailing = tuple(range(rank - len(taken), rank))
+    plain = not batch[0] and params.get("out_sharding") is None
+    free = rank - len(taken)
+    return plain and bool(taken) and taken == trailing and free >= least
+
+
+def _layer(
+    context: Context,
+    params: dict[str, Any],
+    series: Sequence[Coefficient],
+    rank: int,
+    constant: Array,
+    side: int,
+) -> Series:
+    """Multiplies all channels by a constant.
+
+    Args:
+        context: says from how many channels on they go together.
+        params: of the `dot_general`, for which `_is_layer` holds.
+        series: the channels; the contracted axes in full, the others may be narrow.
+        rank: of the value, without a family's axis.
+        constant: the other operand.
+        side: where the channels stand, as in `_is_layer`.
+    """
+    contract, _ = params["dimension_numbers"]
+    depth = len(contract[side])
+    living = [k for k, c in enumerate(series) if c is not None]
+    # A channel may be another one: x . grad starts from the point itself.
+    distinct = {id(c): present(c) for c in series if c is not None}
+    number = {name: n for n, name in enumerate(distinct)}
+    channels = list(distinct.values())
+    rows = [c.reshape(-1, *c.shape[c.ndim - depth :]) for c in channels]
+    numbers = ((tuple(range(1, depth + 1)), tuple(contract[1 - side])), ((), ()))
+
+    def times(matrix: Array) -> Array:
+        return lax.dot_general(
+            matrix,
+            constant,
+            numbers,
+            precision=params["precision"],
+            preferred_element_type=params["preferred_element_type"],
+        )
+
+    if len(rows) < context.stack_from:
+        products = list(map(times, rows))
+    else:
+        # `split` is transposed to one concatenation; slicing to a sum of pads.
+        joined = times(jnp.concatenate(rows))
+        products = lax.split(joined, [len(r) for r in rows])
+    arrays = []
+    for c, matrix in zip(channels, products, strict=True):
+        free = c.shape[: c.ndim - depth]
+        array = matrix.reshape(*free, *matrix.shape[1:])
+        if side == 1:
+            # The constant's axes come first; a family's stays behind the first of all.
+            order = [*range(len(free), array.ndim), *range(len(free))]
+            if c.ndim > rank and array.ndim > len(free):
+                order.remove(1)
+                order.insert(1, 1)
+            array = lax.transpose(array, order)
+        arrays.append(array)
+    result: Series = [None] * len(series)
+    for k in living:
+        result[k] = arrays[number[id(series[k])]]
+    return result
+
+
+@primitive("conv_general_dilated", kind="bilinear", families=True,
+           sparse=sparse_sums.convolution)  # fmt: skip
+@one_output
+def convolution(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Convolutions need every axis in full."""
     needed = [range(len(_shape(value))) for value in inputs[:2]]
     return _bilinear(context, equation, inputs, needed)
 
 
-@rule("ragged_dot_general")
+@primitive("ragged_dot_general", kind="bilinear")
 def ragged_product(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -105,7 +159,7 @@ def _bilinear(
     equation: Any,
     inputs: Sequence[Value],
     needed: Sequence[Sequence[int]],
-) -> list[Value]:
+) -> Series:
     """Applies a bilinear primitive; `needed` names the axes that must not be narrow."""
     (aval,) = _compat.output_avals(equation)
     x, w, *rest = inputs
@@ -122,15 +176,13 @@ def _bilinear(
     if is_active(x) and is_active(w):
         left = _widen(x, needed[0])
         right = _widen(w, needed[1])
-        return [make(product(context.algebra, left, right, op), aval.shape, aval.dtype)]
+        return product(context.algebra, left, right, op)
     if is_active(x):
-        series = _alike(context, _widen(x, needed[0]), lambda c: op(c, w))
-    else:
-        series = _alike(context, _widen(w, needed[1]), lambda c: op(x, c))
-    return [make(series, aval.shape, aval.dtype)]
+        return _alike(context, _widen(x, needed[0]), lambda c: op(c, w))
+    return _alike(context, _widen(w, needed[1]), lambda c: op(x, c))
 
 
-def _widen(value: AlgebraArray, axes: Sequence[int]) -> list[Coefficient]:
+def _widen(value: AlgebraArray, axes: Sequence[int]) -> Series:
     def wide(c: Array) -> Array:
         shape = list(c.shape)
         for axis in axes:
@@ -144,9 +196,9 @@ def _widen(value: AlgebraArray, axes: Sequence[int]) -> list[Coefficient]:
 
 def _alike(
     context: Context, series: Sequence[Coefficient], op: Callable[[Array], Array]
-) -> list[Coefficient]:
+) -> Series:
     """Applies a linear operation to all channels, stacked if there are many."""
-    result: list[Coefficient] = [None if c is None else c for c in series]
+    result: Series = [None if c is None else c for c in series]
     groups: dict[tuple[int, ...], list[int]] = {}
     for k, c in enumerate(series):
         if c is not None:

@@ -1,6 +1,11 @@
-"""Elementwise functions of two or three arrays."""
+"""Elementwise functions of several arrays: sums, products, quotients, powers, choices.
+
+In: operands of equal shapes, or numbers beside arrays; some may be plain. Out: the channels
+of the result. Where one operand is plain, each channel of the other goes by itself.
+"""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -17,34 +22,91 @@ from opcompiler.taylor.arithmetic import (
     scale,
     scaled,
     Series,
+    square,
     sums_of_products,
     total,
 )
-from opcompiler.taylor.registry import Context, rule
-from opcompiler.taylor.rules.elementwise import _exp, _log
+from opcompiler.taylor.primitives import Context, one_output, primitive
+from opcompiler.taylor.rules import sparse_entries
+from opcompiler.taylor.rules.composition import Channels
+from opcompiler.taylor.rules.elementwise import exponential, logarithm
 from opcompiler.taylor.value import (
     Coefficient,
     coefficients,
     family_axis,
     instantiate,
     is_active,
-    make,
+    lift,
     map_channels,
     primal,
     raised,
     Value,
 )
 
+_entrywise = partial(primitive, kind="elementwise", sparse=sparse_entries.pointwise)
 
-@rule("div", families=True)
-def quotient(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+# --- sums and products ------------------------------------------------------------------
+
+
+@_entrywise("add", "sub", families=True, entries="flat")
+@_entrywise("add_any", families=True)
+@one_output
+def add(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
+    """Adds or subtracts channel by channel; zeros cost nothing."""
+    (aval,) = _compat.output_avals(equation)
+    minus = equation.primitive.name == "sub"
+    left, right = (
+        coefficients(raised(value, aval.shape), context.algebra) for value in inputs
+    )
+    series: Series = []
+    for a, b in zip(left, right, strict=True):
+        if b is None:
+            series.append(a)
+        elif a is None:
+            series.append(lax.neg(b) if minus else b)
+        else:
+            series.append(jnp.subtract(a, b) if minus else jnp.add(a, b))
+    return series
+
+
+@_entrywise("mul", families=True, entries="flat")
+@one_output
+def mul(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
+    """Elementwise product; the square of one value costs half."""
+    (aval,) = _compat.output_avals(equation)
+    x, w = (raised(value, aval.shape) for value in inputs)
+    if not is_active(x):
+        x, w = w, x
+    if not is_active(w):
+        w = jnp.asarray(w)
+        return map_channels(lambda c: multiply(c, w), x)
+    if inputs[0] is inputs[1]:
+        return square(context.algebra, x.coefficients)
+    return product(context.algebra, x.coefficients, w.coefficients)
+
+
+@_entrywise("square", families=True, entries="curved")
+@one_output
+def squared(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
+    """The elementwise square."""
+    series = square(context.algebra, inputs[0].coefficients)
+    series[0] = _compat.bind(equation, inputs[0].primal)[0]
+    return series
+
+
+# --- quotients and powers ---------------------------------------------------------------
+
+
+@_entrywise("div", families=True, entries="curved")
+@one_output
+def quotient(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     r"""$y_d = (u_d - \sum_{s \ge 1} w_s y_{d-s})/w_0$."""
     (aval,) = _compat.output_avals(equation)
     u, w = (raised(value, aval.shape) for value in inputs)
     if not is_active(w):
         w = jnp.asarray(w)
         series: Series = map_channels(lambda c: divide(c, w), u)
-        return [make(series, aval.shape, aval.dtype)]
+        return series
     algebra = context.algebra
     above = coefficients(u, algebra)
     below = w.coefficients
@@ -59,11 +121,12 @@ def quotient(context: Context, equation: Any, inputs: Sequence[Value]) -> list[V
         for k, part in zip(here, taken, strict=True):
             top = add_up(above[k], scaled(-1, part))
             series[k] = None if top is None else divide(top, bottom)
-    return [make(series, aval.shape, aval.dtype)]
+    return series
 
 
-@rule("pow", families=True)
-def power(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+@_entrywise("pow", families=True, entries="curved")
+@one_output
+def power(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """x**r: the binomial series for constant r, else exp(r log x)."""
     (aval,) = _compat.output_avals(equation)
     algebra = context.algebra
@@ -72,9 +135,9 @@ def power(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
     base, start = coefficients(x, algebra), jnp.asarray(primal(x))
     if is_active(r):
         safe = jnp.where(start == 0, 1, start)
-        log, _ = _log(algebra, [safe, *base[1:]], lax.log(safe))
+        log, _ = logarithm(algebra, [safe, *base[1:]], lax.log(safe))
         exponent = product(algebra, r.coefficients, log)
-        series, _ = _exp(algebra, exponent, jnp.where(start == 0, 1, value))
+        series, _ = exponential(algebra, exponent, jnp.where(start == 0, 1, value))
         at_zero = _power_of_zero(algebra, base, r.coefficients, value)
         series = [
             _where(start == 0, a, b, aval) for a, b in zip(at_zero, series, strict=True)
@@ -83,13 +146,13 @@ def power(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
         slopes = _power_slopes(start, jnp.asarray(r), algebra.order)
         series = compose(algebra, base, [value, *slopes])
     series[0] = value
-    return [make(series, aval.shape, aval.dtype)]
+    return series
 
 
 def _power_of_zero(
     algebra: TaylorAlgebra,
-    x: Sequence[Coefficient],
-    r: Sequence[Coefficient],
+    x: Channels,
+    r: Channels,
     value: Array,
 ) -> Series:
     """Returns x**r where x starts at 0: as if r were constant, until its change counts.
@@ -154,86 +217,15 @@ def _power_slopes(x: Array, r: Array, order: int) -> list[Array]:
     return slopes
 
 
-@rule("max")
-def maximum(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """The larger one's channels; at a tie the mean, as JAX has it."""
-    return _choose(context, equation, inputs, lax.gt)
-
-
-@rule("min")
-def minimum(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """The smaller one's channels; at a tie the mean, as JAX has it."""
-    return _choose(context, equation, inputs, lax.lt)
-
-
-def _choose(
-    context: Context, equation: Any, inputs: Sequence[Value], wins: Any
-) -> list[Value]:
-    (aval,) = _compat.output_avals(equation)
-    left, right = (
-        jnp.broadcast_to(jnp.asarray(primal(value)), aval.shape) for value in inputs
-    )
-    first, tie = wins(left, right), lax.eq(left, right)
-    channels = [coefficients(value, context.algebra) for value in inputs]
-    series: Series = [_compat.bind(equation, *map(primal, inputs))[0]]
-    for a, b in zip(channels[0][1:], channels[1][1:], strict=True):
-        if a is None and b is None:
-            series.append(None)
-            continue
-        a = instantiate(a, aval.shape, aval.dtype)
-        b = instantiate(b, aval.shape, aval.dtype)
-        series.append(jnp.where(tie, scale(0.5, a + b), jnp.where(first, a, b)))
-    return [make(series, aval.shape, aval.dtype)]
-
-
-@rule("clamp")
-def clamp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """The channels of whichever of bound and operand is returned.
-
-    At the bounds themselves the derivative is zero, as JAX has it.
-    """
-    (aval,) = _compat.output_avals(equation)
-    low, x, high = (jnp.asarray(primal(value)) for value in inputs)
-    taken = ((x < low) & (low < high), (low < x) & (x < high), high < x)
-    channels = [coefficients(value, context.algebra) for value in inputs]
-    series: Series = [_compat.bind(equation, low, x, high)[0]]
-    for channel in zip(*(c[1:] for c in channels), strict=True):
-        series.append(
-            total(
-                [
-                    jnp.where(here, instantiate(c, aval.shape, aval.dtype), 0)
-                    for here, c in zip(taken, channel, strict=True)
-                    if c is not None
-                ]
-            )
-        )
-    return [make(series, aval.shape, aval.dtype)]
-
-
-@rule("rem")
-def remainder(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """U - trunc(u/w) w: the quotient is constant between its jumps."""
-    (aval,) = _compat.output_avals(equation)
-    u, w = inputs
-    value = _compat.bind(equation, *map(primal, inputs))[0]
-    quotient = jnp.round((jnp.asarray(primal(u)) - value) / primal(w))
-    above, below = (coefficients(v, context.algebra) for v in inputs)
-    series: Series = [value]
-    for a, b in zip(above[1:], below[1:], strict=True):
-        taken: Coefficient = None if b is None else lax.neg(multiply(quotient, b))
-        series.append(total([c for c in (a, taken) if c is not None]))
-    return [make(series, aval.shape, aval.dtype)]
-
-
-@rule("atan2")
-def atan2(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+@_entrywise("atan2", entries="curved")
+@one_output
+def atan2(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     r"""Solves $(x^2 + y^2)\, E\theta = x\, E y - y\, E x$."""
-    (aval,) = _compat.output_avals(equation)
     algebra = context.algebra
     y, x = (coefficients(value, algebra) for value in inputs)
     degree = [channel.degree for channel in algebra.channels]
 
-    def euler(series: Sequence[Coefficient]) -> Series:
+    def euler(series: Channels) -> Series:
         return [
             scaled(d, c) if d else None for c, d in zip(series, degree, strict=True)
         ]
@@ -253,4 +245,96 @@ def atan2(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
             if top is not None:
                 weighted[k] = divide(top, radius[0])
                 angle[k] = scale(1 / degree[k], weighted[k])
-    return [make(angle, aval.shape, aval.dtype)]
+    return angle
+
+
+# --- choices by plain values ------------------------------------------------------------
+
+
+@_entrywise("max", "min", entries="selecting")
+@one_output
+def extreme(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
+    """The channels of the larger or smaller one; at a tie the mean, as JAX has it."""
+    wins = lax.gt if equation.primitive.name == "max" else lax.lt
+    (aval,) = _compat.output_avals(equation)
+    left, right = (
+        jnp.broadcast_to(jnp.asarray(primal(value)), aval.shape) for value in inputs
+    )
+    first, tie = wins(left, right), lax.eq(left, right)
+    channels = [coefficients(value, context.algebra) for value in inputs]
+    series: Series = [_compat.bind(equation, *map(primal, inputs))[0]]
+    for a, b in zip(channels[0][1:], channels[1][1:], strict=True):
+        if a is None and b is None:
+            series.append(None)
+            continue
+        a = instantiate(a, aval.shape, aval.dtype)
+        b = instantiate(b, aval.shape, aval.dtype)
+        series.append(jnp.where(tie, scale(0.5, a + b), jnp.where(first, a, b)))
+    return series
+
+
+@_entrywise("clamp", entries="selecting")
+@one_output
+def clamp(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
+    """The channels of whichever of bound and operand is returned.
+
+    At the bounds themselves the derivative is zero, as JAX has it.
+    """
+    (aval,) = _compat.output_avals(equation)
+    low, x, high = (jnp.asarray(primal(value)) for value in inputs)
+    taken = ((x < low) & (low < high), (low < x) & (x < high), high < x)
+    channels = [coefficients(value, context.algebra) for value in inputs]
+    series: Series = [_compat.bind(equation, low, x, high)[0]]
+    for channel in zip(*(c[1:] for c in channels), strict=True):
+        series.append(
+            total(
+                [
+                    jnp.where(here, instantiate(c, aval.shape, aval.dtype), 0)
+                    for here, c in zip(taken, channel, strict=True)
+                    if c is not None
+                ]
+            )
+        )
+    return series
+
+
+@_entrywise("select_n", families=True, entries="selecting")
+@one_output
+def select(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
+    """Selects in every channel by the plain predicate.
+
+    A branch that is not taken cannot leak: its channels are never multiplied.
+    """
+    which, cases = primal(inputs[0]), inputs[1:]
+    (aval,) = _compat.output_avals(equation)
+    rank = len(aval.shape)
+    zero = jnp.zeros(aval.shape, aval.dtype)
+    columns = [coefficients(case, context.algebra) for case in cases]
+    series: Series = [_compat.bind(equation, which, *map(primal, cases))[0]]
+    for channel in zip(*(column[1:] for column in columns), strict=True):
+        if all(c is None for c in channel):
+            series.append(None)
+            continue
+        # Each direction of a family is written out by itself.
+        wide = partial(instantiate, shape=aval.shape, dtype=aval.dtype)
+        operands = [
+            (zero if c is None else lift(wide, rank, (c, rank)), rank) for c in channel
+        ]
+        chosen = lift(lambda *arrays: lax.select_n(which, *arrays), rank, *operands)
+        series.append(chosen)
+    return series
+
+
+@_entrywise("rem")
+@one_output
+def remainder(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
+    """U - trunc(u/w) w: the quotient is constant between its jumps."""
+    u, w = inputs
+    value = _compat.bind(equation, *map(primal, inputs))[0]
+    quotient = jnp.round((jnp.asarray(primal(u)) - value) / primal(w))
+    above, below = (coefficients(v, context.algebra) for v in inputs)
+    series: Series = [value]
+    for a, b in zip(above[1:], below[1:], strict=True):
+        taken: Coefficient = None if b is None else lax.neg(multiply(quotient, b))
+        series.append(total([c for c in (a, taken) if c is not None]))
+    return series

@@ -1,39 +1,79 @@
 r"""Elementwise functions of one array: the recurrences of their Taylor coefficients.
 
+In: the channels of u. Out: those of $\sigma(u)$ and of $\sigma'(u)$, by which a gradient
+goes. Most functions solve $E y = z\, E u$ beside an equation for $z = \sigma'(u)$, degree
+by degree; `composition.py` says where that happens. Steps, which see plain values only,
+come first.
+
 Source: Griewank & Walther, *Evaluating Derivatives* (2008), chapter 13; Neidinger,
-*Introduction to automatic differentiation* (2010), for the multivariate reading.
+*Introduction to automatic differentiation* (2010), for the multivariate reading;
+Abramowitz & Stegun, *Handbook of Mathematical Functions*: 6.4 (polygamma), 7.1 (error
+function), 9.6.10 and 9.6.26 (modified Bessel functions).
 """
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax.numpy as jnp
 from jax import Array, lax
 
+from opcompiler import _compat
 from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.arithmetic import (
     add_up,
+    binomial,
     divide,
     euler,
     multiply,
+    product,
+    scale,
     scaled,
     Series,
     square,
     squares,
     sums_of_products,
 )
-from opcompiler.taylor.composition import elementwise, plain_value
-from opcompiler.taylor.rules.powers import power_series
-from opcompiler.taylor.value import Coefficient
+from opcompiler.taylor.primitives import Context, one_output, primitive
+from opcompiler.taylor.rules import sparse_entries
+from opcompiler.taylor.rules.composition import (
+    by_derivatives,
+    Channels,
+    Curve,
+    elementwise,
+    plain_value,
+)
+from opcompiler.taylor.value import primal, Value
+
+# --- steps: the derivative is zero wherever it exists -----------------------------------
+
+
+@primitive("and", "eq", "ge", "gt", "is_finite", "le", "lt", "ne", "not", "or", "sign",
+           "stop_gradient", kind="constant", families=True, entries="flat",
+           sparse=sparse_entries.steps)  # fmt: skip
+@primitive("argmax", "argmin", "axis_index", "bitcast_convert_type", "ceil", "clz",
+           "eq_to", "floor", "iota", "le_to", "lt_to", "mulhi", "population_count",
+           "random_bits", "random_clone", "random_fold_in", "random_seed",
+           "random_split", "random_unwrap", "random_wrap", "rng_bit_generator",
+           "rng_uniform", "round", "shift_left", "shift_right_arithmetic",
+           "shift_right_logical", "threefry2x32", "xor",
+           kind="constant", families=True, sparse=sparse_entries.steps)  # fmt: skip
+def constant(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """Runs the primitive on the plain values."""
+    del context
+    return _compat.bind(equation, *map(primal, inputs))
+
+
+# --- solving E y = z E u ----------------------------------------------------------------
 
 
 def solve(
     algebra: TaylorAlgebra,
-    u: Sequence[Coefficient],
+    u: Channels,
     y0: Array,
     z0: Array,
     companion: Callable[[Sequence[int], Series, Series], Series],
-) -> tuple[Series, Series]:
+) -> Curve:
     """Solves E y = z E u degree by degree; `companion(channels, y, z)` is z's part."""
     y: Series = [y0, *[None] * (algebra.size - 1)]
     z: Series = [z0, *[None] * (algebra.size - 1)]
@@ -57,16 +97,13 @@ def _all_scaled(factor: float, series: Series) -> Series:
 
 
 @elementwise("exp")
-def _exp(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def exponential(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
+    """E y = y E u."""
     return solve(algebra, u, value, value, lambda here, y, z: [y[k] for k in here])
 
 
 @elementwise("exp2")
-def _exp2(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _exp2(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     rate = math.log(2.0)
     first = value * rate
     return solve(
@@ -75,16 +112,12 @@ def _exp2(
 
 
 @elementwise("expm1")
-def _expm1(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _expm1(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return solve(algebra, u, value, value + 1, lambda here, y, z: [y[k] for k in here])
 
 
 @elementwise("logistic")
-def _logistic(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _logistic(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     # sigma(u) sigma(-u) does not cancel where sigma saturates at 1.
     first = value * lax.logistic(-plain_value(u))
 
@@ -99,9 +132,7 @@ def _logistic(
 
 
 @elementwise("tanh")
-def _tanh(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _tanh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     first = (1 - value) * (1 + value)
 
     def companion(here: Sequence[int], y: Series, z: Series) -> Series:
@@ -111,20 +142,18 @@ def _tanh(
 
 
 @elementwise("tan")
-def _tan(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _tan(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     first = 1 + value * value
     return solve(algebra, u, value, first, lambda here, y, z: squares(algebra, here, y))
 
 
 def _pair(
     algebra: TaylorAlgebra,
-    u: Sequence[Coefficient],
+    u: Channels,
     value: Array,
     partner: Array,
     signs: tuple[int, int],
-) -> tuple[Series, Series]:
+) -> Curve:
     """Solves E y = a z E u, E z = b y E u together; signs are (a, b)."""
     y: Series = [value, *[None] * (algebra.size - 1)]
     z: Series = [partner, *[None] * (algebra.size - 1)]
@@ -138,30 +167,22 @@ def _pair(
 
 
 @elementwise("sin")
-def _sin(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _sin(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _pair(algebra, u, value, lax.cos(plain_value(u)), (1, -1))
 
 
 @elementwise("cos")
-def _cos(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _cos(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _pair(algebra, u, value, lax.sin(plain_value(u)), (-1, 1))
 
 
 @elementwise("sinh")
-def _sinh(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _sinh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _pair(algebra, u, value, lax.cosh(plain_value(u)), (1, 1))
 
 
 @elementwise("cosh")
-def _cosh(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _cosh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _pair(algebra, u, value, lax.sinh(plain_value(u)), (1, 1))
 
 
@@ -169,8 +190,8 @@ def _cosh(
 
 
 def _inverse_type(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array, r: Series
-) -> tuple[Series, Series]:
+    algebra: TaylorAlgebra, u: Channels, value: Array, r: Series
+) -> Curve:
     r"""Solves r E y = E u: $y_d = (u_d - \frac1d \sum_{s<d} s\, y_s r_{d-s})/r_0$."""
     assert r[0] is not None
     y: Series = [value, *[None] * (algebra.size - 1)]
@@ -186,7 +207,7 @@ def _inverse_type(
     return y, reciprocal(algebra, r)
 
 
-def reciprocal(algebra: TaylorAlgebra, r: Sequence[Coefficient]) -> Series:
+def reciprocal(algebra: TaylorAlgebra, r: Channels) -> Series:
     """Returns 1/r."""
     first = 1 / plain_value(r)
     z: Series = [first, *[None] * (algebra.size - 1)]
@@ -200,7 +221,7 @@ def reciprocal(algebra: TaylorAlgebra, r: Sequence[Coefficient]) -> Series:
 
 
 def _one_plus_square(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], one: int, sign: int
+    algebra: TaylorAlgebra, u: Channels, one: int, sign: int
 ) -> Series:
     """One + sign * u * u."""
     series = [scaled(sign, c) for c in square(algebra, u)]
@@ -209,30 +230,23 @@ def _one_plus_square(
 
 
 @elementwise("log")
-def _log(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def logarithm(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
+    """U E y = E u."""
     return _inverse_type(algebra, u, value, list(u))
 
 
 @elementwise("log1p")
-def _log1p(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _log1p(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _inverse_type(algebra, u, value, [1 + plain_value(u), *u[1:]])
 
 
 @elementwise("atan")
-def _atan(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _atan(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _inverse_type(algebra, u, value, _one_plus_square(algebra, u, 1, 1))
 
 
 @elementwise("atanh")
-def _atanh(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _atanh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     r = _one_plus_square(algebra, u, 1, -1)
     r[0] = (1 - plain_value(u)) * (1 + plain_value(u))
     return _inverse_type(algebra, u, value, r)
@@ -240,11 +254,11 @@ def _atanh(
 
 def _root_type(
     algebra: TaylorAlgebra,
-    u: Sequence[Coefficient],
+    u: Channels,
     value: Array,
     radicand: Series,
     sign: int = 1,
-) -> tuple[Series, Series]:
+) -> Curve:
     """The functions whose derivative is sign / sqrt(radicand)."""
     start = lax.sqrt(plain_value(radicand))
     root = power_series(algebra, radicand, start, 0.5, 1 / start)
@@ -253,23 +267,17 @@ def _root_type(
 
 
 @elementwise("asin")
-def _asin(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _asin(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _root_type(algebra, u, value, _one_plus_square(algebra, u, 1, -1))
 
 
 @elementwise("acos")
-def _acos(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _acos(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _root_type(algebra, u, value, _one_plus_square(algebra, u, 1, -1), -1)
 
 
 @elementwise("asinh")
-def _asinh(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _asinh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     v, scale_of_u = _of_order_one(u)
     radicand = square(algebra, v)
     radicand[0] = scale_of_u * scale_of_u + plain_value(radicand)
@@ -277,22 +285,20 @@ def _asinh(
 
 
 @elementwise("acosh")
-def _acosh(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _acosh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     v, scale_of_u = _of_order_one(u)
     radicand = square(algebra, v)
     radicand[0] = (plain_value(v) - scale_of_u) * (plain_value(v) + scale_of_u)
     return _rescaled(_root_type(algebra, v, value, radicand), scale_of_u)
 
 
-def _rescaled(solution: tuple[Series, Series], size: Array) -> tuple[Series, Series]:
+def _rescaled(solution: Curve, size: Array) -> Curve:
     """Turns the slope by s u into that by u."""
     y, slope = solution
     return y, [None if c is None else multiply(size, c) for c in slope]
 
 
-def _of_order_one(u: Sequence[Coefficient]) -> tuple[Series, Array]:
+def _of_order_one(u: Channels) -> tuple[Series, Array]:
     """Returns s u and s = 1/max(1, |u_0|), so that squares do not overflow.
 
     The root of s^2 +- (s u)^2 is s times that of 1 +- u^2, and dy = d(s u) over it.
@@ -305,12 +311,12 @@ def _of_order_one(u: Sequence[Coefficient]) -> tuple[Series, Array]:
 
 
 def _gaussian(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array, factor: float
-) -> tuple[Series, Series]:
+    algebra: TaylorAlgebra, u: Channels, value: Array, factor: float
+) -> Curve:
     r"""The functions whose derivative is $c\, e^{-u^2}$."""
     exponent = [scaled(-1, c) for c in square(algebra, u)]
     start = jnp.exp(jnp.asarray(exponent[0]))
-    bell, _ = _exp(algebra, exponent, start)
+    bell, _ = exponential(algebra, exponent, start)
     slope = [scaled(factor, c) for c in bell]
     y: Series = [value]
     y += euler(algebra, range(1, algebra.size), u, slope)
@@ -318,14 +324,209 @@ def _gaussian(
 
 
 @elementwise("erf")
-def _erf(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _erf(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _gaussian(algebra, u, value, 2 / math.sqrt(math.pi))
 
 
 @elementwise("erfc")
-def _erfc(
-    algebra: TaylorAlgebra, u: Sequence[Coefficient], value: Array
-) -> tuple[Series, Series]:
+def _erfc(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _gaussian(algebra, u, value, -2 / math.sqrt(math.pi))
+
+
+@elementwise("erf_inv")
+def _erf_inv(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
+    r"""$E y = z E u$, $E z = z E(y^2)$ with $z = \frac{\sqrt\pi}2 e^{y^2}$."""
+    first = math.sqrt(math.pi) / 2 * jnp.exp(value * value)
+    squared: Series = [value * value, *[None] * (algebra.size - 1)]
+
+    def companion(here: Sequence[int], y: Series, z: Series) -> Series:
+        for k, c in zip(here, squares(algebra, here, y), strict=True):
+            squared[k] = c
+        return euler(algebra, here, squared, z)
+
+    return solve(algebra, u, value, first, companion)
+
+
+# --- powers with constant exponents, and the absolute value ----------------------------
+
+
+def _power(
+    algebra: TaylorAlgebra,
+    u: Channels,
+    value: Array,
+    exponent: float,
+    below: Array,
+) -> Curve:
+    """The real power r, and r times the power r - 1; see `power_series`."""
+    y = power_series(algebra, u, value, exponent, below)
+    lower = below / plain_value(u)
+    slope = power_series(algebra, u, below, exponent - 1, lower)
+    return y, [scaled(exponent, c) for c in slope]
+
+
+def power_series(
+    algebra: TaylorAlgebra,
+    u: Channels,
+    value: Array,
+    exponent: float,
+    below: Array,
+) -> Series:
+    r"""Solves u E y = r y E u for the real power r.
+
+    $$ y_d = r\,u_0^{r-1} u_d
+       + \frac{1}{d\,u_0} \sum_{1 \le s < d} (r s - (d - s))\, u_s y_{d-s} . $$
+
+    Args:
+        algebra: the algebra.
+        u: the base.
+        value: $u_0^r$.
+        exponent: r.
+        below: $u_0^{r-1}$: where u_0 is 0, it is infinite, and value / u_0 unknown.
+    """
+    y: Series = [value, *[None] * (algebra.size - 1)]
+    above: Series = [None] * algebra.size  # y without its unit
+    degree = [channel.degree for channel in algebra.channels]
+
+    def share(i: int, j: int, k: int) -> float:
+        return (exponent * degree[i] - degree[j]) / degree[k]
+
+    for here in map(algebra.of_degree, range(1, algebra.order + 1)):
+        rests = sums_of_products(algebra, here, u, above, share)
+        for k, rest in zip(here, rests, strict=True):
+            y[k] = add_up(
+                None if u[k] is None else scale(exponent, multiply(u[k], below)),
+                None if rest is None else divide(rest, plain_value(u)),
+            )
+        for k in here:
+            above[k] = y[k]
+    return y
+
+
+@elementwise("sqrt")
+def _sqrt(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
+    return _power(algebra, u, value, 0.5, 1 / value)
+
+
+@elementwise("rsqrt")
+def _rsqrt(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
+    return _power(algebra, u, value, -0.5, value / plain_value(u))
+
+
+@elementwise("cbrt")
+def _cbrt(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
+    return _power(algebra, u, value, 1 / 3, 1 / (value * value))
+
+
+@by_derivatives("integer_pow")
+def _integer_pow(equation: Any, start: Array, order: int) -> Curve:
+    """x**n by its exact binomial series; nothing is divided for n >= 0."""
+    n = equation.params["y"]
+    slope = [scaled(n, c) for c in _binomial_series(start, n - 1, order)]
+    return _binomial_series(start, n, order), slope
+
+
+def _binomial_series(x: Array, n: int, order: int) -> Series:
+    last = min(n, order) if n >= 0 else order
+    return [
+        scale(round(binomial(n, k)), lax.integer_pow(x, n - k)) for k in range(last + 1)
+    ]
+
+
+@primitive("abs", kind="elementwise", families=True, entries="flat", kink=True,
+           sparse=sparse_entries.pointwise)  # fmt: skip
+@one_output
+def absolute(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
+    """|u|: the sign times u; of complex u, the root of re^2 + im^2."""
+    (u,) = inputs
+    start = u.primal
+    value = _compat.bind(equation, start)[0]
+    if jnp.iscomplexobj(start):
+        algebra = context.algebra
+        conjugate = [None if c is None else lax.conj(c) for c in u.coefficients]
+        norm = product(algebra, u.coefficients, conjugate)
+        radicand = [None if c is None else lax.real(c) for c in norm]
+        series = power_series(algebra, radicand, value, 0.5, 1 / value)
+        # Its slope is zero at zero, as in JAX.
+        unit = lax.conj(start) / jnp.where(value == 0, 1, value).astype(start.dtype)
+        for k in algebra.of_degree(1):
+            c = u.coefficients[k]
+            series[k] = None if c is None else lax.real(multiply(unit, c))
+    else:
+        # One at zero, as in JAX; so i1(x) = sign(x) i1e(x) exp|x| is smooth there.
+        sign = jnp.where(start >= 0, 1, -1).astype(start.dtype)
+        series = [None if c is None else multiply(sign, c) for c in u.coefficients]
+    series[0] = value
+    return series
+
+
+# --- gamma and modified Bessel functions: derivatives in closed form ---------------------
+
+
+@by_derivatives("lgamma", "digamma")
+def _gamma(equation: Any, start: Array, order: int) -> Curve:
+    """The derivatives are digamma and the polygamma functions."""
+    derivatives = [_compat.bind(equation, start)[0]]
+    if equation.primitive.name == "lgamma":
+        derivatives.append(lax.digamma(start))
+    for n in range(1, order + 3 - len(derivatives)):
+        derivatives.append(lax.polygamma(jnp.full_like(start, n), start))
+    return _normalised(derivatives)
+
+
+def _normalised(derivatives: Sequence[Array]) -> Curve:
+    """Returns the Taylor coefficients of a function and of its derivative."""
+    value, slope = derivatives[:-1], derivatives[1:]
+    value, slope = (
+        [scale(1 / math.factorial(k), d) for k, d in enumerate(column)]
+        for column in (value, slope)
+    )
+    return value, slope
+
+
+_SMALL = 8.0
+_TERMS = 30
+r"""Of $\sum_m (u^2/4)^m/(m!\,(m+n)!)$, all positive; enough for float64 up to `_SMALL`."""
+
+
+@by_derivatives("bessel_i0e", "bessel_i1e")
+def _bessel(equation: Any, start: Array, order: int) -> Curve:
+    r"""$I_n^{(k)} = 2^{-k} \sum_j \binom kj I_{n-k+2j}$, times the series of $e^{-|u|}$."""
+    n = 0 if equation.primitive.name == "bessel_i0e" else 1
+    bessels = _scaled_bessels(start, n + order + 1)
+    sign = jnp.where(start >= 0, -1, 1).astype(start.dtype)
+    derivatives = [_compat.bind(equation, start)[0]]
+    pure = [_derivative_of_bessel(bessels, n, k) for k in range(order + 2)]
+    for k in range(1, order + 2):
+        derivatives.append(
+            sum(math.comb(k, j) * pure[j] * sign ** (k - j) for j in range(k + 1))
+        )
+    return _normalised(derivatives)
+
+
+def _derivative_of_bessel(bessels: Sequence[Array], n: int, k: int) -> Array:
+    terms = [math.comb(k, j) * bessels[abs(n - k + 2 * j)] for j in range(k + 1)]
+    return sum(terms[1:], start=terms[0]) / 2**k
+
+
+def _scaled_bessels(u: Array, last: int) -> list[Array]:
+    r"""Returns $e^{-|u|} I_n(u)$ for n = 0 ... last.
+
+    By its power series for small u; for larger u upwards, which is stable while n is
+    below u and loses nothing that matters to a derivative of moderate order above.
+    """
+    size = jnp.abs(u)
+    small = jnp.minimum(size, _SMALL)
+    large = jnp.maximum(size, _SMALL)
+    quarter = small * small / 4
+    upward = [lax.bessel_i0e(large), lax.bessel_i1e(large)]
+    for n in range(1, last):
+        upward.append(upward[n - 1] - 2 * n / large * upward[n])
+    found = []
+    for n in range(last + 1):
+        total = jnp.ones_like(u)
+        for m in range(_TERMS, 0, -1):
+            total = 1 + total * quarter / (m * (m + n))
+        powers = (small / 2) ** n / math.factorial(n) * jnp.exp(-small)
+        even = jnp.where(size <= _SMALL, total * powers, upward[n])
+        found.append(even if n % 2 == 0 else jnp.where(u < 0, -even, even))
+    return found

@@ -1,12 +1,21 @@
-"""Linear solves and triangular factorisations: one plain factorisation for all channels.
+r"""Linear solves and triangular factorisations: one plain factorisation for all channels.
 
-The solves cost one back-substitution per channel, the factorisations two, at any order.
+A factorisation is defined by polynomial equations in matrices. In channel k they read
+
+$$ \text{(linear in the unknown } Y_k) = A_k - \sum_{i,j \ge 1} C^k_{ij} X_i Y_j , $$
+
+the linear part being the same for all k: the derivative of the factorisation at the plain
+value. So one plain factorisation and a solve per channel do for any order: the solves cost
+one back-substitution per channel, the factorisations two. The eigenvalue and singular value
+decompositions, whose equations are solved in the frame of the plain vectors, are in
+`spectral.py`.
+
 Source of the first-order parts: I. Murray, *Differentiation of the Cholesky
 decomposition*, arXiv 1602.07527; S. F. Walter & L. Lehmann, *Algorithmic
 differentiation of linear algebra functions in Taylor arithmetic*, 2010.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,23 +23,15 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from opcompiler import _compat
-from opcompiler.taylor.arithmetic import Series
-from opcompiler.taylor.evaluation import evaluate
+from opcompiler.algebra.weil import TaylorAlgebra
+from opcompiler.taylor.arithmetic import Series, sums_of_products
 from opcompiler.taylor.fallback import any_primitive
-from opcompiler.taylor.registry import Context, rule
-from opcompiler.taylor.rules.matrices import (
-    adjoint,
-    dense_series,
-    diagonal,
-    mapped,
-    matmul,
-    mixed,
-    remainder,
-    transpose,
-    value_of,
-)
+from opcompiler.taylor.interpret import evaluate
+from opcompiler.taylor.primitives import Context, primitive
 from opcompiler.taylor.value import (
     AlgebraArray,
+    Coefficient,
+    instantiate,
     is_active,
     make,
     present,
@@ -39,10 +40,81 @@ from opcompiler.taylor.value import (
     Value,
 )
 
+# --- matrices of channels ---------------------------------------------------------------
+
+matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+"""The product of stacks of matrices, in full precision on every device."""
+
+
+def transpose(a: Array) -> Array:
+    """Returns the transposed matrices of a stack."""
+    return jnp.swapaxes(a, -1, -2)
+
+
+def adjoint(a: Array) -> Array:
+    """Returns the conjugate transposed matrices of a stack."""
+    return jnp.conj(transpose(a))
+
+
+def diagonal(a: Array) -> Array:
+    """Returns the diagonals of a stack of matrices."""
+    return jnp.diagonal(a, axis1=-2, axis2=-1)
+
+
+def from_diagonal(a: Array) -> Array:
+    """Returns the diagonal matrices of a stack of vectors."""
+    eye = jnp.eye(a.shape[-1], dtype=a.dtype)
+    return a[..., None] * eye.reshape((1,) * (a.ndim - 1) + eye.shape)
+
+
+def dense_series(value: Value, algebra: TaylorAlgebra) -> Series:
+    """Returns all channels of a value in full shape; structural zeros stay."""
+    if not isinstance(value, AlgebraArray):
+        return [jnp.asarray(value), *[None] * (algebra.size - 1)]
+    return [
+        None if c is None else instantiate(c, value.shape, value.dtype)
+        for c in value.coefficients
+    ]
+
+
+def mapped(function: Callable[[Array], Array], series: Sequence[Coefficient]) -> Series:
+    """Applies a linear or conjugate-linear function to every channel."""
+    return [None if c is None else function(c) for c in series]
+
+
+def mixed(
+    algebra: TaylorAlgebra,
+    k: int,
+    x: Sequence[Coefficient],
+    y: Sequence[Coefficient],
+    op: Callable[[Array, Array], Array] = matmul,
+) -> Array | float:
+    """Returns the part of (x y)_k in which neither factor is a unit; 0 if empty."""
+    left, right = ([None, *z[1:k], *[None] * (algebra.size - k)] for z in (x, y))
+    (found,) = sums_of_products(algebra, (k,), left, right, op=op)
+    return 0.0 if found is None else found
+
+
+def remainder(a: Coefficient, *parts: Array | float) -> Coefficient:
+    """Returns a - b - ... with structural zeros kept."""
+    arrays = [part for part in parts if not isinstance(part, float)]
+    if a is None and not arrays:
+        return None
+    rest = a
+    for part in arrays:
+        rest = -part if rest is None else rest - part
+    return rest
+
+
+def value_of(series: Sequence[Coefficient], aval: Any) -> Value:
+    """Returns the value of a shape and dtype that has these channels."""
+    return make(series, aval.shape, aval.dtype)
+
+
 # --- solves -------------------------------------------------------------------------
 
 
-@rule("triangular_solve")
+@primitive("triangular_solve", kind="linalg")
 def triangular_solve(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -77,7 +149,7 @@ def _as_applied(a: Array, params: dict[str, Any]) -> Array:
     return jnp.conj(a) if params["conjugate_a"] else a
 
 
-@rule("tridiagonal_solve")
+@primitive("tridiagonal_solve", kind="linalg")
 def tridiagonal_solve(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -112,7 +184,7 @@ def _tridiagonal_product(bands: Array, x: Array) -> Array:
     return lower * before + middle * x + upper * after
 
 
-@rule("custom_linear_solve")
+@primitive("custom_linear_solve", kind="linalg")
 def custom_linear_solve(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -175,7 +247,7 @@ def _nilpotent(image: Value, k: int) -> list[Array]:
 # --- factorisations -----------------------------------------------------------------
 
 
-@rule("cholesky")
+@primitive("cholesky", kind="linalg")
 def cholesky(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     r"""$A = L L^*$: $L_k = L_0\,\Phi(L_0^{-1} S_k L_0^{-*})$, $\Phi$ half the diagonal."""
     (aval,) = _compat.output_avals(equation)
@@ -207,7 +279,7 @@ def _half_lower(a: Array) -> Array:
     return jnp.tril(a) / halves.reshape((1,) * (a.ndim - 2) + halves.shape)
 
 
-@rule("lu")
+@primitive("lu", kind="linalg")
 def lu(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     r"""$P A = L U$: $L_0^{-1} S_k U_0^{-1}$ splits into $L_0^{-1} L_k + U_k U_0^{-1}$."""
     avals = _compat.output_avals(equation)
@@ -252,7 +324,7 @@ def _padded_factors(packed: Array) -> tuple[Array, Array]:
     return low + jnp.eye(rows, dtype=packed.dtype), up + jnp.diag(spare)
 
 
-@rule("qr")
+@primitive("qr", kind="linalg")
 def qr(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """$A = Q R$ with orthonormal columns; a pivoting permutation is plain."""
     params = equation.params

@@ -1,8 +1,14 @@
 """Linear primitives: the same operation on every channel.
 
-Channels may have axes of length 1 where the value is longer (see `value.py`). A unary
-operation says in `_NARROW` how its parameters change for such a channel, or that it
-cannot be narrowed; then the channel is written out.
+In: operands of which some have channels. Out: one output channel per input channel, by the
+primitive itself. Such a channel may have axes of length 1 where the value is longer (see
+`value.py`): `shaped` asks a primitive's *narrow form* what becomes of it, so that a tangent
+that is the same at all points stays one row through a whole layer, and writes it out where
+there is none. Primitives that move entries about are declared in `moves.py`.
+
+Linear around almost every point are also choices that plain values make, such as pooling:
+each channel is mapped by the derivative that JAX defines, which also says what happens at
+ties.
 """
 
 import math
@@ -10,34 +16,40 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from opcompiler import _compat
-from opcompiler.taylor.arithmetic import product
+from opcompiler.taylor.arithmetic import product, Series
 from opcompiler.taylor.fallback import any_primitive
-from opcompiler.taylor.registry import Context, rule
-from opcompiler.taylor.rules.constant import constant
+from opcompiler.taylor.primitives import Context, one_output, primitive, SparseRule
+from opcompiler.taylor.rules import sparse_entries, sparse_sums
+from opcompiler.taylor.rules.elementwise import constant
 from opcompiler.taylor.value import (
-    AlgebraArray,
-    Coefficient,
     coefficients,
     instantiate,
     is_active,
     lift,
     make,
     primal,
-    raised,
     Value,
 )
 
 Shape = tuple[int, ...]
 
-# --- one operand --------------------------------------------------------------------
+Narrow = Callable[[dict[str, Any], Shape, Array], Array | None]
+"""(parameters, shape of the value, narrow channel) -> channel of the output, if it can."""
+
+_entrywise = partial(
+    primitive, kind="linear", families=True, sparse=sparse_entries.pointwise
+)
+
+# --- one operand ------------------------------------------------------------------------
 
 
-@rule("conj", "convert_element_type", "copy", "copy_p", "imag", "name", "neg", "real",
-      "reduce_precision", families=True)  # fmt: skip
+@_entrywise("convert_element_type", "copy", "neg", entries="flat")
+@_entrywise("conj", "copy_p", "imag", "name", "real", "reduce_precision")
 def same_shape(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Linear operations that keep shapes, so that narrow channels stay narrow."""
     (aval,) = _compat.output_avals(equation)
@@ -50,66 +62,38 @@ def same_shape(context: Context, equation: Any, inputs: Sequence[Value]) -> list
     return [make(series, aval.shape, aval.dtype)]
 
 
-@rule("broadcast_in_dim", "cumsum", "expand_dims", "fft", "reduce_sum", "reshape",
-      "reduce_window_sum", "rev", "slice", "squeeze", "tile", "transpose",
-      families=True)  # fmt: skip
-def shaped(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """Linear operations of one array that may change its shape."""
-    del context
-    value, *rest = inputs
-    (aval,) = _compat.output_avals(equation)
-    series: list[Coefficient] = []
-    for c in value.coefficients:
-        if c is None:
-            series.append(None)
-            continue
-        one = partial(_one_channel, equation, value, rest)
-        series.append(lift(one, len(aval.shape), (c, len(value.shape))))
-    return [make(series, aval.shape, aval.dtype)]
+def shaped(*names: str, narrow: Narrow | None = None, **traits: Any) -> None:
+    """Declares linear primitives of one array that may change its shape.
 
+    Args:
+        names: of the primitives.
+        narrow: what becomes of a channel with axes of length 1; without one, or where it
+            returns `None`, the channel is written out.
+        traits: as of `primitive`.
+    """
 
-def _one_channel(
-    equation: Any, value: AlgebraArray, rest: Sequence[Value], c: Array
-) -> Array:
-    if c.shape != value.shape:
-        narrow = _NARROW.get(equation.primitive.name)
-        result = narrow(equation.params, value.shape, c) if narrow else None
-        if result is not None:
-            return result
-        c = instantiate(c, value.shape, value.dtype)
-    elif equation.primitive.name == "broadcast_in_dim":
-        return _narrow_broadcast(equation.params, value.shape, c)
-    return _compat.bind(equation, c, *rest)[0]
+    @one_output
+    def rule(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
+        del context
+        value, *rest = inputs
+        (aval,) = _compat.output_avals(equation)
 
+        def one_channel(c: Array) -> Array:
+            # A broadcast is left narrow in any case: nothing is copied until needed.
+            if c.shape != value.shape or equation.primitive.name == "broadcast_in_dim":
+                result = narrow(equation.params, value.shape, c) if narrow else None
+                if result is not None:
+                    return result
+                c = instantiate(c, value.shape, value.dtype)
+            return _compat.bind(equation, c, *rest)[0]
 
-def _narrow_transpose(params: dict[str, Any], full: Shape, c: Array) -> Array:
-    del full
-    return lax.transpose(c, params["permutation"])
+        rank = len(value.shape)
+        return [
+            None if c is None else lift(one_channel, len(aval.shape), (c, rank))
+            for c in value.coefficients
+        ]
 
-
-def _narrow_squeeze(params: dict[str, Any], full: Shape, c: Array) -> Array:
-    del full
-    return lax.squeeze(c, params["dimensions"])
-
-
-def _narrow_broadcast(params: dict[str, Any], full: Shape, c: Array) -> Array:
-    """New axes have length 1: nothing is copied until somebody needs it."""
-    del full
-    shape = [1] * len(params["shape"])
-    for size, axis in zip(c.shape, params["broadcast_dimensions"], strict=True):
-        shape[axis] = size
-    return lax.broadcast_in_dim(c, shape, params["broadcast_dimensions"])
-
-
-def _narrow_slice(params: dict[str, Any], full: Shape, c: Array) -> Array:
-    strides = params["strides"] or (1,) * c.ndim
-    starts, limits, steps = [], [], []
-    for axis, size in enumerate(c.shape):
-        narrow = size != full[axis]
-        starts.append(0 if narrow else params["start_indices"][axis])
-        limits.append(1 if narrow else params["limit_indices"][axis])
-        steps.append(1 if narrow else strides[axis])
-    return lax.slice(c, starts, limits, steps)
+    primitive(*names, kind="linear", families=True, **traits)(rule)
 
 
 def _narrow_sum(params: dict[str, Any], full: Shape, c: Array) -> Array:
@@ -119,64 +103,10 @@ def _narrow_sum(params: dict[str, Any], full: Shape, c: Array) -> Array:
     return summed * copies if copies != 1 else summed
 
 
-def _narrow_reshape(params: dict[str, Any], full: Shape, c: Array) -> Array | None:
-    """Keeps narrow leading axes that the reshape leaves alone."""
-    if params["dimensions"] is not None:
-        return None
-    new = params["new_sizes"]
-    kept = 0
-    while kept < min(len(full), len(new)) and full[kept] == new[kept]:
-        kept += 1
-    if c.shape[kept:] != full[kept:]:
-        return None
-    return lax.reshape(c, (*c.shape[:kept], *new[kept:]))
+shaped("cumsum", "fft", "reduce_window_sum", "tile")
+shaped("reduce_sum", narrow=_narrow_sum, sparse=sparse_sums.reduce_sum)
 
-
-_NARROW: dict[str, Callable[[dict[str, Any], Shape, Array], Array | None]] = {
-    "transpose": _narrow_transpose,
-    "squeeze": _narrow_squeeze,
-    "broadcast_in_dim": _narrow_broadcast,
-    "slice": _narrow_slice,
-    "reduce_sum": _narrow_sum,
-    "reshape": _narrow_reshape,
-}
-
-# --- sums ---------------------------------------------------------------------------
-
-
-@rule("add", "add_any", families=True)
-def add(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """Adds channel by channel; zeros cost nothing."""
-    return _add(context, equation, inputs, jnp.add, lambda c: c)
-
-
-@rule("sub", families=True)
-def subtract(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """Subtracts channel by channel; zeros cost nothing."""
-    return _add(context, equation, inputs, jnp.subtract, lax.neg)
-
-
-def _add(
-    context: Context,
-    equation: Any,
-    inputs: Sequence[Value],
-    op: Callable[[Array, Array], Array],
-    alone: Callable[[Array], Array],
-) -> list[Value]:
-    (aval,) = _compat.output_avals(equation)
-    left, right = (
-        coefficients(raised(value, aval.shape), context.algebra) for value in inputs
-    )
-    series: list[Coefficient] = []
-    for a, b in zip(left, right, strict=True):
-        if a is None or b is None:
-            series.append(a if b is None else alone(b))
-        else:
-            series.append(op(a, b))
-    return [make(series, aval.shape, aval.dtype)]
-
-
-# --- several operands ---------------------------------------------------------------
+# --- several operands -------------------------------------------------------------------
 
 
 def jointly_linear(
@@ -195,7 +125,7 @@ def jointly_linear(
             for place in places
             if is_active(inputs[place])
         }
-        outputs: list[Coefficient] = [None] * len(avals)
+        outputs: Series = [None] * len(avals)
         if any(c is not None for c in channel.values()):
             operands = list(plain)
             for place in places:
@@ -210,74 +140,39 @@ def jointly_linear(
     ]
 
 
-@rule("complex", "stack")
-def all_operands(
-    context: Context, equation: Any, inputs: Sequence[Value]
-) -> list[Value]:
-    """Operations that are linear in all their operands together."""
-    return jointly_linear(context, equation, inputs, range(len(inputs)))
+def jointly(
+    *names: str,
+    of: Sequence[int] | None = None,
+    kind: str = "linear",
+    sparse: SparseRule | None = None,
+) -> None:
+    """Declares primitives that are linear in some operands together.
+
+    Args:
+        names: of the primitives.
+        of: the operands; by default those that have channels.
+        kind: as of `primitive`.
+        sparse: as of `primitive`.
+    """
+
+    def rule(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+        active = [n for n, value in enumerate(inputs) if is_active(value)]
+        return jointly_linear(context, equation, inputs, active if of is None else of)
+
+    primitive(*names, kind=kind, sparse=sparse)(rule)
 
 
-@rule("concatenate")
-def concatenate(
-    context: Context, equation: Any, inputs: Sequence[Value]
-) -> list[Value]:
-    """Joins channels; an axis that is narrow in all pieces stays narrow."""
-    axis = equation.params["dimension"]
-    (aval,) = _compat.output_avals(equation)
-    pieces = [coefficients(value, context.algebra) for value in inputs]
-    sizes = [jnp.shape(value)[axis] if not is_active(value) else value.shape[axis]
-             for value in inputs]  # fmt: skip
-    series: list[Coefficient] = []
-    for channel in zip(*pieces, strict=True):
-        if all(c is None for c in channel):
-            series.append(None)
-            continue
-        shape = list(jnp.broadcast_shapes(*(
-            (*c.shape[:axis], 1, *c.shape[axis + 1 :]) for c in channel if c is not None
-        )))  # fmt: skip
-        dense = []
-        for c, size in zip(channel, sizes, strict=True):
-            shape[axis] = size
-            dense.append(instantiate(c, tuple(shape), aval.dtype))
-        series.append(lax.concatenate(dense, axis))
-    return [make(series, aval.shape, aval.dtype)]
+jointly("complex", of=(0, 1))
+jointly("dynamic_update_slice", of=(0, 1))
+jointly("unstack", of=(0,))
+jointly(
+    "scatter-add", "scatter-sub", "scatter_add", "scatter_sub", "scatter", of=(0, 2)
+)
+# The derivatives of pooling: linear in what they move, piecewise constant in the keys.
+jointly("select_and_gather_add", "select_and_scatter_add", of=(0,), kind="piecewise")
 
 
-@rule("gather")
-def gather(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """Gathers from every channel; beyond the array the value is constant."""
-    filled = equation.replace(params={**equation.params, "fill_value": 0})
-    (value,) = _compat.bind(equation, *map(primal, inputs))
-    (moved,) = jointly_linear(context, filled, inputs, (0,))
-    if not is_active(moved):
-        return [value]
-    return [make([value, *moved.coefficients[1:]], moved.shape, moved.dtype)]
-
-
-@rule("split", "dynamic_slice", "unstack")
-def first_operand(
-    context: Context, equation: Any, inputs: Sequence[Value]
-) -> list[Value]:
-    """Operations that are linear in their first operand; the others are indices."""
-    return jointly_linear(context, equation, inputs, (0,))
-
-
-@rule("pad", "dynamic_update_slice")
-def first_two_operands(
-    context: Context, equation: Any, inputs: Sequence[Value]
-) -> list[Value]:
-    """Operations that are linear in their first two operands together."""
-    return jointly_linear(context, equation, inputs, (0, 1))
-
-
-@rule("scatter-add", "scatter-sub", "scatter_add", "scatter_sub", "scatter")
-def scatter(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """Scatters channels of operand and updates; the indices are plain."""
-    return jointly_linear(context, equation, inputs, (0, 2))
-
-
-@rule("scatter-mul", "scatter_mul")
+@primitive("scatter-mul", "scatter_mul", kind="linear")
 def scatter_product(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -306,31 +201,77 @@ def scatter_product(
     return [make(series, aval.shape, aval.dtype)]
 
 
-@rule("select_n", families=True)
-def select(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """Selects in every channel by the plain predicate.
+@primitive("reduce_window_max", "reduce_window_min", "scatter-max", "scatter-min",
+           "scatter_max", "scatter_min", kind="piecewise")  # fmt: skip
+@one_output
+def piecewise_linear(
+    context: Context, equation: Any, inputs: Sequence[Value]
+) -> Series:
+    """Maps every channel by the primitive's own derivative at the plain value."""
+    places = [i for i, value in enumerate(inputs) if is_active(value)]
+    active = [inputs[i] for i in places]
+    plain = list(map(primal, inputs))
 
-    A branch that is not taken cannot leak: its channels are never multiplied.
-    """
-    which, cases = primal(inputs[0]), inputs[1:]
-    (aval,) = _compat.output_avals(equation)
-    rank = len(aval.shape)
-    zero = jnp.zeros(aval.shape, aval.dtype)
-    columns = [coefficients(case, context.algebra) for case in cases]
-    series: list[Coefficient] = [_compat.bind(equation, which, *map(primal, cases))[0]]
-    for channel in zip(*(column[1:] for column in columns), strict=True):
-        if all(c is None for c in channel):
+    def fun(*values: Array) -> Array:
+        operands = list(plain)
+        for place, value in zip(places, values, strict=True):
+            operands[place] = value
+        return _compat.bind(equation, *operands)[0]
+
+    start, derivative = jax.linearize(fun, *(value.primal for value in active))
+    series: Series = [start]
+    for k in range(1, context.algebra.size):
+        rows = [value.coefficients[k] for value in active]
+        if all(row is None for row in rows):
             series.append(None)
             continue
-        operands = [
-            (zero if c is None else _full(c, aval.shape), rank) for c in channel
+        dense = (
+            instantiate(row, v.shape, v.dtype)
+            for row, v in zip(rows, active, strict=True)
+        )
+        series.append(derivative(*dense))
+    return series
+
+
+# --- devices: placement, sharding, collectives ------------------------------------------
+
+# Channels are written out in full first, because a sharding names axes of full length.
+jointly("all_gather", "all_gather_invariant", "all_gather_reduced", "all_to_all",
+        "copy_to_host", "pbroadcast", "ppermute", "preduced", "psum", "psum_invariant",
+        "ragged_all_to_all", "reduce_scatter", "reduced_vary_cast_p", "reshard",
+        "unreduced_psum", "unreduced_reduce_scatter", "vary_unreduced_cast_p",
+        kind="parallel")  # fmt: skip
+jointly("layout_constraint", "pvary", "sharding_constraint", kind="parallel",
+        sparse=sparse_entries.unchanged)  # fmt: skip
+
+
+@primitive("device_put", "optimization_barrier", kind="parallel",
+           sparse=sparse_entries.unchanged)  # fmt: skip
+def in_step(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """Passes several values on unchanged: output n is operand n, channel by channel."""
+    outputs = _compat.bind(equation, *map(primal, inputs))
+    columns = [[output] for output in outputs]
+    for k in range(1, context.algebra.size):
+        channel = [
+            value.dense(k)
+            if is_active(value) and value.coefficients[k] is not None
+            else None
+            for value in inputs
         ]
-        chosen = lift(lambda *arrays: lax.select_n(which, *arrays), rank, *operands)
-        series.append(chosen)
-    return [make(series, aval.shape, aval.dtype)]
-
-
-def _full(c: Array, shape: Shape) -> Array:
-    """Writes a coefficient out, each direction of a family by itself."""
-    wide = partial(instantiate, shape=shape, dtype=c.dtype)
-    return lift(wide, len(shape), (c, len(shape)))
+        passed: list[Any] = [None] * len(inputs)
+        if any(c is not None for c in channel):
+            operands = [
+                primal(value) if c is None else c
+                for value, c in zip(inputs, channel, strict=True)
+            ]
+            moved = _compat.bind(equation, *operands)
+            passed = [
+                None if c is None else m for c, m in zip(channel, moved, strict=True)
+            ]
+        for column, c in zip(columns, passed, strict=True):
+            column.append(c)
+    avals = _compat.output_avals(equation)
+    return [
+        make(column, aval.shape, aval.dtype) if is_active(value) else column[0]
+        for column, aval, value in zip(columns, avals, inputs, strict=True)
+    ]

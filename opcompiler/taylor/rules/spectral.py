@@ -18,8 +18,8 @@ from opcompiler import _compat
 from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.arithmetic import product, Series, total, weighted
 from opcompiler.taylor.fallback import any_primitive
-from opcompiler.taylor.registry import Context, rule
-from opcompiler.taylor.rules.matrices import (
+from opcompiler.taylor.primitives import Context, primitive
+from opcompiler.taylor.rules.linalg import (
     adjoint,
     dense_series,
     diagonal,
@@ -32,7 +32,7 @@ from opcompiler.taylor.rules.matrices import (
 from opcompiler.taylor.value import Value
 
 
-@rule("eigh")
+@primitive("eigh", kind="spectral")
 def eigh(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     r"""$A V = V W$: $T + W_0 X - X W_0 = W_k$ with $X = V_0^* V_k$."""
     size = inputs[0].shape[-1]
@@ -83,7 +83,7 @@ def _diagonal_part(algebra: TaylorAlgebra, k: int, vectors: Series) -> Array | f
     return 0.0 if found is None else -from_diagonal(found)
 
 
-@rule("svd")
+@primitive("svd", kind="spectral")
 def svd(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     r"""$A = U S V^*$: $T = X S_0 + S_k + S_0 Y^*$, $X = U_0^* U_k$, $Y = V_0^* V_k$."""
     params = equation.params

@@ -1,0 +1,173 @@
+"""Running a program on algebra-valued arrays: the loop, and which way an equation goes.
+
+In: a jaxpr and its operands, plain or algebra-valued. Out: its outputs, likewise.
+
+    outputs = evaluate(context, jaxpr, consts, operands)
+
+`evaluate` runs the equations in order and gives each to `apply`. An equation that no
+algebra-valued operand reaches runs as it is, so what is constant is computed once. Any
+other goes by the rule in the table of primitives. A rule that does not take families gets
+their members as single channels: `without_families` cuts them apart and stacks them again.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from opcompiler import _compat
+from opcompiler.algebra.families import Folding, written_out
+from opcompiler.taylor.arithmetic import Series
+from opcompiler.taylor.places import densified, SparseArray
+from opcompiler.taylor.primitives import Context, row_of, Rule
+from opcompiler.taylor.value import (
+    AlgebraArray,
+    Coefficient,
+    family_axis,
+    is_active,
+    make,
+    type_of,
+    Value,
+)
+
+
+def evaluate(
+    context: Context,
+    jaxpr: Any,
+    consts: Sequence[Any],
+    operands: Sequence[Value],
+    step: Rule | None = None,
+) -> list[Value]:
+    """Evaluates a jaxpr on algebra-valued operands.
+
+    Values that no operand reaches stay plain arrays and are computed once. Every value
+    is forgotten after its last use.
+
+    Args:
+        context: the algebra, and how it is laid out.
+        jaxpr: the program.
+        consts: its constants.
+        operands: its arguments.
+        step: runs one equation; `apply` by default.
+    """
+    step = step or apply
+    known: dict[Any, Value] = {}
+    known.update(zip(jaxpr.constvars, consts, strict=True))
+    known.update(zip(jaxpr.invars, operands, strict=True))
+
+    def read(atom: Any) -> Value:
+        if isinstance(atom, _compat.Literal):
+            return _compat.literal_value(atom)
+        return known[atom]
+
+    # For each equation the variables that nobody reads after it.
+    kept = {v for v in jaxpr.outvars if not isinstance(v, _compat.Literal)}
+    last: dict[Any, int] = {}
+    for place, equation in enumerate(jaxpr.eqns):
+        for atom in (*equation.invars, *equation.outvars):
+            if not isinstance(atom, _compat.Literal) and atom not in kept:
+                last[atom] = place
+    dead: dict[int, list[Any]] = {}
+    for variable, place in last.items():
+        dead.setdefault(place, []).append(variable)
+
+    for place, equation in enumerate(jaxpr.eqns):
+        outputs = step(context, equation, list(map(read, equation.invars)))
+        known.update(zip(equation.outvars, outputs, strict=True))
+        for variable in dead.get(place, ()):
+            known.pop(variable, None)
+    return list(map(read, jaxpr.outvars))
+
+
+def rewritten(
+    context: Context, function: Callable[..., Any], inputs: Sequence[Value]
+) -> list[Value]:
+    """Evaluates a function of arrays, written in JAX, in an equation's place."""
+    return evaluate(context, *_compat.trace(function, *map(type_of, inputs)), inputs)
+
+
+def apply(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    """Runs one equation: its primitive, its rule, or the fallback."""
+    if not any(map(is_active, inputs)):
+        return _compat.bind(equation, *inputs)
+    row = row_of(equation)
+    if any(isinstance(value, SparseArray) for value in inputs):
+        outputs = row.sparse(context, equation, inputs) if row.sparse else None
+        if outputs is not None:
+            return outputs
+        inputs = [densified(value) for value in inputs]
+    if row.families:
+        return row.rule(context, equation, inputs)
+    return without_families(context, row.rule, equation, inputs)
+
+
+# --- families ---------------------------------------------------------------------------
+
+
+def without_families(
+    context: Context, rule: Rule, equation: Any, inputs: Sequence[Value]
+) -> list[Value]:
+    """Runs a rule in the algebra as it was before folding."""
+    folding = context.folding
+    if context.algebra.has_families and (
+        folding is None or folding.folded is not context.algebra
+    ):
+        folding = written_out(context.algebra)
+    if folding is None:
+        return rule(context, equation, inputs)
+    explicit = replace(context, algebra=folding.explicit, folding=None)
+    outputs = rule(explicit, equation, [unfold(folding, value) for value in inputs])
+    return [refold(folding, value) for value in outputs]
+
+
+def unfold(
+    folding: Folding, value: Value, wanted: Collection[int] | None = None
+) -> Value:
+    """Writes a value's families out as single channels.
+
+    Args:
+        folding: the folding of the value's algebra.
+        value: folded.
+        wanted: explicit channels that somebody will read; the others are left zero, so
+            that a family nobody reads is not cut to pieces. All by default.
+    """
+    if not isinstance(value, AlgebraArray):
+        return value
+    series: Series = []
+    cut: dict[int, Sequence[Coefficient]] = {}
+    for k, (channel, at) in enumerate(folding.places):
+        c = value.coefficients[channel]
+        count = folding.folded.channels[channel].count
+        if c is None or (wanted is not None and k and k not in wanted):
+            series.append(None)
+        elif count == 1:
+            series.append(c)
+        else:
+            if channel not in cut:
+                axis = family_axis(c.ndim - 1)
+                pieces = lax.split(c, (1,) * count, axis)
+                cut[channel] = [lax.squeeze(piece, (axis,)) for piece in pieces]
+            series.append(cut[channel][at])
+    return AlgebraArray(value.shape, value.dtype, tuple(series))
+
+
+def refold(folding: Folding, value: Value) -> Value:
+    """Stacks single channels to families again; one of zeros only stays a zero."""
+    if not isinstance(value, AlgebraArray):
+        return value
+    folded: Series = []
+    for number, channel in enumerate(folding.folded.channels):
+        rows = [value.coefficients[k] for k in folding.members(number)]
+        shapes = [c.shape for c in rows if c is not None]
+        if channel.count == 1 or not shapes:
+            folded.append(rows[0])
+            continue
+        shape = jnp.broadcast_shapes(*shapes)
+        full = [
+            jnp.zeros(shape, value.dtype) if c is None else jnp.broadcast_to(c, shape)
+            for c in rows
+        ]
+        folded.append(jnp.stack(full, family_axis(len(shape))))
+    return make(folded, value.shape, value.dtype)

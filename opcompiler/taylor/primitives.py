@@ -1,0 +1,187 @@
+"""The table of primitives: for each its rule, and how it behaves, declared together.
+
+    @primitive("tanh", kind="elementwise", families=True, entries="curved")
+    def tanh(context: Context, equation: Equation, inputs: Sequence[Value]):
+        ...
+
+In: declarations, next to the rules in `rules/`, and of users (`extension.py`). Out:
+`TABLE`, one row per primitive. Whatever depends on the primitive asks its row: which way an
+equation goes (`interpret.py`), whether a body is worth composing (`composition.py`), which
+networks have kinks (`runtime/pushes.py`), what `oc.taylor.coverage` lists. So a primitive
+is known everywhere once it is declared, wherever its rule stands.
+
+The key is the name of the primitive, never that of a jit-compiled function: a user's `silu`
+is not ours.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from opcompiler import _compat
+from opcompiler._compat import Equation
+from opcompiler.algebra.families import Folding
+from opcompiler.algebra.weil import TaylorAlgebra
+from opcompiler.edge import public
+from opcompiler.taylor.arithmetic import Series
+from opcompiler.taylor.tuning import DEFAULT
+from opcompiler.taylor.value import make, Value
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a rule may ask of its surroundings.
+
+    Attributes:
+        algebra: the algebra of all active operands.
+        folding: how the algebra came from one without families, if it did.
+        stack_from: number of channels from which a matrix product is done on all of
+            them at once.
+        compose_upto: order up to which elementwise functions are composed from scalar
+            derivatives instead of by recurrence.
+    """
+
+    algebra: TaylorAlgebra
+    folding: Folding | None = None
+    stack_from: int = DEFAULT.stack_from
+    compose_upto: int = DEFAULT.compose_upto
+
+    def truncated(self, order: int) -> "Context":
+        """Returns the context for values known up to a lower order only."""
+        return replace(self, algebra=self.algebra.truncated(order))
+
+
+Rule = Callable[[Context, Equation, Sequence[Value]], list[Value]]
+"""(context, equation, operands) -> outputs."""
+
+SparseRule = Callable[[Context, Equation, Sequence[Value]], list[Value] | None]
+"""A rule that takes sparse values; `None` from it: this one has to be dense."""
+
+Entries = Literal["", "curved", "flat", "selecting"]
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """A row of the table.
+
+    Attributes:
+        name: of the primitive.
+        kind: the class of its rule, as in `rules/__init__.py`.
+        rule: how it acts on algebra-valued arrays.
+        families: whether the rule takes channels with a family's axis; for the others
+            families are cut into single channels before and stacked again behind.
+        entries: how it acts entry by entry: "curved", where a program of such primitives
+            is worth composing from scalar derivatives, "flat", where it is piecewise
+            linear in one operand, "selecting", where it picks one of its operands; ""
+            for what moves, joins or sums entries.
+        kink: whether it is there to bend a piecewise linear function; what selects is.
+        sparse: the rule for values that a family changes at a few places only (see
+            `places.py`), if it has one; for the others they are written out.
+    """
+
+    name: str
+    kind: str
+    rule: Rule
+    families: bool = False
+    entries: Entries = ""
+    kink: bool = False
+    sparse: SparseRule | None = None
+
+
+TABLE: dict[str, Primitive] = {}
+"""Every primitive with a rule of its own; importing `rules` fills it."""
+
+ANY = "any other primitive"
+"""The row of `TABLE` for all primitives that have none, see `fallback.py`."""
+
+
+def primitive(
+    *names: str,
+    kind: str,
+    families: bool = False,
+    entries: Entries = "",
+    kink: bool = False,
+    sparse: SparseRule | None = None,
+) -> Callable[[Rule], Rule]:
+    """Declares primitives that share a rule; each can be declared only once.
+
+    The arguments are those of `Primitive`.
+    """
+
+    def declare(rule: Rule) -> Rule:
+        for name in names:
+            if name in TABLE:
+                raise AssertionError(f"{name} already has the rule {TABLE[name].rule}")
+            bent = kink or entries == "selecting"
+            TABLE[name] = Primitive(name, kind, rule, families, entries, bent, sparse)
+        return rule
+
+    return declare
+
+
+CUSTOM: dict[int, tuple[Any, Primitive]] = {}
+"""Functions with a custom derivative that a user gave a rule: by the `id` of what was given
+to `defjvp` or `defvjp`, which is kept alive beside the row."""
+
+
+def row_of(equation: Equation) -> Primitive:
+    """Returns the row of an equation's primitive, that of all others if it has none."""
+    name = equation.primitive.name
+    if CUSTOM and name.startswith("custom_"):
+        for function in _compat.custom_derivatives(equation):
+            if id(function) in CUSTOM:
+                return CUSTOM[id(function)][1]
+    return TABLE.get(name) or TABLE[ANY]
+
+
+def one_output(
+    channels: Callable[[Context, Equation, Sequence[Value]], Series],
+) -> Rule:
+    """Makes a rule of a function that returns the channels of the only output."""
+
+    def rule(
+        context: Context, equation: Equation, inputs: Sequence[Value]
+    ) -> list[Value]:
+        (aval,) = _compat.output_avals(equation)
+        return [make(channels(context, equation, inputs), aval.shape, aval.dtype)]
+
+    return rule
+
+
+# --- coverage ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Coverage:
+    """How one primitive is evaluated on algebra-valued arrays.
+
+    Attributes:
+        primitive: its name.
+        kind: the class of its rule, as in `taylor/rules`; `fallback` for a primitive
+            that goes by its JVP.
+        families: whether its rule takes families of directions as they are.
+    """
+
+    primitive: str
+    kind: str
+    families: bool
+
+
+@public("oc.taylor.coverage()")
+def coverage() -> tuple[Coverage, ...]:
+    """Returns a row for every primitive with a rule or a JVP, sorted by name."""
+    rows = [
+        Coverage(p.name, p.kind, p.families) for p in TABLE.values() if p.name != ANY
+    ]
+    others = _compat.primitives_with_jvp() - set(TABLE)
+    return tuple(sorted([*rows, *(Coverage(n, "fallback", False) for n in others)]))
+
+
+def coverage_table() -> str:
+    """Returns the coverage as a Markdown table, one row per kind of rule."""
+    kinds: dict[str, list[str]] = {}
+    for row in coverage():
+        kinds.setdefault(row.kind, []).append(f"`{row.primitive}`")
+    lines = ["| kind | primitives |", "| --- | --- |"]
+    lines += [f"| {kind} | {', '.join(kinds[kind])} |" for kind in sorted(kinds)]
+    return "\n".join(lines) + "\n"
