@@ -108,6 +108,7 @@ def register_rule(
             several kinds; when it is used, for what does not fit the target's outputs.
 
     Example:
+        >>> import opcompiler as oc
         >>> square = jax.custom_jvp(lambda x: x * x)
         >>> _ = square.defjvp(lambda p, t: (square(*p), 2 * p[0] * t[0]))
         >>> register_rule(square, elementwise=lambda x: 2 * x)
