@@ -121,7 +121,7 @@ def sobolev_loss(
 
     Returns:
         `loss(net, points, **parameters)`, and `loss.bind(apply)`; points are a dict by
-        name if the orders are. `opcompiler.runtime.sobolev` has the formula.
+        name if the orders are. `opcompiler.runtime.losses` has the formula.
 
     Raises:
         OperatorError: as `compile`; for too few or too many weights or scales, ones that

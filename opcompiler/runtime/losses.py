@@ -1,11 +1,24 @@
-r"""Squares of estimates without bias, and how far an estimate scatters.
+r"""Losses of residuals: squares of estimates without bias, and Sobolev losses.
 
 The mean of a squared estimate is $r^2 + \mathrm{Var}$: a loss of squares punishes the
 variance too. Two independent estimates have the mean product $r^2$, and the gradient of
-their product has the mean $\nabla r^2$. Source: STDE, section 4.5, equation 25.
+their product has the mean $\nabla r^2$: `unbiased_square`. Source: STDE, section 4.5,
+equation 25.
+
+A Sobolev loss weighs a residual and its derivatives, at one or several point sets:
+
+$$ L = \sum_s \frac{1}{N_s} \sum_{k=1}^{N_s} \sum_{j=0}^{m_s}
+   Q_j\, |\nabla^j R(x_k)|^2 , $$
+
+where $|\nabla^j R|^2$ is the sum over all j-tuples of coordinates, so that it does not
+depend on how these are turned. Each set has an order of its own, and a push of its own that
+carries no more than that. Source: n-TangentProp, arXiv 2412.09752, section 4.
 """
 
-from collections.abc import Callable
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import jax
@@ -14,31 +27,31 @@ from jax import Array
 
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
+from opcompiler.runtime.points import check_names
+from opcompiler.runtime.precision import from_host
+from opcompiler.runtime.residual import Bound, Residual
 from opcompiler.sampling.estimator import check_key
-
-Estimated = Callable[..., Any]
-"""A residual or bound residual: (net or params, points, key=key, **parameters)."""
 
 
 @public("oc.unbiased_square(residual, net, points, key, nu=0.01)")
 def unbiased_square(
-    residual: Estimated, net: Any, points: Any, key: Array, **parameters: Any
+    residual: Any, net: Any, points: Any, key: Array, **parameters: Any
 ) -> Any:
     r"""Returns an unbiased estimate of $|r|^2$ from two independent draws.
 
     Args:
         residual: compiled with an estimator; or what its `bind` returned.
         net: the network, or the parameters of a bound residual.
-        points: as for the residual.
+        points: (..., D) in the order of the coordinates, or a dict of columns.
         key: `jax.random.key`; it is split in two.
-        **parameters: as for the residual.
+        **parameters: values of the residual's parameters.
 
     Returns:
         Like the residual's values, (...); single ones may be negative, their mean over
         keys is the square of the exact residual. The gradient is unbiased too.
     """
-    estimated: Any = getattr(residual, "residual", residual)  # what a bound one is of
-    if not hasattr(estimated, "estimator"):
+    estimated = residual.residual if isinstance(residual, Bound) else residual
+    if not isinstance(estimated, Residual):
         raise OperatorError(
             "an unbiased square is that of a residual",
             expression=repr(residual)[:200],
@@ -51,35 +64,84 @@ def unbiased_square(
     return jax.tree.map(lambda a, b: jnp.real(jnp.conj(a) * b), left, right)
 
 
-def variance(
-    residual: Estimated,
-    net: Any,
-    points: Any,
-    key: Array,
-    draws: int = 32,
-    **parameters: Any,
-) -> Any:
-    """Returns the variance of an estimated residual over keys, from some draws.
+@dataclass(frozen=True)
+class SobolevTerm:
+    """All equations and their derivatives up to one order, and what each counts."""
 
-    Args:
-        residual: as in `unbiased_square`.
-        net: likewise.
-        points: likewise.
-        key: `jax.random.key`.
-        draws: number of independent evaluations, at least 2. The relative standard error
-            of the result is about `(2 / (draws - 1)) ** 0.5`.
-        **parameters: as for the residual.
+    rows: Residual | Bound
+    weights: tuple[Any, ...]
 
-    Returns:
-        Like the residual's values; the root is the standard error of one evaluation. It
-        falls as 1 / samples, so the samples that a tolerance needs follow from it.
+    def own(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns what is given for all sets without the parameters of others alone."""
+        rows = self.rows.residual if isinstance(self.rows, Bound) else self.rows
+        kept = (*rows.parameters, "key", "quadrature")
+        return {name: value for name, value in given.items() if name in kept}
+
+
+@public("oc.sobolev_loss(equation, 2, x)")
+@dataclass(frozen=True)
+class SobolevLoss:
+    """What `opcompiler.sobolev_loss` returns: a loss as a function of a network.
+
+    Attributes:
+        terms: by point set; the only one is called "".
+        fields: names of the unknown fields, in the order of one network's outputs.
+        parameters: names of what must be given at call time.
     """
-    if draws < 2:
-        raise OperatorError(
-            "a variance needs at least two draws",
-            expression=f"draws={draws}",
-            hint="32 give it to about a quarter of itself",
+
+    terms: Mapping[str, SobolevTerm]
+    fields: tuple[str, ...]
+    parameters: tuple[str, ...]
+
+    @public("loss(net, points, nu=0.01)")
+    def __call__(self, net: Any, points: Any, /, **given: Any) -> Array:
+        """Returns the loss, one real number.
+
+        Args:
+            net: the network, or a dict by field; of a bound loss the parameters of the
+                network.
+            points: (..., D) in the order of the coordinates, or a dict of columns; for
+                several sets a dict of them by name.
+            **given: parameters of the equations, and `quadrature`, rules by variable.
+
+        Raises:
+            OperatorError: for point sets, networks, points or parameters that do not fit.
+        """
+        sets = {"": points} if set(self.terms) == {""} else points
+        if not isinstance(sets, Mapping) or set(sets) != set(self.terms):
+            raise OperatorError(
+                f"the loss has the point sets {', '.join(self.terms)}",
+                expression=str(points)[:200],
+                hint="give a dict with points for each of them",
+            )
+        ours = ("key", "quadrature")
+        check_names(
+            "parameter", (n for n in given if n not in ours), self.parameters, ()
         )
-    one = lambda key: residual(net, points, key=key, **parameters)
-    values = jax.lax.map(one, jax.random.split(key, draws))
-    return jax.tree.map(lambda v: jnp.var(v, axis=0, ddof=1), values)
+        return reduce(
+            operator.add,
+            (
+                _weighted(weight, jnp.real(row) ** 2 + jnp.imag(row) ** 2)
+                for name, term in self.terms.items()
+                for weight, row in zip(
+                    term.weights,
+                    term.rows(net, sets[name], **term.own(given)),
+                    strict=True,
+                )
+            ),
+        )
+
+    @public("loss.bind(lambda params, point: ...)")
+    def bind(self, apply: Any) -> "SobolevLoss":
+        """Returns the loss of the parameters of a network; see `Residual.bind`."""
+        terms = {
+            name: SobolevTerm(term.rows.bind(apply), term.weights)
+            for name, term in self.terms.items()
+            if isinstance(term.rows, Residual)
+        }
+        return SobolevLoss(terms, self.fields, self.parameters)
+
+
+def _weighted(weight: Any, squares: Array) -> Array:
+    own = from_host("a weight of the loss", weight, squares.dtype)
+    return own * jnp.mean(squares)

@@ -1,9 +1,19 @@
-"""Runs the pushes of a plan on a network, at all points of a site at once."""
+"""Runs the pushes of a plan on a network, at all points of a site at once.
+
+In: a plan, the network of a group of fields, the points of every plain site. Out: the
+values of the functionals, one number per point:
+
+    evaluate_functionals(plan, group, {0: points})  ->  {u_xx at site 0: (N,), ...}
+
+`planning/kinds.py` says what a push of each kind computes; `RUNS` has a function per kind,
+under the same name, that computes it. Read-outs then add channels up. Sites whose
+directions run with the indices of sums are pushed in `sums.py`.
+"""
 
 import itertools
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -16,13 +26,12 @@ from opcompiler.errors import OperatorError
 from opcompiler.ir import Functional
 from opcompiler.planning import Plan, Push
 from opcompiler.planning.algebra import plan_algebra
-from opcompiler.runtime.networks import Group, Network
+from opcompiler.runtime.networks import Group
 from opcompiler.runtime.precision import as_precise_as
-from opcompiler.runtime.tracing import Traced
 from opcompiler.taylor.primitives import row_of
 from opcompiler.taylor.push import push as taylor_push, tangent_row
 from opcompiler.taylor.tuning import DEFAULT, Tuning
-from opcompiler.taylor.value import AlgebraArray, instantiate, Value
+from opcompiler.taylor.value import AlgebraArray, instantiate
 
 Channels = Callable[[int], Array]
 """Channel number -> its array at all points, (N,) or (N, m)."""
@@ -43,22 +52,27 @@ def evaluate_functionals(
         OperatorError: if the plan is none, or its numbers do not fit the points' dtype.
     """
     check_runs(plan, sites.values())
-    if any(map(_curved, plan.pushes)) and _orders_matter(group, plan, sites):
+    orders_matter = any(
+        group.network.orders_matter(sites[push.site])
+        for push in plan.pushes
+        if push.site in sites
+    )
+    if orders_matter and any(map(_curved, plan.pushes)):
         # Slots of a jet share its parameter, so they have no order to take a mean over.
         plan = plan_algebra([r.functional for r in plan.readouts], plan.sites)
-    # The kinds of `planning/kinds.py`, which says what each computes.
-    kinds = {
-        "nested": partial(_nested, _orders_matter(group, plan, sites)),
-        "reverse": partial(_reverse, _places(plan, group), tuning),
-        "taylor": partial(_taylor, tuning),
-    }
-    pushed = {
-        number: kinds[push.kind](
-            group.network, sites[push.site], push, _read_channels(plan, number)
-        )
-        for number, push in enumerate(plan.pushes)
-        if push.site in sites
-    }
+    pushed: dict[int, Channels] = {}
+    for number, push in enumerate(plan.pushes):
+        if push.site in sites:
+            read = [
+                (channel, readout.functional.field)
+                for readout in plan.readouts
+                for of, channel, _ in readout.terms
+                if of == number
+            ]
+            wanted = frozenset(channel for channel, _ in read)
+            fields = frozenset(field for _, field in read)
+            one = Pass(group, sites[push.site], push, wanted, fields, orders_matter)
+            pushed[number] = RUNS[push.kind](one, tuning)
     values: dict[Functional, Array] = {}
     for readout in plan.readouts:
         functional = readout.functional
@@ -107,48 +121,64 @@ def _curved(push: Push) -> bool:
     )
 
 
-def _orders_matter(group: Group, plan: Plan, sites: Mapping[int, Array]) -> bool:
-    return any(
-        group.network.orders_matter(sites[push.site])
-        for push in plan.pushes
-        if push.site in sites
-    )
+@dataclass(frozen=True)
+class Pass:
+    """One push of a network, at the points of its site.
+
+    Attributes:
+        group: the fields and the network that gives them.
+        points: (N, d).
+        push: what is to be computed.
+        wanted: the channels that read-outs use.
+        fields: the fields that are read from it.
+        orders_matter: whether mixed derivatives may depend on their order, because
+            the network holds custom rules.
+    """
+
+    group: Group
+    points: Array
+    push: Push
+    wanted: frozenset[int]
+    fields: frozenset[str]
+    orders_matter: bool
+
+    def row(self, tangent: Tangent) -> Array | None:
+        """Returns a tangent as a vector, (d,); none if it is empty."""
+        return tangent_row(tangent, self.points.shape[1], self.points.dtype)
 
 
-def _read_channels(plan: Plan, push: int) -> frozenset[int]:
-    """Returns the channels of one push that read-outs use."""
-    terms = (term for readout in plan.readouts for term in readout.terms)
-    return frozenset(channel for number, channel, _ in terms if number == push)
-
-
-def _taylor(
-    tuning: Tuning,
-    network: Network,
-    points: Array,
-    push: Push,
-    wanted: frozenset[int],
-) -> Channels:
+def taylor(one: Pass, tuning: Tuning) -> Channels:
     """One pass of our engine: the batched network, interpreted in the algebra."""
-    seeds = [_row(tangent, points) for tangent in push.seeds[1:]]
-    channels = push.algebra.channels
-    curved = [k for k in wanted if channels[k].degree > 1]
+    push, wanted = one.push, one.wanted
+    rows = [one.row(tangent) for tangent in push.seeds[1:]]
+    seeds = [None if row is None else row[None, :] for row in rows]  # at all points
+    curved = [k for k in wanted if push.algebra.channels[k].degree > 1]
 
     def run(points: Array) -> dict[int, Array]:
+        network = one.group.network
         (value,) = taylor_push(
             jax.vmap(network), points, seeds, push.algebra, wanted, tuning
         )
-        flat = curved and not any(_has_channel(value, k) for k in curved)
-        if flat and _has_kinks(jax.make_jaxpr(network)(points[0])):
-            _warn_piecewise_linear()
-        return {k: _channel(value, k) for k in wanted}
+        if isinstance(value, AlgebraArray):
+            found = {k: value.dense(k) for k in wanted}
+            flat = all(value.coefficients[k] is None for k in curved)
+        else:  # a network that is constant
+            zero = lambda: instantiate(None, value.shape, value.dtype)
+            found = {k: zero() if k else value for k in wanted}
+            flat = True
+        if curved and flat and _has_kinks(jax.make_jaxpr(network)(points[0])):
+            warnings.warn(
+                "derivatives of order 2 and higher of this network are zero everywhere: "
+                "it is piecewise linear in its arguments (relu?); take a smooth activation "
+                "such as tanh or gelu, if it is to be trained on them",
+                category=UserWarning,
+                stacklevel=2,
+            )
+        return found
 
     if tuning.remat:
         run = jax.checkpoint(run, policy=jax.checkpoint_policies.dots_saveable)
-    return run(points).__getitem__
-
-
-def _has_channel(value: Value, channel: int) -> bool:
-    return isinstance(value, AlgebraArray) and value.coefficients[channel] is not None
+    return run(one.points).__getitem__
 
 
 def _has_kinks(jaxpr: Any) -> bool:
@@ -160,114 +190,34 @@ def _has_kinks(jaxpr: Any) -> bool:
     )
 
 
-def _warn_piecewise_linear() -> None:
-    warnings.warn(
-        "derivatives of order 2 and higher of this network are zero everywhere: it is "
-        "piecewise linear in its arguments (relu?); take a smooth activation such as "
-        "tanh or gelu, if it is to be trained on them",
-        category=UserWarning,
-        stacklevel=2,
-    )
-
-
-def _channel(value: Value, channel: int) -> Array:
-    if isinstance(value, AlgebraArray):
-        return value.dense(channel)
-    return value if channel == 0 else instantiate(None, value.shape, value.dtype)
-
-
-def _nested(
-    orders_matter: bool,
-    network: Traced,
-    points: Array,
-    push: Push,
-    wanted: frozenset[int],
-) -> Channels:
+def nested(one: Pass, tuning: Tuning) -> Channels:
     """Nested `jax.jvp`, one per unit of order; only the top channel is asked for.
 
     Where custom rules make the order of the derivatives matter, the mean over all orders
     is taken, which is what every algebra holds.
     """
-    del wanted
-    first = push.algebra.of_degree(1) if push.algebra.order else ()
-    tangents = [push.seeds[channel] for channel in first]
-    words = (
-        sorted(set(itertools.permutations(tangents))) if orders_matter else [tangents]
-    )
+    del tuning
+    algebra, network = one.push.algebra, one.group.network
+    first = algebra.of_degree(1) if algebra.order else ()
+    tangents = [one.push.seeds[channel] for channel in first]
+    words = [tangents]
+    if one.orders_matter:
+        words = sorted(set(itertools.permutations(tangents)))
 
     def along(word: Sequence[Tangent]) -> Array:
-        fun = network.by_body if word else network
+        fun: Any = network.by_body if word else network
         for tangent in word:
-            row = tangent_row(tangent, points.shape[1], points.dtype)
-            assert row is not None  # the form of a nested push
-            fun = _directional(fun, row)
-        return jax.vmap(fun)(points)
+            fun = _directional(fun, one.row(tangent))
+        return jax.vmap(fun)(one.points)
 
-    values = along(words[0])
+    total = along(words[0])
     for word in words[1:]:
-        values = values + along(word)
-    mean = values / len(words) if len(words) > 1 else values
+        total = total + along(word)
+    mean = total / len(words) if len(words) > 1 else total
     return lambda channel: mean
 
 
-def _places(plan: Plan, group: Group) -> tuple[int, ...]:
-    """Returns the outputs of the network that reverse passes are needed for."""
-    numbers = {n for n, push in enumerate(plan.pushes) if push.kind == "reverse"}
-    fields = {
-        readout.functional.field
-        for readout in plan.readouts
-        if any(number in numbers for number, _, _ in readout.terms)
-    }
-    return tuple(n for f in group.fields if f in fields for n in group.places(f))
-
-
-def _reverse(
-    places: tuple[int, ...],
-    tuning: Tuning,
-    network: Traced,
-    points: Array,
-    push: Push,
-    wanted: frozenset[int],
-) -> Channels:
-    """One forward pass, and a reverse pass for each output that is asked for.
-
-    What JAX cannot reverse (a `while_loop`), and complex values, which would need two
-    passes each, go through our engine in the same algebra.
-    """
-    at = partial(_value_and_slopes, network, places)
-    try:
-        shape, _ = jax.eval_shape(at, points[0])
-    except (NotImplementedError, TypeError, ValueError):
-        return _taylor(tuning, network, points, push, wanted)
-    if jnp.issubdtype(shape.dtype, jnp.complexfloating):
-        return _taylor(tuning, network, points, push, wanted)
-    value, slopes = jax.vmap(at)(points)
-
-    def channel(number: int) -> Array:
-        tangent = push.seeds[number]
-        if number == 0:
-            return value
-        if len(tangent) == 1 and tangent[0][1] == 1:
-            return slopes[..., tangent[0][0]]
-        row = tangent_row(tangent, points.shape[1], points.dtype)
-        return jnp.zeros_like(value) if row is None else slopes @ row
-
-    return channel
-
-
-def _value_and_slopes(
-    network: Traced, places: tuple[int, ...], point: Array
-) -> tuple[Array, Array]:
-    """Returns the outputs at one point and their gradients, zero where not asked for."""
-    value, pull = jax.vjp(network.by_body, point)
-    rows = [jnp.zeros_like(point)] * max(value.size, 1)
-    for place in places:
-        unit = jnp.zeros(value.size, value.dtype).at[place].set(1)
-        (rows[place],) = pull(unit.reshape(value.shape))
-    return value, jnp.stack(rows).reshape(*value.shape, point.size)
-
-
-def _directional(fun: Network, tangent: Array) -> Network:
+def _directional(fun: Callable[[Array], Array], tangent: Any) -> Any:
     def along(point: Array) -> Array:
         varied = _compat.vary(tangent, _compat.varying(point))
         return jax.jvp(fun, (point,), (varied,))[1]
@@ -275,7 +225,47 @@ def _directional(fun: Network, tangent: Array) -> Network:
     return along
 
 
-def _row(tangent: Tangent, points: Array) -> Array | None:
-    """Returns a tangent as one row, (1, d), the same at all points; none if empty."""
-    vector = tangent_row(tangent, points.shape[1], points.dtype)
-    return None if vector is None else vector[None, :]
+def reverse(one: Pass, tuning: Tuning) -> Channels:
+    """One forward pass, and a reverse pass for each output that is asked for.
+
+    What JAX cannot reverse (a `while_loop`), and complex values, which would need two
+    passes each, go through our engine in the same algebra.
+    """
+    group, points = one.group, one.points
+    places = [n for f in group.fields if f in one.fields for n in group.places(f)]
+
+    def at(point: Array) -> tuple[Array, Array]:
+        """Returns the outputs and their gradients, zero where not asked for."""
+        value, pull = jax.vjp(group.network.by_body, point)
+        rows = [jnp.zeros_like(point)] * max(value.size, 1)
+        for place in places:
+            unit = jnp.zeros(value.size, value.dtype).at[place].set(1)
+            (rows[place],) = pull(unit.reshape(value.shape))
+        return value, jnp.stack(rows).reshape(*value.shape, point.size)
+
+    try:
+        shape, _ = jax.eval_shape(at, points[0])
+    except (NotImplementedError, TypeError, ValueError):
+        return taylor(one, tuning)
+    if jnp.issubdtype(shape.dtype, jnp.complexfloating):
+        return taylor(one, tuning)
+    value, slopes = jax.vmap(at)(points)
+
+    def channel(number: int) -> Array:
+        tangent = one.push.seeds[number]
+        if number == 0:
+            return value
+        if len(tangent) == 1 and tangent[0][1] == 1:
+            return slopes[..., tangent[0][0]]
+        row = one.row(tangent)
+        return jnp.zeros_like(value) if row is None else slopes @ row
+
+    return channel
+
+
+RUNS: dict[str, Callable[[Pass, Tuning], Channels]] = {
+    "taylor": taylor,
+    "reverse": reverse,
+    "nested": nested,
+}
+"""How pushes run, by kind; `planning/kinds.py` has the same names."""

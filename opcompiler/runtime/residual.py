@@ -1,4 +1,16 @@
-"""The compiled operator: what `opcompiler.compile` returns."""
+"""The compiled operator: what `opcompiler.compile` returns.
+
+In: an `Operator`, the normal form of the equations. Out: a function of networks and points:
+
+    residual = Residual(operator)              planned once
+    residual(net, points, nu=0.01)             evaluated; traced once a call
+    residual.bind(apply)(params, points)       evaluated; compiled once
+
+`Residual._evaluate` is the way from points to values, in five steps. What surrounds it
+decides what JAX sees of a call: numbers and arrays are traced, functions are part of the
+program. Python's and NumPy's numbers are brought to the precision of the points before
+`jax.jit` sees them, because it would make an int32 of `10**10`.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -6,9 +18,10 @@ from dataclasses import replace
 from functools import partial
 from numbers import Number
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from opcompiler.edge import public
@@ -16,13 +29,10 @@ from opcompiler.errors import OperatorError
 from opcompiler.frontend import NormalForm
 from opcompiler.ir import Functional
 from opcompiler.planning import Plan, plan_functionals
-from opcompiler.runtime.explanation import explanation, sum_lines
-from opcompiler.runtime.indexed import gathered, Input
-from opcompiler.runtime.losses import variance
+from opcompiler.runtime.indexed import gathered
 from opcompiler.runtime.networks import (
     check_callable,
     check_outputs,
-    Group,
     Network,
     read_networks,
 )
@@ -32,7 +42,6 @@ from opcompiler.runtime.pushes import evaluate_functionals
 from opcompiler.runtime.quadrature import Rule
 from opcompiler.runtime.shell import run_program
 from opcompiler.runtime.sites import read_scene, site_points
-from opcompiler.runtime.source import source_text
 from opcompiler.runtime.sums import evaluate_sites, evaluate_sums, Running
 from opcompiler.sampling import draws as draws_of, Estimator
 from opcompiler.sampling.estimator import check_key
@@ -40,6 +49,18 @@ from opcompiler.taylor.misuse import explained
 from opcompiler.taylor.tuning import DEFAULT, Tuning
 
 Rules = Mapping[str, Rule] | None
+
+Functions = tuple[tuple[str, Any], ...]
+"""Parameters that are functions of the point, by name; static for `jax.jit`."""
+
+
+class Inputs(NamedTuple):
+    """What a call gives besides the network and functions; JAX may trace all of it."""
+
+    points: Any
+    key: Array | None
+    numbers: dict[str, Any]
+    quadrature: Rules
 
 
 def _a_call(residual: "Residual", start: str = "residual(net") -> str:
@@ -145,37 +166,25 @@ class Residual:
         Raises:
             OperatorError: if networks, points or parameters do not fit the operator.
         """
-        points = columns_from_host(points)
-        parameters = self._from_host(parameters, points)
-        if isinstance(net, Mapping) or not callable(net) or _is_leaf(net):
-            outputs = self._evaluate(net, points, key, parameters, quadrature)
-            return self._like_equations(outputs)
-        leaves, structure = jax.tree.flatten(net)
-        arrays = [leaf for leaf in leaves if _is_array(leaf)]
-        others = tuple(None if _is_array(leaf) else leaf for leaf in leaves)
-        functions, numbers = _split(parameters)
-        outputs = self._compiled(
-            structure, others, functions, arrays, points, key, numbers, quadrature
-        )
+        functions, inputs = self._read(points, key, quadrature, parameters)
+        module = callable(net) and not isinstance(net, Mapping)
+        if not module or jax.tree_util.all_leaves([net]):  # a function is a leaf
+            outputs = self._evaluate(net, functions, inputs)
+        else:
+            leaves, structure = jax.tree.flatten(net)
+            arrays = [leaf if _is_array(leaf) else None for leaf in leaves]
+            others = tuple(None if _is_array(leaf) else leaf for leaf in leaves)
+            outputs = self._compiled((structure, others, functions), arrays, inputs)
         return self._like_equations(outputs)
 
-    @partial(jax.jit, static_argnums=(0, 1, 2, 3))
-    def _compiled(
-        self,
-        structure: Any,
-        others: tuple[Any, ...],
-        functions: tuple[tuple[str, Any], ...],
-        arrays: list[Array],
-        points: Any,
-        key: Array | None,
-        numbers: dict[str, Any],
-        quadrature: Rules,
-    ) -> list[Array]:
-        pending = iter(arrays)
-        leaves = [next(pending) if leaf is None else leaf for leaf in others]
-        net = jax.tree.unflatten(structure, leaves)
-        parameters = {**numbers, **dict(functions)}
-        return self._evaluate(net, points, key, parameters, quadrature)
+    @partial(jax.jit, static_argnums=(0, 1))
+    def _compiled(self, static: Any, arrays: list[Any], inputs: Inputs) -> list[Array]:
+        structure, others, functions = static
+        leaves = [
+            other if array is None else array
+            for array, other in zip(arrays, others, strict=True)
+        ]
+        return self._evaluate(jax.tree.unflatten(structure, leaves), functions, inputs)
 
     @public("residual.bind(lambda params, point: ...)")
     def bind(self, apply: Any) -> "Bound":
@@ -202,12 +211,30 @@ class Residual:
         draws: int = 32,
         **parameters: Any,
     ) -> Any:
-        """Returns the variance of the estimate over keys; see `lowering.losses.variance`.
+        """Returns the variance of the estimate over keys, from some draws.
 
-        The root is the standard error of one evaluation, of the shape of its values.
+        Args:
+            net: the network, as in a call of the residual.
+            points: the points, as in a call of the residual.
+            key: `jax.random.key`; it is split.
+            draws: number of independent evaluations, at least 2. The relative standard
+                error of the result is about `(2 / (draws - 1)) ** 0.5`.
+            **parameters: values of the residual's parameters.
+
+        Returns:
+            Like the residual's values; the root is the standard error of one evaluation.
+            It falls as 1 / samples, so the samples that a tolerance needs follow from it.
         """
         check_key(self.estimator, key)
-        return variance(self, net, points, key, draws, **parameters)
+        if draws < 2:
+            raise OperatorError(
+                "a variance needs at least two draws",
+                expression=f"draws={draws}",
+                hint="32 give it to about a quarter of itself",
+            )
+        one = lambda key: self(net, points, key=key, **parameters)
+        values = jax.lax.map(one, jax.random.split(key, draws))
+        return jax.tree.map(lambda v: jnp.var(v, axis=0, ddof=1), values)
 
     def tuned(self, tuning: Tuning) -> "Residual":
         """Returns the same residual, laid out otherwise; see `opcompiler.autotune`."""
@@ -217,16 +244,25 @@ class Residual:
 
     def explain(self) -> str:
         """Returns the plan as text, and how every sum over components is evaluated."""
-        return explanation(self.operator, self.plan, self.estimator)
+        sums = self._sums()
+        if not sums:
+            return str(self.plan)
+        return "\n".join([str(self.plan), "", "sums", *(f"  {line}" for line in sums)])
 
     def source(self) -> str:
         """Returns the emitted function as readable Python."""
+        from opcompiler.runtime.source import source_text
+
         return source_text(self.operator, self.plan)
 
     def to_html(self, path: str | Path | None = None) -> str:
         """Returns the plan's page with sums and emitted function; writes it to `path`."""
-        sums = sum_lines(self.operator, self.estimator)
-        return self.plan.to_html(path, source=self.source(), sums=sums)
+        return self.plan.to_html(path, source=self.source(), sums=self._sums())
+
+    def _sums(self) -> list[str]:
+        from opcompiler.runtime.source import sum_lines
+
+        return sum_lines(self.operator, self.estimator)
 
     def _repr_html_(self) -> str:
         return self.plan._repr_html_()
@@ -239,57 +275,60 @@ class Residual:
             f"{self.plan.channels} channels>"
         )
 
-    def _from_host(self, given: Mapping[str, Any], points: Any) -> dict[str, Any]:
-        """Returns parameters, defaults included, as JAX may see them."""
-        known = {**self.defaults, **given}
-        check_names("parameter", known, self.parameters, required=())
-        return parameters_from_host(known, points)
-
-    @explained("the networks cannot be run")
-    def _evaluate(
+    def _read(
         self,
-        net: Any,
         points: Any,
         key: Array | None,
-        parameters: Mapping[str, Any],
-        quadrature: Rules = None,
-    ) -> list[Array]:
+        quadrature: Rules,
+        given: Mapping[str, Any],
+    ) -> tuple[Functions, Inputs]:
+        """Returns what a call gives, defaults included, as JAX may see it."""
+        points = columns_from_host(points)
+        known = {**self.defaults, **given}
+        check_names("parameter", known, self.parameters, required=())
+        functions, numbers = _split(parameters_from_host(known, points))
+        return functions, Inputs(points, key, numbers, quadrature)
+
+    @explained("the networks cannot be run")
+    def _evaluate(self, net: Any, functions: Functions, inputs: Inputs) -> list[Array]:
         """Returns one array per equation."""
         operator = self.operator
-        where = read_points(points, operator.columns, operator.parameters)
-        draws = draws_of(self.estimator, key, where.flat.shape[0], where.flat.dtype)
-        scene = read_scene(where, operator, parameters, quadrature)
+
+        # Points as rows, parameters, quadrature rules; draws of the indices of sums.
+        where = read_points(inputs.points, operator.columns, operator.parameters)
+        parameters = {**inputs.numbers, **dict(functions)}
+        scene = read_scene(where, operator, parameters, inputs.quadrature)
+        rows, dtype = where.flat.shape[0], where.flat.dtype
+        draws = draws_of(self.estimator, inputs.key, rows, dtype)
+
+        # Networks, each pushed at all its sites. A functional is a number per point, or
+        # at a site whose directions run with indices one per point and tuple of indices.
         sites = site_points(operator, where, scene)
-        functionals: dict[Functional, Array] = {}
+        plain = {n: given.points for n, given in sites.items() if given.plain}
+        values: dict[Functional, Array] = {}
         running: Running = {}
         for group in read_networks(net, operator):
             plan = self._plan_for(group.fields)
-            group = self._checked(group, plan, sites)
-            plain = {n: given.points for n, given in sites.items() if given.plain}
-            at_sites = evaluate_functionals(plan, group, plain, self.tuning)
-            functionals |= {
-                f: v.reshape(sites[f.site].shape) for f, v in at_sites.items()
-            }
+            if plan.pushes:
+                points = sites[plan.pushes[0].site].points
+                group = check_outputs(group, points, dict(operator.kinds))
+            pushed = evaluate_functionals(plan, group, plain, self.tuning)
+            values |= {f: v.reshape(sites[f.site].shape) for f, v in pushed.items()}
             running |= evaluate_sites(
                 operator, plan, group, sites, scene, draws, self.tuning
             )
-        functionals |= {f: v for f, (v, _) in running.items() if v.ndim == 1}
-        values = dict(scene.plain)
-        for functional, name in zip(operator.functionals, operator.names, strict=True):
-            if functional in functionals:
-                values[name] = functionals[functional]
-        scene = replace(scene, plain=values)
-        values = values | evaluate_sums(operator, running, scene, draws)
-        for gather in operator.gathers:
-            values[gather.name] = gathered(gather, {}, 0, scene)
-        outputs = run_program(operator.program, values, scene.dtype)
-        return [where.restore(output) for output in outputs]
+        values |= {f: v for f, (v, _) in running.items() if v.ndim == 1}
 
-    def _checked(self, group: Group, plan: Plan, sites: Mapping[int, Input]) -> Group:
-        for push in plan.pushes[:1]:
-            points = sites[push.site].points
-            return check_outputs(group, points, dict(self.operator.kinds))
-        return group
+        # Sums over the indices, which read those values by name.
+        named = zip(operator.functionals, operator.names, strict=True)
+        known = {name: values[f] for f, name in named if f in values}
+        scene = replace(scene, plain={**scene.plain, **known})
+        known = {**scene.plain, **evaluate_sums(operator, running, scene, draws)}
+
+        # The shell: what the equations make of all that.
+        known |= {g.name: gathered(g, {}, 0, scene) for g in operator.gathers}
+        outputs = run_program(operator.program, known, dtype)
+        return [where.restore(output) for output in outputs]
 
     def _like_equations(self, outputs: list[Array]) -> Any:
         equations = self.operator.equations
@@ -324,19 +363,18 @@ class Bound:
 
         Args:
             params: the pytree that `apply` takes.
-            points: as for the residual.
-            key: as for the residual.
-            quadrature: as for the residual.
-            **parameters: as for the residual; a new function object is a new program.
+            points: (..., D) in the order of the coordinates, or a dict of columns.
+            key: for an estimator, `jax.random.key`; one key gives one draw.
+            quadrature: for each integration variable the (nodes, weights) of a rule.
+            **parameters: values of the residual's parameters; a new function object is a
+                new program.
 
         Returns:
-            As the residual.
+            What the residual returns: an array (...), or a tuple or dict of them.
         """
-        points = columns_from_host(points)
-        given = self.residual._from_host(parameters, points)
-        functions, numbers = _split(given)
+        functions, inputs = self.residual._read(points, key, quadrature, parameters)
         _check_params(params)
-        outputs = self._jitted(functions, params, points, key, numbers, quadrature)
+        outputs = self._jitted(functions, params, inputs)
         # Outside of jit, which would sort the keys of a dict.
         return self.residual._like_equations(outputs)
 
@@ -353,12 +391,12 @@ class Bound:
         """Lowers the program for the shapes of its arguments, as `jax.jit(f).lower` does.
 
         Args:
-            params: as for a call; arrays, or `jax.ShapeDtypeStruct`s in their place.
-            points: likewise.
-            key: likewise.
-            quadrature: likewise.
-            **parameters: likewise. Functions, and defaults that are not given, become
-                part of the program.
+            params: the pytree that `apply` takes, of arrays or `jax.ShapeDtypeStruct`s.
+            points: the points, or their shapes.
+            key: for an estimator, a key or its shape.
+            quadrature: for each integration variable a rule.
+            **parameters: values, or their shapes. Functions, and defaults that are not
+                given, become part of the program.
 
         Returns:
             The lowered program: `.as_text()`, `.compile()`. What it compiles to is called
@@ -366,7 +404,7 @@ class Bound:
             as an `OrderedDict`.
 
         Raises:
-            OperatorError: as a call.
+            OperatorError: if networks, points or parameters do not fit the operator.
 
         Example: `f.lower(params, points, nu=0.01).compile().cost_analysis()`.
         """
@@ -375,8 +413,9 @@ class Bound:
 
         def run(params: Any, points: Any, **given: Any) -> Any:
             key, quadrature = given.pop("key", None), given.pop("quadrature", None)
-            known = self.residual._from_host(given, points)
-            outputs = self._run(functions, params, points, key, known, quadrature)
+            given |= dict(functions)
+            own, inputs = self.residual._read(points, key, quadrature, given)
+            outputs = self._run(own, params, inputs)
             values = self.residual._like_equations(outputs)
             return OrderedDict(values) if isinstance(values, dict) else values
 
@@ -388,21 +427,12 @@ class Bound:
         # What is compiled stays here: a copy compiles anew.
         return Bound, (self.residual, self._apply)
 
-    def _run(
-        self,
-        functions: tuple[tuple[str, Any], ...],
-        params: Any,
-        points: Any,
-        key: Array | None,
-        numbers: dict[str, Any],
-        quadrature: Rules,
-    ) -> list[Array]:
+    def _run(self, functions: Functions, params: Any, inputs: Inputs) -> list[Array]:
         if isinstance(self._apply, Mapping):
             net: Any = {key: _with(params, apply) for key, apply in self._apply.items()}
         else:
             net = _with(params, self._apply)
-        parameters = {**numbers, **dict(functions)}
-        return self.residual._evaluate(net, points, key, parameters, quadrature)
+        return self.residual._evaluate(net, functions, inputs)
 
 
 def _check_params(params: Any) -> None:
@@ -422,19 +452,11 @@ def _with(params: Any, apply: Callable[[Any, Array], Any]) -> Network:
     return lambda point: apply(params, point)
 
 
-def _split(
-    parameters: Mapping[str, Any],
-) -> tuple[tuple[tuple[str, Any], ...], dict[str, Any]]:
+def _split(parameters: Mapping[str, Any]) -> tuple[Functions, dict[str, Any]]:
     """Splits parameters into functions, which are static, and numbers."""
     functions = tuple(sorted((k, v) for k, v in parameters.items() if callable(v)))
     numbers = {k: v for k, v in parameters.items() if not callable(v)}
     return functions, numbers
-
-
-def _is_leaf(net: Any) -> bool:
-    """Whether JAX sees no structure in a network: a plain function."""
-    leaves = jax.tree.leaves(net)
-    return len(leaves) == 1 and leaves[0] is net
 
 
 def _is_array(leaf: Any) -> bool:

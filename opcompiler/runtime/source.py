@@ -1,6 +1,11 @@
-"""The emitted function as readable Python: what runs, line by line."""
+"""What a residual does, to be read: the emitted function, and how sums are evaluated.
+
+source_text(operator, plan)         the function that runs, line by line, as Python
+sum_lines(operator, estimator)      per sum its terms, its draw, its variance
+"""
 
 from collections.abc import Iterator
+from math import prod
 
 from opcompiler.ir import (
     Body,
@@ -17,6 +22,7 @@ from opcompiler.ir import (
     Sum,
 )
 from opcompiler.planning import Plan
+from opcompiler.sampling import Estimator
 
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 _INDENT = "    "
@@ -183,3 +189,24 @@ def _step(step: Step) -> str:
 
 def _text(operand: Operand) -> str:
     return operand if isinstance(operand, str) else repr(operand)
+
+
+def sum_lines(operator: Operator, estimator: Estimator | None) -> list[str]:
+    """Returns a line per sum over components: its terms, its draw, its variance."""
+    return [line for item in operator.sums for line in _how(item, operator, estimator)]
+
+
+def _how(item: Sum, operator: Operator, estimator: Estimator | None) -> Iterator[str]:
+    terms = prod(last - first + 1 for first, last in item.extents)
+    what = ", ".join(item.names)
+    if item.site is None:
+        yield f"{what}: all {terms} terms, no derivatives"
+        return
+    site = operator.sites[item.site]
+    of = ", ".join(name for _, name in item.functionals)
+    if site.gradient:
+        yield f"{what}: all {terms} terms of {of}, from one reverse pass"
+    elif estimator is None:
+        yield f"{what}: all {terms} terms of {of}"
+    else:
+        yield f"{what}: {of}, {estimator.describe(site, terms)}"
