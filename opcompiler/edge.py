@@ -1,4 +1,4 @@
-"""The edge of the package: what a user calls, and what a wrong call is told.
+"""The edge of the package: what a user calls, and the errors of wrong calls.
 
     @public("oc.sobolev_loss(equation, 2, [x, y])")
     def sobolev_loss(equations: Any, order: int, wrt: ...) -> SobolevLoss: ...
@@ -26,7 +26,6 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from numbers import Number
 from typing import Any, TypeVar
@@ -71,24 +70,27 @@ def public(example: Example = "") -> Callable[[Thing], Thing]:
 
 def _guarded(function: Callable[..., Any], example: Example) -> Callable[..., Any]:
     signature = inspect.signature(function)
-    kinds: dict[str, _Kind] = {}
+    checked: dict[str, tuple[Any, str]] | None = (
+        None  # annotation, and what it asks for
+    )
 
     def check(args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        nonlocal checked
         try:
             given = signature.bind(*args, **named).arguments
         except TypeError:
             raise _misfit(function, signature, args, named, example) from None
-        if not kinds:  # at the first call, when every class has been made
-            kinds.update(_kinds(function, signature))
-        for name, value in given.items():
-            fault = kinds[name].fault(value)
+        if checked is None:  # at the first call, when every class has been made
+            checked = _checked(function, signature)
+        for name, (annotation, words) in checked.items():
+            fault = _fault(annotation, given[name]) if name in given else ""
             if fault:
                 shown = _shown(example, args)
                 as_in = f", as in {shown}" if shown else ""
                 raise OperatorError(
                     f"{name} of {_called(function, shown)} {fault}",
-                    expression=f"{name}={value!r}"[:200],
-                    hint=f"give {kinds[name].words}{as_in}",
+                    expression=f"{name}={given[name]!r}"[:200],
+                    hint=f"give {words}{as_in}",
                 )
 
     @functools.wraps(function)
@@ -104,7 +106,7 @@ def _guarded(function: Callable[..., Any], example: Example) -> Callable[..., An
     return guarded
 
 
-# What a call that does not fit its signature is told.
+# Calls that do not fit a signature.
 
 
 def _misfit(
@@ -115,17 +117,18 @@ def _misfit(
     example: Example,
 ) -> OperatorError:
     """Returns the error of a call with arguments too many, too few or misspelt."""
-    either, first, last = (
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        inspect.Parameter.POSITIONAL_ONLY,
-        inspect.Parameter.KEYWORD_ONLY,
-    )
     known = [p for p in signature.parameters.values() if p.name not in ("self", "cls")]
     bound = len(signature.parameters) - len(known)  # 1 for a method
-    ordered = [p.name for p in known if p.kind in (first, either)]
-    by_name = [p.name for p in known if p.kind in (either, last)]
+    by_place = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    )
+    ordered = [p.name for p in known if p.kind in by_place]
+    by_name = [
+        p.name for p in known if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
     needed = [p.name for p in known if p.default is p.empty and p.kind != p.VAR_KEYWORD]
-    misplaced = [p.name for p in known if p.kind is first and p.name in named]
+    misplaced = [n for n in named if n in ordered and n not in by_name]
     takes_any = any(p.kind is p.VAR_KEYWORD for p in known)
     unknown = [] if takes_any else [n for n in named if n not in by_name]
     given, more = args[bound:], args[bound + len(ordered) :]
@@ -175,101 +178,8 @@ def _brief(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-# What annotations mean.
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """What may be given.
-
-    Attributes:
-        words: what that is; "" if anything may.
-        fault: of a value, what is wrong with it, "is a str"; "" if nothing.
-    """
-
-    words: str
-    fault: Callable[[Any], str]
-
-
-_ANYTHING = _Kind("", lambda value: "")
-
-
-def _kinds(
-    function: Callable[..., Any], signature: inspect.Signature
-) -> dict[str, _Kind]:
-    # What it returns is not checked, and may be of a package that is not imported yet.
-    given = {n: a for n, a in function.__annotations__.items() if n != "return"}
-    said = typing.get_type_hints(
-        types.SimpleNamespace(__annotations__=given), function.__globals__
-    )
-    return {
-        p.name: _ANYTHING
-        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-        else _kind(said.get(p.name, Any))
-        for p in signature.parameters.values()
-    }
-
-
-def _kind(annotation: Any) -> _Kind:
-    plain = typing.get_origin(annotation) or annotation
-    inner = typing.get_args(annotation)
-    if plain in (types.UnionType, typing.Union):
-        return _either([_kind(part) for part in inner])
-    if plain is Sequence:
-        return _listed(_kind(inner[0]) if inner else _ANYTHING)
-    if plain in _PLAIN:
-        return _PLAIN[plain]
-    if isinstance(plain, type) and _is_checked(plain):
-        return _simple(_made(plain), lambda value: isinstance(value, plain))
-    return _ANYTHING
-
-
-def _is_checked(plain: type) -> bool:
-    """Whether objects come from their class alone; arrays and expressions do not."""
-    ours = plain.__module__.startswith("opcompiler.")
-    return ours or plain.__name__ in ("Symbol", "IndexedBase", "Path")
-
-
-def _made(plain: type) -> str:
-    root = plain.__module__.partition(".")[0]
-    return _EXAMPLES.get(plain) or _a(f"{root}.{plain.__name__}")
-
-
-def _simple(words: str, test: Callable[[Any], bool]) -> _Kind:
-    return _Kind(words, lambda value: "" if test(value) else f"is {_described(value)}")
-
-
-def _either(kinds: Sequence[_Kind]) -> _Kind:
-    def fault(value: Any) -> str:
-        faults = [kind.fault(value) for kind in kinds]
-        # What a list holds says more than that it is no number.
-        return "" if "" in faults else max(faults, key=lambda f: f.startswith("holds"))
-
-    words = " or ".join(dict.fromkeys(kind.words for kind in kinds))
-    return _ANYTHING if _ANYTHING in kinds else _Kind(words, fault)
-
-
-def _listed(each: _Kind) -> _Kind:
-    def fault(value: Any) -> str:
-        sized = hasattr(value, "__len__") and hasattr(value, "__getitem__")
-        if not sized or isinstance(value, str | bytes | Mapping):
-            return f"is {_described(value)}"
-        if each is _ANYTHING:
-            return ""
-        parts = [part for part in value if each.fault(part)]
-        return f"holds {_described(parts[0])}" if parts else ""
-
-    return _Kind("a list" + (f" (each: {each.words})" if each.words else ""), fault)
-
-
-def _described(value: object) -> str:
-    if isinstance(value, type):
-        return f"the class {value.__name__} itself"
-    return "None" if value is None else _a(type(value).__name__)
-
-
-def _a(name: str) -> str:
-    return f"an {name}" if name[0] in "aeioAEIO" else f"a {name}"
+# Values that are not what an annotation says. Annotations are read as far as the table
+# and the two functions say; whatever else they hold allows anything.
 
 
 def _is_whole(value: Any) -> bool:
@@ -280,18 +190,89 @@ def _is_whole(value: Any) -> bool:
     return not isinstance(value, bool)
 
 
-_PLAIN: dict[Any, _Kind] = {
-    int: _simple("a whole number", _is_whole),
-    float: _simple("a number", lambda value: isinstance(value, Number)),
-    bool: _simple(
-        "True or False", lambda value: type(value).__name__ in ("bool", "bool_")
-    ),
-    str: _simple("text", lambda value: isinstance(value, str)),
-    tuple: _simple("a tuple", lambda value: isinstance(value, tuple)),
-    types.NoneType: _simple("None", lambda value: value is None),
-    Callable: _simple("a function", callable),
-    Mapping: _simple("a dict", lambda value: isinstance(value, Mapping)),
+_PLAIN: dict[Any, tuple[str, Callable[[Any], bool]]] = {
+    int: ("a whole number", _is_whole),
+    float: ("a number", lambda value: isinstance(value, Number)),
+    bool: ("True or False", lambda value: type(value).__name__ in ("bool", "bool_")),
+    str: ("text", lambda value: isinstance(value, str)),
+    tuple: ("a tuple", lambda value: isinstance(value, tuple)),
+    types.NoneType: ("None", lambda value: value is None),
+    Callable: ("a function", callable),
+    Mapping: ("a dict", lambda value: isinstance(value, Mapping)),
 }
+
+
+def _checked(
+    function: Callable[..., Any], signature: inspect.Signature
+) -> dict[str, tuple[Any, str]]:
+    """Returns the annotations that ask for something, and what, by argument."""
+    single = {
+        p.name
+        for p in signature.parameters.values()
+        if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    }
+    # What it returns is not checked, and may be of a package that is not imported yet.
+    given = {n: a for n, a in function.__annotations__.items() if n in single}
+    kinds = typing.get_type_hints(
+        types.SimpleNamespace(__annotations__=given), function.__globals__
+    )
+    return {
+        name: (kind, words) for name, kind in kinds.items() if (words := _words(kind))
+    }
+
+
+def _words(annotation: Any) -> str:
+    """Returns what may be given, in words; "" if anything may."""
+    plain, inner = (
+        typing.get_origin(annotation) or annotation,
+        typing.get_args(annotation),
+    )
+    if plain in (types.UnionType, typing.Union):
+        parts = dict.fromkeys(map(_words, inner))
+        return " or ".join(parts) if all(parts) else ""
+    if plain is Sequence:
+        each = _words(inner[0]) if inner else ""
+        return "a list" + (f" (each: {each})" if each else "")
+    if plain in _PLAIN:
+        return _PLAIN[plain][0]
+    # Objects that come from their class alone; arrays and expressions do not.
+    root, _, rest = getattr(plain, "__module__", "").partition(".")
+    named = getattr(plain, "__name__", "") in ("Symbol", "IndexedBase", "Path")
+    if isinstance(plain, type) and (named or (root == "opcompiler" and rest)):
+        return _EXAMPLES.get(plain) or _a(f"{root}.{plain.__name__}")
+    return ""
+
+
+def _fault(annotation: Any, value: Any) -> str:
+    """Returns what is wrong with a value, "is a str"; "" if nothing is."""
+    if not _words(annotation):
+        return ""
+    plain, inner = (
+        typing.get_origin(annotation) or annotation,
+        typing.get_args(annotation),
+    )
+    if plain in (types.UnionType, typing.Union):
+        faults = [_fault(part, value) for part in inner]
+        # What a list holds says more than that it is no number.
+        return "" if "" in faults else max(faults, key=lambda f: f.startswith("holds"))
+    if plain is Sequence:
+        sized = hasattr(value, "__len__") and hasattr(value, "__getitem__")
+        if not sized or isinstance(value, str | bytes | Mapping):
+            return f"is {_described(value)}"
+        wrong = [part for part in value if _fault(inner[0], part)] if inner else []
+        return f"holds {_described(wrong[0])}" if wrong else ""
+    fits = _PLAIN[plain][1](value) if plain in _PLAIN else isinstance(value, plain)
+    return "" if fits else f"is {_described(value)}"
+
+
+def _described(value: object) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__} itself"
+    return "None" if value is None else _a(type(value).__name__)
+
+
+def _a(name: str) -> str:
+    return f"an {name}" if name[0] in "aeioAEIO" else f"a {name}"
 
 
 # Tracebacks.
@@ -330,6 +311,6 @@ def _callers(traceback: types.TracebackType | None) -> types.TracebackType | Non
 
 
 def _full_tracebacks() -> bool:
-    """Whether the user has switched JAX's filtering off; this room runs without JAX."""
+    """Whether the user has switched JAX's filtering off; this module runs without JAX."""
     jax = sys.modules.get("jax")
     return jax is not None and jax.config.jax_traceback_filtering == "off"

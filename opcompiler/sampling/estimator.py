@@ -30,6 +30,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.ir import Extent, Operator, Random, Site
 
@@ -99,6 +100,7 @@ Draws = Callable[[Site], Draw]
 """Which index tuples a site's directions run over, the same at each call."""
 
 
+@public("oc.Sparse(16) or oc.Dense(16)")
 class Estimator(ABC):
     """Base of what samples sums; give an instance to `oc.compile(..., estimator=)`.
 
