@@ -1,25 +1,29 @@
-"""From a SymPy residual to its normal form: functionals, sites and a shell.
+"""From a SymPy residual to its normal form: functionals, sites, sums and a program.
 
-The way of an expression through this room:
+In the order in which an expression goes through them:
 
-    symbolic.py       what is no expression stays outside, text above all
-    equations.py      Eq, list, tuple, dict, Matrix -> residual expressions
-    signature.py      which symbols are fields, coordinates, parameters
-    fields.py         which fields one network gives, in which order
-    expand.py         Derivative and Subs -> leaves (field, multi-index, site)
-    differentiate.py  the chain rule on expressions over leaves
-    collect.py        leaves -> functionals, the rest -> the shell
-    programs.py       shell -> straight-line program, by `opcompiler/functions.py`
-    vectors.py        coordinates of many components; short ones are written out
-    plain_sums.py     sums over plain indices, written out
-    held_sums.py      sums over components, and the chain rule through them
-    templates.py      held sums -> operators in directions that run with indices
-    bodies.py         expressions in indices -> programs that gather
-    assembly.py       sites, functionals, sums and shell, everything named
-    normal_form.py    all of it in order: `normalize`
+    symbolic.py           what is no expression stays outside, text above all
+    equations.py          Eq, list, tuple, dict, Matrix -> residual expressions
+    signature.py          which symbols are fields, coordinates, parameters
+    fields.py             which fields one network gives, in which order
+    write_out.py          vectors: which there are; short ones, and plain sums, written out
+    expand.py             derivatives, sums, Subs, integrals -> leaves and held sums
+    held.py               what leaves and held sums are, and the algebra of sums
+    derivative_checks.py  what is refused of derivatives
+    integrals.py          integrals on a reference interval
+    differentiate.py      the chain rule on expressions over leaves
+    contract.py           held sums -> functionals whose directions run, and sums
+    collect.py            leaves -> functionals, the rest -> the shell
+    open_sites.py         sites while their directions are being found
+    indexed_programs.py   expressions in indices -> programs that gather
+    programs.py           expressions -> straight-line programs
+    normalize.py          all of it in order: `normalize`
+
+Beside them: ranges.py (bounds, places and ranges of indices), naming.py, constants.py,
+traversal.py.
 """
 
 from opcompiler.frontend.fields import Declaration, field_names
-from opcompiler.frontend.normal_form import NormalForm, normalize
+from opcompiler.frontend.normalize import NormalForm, normalize
 
 __all__ = ["Declaration", "NormalForm", "field_names", "normalize"]

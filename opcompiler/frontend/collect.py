@@ -1,11 +1,17 @@
 r"""Linear combinations of derivatives become functionals; the rest is the shell.
 
-Every node of the tree is read as `(linear combinations, one per field and site) + rest`.
-Sums add them, field-free factors scale them; anything else freezes them into functional
-symbols, so that `(u_xx + u_yy)**3` holds one number and nothing is multiplied out.
+In: an expression over leaves. Out: the *shell*, an expression over functionals' dummies,
+coordinates and parameters: what is left to compute when the networks have been pushed.
 
+    nu*u_xx + nu*u_yy - u*u_x     ->  nu*F0 - F1*F2,  F0 = u_xx + u_yy,  F1 = u,  F2 = u_x
+    (u_xx + u_yy)**3              ->  F0**3: one number, nothing is multiplied out
+
+Every node of the tree is read as `(linear combinations, one per field and point) + rest`.
+Sums add them, field-free factors scale them; anything else freezes them into functionals.
 Within one combination, terms that share a field-free coefficient make one functional:
-`nu*u_xx + nu*u_yy` is $\nu \cdot p(\partial)u$ with $p = \xi_x^2 + \xi_y^2$.
+`nu*u_xx + nu*u_yy` is $\nu \cdot p(\partial)u$ with $p = \xi_x^2 + \xi_y^2$. One push
+gives it, in the smallest algebra of p, which is why terms are collected before anything
+is planned.
 """
 
 from collections.abc import Mapping
@@ -16,37 +22,32 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from opcompiler.frontend.constants import as_number
-from opcompiler.frontend.expand import Leaves
-from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
+from opcompiler.frontend.held import Held
+from opcompiler.frontend.open_sites import OPEN, OpenSites, Point
+from opcompiler.ir import Component, Functional, MultiIndex, OperatorSymbol
 
-Combination = dict[MultiIndex, sp.Expr]
+_Combination = dict[MultiIndex, sp.Expr]
 """Field-free coefficient of each partial derivative."""
 
 
 @dataclass
 class _Form:
-    """A node, read as linear combinations plus a rest."""
+    """A node as linear combinations, by field and number of the point, plus a rest."""
 
-    linear: dict[tuple[str, int], Combination] = field(default_factory=dict)
+    linear: dict[tuple[str, int], _Combination] = field(default_factory=dict)
     rest: sp.Expr = sp.S.Zero
 
 
 @dataclass(frozen=True, slots=True)
-class TermSum:
+class LikeTerms:
     r"""A sum $\sum_r C_r \partial^{\alpha_r} u$ of terms of one shape, to be sampled.
 
     Attributes:
-        field: name of u.
-        site: as in `Collector.sites`.
-        shape: the orders in each term, descending.
-        places: for each of them the arguments, one per term.
+        functional: the open one of a term, along one row of arguments or another.
         coefficients: C.
     """
 
-    field: str
-    site: int
-    shape: tuple[int, ...]
-    places: tuple[tuple[int, ...], ...]
+    functional: Functional
     coefficients: tuple[float, ...]
 
 
@@ -54,29 +55,27 @@ class Collector:
     """Gathers functionals over a set of equations; equal ones are met once.
 
     Args:
-        leaves: what the dummies in the equations stand for.
+        held: what the dummies in the equations stand for.
+        sites: get the places of the functionals.
         sampled: whether like terms of fixed operators are kept apart, to be sampled.
 
     Attributes:
-        terms: the symbol of each sum of like terms.
-        functionals: in order of first need.
-        symbols: the SymPy symbol of each functional in the shell.
-        sites: argument tuples of the evaluation sites, in order of first need.
+        functionals: the dummy of each functional, open, in order of first need.
+        terms: the dummy of each sum of like terms.
     """
 
-    def __init__(self, leaves: Leaves, sampled: bool = False) -> None:
-        self._leaves = leaves
-        self._sampled = sampled
-        self.terms: dict[TermSum, sp.Dummy] = {}
-        self.sites: list[tuple[sp.Expr, ...]] = []
+    def __init__(self, held: Held, sites: OpenSites, sampled: bool = False) -> None:
+        self._held, self._sites, self._sampled = held, sites, sampled
         # Long tuples of arguments are compared once for each applied field.
-        self._known_sites: dict[AppliedUndef, int] = {}
-        self._numbers: dict[tuple[sp.Expr, ...], int] = {}
+        self._points: dict[Point, int] = {}
+        self._known: dict[AppliedUndef, int] = {}
         self._dependent: dict[sp.Basic, bool] = {}
+        self._shapes: dict[object, LikeTerms] = {}
         self.functionals: dict[Functional, sp.Dummy] = {}
+        self.terms: dict[LikeTerms, sp.Dummy] = {}
 
     def shell(self, expr: sp.Expr) -> sp.Expr:
-        """Returns the expression over functional symbols, coordinates, parameters."""
+        """Returns the expression over functionals' dummies, coordinates, parameters."""
         known: dict[sp.Basic, _Form] = {}
         return self._freeze(self._read(expr, known))
 
@@ -86,60 +85,74 @@ class Collector:
         return known[expr]
 
     def _read_node(self, expr: sp.Expr, known: dict[sp.Basic, _Form]) -> _Form:
-        if isinstance(expr, sp.Symbol) and expr in self._leaves:
-            return self._read_leaf(expr)
+        if isinstance(expr, sp.Symbol) and (leaf := self._held.leaf(expr)):
+            if leaf.applied not in self._known:
+                number = self._points.setdefault(leaf.arguments, len(self._points))
+                self._known[leaf.applied] = number
+            place = (leaf.field, self._known[leaf.applied])
+            return _Form(linear={place: {leaf.index: sp.S.One}})
         if not self._depends_on_fields(expr):
             return _Form(rest=expr)
         if isinstance(expr, sp.Add):
             return _sum([self._read(term, known) for term in expr.args])
         if isinstance(expr, sp.Mul):
-            held = [a for a in expr.args if self._depends_on_fields(a)]
-            if len(held) == 1:
-                free = [a for a in expr.args if a not in held]
-                return _scale(self._read(held[0], known), sp.Mul(*free))
+            dependent = [a for a in expr.args if self._depends_on_fields(a)]
+            if len(dependent) == 1:
+                free = [a for a in expr.args if a not in dependent]
+                return _scale(self._read(dependent[0], known), sp.Mul(*free))
         frozen = [self._freeze(self._read(a, known)) for a in expr.args]
         return _Form(rest=expr.func(*frozen))
 
-    def _read_leaf(self, symbol: sp.Symbol) -> _Form:
-        leaf = self._leaves[symbol]
-        place = (leaf.field, self._site(leaf.applied))
-        return _Form(linear={place: {leaf.index: sp.S.One}})
-
-    def _site(self, applied: AppliedUndef) -> int:
-        if applied not in self._known_sites:
-            number = self._numbers.setdefault(applied.args, len(self.sites))
-            if number == len(self.sites):
-                self.sites.append(applied.args)
-            self._known_sites[applied] = number
-        return self._known_sites[applied]
-
     def _depends_on_fields(self, expr: sp.Basic) -> bool:
         if isinstance(expr, sp.Symbol):
-            return expr in self._leaves
+            return self._held.leaf(expr) is not None
         if expr not in self._dependent:
             self._dependent[expr] = any(map(self._depends_on_fields, expr.args))
         return self._dependent[expr]
 
     def _freeze(self, form: _Form) -> sp.Expr:
+        """Writes the combinations of a form as functionals."""
         if not form.linear:
             return form.rest
+        points = list(self._points)
         terms = [form.rest]
-        for (name, site), combination in form.linear.items():
+        for (name, number), combination in form.linear.items():
+            point = points[number]
             if self._sampled:
-                combination, sums = self._like_terms(name, site, combination)
+                combination, sums = self._like_terms(name, point, combination)
                 terms += sums
             for coefficient, symbol in split_by_coefficient(combination):
-                functional = Functional(name, site, symbol)
-                dummy = self.functionals.setdefault(
-                    functional, sp.Dummy(f"functional_{len(self.functionals)}")
-                )
+                functional = self._functional(name, point, symbol)
+                dummy = sp.Dummy(f"functional_{len(self.functionals)}")
+                dummy = self.functionals.setdefault(functional, dummy)
                 terms.append(coefficient * dummy)
         return sp.Add(*terms)
 
+    def _functional(
+        self, name: str, point: Point, symbol: OperatorSymbol
+    ) -> Functional:
+        number = self._sites.at_rest(point)
+        site = self._sites[number]
+        if not site.plain:
+            # In the directions of the site, of which the arguments are some.
+            symbol = OperatorSymbol.of(
+                {
+                    MultiIndex.of(
+                        OPEN, {site.argument(n): a for n, a in alpha.powers.items()}
+                    ): c
+                    for alpha, c in symbol.terms
+                }
+            )
+        return Functional(name, number, symbol)
+
     def _like_terms(
-        self, name: str, site: int, combination: Combination
-    ) -> tuple[Combination, list[sp.Expr]]:
-        """Splits off terms with numbers as coefficients, two or more of one shape."""
+        self, name: str, point: Point, combination: _Combination
+    ) -> tuple[_Combination, list[sp.Expr]]:
+        """Splits off terms with numbers as coefficients, two or more of one shape.
+
+        u_xxy and u_yyz have the shape (2, 1): one functional of two directions, which run
+        through a table of arguments, (x, y) and (y, z).
+        """
         groups: dict[tuple[int, ...], list[MultiIndex]] = {}
         for alpha, c in combination.items():
             shape = tuple(sorted(alpha.powers.values(), reverse=True))
@@ -154,16 +167,25 @@ class Collector:
                 sorted(powers, key=lambda n, powers=powers: -powers[n])
                 for powers in (a.powers for a in members)
             ]
-            places = tuple(tuple(o[slot] for o in order) for slot in range(len(shape)))
+            tables = tuple(tuple(o[slot] for o in order) for slot in range(len(shape)))
             numbers = tuple(as_number(rest.pop(a)) for a in members)
-            item = TermSum(name, site, shape, places, numbers)
+            key = (name, point, shape, tables, numbers)
+            if key not in self._shapes:
+                directions = [
+                    Component(f"e{n}", 0, 0, 0, table=table)
+                    for n, table in enumerate(tables)
+                ]
+                site = self._sites.of_terms(point, directions, tuple(map(abs, numbers)))
+                symbol = OperatorSymbol.partial(MultiIndex(shape))
+                functional = Functional(name, site, symbol)
+                self._shapes[key] = LikeTerms(functional, numbers)
             dummy = sp.Dummy(f"terms_{len(self.terms)}")
-            sums.append(self.terms.setdefault(item, dummy))
+            sums.append(self.terms.setdefault(self._shapes[key], dummy))
         return rest, sums
 
 
 def _sum(forms: list[_Form]) -> _Form:
-    linear: dict[tuple[str, int], Combination] = {}
+    linear: dict[tuple[str, int], _Combination] = {}
     for form in forms:
         for place, combination in form.linear.items():
             into = linear.setdefault(place, {})

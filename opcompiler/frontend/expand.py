@@ -1,378 +1,224 @@
-"""Every derivative of a field becomes a leaf: (field, multi-index, evaluation point).
+r"""Every derivative of a field becomes a leaf, every sum over components a held sum.
 
-Derivatives of products, quotients and functions are expanded by the chain rule; mixed
-derivatives are merged whatever the order in which they were taken; `Subs` moves the
-evaluation point. A leaf is a SymPy dummy, so the expression above it is ordinary SymPy.
+In: an expression as the user wrote it. Out: one over the dummies of `held.py`, without
+derivatives: those of products, quotients, functions and sums are expanded by the chain
+rule, mixed ones are merged whatever the order in which they were taken, `Subs` and
+integrals move the evaluation point. With `u = u(x, y)`:
+
+    D(exp(x)*u, x, y)          ->  exp(x)*u_y + exp(x)*u_xy           (two leaves)
+    Subs(D(u, x), x, 0)        ->  the leaf of u(0, y) with index (1, 0)
+    D(Sum(sin(x[i]), i), x[k]) ->  cos(x[k])                          (a delta collapses)
+
+A held sum stays one expression in an index, whatever the number of terms. Its derivative
+by a component $x_k$, of $\sum_i f(x_i, x_{i+1}, u)$, is
+
+$$ \sum_i \frac{\partial f}{\partial u}\, \partial_k u
+   + f_1(x_k, x_{k+1}) + f_2(x_{k-1}, x_k) , $$
+
+the last two where k, and k - 1, are in the sum's range. So the terms of a Laplacian of
+such a sum are again one sum, and cost what one evaluation of it costs.
 """
 
 import operator
-import re
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from opcompiler.errors import OperatorError
+from opcompiler.frontend import derivative_checks as checks
 from opcompiler.frontend.differentiate import finite_at_zero, total_derivative
-from opcompiler.frontend.held_sums import component_slope, HeldSums
+from opcompiler.frontend.held import Held, HeldSum, Leaf, Limit
 from opcompiler.frontend.integrals import mapped, outermost
 from opcompiler.frontend.naming import printable
-from opcompiler.frontend.plain_sums import written_out
+from opcompiler.frontend.ranges import bounds, check_component, reads, size_of
 from opcompiler.frontend.signature import Signature
-from opcompiler.frontend.vectors import check_component
+from opcompiler.frontend.write_out import at_index, plain_sum
 from opcompiler.ir import check_order, HIGHEST_ORDER, MultiIndex
-
-_PARTS = (sp.re, sp.im, sp.conjugate, sp.arg, sp.Abs, sp.sign)
 
 _FEW_TERMS = 4
 """Shorter sums are left as they were written."""
 
+_Bound = tuple[sp.Symbol, ...]
+"""The variables that `Subs` and integrals around an expression bind."""
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One partial derivative of one field at one evaluation point.
+
+class Expansion:
+    """Expands the expressions of one set of equations.
 
     Attributes:
-        applied: the field at its evaluation point.
-        index: derivatives by its plain arguments.
-        along: derivatives by components of vector arguments, sorted: (number of the
-            argument, number of the component, perhaps an index), once per order.
+        held: what the dummies in the results stand for.
     """
-
-    applied: AppliedUndef
-    index: MultiIndex
-    along: tuple[tuple[int, sp.Expr], ...] = ()
-
-    @property
-    def field(self) -> str:
-        """Name of the field."""
-        return self.applied.func.__name__
-
-    @property
-    def arguments(self) -> tuple[sp.Expr, ...]:
-        """The evaluation point."""
-        return self.applied.args
-
-    @property
-    def readable(self) -> sp.Expr:
-        """The derivative as a user writes it, by `Subs` at a place that is computed."""
-        places = {
-            n: sp.Symbol(f"xi_{n + 1}")
-            for n in self.index.slots()
-            if not isinstance(self.arguments[n], sp.Symbol)
-        }
-        arguments = [places.get(n, a) for n, a in enumerate(self.arguments)]
-        field = self.applied.func(*arguments)
-        steps = [
-            *((arguments[n], 1) for n in self.index.slots()),
-            *((arguments[n][number], 1) for n, number in self.along),
-        ]
-        if steps:
-            field = sp.Derivative(field, *steps, evaluate=False)
-        moved = tuple(self.arguments[n] for n in places)
-        return sp.Subs(field, tuple(places.values()), moved) if places else field
-
-    @property
-    def order(self) -> int:
-        """Of the derivative, all arguments together."""
-        return self.index.order + len(self.along)
-
-    def by_component(self, place: int, number: sp.Expr) -> "Leaf":
-        """Returns the next leaf, differentiated by a component of a vector argument."""
-        along = sorted((*self.along, (place, number)), key=_along_key)
-        return replace(self, along=tuple(along))
-
-    def moved(self, values: Mapping[sp.Basic, sp.Expr]) -> "Leaf":
-        """Returns the leaf at another point."""
-        arguments = (a.xreplace(values) for a in self.arguments)
-        return replace(self, applied=self.applied.func(*arguments))
-
-    def renamed(self, names: dict[sp.Symbol, sp.Expr]) -> "Leaf":
-        """Returns the leaf with other indices."""
-        along = ((place, number.xreplace(names)) for place, number in self.along)
-        return replace(self, along=tuple(sorted(along, key=_along_key)))
-
-
-def _along_key(entry: tuple[int, sp.Expr]) -> tuple[int, object]:
-    return entry[0], sp.default_sort_key(entry[1])
-
-
-def _placed(expr: sp.Basic) -> set[sp.Basic]:
-    """Returns the symbols that say where fields stand: in arguments, or put by `Subs`.
-
-    SymPy writes u_x at the parameter s as a derivative by s, `Derivative(u(t, s), s)`.
-    """
-    places = [a for applied in expr.atoms(AppliedUndef) for a in applied.args]
-    places += [value for moved in expr.atoms(sp.Subs) for value in moved.point]
-    return {symbol for place in places for symbol in place.free_symbols}
-
-
-class Leaves:
-    """The leaves of one set of equations, and the dummies that stand for them."""
 
     def __init__(self, signature: Signature) -> None:
+        self.held = Held()
         self._signature = signature
-        self._coordinates = frozenset(signature.coordinates)
-        self._symbols: dict[Leaf, sp.Dummy] = {}
-        self._leaves: dict[sp.Symbol, Leaf] = {}
         self._places: dict[AppliedUndef, dict[sp.Basic, list[int]]] = {}
-        self._known: dict[tuple[sp.Symbol, ...], dict[sp.Basic, sp.Expr]] = {}
-        self.sums = HeldSums(self)
-
-    def __contains__(self, symbol: sp.Basic) -> bool:
-        return symbol in self._leaves
-
-    def __getitem__(self, symbol: sp.Symbol) -> Leaf:
-        return self._leaves[symbol]
-
-    def symbol(self, leaf: Leaf) -> sp.Dummy:
-        """Returns the dummy of a leaf, the same one for equal leaves."""
-        if leaf not in self._symbols:
-            # A field declared real stays real, so that SymPy may use it.
-            real = leaf.applied.is_extended_real
-            # SymPy sorts by names; so sorted, leaves are in the order of their indices.
-            steps = [f"{9999 - i}.{a:02}" for i, a in leaf.index.powers.items()]
-            along = (str(number) for _, number in leaf.along)
-            name = "_".join((leaf.field, *steps, *along))
-            dummy = sp.Dummy(name, real=True) if real else sp.Dummy(name)
-            self._symbols[leaf] = dummy
-            self._leaves[dummy] = leaf
-        return self._symbols[leaf]
+        self._known: dict[_Bound, dict[sp.Basic, sp.Expr]] = {}
 
     def expand(self, expr: sp.Expr) -> sp.Expr:
         """Returns `expr` with every derivative and every field replaced by leaves."""
         return self._expand(finite_at_zero(expr), ())
 
-    def expand_inside(self, expr: sp.Expr, bound: tuple[sp.Symbol, ...]) -> sp.Expr:
-        """Returns the body of a sum expanded, `bound` the variables of `Subs` around."""
-        return self._expand(expr, bound)
-
-    def _expand(self, expr: sp.Basic, bound: tuple[sp.Symbol, ...]) -> sp.Expr:
+    def _expand(self, expr: sp.Basic, bound: _Bound) -> sp.Expr:
         """Expands each distinct part once, however often it stands there."""
         known = self._known.setdefault(bound, {})
         if expr not in known:
             known[expr] = self._expand_part(expr, bound)
         return known[expr]
 
-    def _expand_part(self, expr: sp.Basic, bound: tuple[sp.Symbol, ...]) -> sp.Expr:
+    def _expand_part(self, expr: sp.Basic, bound: _Bound) -> sp.Expr:
         if isinstance(expr, AppliedUndef):
-            return self.symbol(Leaf(expr, MultiIndex.zero(len(expr.args))))
+            return self.held.symbol(Leaf(expr, MultiIndex.zero(len(expr.args))))
         if isinstance(expr, sp.Derivative):
             return self._expand_derivative(expr, bound)
         if isinstance(expr, sp.Subs):
-            return self._expand_substitution(expr, bound)
+            checks.one_reading(expr)
+            checks.whole_vectors(expr)
+            inner = self._expand(expr.expr, (*bound, *expr.variables))
+            values = [self._expand(value, bound) for value in expr.point]
+            pairs = zip(expr.variables, values, strict=True)
+            return self.held.moved(inner, dict(pairs))
         if isinstance(expr, sp.Sum) and expr.function.has(sp.Indexed):
-            return self.sums.hold(expr, bound)
+            return self._hold(expr, bound)
         if isinstance(expr, sp.Sum | sp.Product):
-            return self._expand(written_out(expr), bound)
+            return self._expand(plain_sum(expr), bound)
         if isinstance(expr, sp.UnevaluatedExpr):
             return self._expand(expr.args[0], bound)
         if not expr.args:
             return expr
         if isinstance(expr, sp.Integral):
-            return self._expand_integral(expr, bound)
+            # On the reference interval, at the nodes of a rule that is given later.
+            body, variable, lower, upper = outermost(expr, bound)
+            inner = self._expand(body, (*bound, variable))
+            checks.integrand(expr, inner, self.held)
+            ends = (self._expand(end, bound) for end in (lower, upper))
+            axis = self._signature.axes[variable.name]
+            place, half = mapped(*ends, axis.node)
+            return axis.over(half * self.held.moved(inner, {variable: place}))
         parts = [self._expand(a, bound) for a in expr.args]
         unchanged = all(map(operator.is_, parts, expr.args))
         return expr if unchanged else expr.func(*parts)
 
-    def _expand_derivative(
-        self, expr: sp.Derivative, bound: tuple[sp.Symbol, ...]
-    ) -> sp.Expr:
-        steps = self._derivative_steps(expr, bound)
+    def _expand_derivative(self, expr: sp.Derivative, bound: _Bound) -> sp.Expr:
+        # The variables, repeated by their counts. A field, or a derivative of one, is a
+        # variable too: by it a Lagrangian is differentiated.
+        steps: list[sp.Symbol] = []
+        numbers = [n for _, n in expr.variable_count if isinstance(n, sp.Integer)]
+        check_order(sum(map(int, numbers)), expr)
+        for variable, count in expr.variable_count:
+            checks.kind_of_step(expr, variable, count)
+            if isinstance(variable, AppliedUndef | sp.Derivative):
+                variable = self._expand(variable, bound)
+            else:
+                checks.variable(expr, variable, bound, self._signature, self.places)
+            steps.extend([variable] * int(count))
         result = self._expand(expr.expr, bound)
         for variable in steps:
-            if variable in self:
-                self._check_by_field(expr, result, variable)
+            if leaf := self.held.leaf(variable):
+                checks.by_field(expr, result, variable, leaf, self.held)
                 result = total_derivative(result, variable, _plain_slope)
             else:
                 result = _merged(total_derivative(result, variable, self.slope))
         return result
 
-    def _derivative_steps(
-        self, expr: sp.Derivative, bound: tuple[sp.Symbol, ...]
-    ) -> list[sp.Symbol]:
-        """Returns the variables of a derivative, repeated by their counts.
+    def _hold(self, expr: sp.Sum, bound: _Bound) -> sp.Expr:
+        """Returns a SymPy sum as an expression over held sums."""
+        body, sign = expr.function, 1
+        limits: list[Limit] = []
+        for index, lower, upper in expr.limits:
+            first, last, direction = bounds(expr, lower, upper)
+            if last < first:
+                return sp.S.Zero
+            sign *= direction
+            fresh = self.held.new_index(str(index), first, last)
+            body = at_index(body, index, fresh)
+            limits.append((fresh, first, last))
+        # No component beyond the arrays whose shapes are known.
+        for place, spans in reads(body, self.held.ranges):
+            for axis, span in enumerate(spans):
+                if span is not None:
+                    size = size_of(place.base, axis)
+                    check_component(expr, span, size, printable(place))
+        return sign * self.held.over(self._expand(body, bound), limits)
 
-        A field, or a derivative of one, is a variable too.
-        """
-        steps: list[sp.Symbol] = []
-        numbers = [n for _, n in expr.variable_count if isinstance(n, sp.Integer)]
-        check_order(sum(map(int, numbers)), expr)
-        for variable, count in expr.variable_count:
-            by_field = isinstance(variable, AppliedUndef | sp.Derivative)
-            if not by_field and not isinstance(variable, sp.Symbol | sp.Indexed):
-                raise OperatorError(
-                    f"a derivative is taken by {variable}, which is not a coordinate",
-                    expression=expr,
-                    hint="differentiate by a symbol that is an argument of the field",
-                )
-            if not isinstance(count, sp.Integer):
-                raise OperatorError(
-                    f"the order {count} of a derivative is not a number",
-                    expression=expr,
-                    hint=f"put an integer for {count} before compiling: "
-                    f"expr.subs({count}, 2)",
-                )
-            if by_field:
-                variable = self._expand(variable, bound)
-            else:
-                self._check_variable(expr, variable, bound)
-            steps.extend([variable] * int(count))
-        return steps
-
-    def _check_by_field(
-        self, expr: sp.Derivative, under: sp.Expr, leaf: sp.Symbol
-    ) -> None:
-        """Refuses a derivative by a field of what is not a function of it alone."""
-        held = {s for s in under.free_symbols if s in self.sums}
-        parts = () if leaf.is_extended_real else _PARTS
-        if held or any(part.has(leaf) for part in under.atoms(*parts) if parts):
-            raise OperatorError(
-                f"this is differentiated by {self[leaf].readable}, and "
-                + ("a sum stands in it" if held else "by its parts or modulus"),
-                expression=expr,
-                hint="differentiate the terms of the sum"
-                if held
-                else f"declare the field real: Function('{self[leaf].field}', real=True)",
-            )
-
-    def _check_variable(
-        self, expr: sp.Derivative, variable: sp.Symbol, bound: tuple[sp.Symbol, ...]
-    ) -> None:
-        if isinstance(variable, sp.Indexed):
-            self._check_component(expr, variable)
-            return
-        lone = expr.expr
-        while isinstance(lone, sp.Derivative):
-            lone = lone.expr
-        applied = isinstance(lone, AppliedUndef)
-        if not applied and not lone.has(AppliedUndef):
-            return
-        if re.search(r"\w ?[*+/-] ?\w", variable.name):
-            raise OperatorError(
-                "SymPy's chain rule has made a symbol of an expression, and loses its way",
-                expression=expr,
-                hint="hold the derivative: oc.D(u(x*t, x + t), x, t)",
-            )
-        known = variable in self._coordinates or variable in bound
-        if not known and variable not in _placed(expr.expr):
-            raise OperatorError(
-                f"a field is differentiated by {variable}, "
-                "which is a parameter and not a coordinate",
-                expression=expr,
-                hint=f"make {variable} an argument of the field, or differentiate "
-                f"the compiled residual by it with jax.grad",
-            )
-        if applied and variable not in self._places_of(lone):
-            raise OperatorError(
-                f"{variable} is not among the arguments of {lone}, "
-                "so this derivative would be zero",
-                expression=expr,
-                hint=f"give the field the argument {variable}; for the derivative at "
-                f"a pinned point write Subs(Derivative(u({variable}), {variable}), "
-                f"{variable}, value)",
-            )
-
-    def _check_component(self, expr: sp.Derivative, variable: sp.Indexed) -> None:
-        size = self._signature.sizes.get(variable.base)
-        if size is None or len(variable.indices) != 1:
-            raise OperatorError(
-                f"a derivative is taken by {printable(variable)}, which is no component of "
-                "a vector coordinate",
-                expression=printable(expr),
-                hint=f"make {variable.base} an argument of the field, "
-                f"u({variable.base}), or write the coordinates out as separate symbols",
-            )
-        if variable.indices[0].is_Integer:
-            number = int(variable.indices[0])
-            check_component(variable, (number, number), size)
-
-    def _expand_substitution(
-        self, expr: sp.Subs, bound: tuple[sp.Symbol, ...]
-    ) -> sp.Expr:
-        _refuse_two_readings(expr)
-        self._refuse_components(expr)
-        inner = self._expand(expr.expr, (*bound, *expr.variables))
-        values = [self._expand(value, bound) for value in expr.point]
-        return self._moved(inner, dict(zip(expr.variables, values, strict=True)))
-
-    def _refuse_components(self, expr: sp.Subs) -> None:
-        """Refuses values of single components of a vector that stays whole."""
-        for variable in expr.variables:
-            if isinstance(variable, sp.Indexed | sp.IndexedBase):
-                raise OperatorError(
-                    f"{variable} alone is replaced in a vector of many components",
-                    expression=printable(expr),
-                    hint="write the components out: declare the vector with up to 10 "
-                    "components; or give the residual points where they have that value",
-                )
-
-    def _expand_integral(
-        self, expr: sp.Integral, bound: tuple[sp.Symbol, ...]
-    ) -> sp.Expr:
-        body, variable, lower, upper = outermost(expr, bound)
-        inner = self._expand(body, (*bound, variable))
-        self._refuse_running(expr, inner)
-        ends = (self._expand(end, bound) for end in (lower, upper))
-        axis = self._signature.axes[variable.name]
-        place, half = mapped(*ends, axis.node)
-        return axis.over(half * self._moved(inner, {variable: place}))
-
-    def _refuse_running(self, expr: sp.Integral, inner: sp.Expr) -> None:
-        """Refuses what runs with the components of a vector under an integral."""
-        for symbol in inner.free_symbols:
-            vector = symbol in self and any(
-                isinstance(a, sp.IndexedBase) for a in self[symbol].arguments
-            )
-            if vector or symbol in self.sums:
-                raise OperatorError(
-                    "an integral of a field of a vector of many components",
-                    expression=printable(expr),
-                    hint="write the components out: declare the vector with up to 10 "
-                    "components, or separate symbols",
-                )
-
-    def _moved(self, inner: sp.Expr, values: dict[sp.Basic, sp.Expr]) -> sp.Expr:
-        """Returns an expanded expression with symbols replaced, in fields and sums too."""
-        moved = dict(values)
-        for symbol in _sorted_dummies(inner):
-            if symbol in self:
-                moved[symbol] = self.symbol(self[symbol].moved(values))
-            elif symbol in self.sums:
-                moved[symbol] = self.sums.changed(
-                    symbol, lambda body: self._moved(body, values)
-                )
-        return inner.xreplace(moved)
+    # The chain rule ------------------------------------------------------------------
 
     def slope(self, symbol: sp.Expr, coordinate: sp.Expr) -> sp.Expr:
-        """The chain rule of one leaf: each argument's slope times the next leaf."""
+        """Returns the derivative of a symbol by a coordinate or a component."""
         if symbol == coordinate:
             return sp.S.One
         if isinstance(symbol, sp.Indexed):
-            return component_slope(symbol, coordinate)
-        if symbol in self.sums:
-            return self.sums.slope(symbol, coordinate)
-        if symbol not in self:
-            return sp.S.Zero
-        leaf = self[symbol]
+            return _component_slope(symbol, coordinate)
+        if held := self.held.sum(symbol):
+            return self._slope_of_sum(held, coordinate)
+        if leaf := self.held.leaf(symbol):
+            return self._slope_of_leaf(leaf, coordinate)
+        return sp.S.Zero
+
+    def _slope_of_leaf(self, leaf: Leaf, coordinate: sp.Expr) -> sp.Expr:
+        """Each argument's slope times the next leaf."""
         if leaf.order >= HIGHEST_ORDER:
             check_order(leaf.order + 1, leaf.readable)
         terms = []
-        places = self._places_of(leaf.applied)
+        places = self.places(leaf.applied)
         if isinstance(coordinate, sp.Indexed):
             for place in places.get(coordinate.base, ()):
-                next_leaf = leaf.by_component(place, coordinate.indices[0])
-                terms.append(self.symbol(next_leaf))
+                following = leaf.by_component(place, coordinate.indices[0])
+                terms.append(self.held.symbol(following))
         for place in places.get(coordinate, ()):
             rate = total_derivative(leaf.arguments[place], coordinate, _plain_slope)
             if rate != 0:
-                index = leaf.index + MultiIndex.unit(leaf.index.dim, place)
-                terms.append(rate * self.symbol(replace(leaf, index=index)))
+                terms.append(rate * self.held.symbol(leaf.by_argument(place)))
         return sp.Add(*terms)
 
-    def _places_of(self, applied: AppliedUndef) -> Mapping[sp.Basic, list[int]]:
+    def _slope_of_sum(self, held: HeldSum, coordinate: sp.Expr) -> sp.Expr:
+        # Indices of its own, so that those of the coordinate are not caught.
+        fresh = {i: self.held.new_index(i.name, a, b) for i, a, b in held.limits}
+        body = self.held.renamed(held.body, fresh)
+        limits = [(fresh[i], a, b) for i, a, b in held.limits]
+        through_leaves = lambda symbol, by: (
+            sp.S.Zero if isinstance(symbol, sp.Indexed) else self.slope(symbol, by)
+        )
+        through = total_derivative(body, coordinate, through_leaves)
+        result = self.held.over(through, limits)
+        if not isinstance(coordinate, sp.Indexed):
+            return result
+        for place in sorted(body.atoms(sp.Indexed), key=sp.default_sort_key):
+            if place.base == coordinate.base:
+                result += self._at_component(body, limits, place, coordinate)
+        return result
+
+    def _at_component(
+        self,
+        body: sp.Expr,
+        limits: list[Limit],
+        place: sp.Indexed,
+        coordinate: sp.Indexed,
+    ) -> sp.Expr:
+        """Returns what the body's dependence on one component x[i + shift] gives."""
+        partial = total_derivative(body, place, _plain_slope)
+        (at,), (k,) = place.indices, coordinate.indices
+        own = [limit for limit in limits if at.has(limit[0])]
+        if not own:
+            slope = _component_slope(place, coordinate)
+            return slope * self.held.over(partial, limits)
+        index, first, last = own[0]
+        shift = at - index
+        if not shift.is_Integer:
+            raise OperatorError(
+                "a component's index is not an index of the sum plus a number",
+                expression=printable(place),
+                hint="write x[i], x[i + 1], ...; strided components cannot be "
+                "differentiated by",
+            )
+        # i + shift = k for one i alone: its term is left of the sum, if it is one of it.
+        value = self.held.renamed(partial, {index: k - shift})
+        others = [limit for limit in limits if limit[0] != index]
+        inside = self.held.within(value, k - shift, first, last)
+        return self.held.over(inside, others)
+
+    def places(self, applied: AppliedUndef) -> dict[sp.Basic, list[int]]:
         """Returns which arguments of a field hold a symbol; vectors hold themselves."""
         if applied not in self._places:
             places: dict[sp.Basic, list[int]] = defaultdict(list)
@@ -382,24 +228,6 @@ class Leaves:
                     places[symbol].append(place)
             self._places[applied] = dict(places)
         return self._places[applied]
-
-
-def _refuse_two_readings(expr: sp.Subs) -> None:
-    """Refuses a point that holds a variable replaced after it.
-
-    SymPy writes one `Subs` inside of another as a single one, and then nothing tells
-    whether the variables are replaced at once or one after the other.
-    """
-    for place, value in enumerate(expr.point):
-        for later in expr.variables[place + 1 :]:
-            if value.has(later):
-                raise OperatorError(
-                    f"{later} is replaced too, and stands in what is put for "
-                    f"{expr.variables[place]}",
-                    expression=expr,
-                    hint="SymPy merges nested Subs, and then this has two readings; write "
-                    "one Subs whose values hold none of its variables",
-                )
 
 
 def _merged(expr: sp.Expr) -> sp.Expr:
@@ -414,10 +242,13 @@ def _merged(expr: sp.Expr) -> sp.Expr:
     return merged if merged.count_ops() < expr.count_ops() else expr
 
 
-def _plain_slope(symbol: sp.Symbol, coordinate: sp.Symbol) -> sp.Expr:
+def _plain_slope(symbol: sp.Expr, coordinate: sp.Expr) -> sp.Expr:
     return sp.S.One if symbol == coordinate else sp.S.Zero
 
 
-def _sorted_dummies(expr: sp.Expr) -> list[sp.Symbol]:
-    dummies = [s for s in expr.free_symbols if isinstance(s, sp.Dummy)]
-    return sorted(dummies, key=lambda s: s.dummy_index)
+def _component_slope(place: sp.Indexed, coordinate: sp.Expr) -> sp.Expr:
+    r"""Returns $\partial x_a / \partial x_k = \delta_{ak}$, a number where it is one."""
+    if not isinstance(coordinate, sp.Indexed) or place.base != coordinate.base:
+        return sp.S.Zero
+    (a,), (k,) = place.indices, coordinate.indices
+    return sp.KroneckerDelta(a, k)

@@ -9,14 +9,19 @@ read only where it is taken, so its conditions narrow the ranges:
 
 Comparisons of indices are solved for the ends of the ranges. A condition on anything else
 narrows nothing: it may hold for every index.
+
+Bounds of sums, and places such as `i + 2`, are read here too.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 import sympy as sp
 from sympy.core.relational import Relational
+
+from opcompiler.errors import OperatorError
+from opcompiler.frontend.naming import printable
 
 Range = tuple[int, int]
 """The first and the last value, both included."""
@@ -180,3 +185,66 @@ def _unequal(
     excluded = -rest / c
     first, last = first + (excluded == first), last - (excluded == last)
     return None if last < first else {**ranges, index: (first, last)}
+
+
+# Bounds and places ---------------------------------------------------------------------
+
+
+def bounds(expr: sp.Expr, lower: sp.Expr, upper: sp.Expr) -> tuple[int, int, int]:
+    """Returns the first and the last index of a sum or product, and its sign.
+
+    The sign is -1 for a range that runs backwards. One of no terms ends before it begins.
+
+    Raises:
+        OperatorError: if the bounds are no numbers.
+    """
+    if not (lower.is_Integer and upper.is_Integer):
+        raise OperatorError(
+            "a sum with symbolic bounds cannot be compiled",
+            expression=expr,
+            hint=f"put integers for the bounds {lower} and {upper}",
+        )
+    first, last = int(lower), int(upper)
+    return (first, last, 1) if last >= first - 1 else (last + 1, first - 1, -1)
+
+
+def place_of(number: sp.Expr, indices: Sequence[sp.Symbol]) -> tuple[int | None, int]:
+    """Reads `i + 2` as (number of i, 2), `3` as (None, 3).
+
+    Raises:
+        OperatorError: for any other expression.
+    """
+    if number.is_Integer:
+        return None, int(number)
+    for place, index in enumerate(indices):
+        shift = number - index
+        if shift.is_Integer:
+            return place, int(shift)
+    raise OperatorError(
+        "a component's index must be a number, or an index of the sum plus a number",
+        expression=printable(number),
+        hint="write x[i], x[i + 1], x[3]",
+    )
+
+
+def check_component(
+    expr: sp.Expr, span: Range, size: int | None, written: str | None = None
+) -> None:
+    """Refuses components that are not there, of an array whose size may not be known."""
+    for number in span:
+        if number < 0 or (size is not None and number >= size):
+            there = "they are" if size is None else f"there are {size},"
+            raise OperatorError(
+                f"{written or printable(expr)} reaches number {number}: {there} counted "
+                "from 0",
+                expression=printable(expr),
+                hint="let the sum run from and to where shifted components exist: "
+                "oc.Sum(..., (i, 0, d - 2)) for x[i + 1]; of d components the last is "
+                "x[d - 1]",
+            )
+
+
+def size_of(base: sp.IndexedBase, axis: int) -> int | None:
+    """Returns the declared number of places along an axis, if it is a number."""
+    size = base.shape[axis] if base.shape else None
+    return int(size) if size is not None and size.is_Integer else None

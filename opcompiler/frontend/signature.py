@@ -15,7 +15,7 @@ from opcompiler.frontend.integrals import (
     outermost,
 )
 from opcompiler.frontend.traversal import parts
-from opcompiler.frontend.vectors import Vectors
+from opcompiler.frontend.write_out import Vectors
 
 Coordinate = sp.Symbol | sp.IndexedBase
 
@@ -43,6 +43,24 @@ class Signature:
     arrays: tuple[sp.IndexedBase, ...] = ()
     axes: Mapping[str, Axis] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Names of what is a number at a point: plain coordinates and parameters."""
+        symbols = (*self.coordinates, *self.parameters)
+        return tuple(s.name for s in symbols if isinstance(s, sp.Symbol))
+
+    @property
+    def indexed(self) -> tuple[sp.IndexedBase, ...]:
+        """Vector coordinates, and parameters with axes of their own."""
+        vectors = (c for c in self.coordinates if isinstance(c, sp.IndexedBase))
+        return (*vectors, *self.arrays)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of what programs are computed from, quadrature rules included."""
+        rules = (s.name for a in self.axes.values() for s in (a.node, a.weight))
+        return (*self.numbers, *rules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """How sums are estimated: one class per estimator, with all that belongs to it.
 
-estimator.py          Estimator (the base), Draw, and who draws when
-sparse_terms.py       Sparse: some terms stand for all
-dense_directions.py   Dense: random directions whose moments give the sum
-laws.py               the laws of random directions: moments and samplers
+What an estimator puts in an operator, what it draws and how it is described stand together:
+
+    estimator.py          Estimator (the base), Draw, and who draws when
+    sparse_terms.py       Sparse: some terms stand for all
+    dense_directions.py   Dense: random directions whose moments give the sum
+    laws.py               the laws of random directions: moments and samplers
 """
 
 from opcompiler.sampling.dense_directions import Dense

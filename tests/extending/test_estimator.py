@@ -1,4 +1,4 @@
-"""The page on estimators: its code runs, and what it draws is unbiased."""
+"""The page on estimators: its code runs with public imports and draws without bias."""
 
 import re
 from pathlib import Path

@@ -22,7 +22,7 @@ from sympy.vector import (
 )
 
 import opcompiler as oc
-from opcompiler.frontend import vectors
+from opcompiler.frontend import write_out
 
 i, j = sp.symbols("i j", integer=True)
 t, x, y, z = sp.symbols("t x y z")
@@ -40,7 +40,7 @@ def f(p):
 
 @pytest.fixture(params=[0, 10], ids=["held", "written out"])
 def both_ways(request, monkeypatch):
-    monkeypatch.setattr(vectors, "WRITTEN_OUT", request.param)
+    monkeypatch.setattr(write_out, "WRITTEN_OUT", request.param)
 
 
 def hessian(points=POINTS):

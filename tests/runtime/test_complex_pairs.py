@@ -8,7 +8,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.frontend import vectors
+from opcompiler.frontend import write_out
 from tests.oracle.reference import reference
 
 t, x = sp.symbols("t x")
@@ -171,7 +171,7 @@ HELD = {
     [*((name, False) for name in HELD), ("laplacian", True), ("squares", True)],
 )
 def test_sums_over_many_components(name, sampled, monkeypatch) -> None:
-    monkeypatch.setattr(vectors, "WRITTEN_OUT", 0)
+    monkeypatch.setattr(write_out, "WRITTEN_OUT", 0)
     params = layers(4, DIM + 1, 6, 2)
     net = lambda z: apply(params, z)
     points = jax.random.normal(jax.random.key(5), (3, DIM + 1)) / 2

@@ -6,7 +6,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.frontend import vectors
+from opcompiler.frontend import write_out
 from tests.runtime.test_sums import DIM, network, OPERATORS, points, width
 
 x, t = oc.vector("x", DIM), sp.Symbol("t")
@@ -70,7 +70,7 @@ def test_one_key_is_one_draw_and_steps_do_not_retrace() -> None:
 
 
 def test_first_derivatives_need_no_estimate(monkeypatch) -> None:
-    monkeypatch.setattr(vectors, "WRITTEN_OUT", 0)
+    monkeypatch.setattr(write_out, "WRITTEN_OUT", 0)
     mixed = oc.Sum(oc.D(u, x[i], 2), i) + oc.Sum(x[i] * oc.D(u, x[i]) ** 3, i)
     net, at = network(DIM + 1), points(DIM + 1)
     sampled = oc.compile(mixed, estimator=oc.Sparse(2))

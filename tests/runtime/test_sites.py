@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.frontend import vectors
+from opcompiler.frontend import write_out
 from tests.oracle.reference import reference
 
 t, x, tau, c = sp.symbols("t x tau c")
@@ -242,7 +242,7 @@ HELD = {
 @pytest.mark.parametrize("longest", [0, 10], ids=["held", "written out"])
 @pytest.mark.parametrize("name", HELD)
 def test_sites_of_sums_over_components(name, longest, monkeypatch) -> None:
-    monkeypatch.setattr(vectors, "WRITTEN_OUT", longest)
+    monkeypatch.setattr(write_out, "WRITTEN_OUT", longest)
     equation, want = HELD[name]
     residual = oc.compile(equation + w, coordinates=[q, t])
     given = {"tau": 0.4} if residual.parameters else {}
@@ -262,7 +262,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_sites_that_a_held_vector_cannot_have(name, monkeypatch) -> None:
     equation, problem = REFUSED[name]
-    monkeypatch.setattr(vectors, "WRITTEN_OUT", 0)
+    monkeypatch.setattr(write_out, "WRITTEN_OUT", 0)
     with pytest.raises(oc.OperatorError) as caught:
         oc.compile(equation + w)
     assert problem in caught.value.problem

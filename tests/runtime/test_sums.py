@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.frontend import vectors
+from opcompiler.frontend import write_out
 
 DIM = 5
 x, t = oc.vector("x", DIM), sp.Symbol("t")
@@ -65,7 +65,7 @@ def points(dim):
 @pytest.fixture
 def held(monkeypatch):
     """Nothing is written out, however short."""
-    monkeypatch.setattr(vectors, "WRITTEN_OUT", 0)
+    monkeypatch.setattr(write_out, "WRITTEN_OUT", 0)
 
 
 def width(equation):
@@ -77,7 +77,7 @@ def test_held_sums_are_written_out_sums(name, monkeypatch) -> None:
     equation = OPERATORS[name]
     dim = width(equation)
     wanted = oc.compile(equation)(network(dim), points(dim))
-    monkeypatch.setattr(vectors, "WRITTEN_OUT", 0)
+    monkeypatch.setattr(write_out, "WRITTEN_OUT", 0)
     residual = oc.compile(equation)
     assert residual.plan.verify()
     np.testing.assert_allclose(residual(network(dim), points(dim)), wanted, rtol=1e-11)

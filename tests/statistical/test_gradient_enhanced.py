@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.frontend import vectors
+from opcompiler.frontend import write_out
 
 DIM = 5
 x = oc.vector("x", DIM)
@@ -35,7 +35,7 @@ def by_grad():
 @pytest.mark.parametrize("most", [0, 10], ids=["held", "written out"])
 def test_rows_are_the_gradient(most, monkeypatch) -> None:
     wanted = by_grad()
-    monkeypatch.setattr(vectors, "WRITTEN_OUT", most)
+    monkeypatch.setattr(write_out, "WRITTEN_OUT", most)
     found = oc.compile([EQUATION, *ROWS])(network, POINTS)
     np.testing.assert_allclose(np.stack(found[1:]), wanted, rtol=1e-9, atol=1e-10)
 

@@ -1,7 +1,21 @@
-"""Vector coordinates: found among the fields' arguments; short ones are written out.
+"""Vectors and sums that are written out: components as plain symbols, sums as their terms.
 
-A vector of few components is written out before anything else looks at the equations: its
-components become plain symbols, sums over them plain sums, and every strategy applies.
+In: residuals. Out: which vectors they hold (`find_vectors`), and the residuals without them
+(`written_out`), for x of 3 components
+
+    oc.Sum(x[i] * oc.D(u(x), x[i]), i)   ->   x_0 * D(u(x_0, x_1, x_2), x_0) + ...
+
+A vector of few components is written out before anything else looks at the equations:
+then every strategy applies. A longer one stays whole, and so do the sums over it
+(`held.py`). Sums over plain indices, whose bounds are numbers, are always written out
+(`plain_sum`).
+
+A range that runs backwards has SymPy's meaning, Karr's: the sum from a to b and the sum
+from b + 1 to c make the sum from a to c, whatever the order of a, b and c. So
+
+    Sum(f(n), (n, 5, 1)) = -(f(2) + f(3) + f(4)),    Sum(f(n), (n, 5, 4)) = 0.
+
+Source: Karr, *Summation in finite terms*, J. ACM 28 (1981) 305, section 1.4.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,9 +26,8 @@ from sympy.core.function import AppliedUndef
 from sympy.utilities.iterables import sift
 
 from opcompiler.errors import OperatorError
-from opcompiler.frontend.naming import ordered, printable
-from opcompiler.frontend.plain_sums import bounds, put_together
-from opcompiler.frontend.ranges import Range
+from opcompiler.frontend.naming import ordered
+from opcompiler.frontend.ranges import bounds, check_component
 from opcompiler.frontend.traversal import parts
 
 WRITTEN_OUT = 10
@@ -26,6 +39,9 @@ HELD_MATRIX = 4
 Held, one of its indices is contracted to a tangent, 3 d + 1 channels; written out, every
 second derivative is one, d (d + 3) / 2 + 1.
 """
+
+
+_LARGEST_SUM = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +188,51 @@ def _sum_written_out(expr: sp.Sum | sp.Product, vectors: Vectors) -> sp.Expr:
         values = [sp.Integer(k) for k in range(first, last + 1)]
         terms = [at_index(term, index, k) for term in terms for k in values]
         sign *= direction
-    return put_together(expr, [written_out(term, vectors) for term in terms], sign)
+    return _put_together(expr, [written_out(term, vectors) for term in terms], sign)
+
+
+def plain_sum(expr: sp.Sum | sp.Product) -> sp.Expr:
+    """Writes out a sum or product whose bounds are numbers.
+
+    By substitution into the body, never by `doit`: SymPy pulls derivatives by indexed
+    coordinates out of sums, silently and wrongly.
+    """
+    terms: list[sp.Expr] = [expr.function]
+    sign = 1
+    for index, lower, upper in expr.limits:
+        first, last, direction = bounds(expr, lower, upper)
+        _check_index(expr, index, len(terms) * (last - first + 1))
+        values = [sp.Integer(k) for k in range(first, last + 1)]
+        terms = [t.xreplace({index: k}) for t in terms for k in values]
+        sign *= direction
+    return _put_together(expr, terms, sign)
+
+
+def _check_index(expr: sp.Sum | sp.Product, index: sp.Symbol, count: int) -> None:
+    if count > _LARGEST_SUM:
+        raise OperatorError(
+            f"a sum of {count} terms is too long to write out",
+            expression=expr,
+            hint=f"write sums of up to {_LARGEST_SUM} terms",
+        )
+    derivatives = expr.function.atoms(sp.Derivative)
+    for derivative in sorted(derivatives, key=sp.default_sort_key):
+        if any(variable.has(index) for variable, _ in derivative.variable_count):
+            raise OperatorError(
+                f"a derivative by an indexed coordinate cannot be compiled: {index} "
+                "counts coordinates",
+                expression=derivative,
+                hint="write the coordinates out as separate symbols",
+            )
+
+
+def _put_together(
+    expr: sp.Sum | sp.Product, terms: Sequence[sp.Expr], sign: int
+) -> sp.Expr:
+    """Returns the sum, or the product, of its terms."""
+    if isinstance(expr, sp.Sum):
+        return sign * sp.Add(*terms)
+    return sp.Mul(*terms) ** sign
 
 
 def at_index(expr: sp.Basic, index: sp.Basic, value: sp.Expr) -> sp.Basic:
@@ -199,29 +259,6 @@ def _component(expr: sp.Indexed, vectors: Vectors) -> sp.Expr:
     number = int(expr.indices[0])
     check_component(expr, (number, number), vectors.sizes[expr.base])
     return component(expr.base, number)
-
-
-def check_component(
-    expr: sp.Expr, span: Range, size: int | None, written: str | None = None
-) -> None:
-    """Refuses components that are not there, of an array whose size may not be known."""
-    for number in span:
-        if number < 0 or (size is not None and number >= size):
-            there = "they are" if size is None else f"there are {size},"
-            raise OperatorError(
-                f"{written or printable(expr)} reaches number {number}: {there} counted "
-                "from 0",
-                expression=printable(expr),
-                hint="let the sum run from and to where shifted components exist: "
-                "oc.Sum(..., (i, 0, d - 2)) for x[i + 1]; of d components the last is "
-                "x[d - 1]",
-            )
-
-
-def size_of(base: sp.IndexedBase, axis: int) -> int | None:
-    """Returns the declared number of places along an axis, if it is a number."""
-    size = base.shape[axis] if base.shape else None
-    return int(size) if size is not None and size.is_Integer else None
 
 
 def refuse_clashes(residuals: Sequence[sp.Expr], vectors: Vectors) -> None:

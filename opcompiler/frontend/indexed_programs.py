@@ -1,4 +1,14 @@
-"""Expressions in indices as programs that gather what they read."""
+r"""Expressions in indices as programs that gather what they read.
+
+In: SymPy expressions over indices, components and functionals, and the ranges of the
+indices. Out: an `ir.Body`. For `x[i]*sin(x[i + 1]) * u_ii` with i in 0...8:
+
+    gathers   x_i = x[i + 0],  x_ip1 = x[i + 1], which reaches places 1 to 9
+    program   s0 = sin(x_ip1);  s1 = x_i*s0;  s2 = s1*u_ii
+
+The same index, at the same place in a sum, always has the same symbol (`canonical`), so
+that equal sums are equal whatever a user called their indices.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import count
@@ -6,34 +16,37 @@ from itertools import count
 import sympy as sp
 
 from opcompiler.errors import OperatorError
-from opcompiler.frontend.naming import printable
 from opcompiler.frontend.programs import emit
-from opcompiler.frontend.ranges import hull, Range, reads
+from opcompiler.frontend.ranges import (
+    check_component,
+    hull,
+    place_of,
+    Range,
+    reads,
+    size_of,
+)
 from opcompiler.frontend.signature import Signature
-from opcompiler.frontend.vectors import check_component, size_of
 from opcompiler.ir import Body, Extent, Gather
 
 _LETTERS = "ijklmnpqrs"
 
 
-class Bodies:
-    """Writes bodies; the same index, at the same place in a sum, has one symbol.
+class IndexedPrograms:
+    """Writes the bodies of sums and directions of one set of equations.
 
     Attributes:
         canonical: the symbols of the first, second, ... index of a sum.
-        inputs: names of coordinates and parameters.
+        inputs: names of coordinates and parameters that are numbers at a point.
+        outer: names of all coordinates and parameters.
     """
 
-    def __init__(self, signature: Signature, taken: Sequence[str]) -> None:
-        self._taken = set(taken)
+    def __init__(self, signature: Signature) -> None:
+        self.outer = (*signature.numbers, *map(str, signature.indexed))
+        self._taken = set(self.outer)
         self._sizes = signature.sizes
         self._arrays = signature.arrays
         self._ranks: dict[str, int] = {}
-        self.inputs = tuple(
-            s.name
-            for s in (*signature.coordinates, *signature.parameters)
-            if isinstance(s, sp.Symbol)
-        )
+        self.inputs = signature.numbers
         self.canonical = [
             sp.Dummy(self.fresh(letter), integer=True) for letter in _LETTERS
         ]
@@ -140,22 +153,3 @@ class Bodies:
 
 def _shift_text(shift: int) -> str:
     return "" if shift == 0 else (f"p{shift}" if shift > 0 else f"m{-shift}")
-
-
-def place_of(number: sp.Expr, indices: Sequence[sp.Symbol]) -> tuple[int | None, int]:
-    """Reads `i + 2` as (number of i, 2), `3` as (None, 3).
-
-    Raises:
-        OperatorError: for any other expression.
-    """
-    if number.is_Integer:
-        return None, int(number)
-    for place, index in enumerate(indices):
-        shift = number - index
-        if shift.is_Integer:
-            return place, int(shift)
-    raise OperatorError(
-        "a component's index must be a number, or an index of the sum plus a number",
-        expression=printable(number),
-        hint="write x[i], x[i + 1], x[3]",
-    )
