@@ -1,11 +1,20 @@
-"""The way from an expression, or a problem in the notation, to a residual or a loss."""
+"""From equations to a residual or a loss: `compile` has all steps, each a line.
+
+In: SymPy equations, or a problem in the notation. Out: a function of networks and points.
+
+    residual = oc.compile(u.diff(t) - nu * oc.laplacian(u, [x, y]))
+    residual(net, points, nu=0.1)
+
+Each step takes what the one before returns, as plain data. A network is met at last, when
+the residual is called.
+"""
 
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
-from typing import Any, TYPE_CHECKING
+from typing import Any
 
 import sympy as sp
 
@@ -19,12 +28,10 @@ from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.frontend import Declaration, NormalForm, normalize
 from opcompiler.frontend.equations import read_equations
+from opcompiler.planning import plan_functionals
 from opcompiler.runtime import Residual, SobolevLoss, SobolevTerm
 from opcompiler.sampling import estimated, Estimator
 from opcompiler.taylor.tuning import Tuning
-
-if TYPE_CHECKING:
-    from opcompiler.text import Part, Problem
 
 Coordinates = sp.Symbol | sp.IndexedBase | Sequence[sp.Symbol | sp.IndexedBase] | None
 """Of the points, in the order of their columns; as they first appear, if `None`."""
@@ -73,21 +80,28 @@ def compile(
         The compiled residual; `residual(net, points, **parameters)`.
 
     Raises:
-        OperatorError: naming the sub-expression that cannot be compiled, and the way
-            out.
+        OperatorError: naming the sub-expression that cannot be compiled, and what to
+            write instead.
 
     Source: `docs/theory.md`.
     """
-    options = _Options(strategy, Tuning(chunk=chunk, remat=remat), estimator)
-    part = _part(equations)
-    if part is None:
-        return _compiled(equations, coordinates, fields, options)
-    given = tuple(part.equations.values())
-    if part is not equations:  # a whole problem: its equations go by their labels
-        given = dict(part.equations)
-    elif len(given) == 1:
-        (given,) = given
-    return _compile_part(part, given, coordinates, fields, options)
+    # Read: the equations, and what a text declares of their names.
+    given = _read(equations, coordinates, fields)
+
+    # Normalise: functionals of fields at sites, sums of them, and a program over both.
+    operator = _normalized(given, strategy, estimator)
+
+    # Estimate: directions that run become those that the estimator draws for.
+    if estimator is not None:
+        _warn_of_bias(operator)
+        operator = estimated(operator, estimator)
+
+    # Plan: what is pushed through the networks, so that all functionals can be read off.
+    plan = plan_functionals(operator.functionals, operator.sites, strategy)
+
+    # Residual: the JAX function, which evaluates plan, sums and program at points.
+    tuning = Tuning(chunk=chunk, remat=remat)
+    return Residual(operator, strategy, tuning, given.defaults, estimator, plan)
 
 
 @public("oc.sobolev_loss(equation, 2, [x, y])")
@@ -106,7 +120,8 @@ def sobolev_loss(
     r"""Compiles the loss $\sum_j Q_j |\nabla^j R|^2$, the mean over points.
 
     Args:
-        equations: as for `compile`; the squares of several are added.
+        equations: a SymPy expression (to be zero) or `Eq`, several of them, a `Problem`
+            or a part of one, as `compile` takes; the squares of several are added.
         order: m, the highest order of the derivatives of the residual; or a dict of orders
             by point set, {"everywhere": 1, "origin": 4}.
         wrt: the coordinate, or coordinates, that $\nabla$ is taken by.
@@ -114,10 +129,10 @@ def sobolev_loss(
             real numbers of at least 0, or a function of j; or a dict of them by point
             set. All 1 by default. What weighs 0 is not evaluated.
         scales: of each equation, a factor of its residual; 1 by default.
-        coordinates: as for `compile`.
-        fields: likewise.
-        strategy: likewise.
-        remat: likewise.
+        coordinates: overrides the order (first appearance) and choice of coordinates.
+        fields: all fields in the order of one network's outputs.
+        strategy: `auto`, or the name of a strategy of `compile`.
+        remat: keep only the results of matrix products for a gradient.
 
     Returns:
         `loss(net, points, **parameters)`, and `loss.bind(apply)`; points are a dict by
@@ -127,7 +142,6 @@ def sobolev_loss(
         OperatorError: as `compile`; for too few or too many weights or scales, ones that
             are no such numbers, or are for a point set that there is not.
     """
-    options = _Options(strategy, Tuning(remat=remat), None)
     orders = order if isinstance(order, Mapping) else {"": order}
     if not orders:
         raise OperatorError(
@@ -135,7 +149,8 @@ def sobolev_loss(
             expression=str(order),
             hint='for instance order=2, or order={"everywhere": 1, "origin": 4}',
         )
-    listed, part = _residuals(equations)
+    given = _read(equations, coordinates, fields)
+    listed = read_equations(given.equations).residuals
     factors = read_scales(scales, len(listed))
     families = {
         name: [sobolev_terms(residual, highest, wrt) for residual in listed]
@@ -158,57 +173,90 @@ def sobolev_loss(
                 hint="leave the point set out",
             )
         family = [derivative for derivative, _ in rows]
-        if part is None:
-            compiled = _compiled(family, coordinates, fields, options)
-        else:
-            compiled = _compile_part(part, family, coordinates, fields, options)
+        rows_of = replace(given, equations=family)
+        compiled = compile(rows_of, strategy=strategy, remat=remat)
         terms[name] = SobolevTerm(compiled, tuple(weight for _, weight in rows))
     residuals = [term.rows for term in terms.values()]
     parameters = sorted({name for rows in residuals for name in rows.parameters})
     return SobolevLoss(terms, residuals[0].fields, tuple(parameters))
 
 
-def _residuals(equations: Any) -> "tuple[list[Any], Part | None]":
-    part = _part(equations)
-    if part is not None:
-        return list(part.equations.values()), part
-    return list(read_equations(equations).residuals), None
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What is compiled, from SymPy or from a text.
+
+    Attributes:
+        equations: what `read_equations` reads.
+        coordinates: in the order of the points' columns; `None` where they are found.
+        fields: in the order of one network's outputs, or what a text declares of them.
+        defaults: of parameters.
+    """
+
+    equations: object
+    coordinates: Any
+    fields: Any
+    defaults: Mapping[str, complex]
 
 
-def _part(equations: Any) -> "Part | None":
-    """Returns what is compiled of a text; `None` for SymPy's equations."""
+def _read(equations: Any, coordinates: Coordinates, fields: Any) -> _Given:
+    """Reads a problem of the notation, or a part of one; all else is SymPy's.
+
+    Conditions too take all coordinates of their problem, so that one batch of points serves
+    equations and conditions; the columns of coordinates that a condition fixes are not
+    read.
+    """
+    if isinstance(equations, _Given):
+        return equations
     # The notation is loaded when it is used; before that nobody has a problem.
     text = sys.modules.get("opcompiler.text")
-    if text is None:
-        return None
+    if text is None or not isinstance(equations, text.Problem | text.Part):
+        return _Given(equations, coordinates, fields, {})
     if isinstance(equations, text.Problem):
-        return text.Part(equations, equations.equations)
-    return equations if isinstance(equations, text.Part) else None
+        part = text.Part(equations, equations.equations)
+        listed: Any = dict(part.equations)
+    else:
+        part, listed = equations, tuple(equations.equations.values())
+        if len(listed) == 1:
+            (listed,) = listed
+    problem = part.problem
+    if not part.equations:
+        raise OperatorError(
+            "the problem has no equations",
+            hint="write one, or compile problem.condition(name)",
+        )
+    for coordinate in problem.coordinates:
+        if not coordinate.written_out and not coordinate.base.shape:
+            name, dimension = coordinate.name, coordinate.dimension
+            raise OperatorError(
+                f"the number of components of {name} is the parameter {dimension}, which "
+                "has no value",
+                expression=f"{name} in R^{dimension}",
+                hint=f"parse(text, parameters={{'{dimension}': 100}}), or declare "
+                f"parameter {dimension} = 100",
+            )
+    declared = Declaration(
+        part.fields if fields is None else fields,
+        frozenset(n for f in problem.fields if f.complex for n in f.names),
+        tuple(n for f in problem.fields for n in f.names),
+    )
+    columns = problem.symbols if coordinates is None else coordinates
+    return _Given(listed, columns, declared, problem.defaults)
 
 
-@dataclass(frozen=True, slots=True)
-class _Options:
-    """How equations are compiled, whatever they are."""
-
-    strategy: str
-    tuning: Tuning
-    estimator: Estimator | None
-
-
-def _compiled(
-    equations: object,
-    coordinates: Coordinates,
-    fields: Any,
-    options: _Options,
-    problem: "Problem | None" = None,
-) -> Residual:
-    estimator = options.estimator
-    hold = estimator is not None
-    shared = estimator is None or estimator.shared
-    # Held sums have no other strategies: one that is named has them written out.
-    matrices = options.strategy == "auto"
+def _normalized(
+    given: _Given, strategy: str, estimator: Estimator | None
+) -> NormalForm:
+    """Brings what was read into normal form, as an estimator or a strategy needs it."""
     try:
-        operator = normalize(equations, coordinates, fields, hold, shared, matrices)
+        return normalize(
+            given.equations,
+            given.coordinates,
+            given.fields,
+            hold=estimator is not None,
+            shared=estimator is None or estimator.shared,
+            # Held sums have no other strategies: one that is named has them written out.
+            matrices=strategy == "auto",
+        )
     except RecursionError:
         raise OperatorError(
             "an equation is nested too deeply",
@@ -216,11 +264,6 @@ def _compiled(
             "it is, or a parameter that is a function of the point, residual(net, points, "
             "a=function)",
         ) from None
-    if estimator is not None:
-        _warn_of_bias(operator)
-        operator = estimated(operator, estimator)
-    defaults = problem.defaults if problem else {}
-    return Residual(operator, options.strategy, options.tuning, defaults, estimator)
 
 
 def _warn_of_bias(operator: NormalForm) -> None:
@@ -245,45 +288,3 @@ def _warn_of_bias(operator: NormalForm) -> None:
                     stacklevel=4,
                 )
                 break
-
-
-def _compile_part(
-    part: "Part",
-    equations: object,
-    coordinates: Coordinates,
-    fields: Any,
-    options: _Options,
-) -> Residual:
-    """Compiles equations of a problem: its coordinates are the columns of the points.
-
-    Conditions too take all coordinates, so that one batch of points serves equations
-    and conditions; the columns of coordinates that a condition fixes are not read.
-    """
-    problem = part.problem
-    if not part.equations:
-        raise OperatorError(
-            "the problem has no equations",
-            hint="write one, or compile problem.condition(name)",
-        )
-    for coordinate in problem.coordinates:
-        if not coordinate.written_out and not coordinate.base.shape:
-            name, dimension = coordinate.name, coordinate.dimension
-            raise OperatorError(
-                f"the number of components of {name} is the parameter {dimension}, which "
-                "has no value",
-                expression=f"{name} in R^{dimension}",
-                hint=f"parse(text, parameters={{'{dimension}': 100}}), or declare "
-                f"parameter {dimension} = 100",
-            )
-    declared = Declaration(
-        part.fields if fields is None else fields,
-        frozenset(n for f in problem.fields if f.complex for n in f.names),
-        tuple(n for f in problem.fields for n in f.names),
-    )
-    return _compiled(
-        equations,
-        problem.symbols if coordinates is None else coordinates,
-        declared,
-        options,
-        problem,
-    )

@@ -108,6 +108,7 @@ class Residual:
         tuning: Tuning = DEFAULT,
         defaults: Mapping[str, complex] | None = None,
         estimator: Estimator | None = None,
+        plan: Plan | None = None,
     ) -> None:
         self.operator = operator
         self.estimator = estimator
@@ -119,7 +120,7 @@ class Residual:
         self._names = tuple(column.name for column in operator.columns)
         self.tuning = tuning
         self._strategy = strategy
-        self.plan = self._plan_for(operator.fields)
+        self.plan = plan or self._plan_for(operator.fields)
 
     def _plan_for(self, fields: tuple[str, ...]) -> Plan:
         """Returns the plan of some fields alone, joint over them."""
@@ -239,7 +240,12 @@ class Residual:
     def tuned(self, tuning: Tuning) -> "Residual":
         """Returns the same residual, laid out otherwise; see `opcompiler.autotune`."""
         return Residual(
-            self.operator, self._strategy, tuning, self.defaults, self.estimator
+            self.operator,
+            self._strategy,
+            tuning,
+            self.defaults,
+            self.estimator,
+            self.plan,
         )
 
     def explain(self) -> str:
