@@ -1,4 +1,32 @@
-r"""The intermediate representation: what a compiled operator is, as plain data."""
+r"""The intermediate representation: what a compiled operator is, as plain data.
+
+In: what `frontend.normalize` finds in equations. Out: what planning plans, an estimator
+rewrites and the runtime evaluates. Nothing here knows SymPy or JAX; everything but
+`Operator` is hashable, and equal nodes mean the same. The grammar, `*` for several:
+
+    Operator    ::=  Coordinate* Site* Functional* Sum* Gather* Program
+    Site        ::=  Program Direction* Extent*              where fields are evaluated, and
+                                                             along what differentiated
+    Direction   ::=  Argument                                of a plain argument: t
+                  |  Component                               of a vector: x_3, x_i, g_i e_i
+                  |  Combination                             sum_i b_i e_i
+                  |  Random                                  sum_i v_i e_i, v drawn
+    Functional  ::=  field Site OperatorSymbol               p(d) u there, one number
+    OperatorSymbol ::=  (MultiIndex, rational)*              p, in the site's directions
+    Sum         ::=  Extent* Site? Functional* Body?         over tuples of indices
+    Body        ::=  Gather* Program                         a term, at one tuple
+    Gather      ::=  array (index + shift)*                  an input: x[i + 1], c[3]
+    Program     ::=  Step*                                   straight-line code
+
+Two examples. `u_t - u_xx` has one site (t, x), whose directions are its two arguments,
+two functionals, and a program of one step. `Sum(x[i] * D(u(x), x[i], 2), i)` has one site
+with one direction, Component(index=0), that *runs*: its functional stands for one number
+per value of the index, and the Sum's body multiplies each with the gathered x[i].
+
+Ids bind, names print: sites and indices are numbers, and a direction's label is not
+compared. Functionals name their site by number; only programs, which people read, bind by
+name.
+"""
 
 import itertools
 import math
@@ -342,7 +370,9 @@ class Argument:
     """A direction along one plain argument of the field."""
 
     label: str = field(compare=False)
+    """For people."""
     place: int
+    """Number of the argument."""
 
     @property
     def runs(self) -> bool:

@@ -26,7 +26,7 @@ from opcompiler.frontend.held import Held
 from opcompiler.frontend.open_sites import OPEN, OpenSites, Point
 from opcompiler.ir import Component, Functional, MultiIndex, OperatorSymbol
 
-_Combination = dict[MultiIndex, sp.Expr]
+_Linear = dict[MultiIndex, sp.Expr]
 """Field-free coefficient of each partial derivative."""
 
 
@@ -34,7 +34,7 @@ _Combination = dict[MultiIndex, sp.Expr]
 class _Form:
     """A node as linear combinations, by field and number of the point, plus a rest."""
 
-    linear: dict[tuple[str, int], _Combination] = field(default_factory=dict)
+    linear: dict[tuple[str, int], _Linear] = field(default_factory=dict)
     rest: sp.Expr = sp.S.Zero
 
 
@@ -146,8 +146,8 @@ class Collector:
         return Functional(name, number, symbol)
 
     def _like_terms(
-        self, name: str, point: Point, combination: _Combination
-    ) -> tuple[_Combination, list[sp.Expr]]:
+        self, name: str, point: Point, combination: _Linear
+    ) -> tuple[_Linear, list[sp.Expr]]:
         """Splits off terms with numbers as coefficients, two or more of one shape.
 
         u_xxy and u_yyz have the shape (2, 1): one functional of two directions, which run
@@ -185,7 +185,7 @@ class Collector:
 
 
 def _sum(forms: list[_Form]) -> _Form:
-    linear: dict[tuple[str, int], _Combination] = {}
+    linear: dict[tuple[str, int], _Linear] = {}
     for form in forms:
         for place, combination in form.linear.items():
             into = linear.setdefault(place, {})

@@ -38,7 +38,7 @@ from opcompiler.frontend.naming import functional_names
 from opcompiler.frontend.open_sites import OpenSites
 from opcompiler.frontend.programs import emit
 from opcompiler.frontend.signature import (
-    Coordinate as Symbol,
+    CoordinateSymbol,
     read_signature,
     refuse_twins,
 )
@@ -72,14 +72,14 @@ class NormalForm(Operator):
         equations: the residuals as they were given.
     """
 
-    coordinates: tuple[Symbol, ...]
+    coordinates: tuple[CoordinateSymbol, ...]
     shell: tuple[sp.Expr, ...]
     equations: Equations
 
 
 def normalize(
     given: object,
-    coordinates: Sequence[Symbol] | None = None,
+    coordinates: Sequence[CoordinateSymbol] | None = None,
     fields: Any = None,
     hold: bool = False,
     shared: bool = True,
@@ -120,7 +120,7 @@ def normalize(
     if vectors.sizes and vectors.short and not hold and not matrix:
         refuse_clashes(residuals, vectors)
         residuals = tuple(written_out(r, vectors) for r in residuals)
-        plain: list[Symbol] = []
+        plain: list[CoordinateSymbol] = []
         for n, c in enumerate(seen.coordinates):
             own = (c,) if isinstance(c, sp.Symbol) else components(c, vectors.sizes[c])
             plain += own
@@ -285,8 +285,9 @@ class _Sums:
 
 
 def _renamed(
-    equations: Equations, coordinates: Sequence[Symbol] | Symbol | None
-) -> tuple[Equations, Sequence[Symbol] | Symbol | None]:
+    equations: Equations,
+    coordinates: Sequence[CoordinateSymbol] | CoordinateSymbol | None,
+) -> tuple[Equations, Sequence[CoordinateSymbol] | CoordinateSymbol | None]:
     """Puts plain symbols for the user's Dummy symbols: from here on, those are ours."""
     if not any(isinstance(part, sp.Dummy) for part in parts(*equations.residuals)):
         return equations, coordinates

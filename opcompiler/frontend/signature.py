@@ -17,7 +17,8 @@ from opcompiler.frontend.integrals import (
 from opcompiler.frontend.traversal import parts
 from opcompiler.frontend.write_out import Vectors
 
-Coordinate = sp.Symbol | sp.IndexedBase
+CoordinateSymbol = sp.Symbol | sp.IndexedBase
+"""A plain coordinate, or a vector of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Signature:
         kinds: of fields that SymPy assumes "real", or else "complex".
     """
 
-    coordinates: tuple[Coordinate, ...]
+    coordinates: tuple[CoordinateSymbol, ...]
     fields: tuple[str, ...]
     arity: tuple[int, ...]
     parameters: tuple[sp.Symbol, ...]
@@ -94,7 +95,7 @@ class _Application:
 
 def read_signature(
     residuals: Sequence[sp.Expr],
-    coordinates: Sequence[Coordinate] | None = None,
+    coordinates: Sequence[CoordinateSymbol] | None = None,
     vectors: Vectors | None = None,
 ) -> Signature:
     """Finds fields, coordinates and parameters by a walk over the expression trees.
@@ -295,9 +296,9 @@ def _has_whole(argument: sp.Expr) -> bool:
     return False
 
 
-def _declared(coordinates: Sequence[Coordinate]) -> tuple[Coordinate, ...]:
+def _declared(coordinates: Sequence[CoordinateSymbol]) -> tuple[CoordinateSymbol, ...]:
     for coordinate in coordinates:
-        if not isinstance(coordinate, Coordinate):
+        if not isinstance(coordinate, CoordinateSymbol):
             raise OperatorError(
                 "a coordinate must be a symbol",
                 expression=coordinate,
@@ -312,8 +313,8 @@ def _declared(coordinates: Sequence[Coordinate]) -> tuple[Coordinate, ...]:
     return tuple(coordinates)
 
 
-def _coordinates(applications: Sequence[_Application]) -> tuple[Coordinate, ...]:
-    found: dict[Coordinate, None] = {}
+def _coordinates(applications: Sequence[_Application]) -> tuple[CoordinateSymbol, ...]:
+    found: dict[CoordinateSymbol, None] = {}
     # Where all arguments are plain the user's own order shows; pinned ones hide some.
     for application in sorted(applications, key=lambda a: not a.plain):
         symbols = [a for a in application.arguments if _is_coordinate(a)]
@@ -336,7 +337,7 @@ def _coordinates(applications: Sequence[_Application]) -> tuple[Coordinate, ...]
 
 
 def _is_coordinate(argument: sp.Expr) -> bool:
-    whole = isinstance(argument, Coordinate)
+    whole = isinstance(argument, CoordinateSymbol)
     return whole and not isinstance(argument, IntegrationVariable)
 
 
@@ -413,9 +414,9 @@ def _check_bound(index: sp.Idx, bound: tuple[sp.Basic, ...]) -> None:
         )
 
 
-def refuse_twins(symbols: Sequence[Coordinate], fields: set[str]) -> None:
+def refuse_twins(symbols: Sequence[CoordinateSymbol], fields: set[str]) -> None:
     """Refuses two symbols of one name, and symbols of a field's name."""
-    seen: dict[str, Coordinate] = {}
+    seen: dict[str, CoordinateSymbol] = {}
     for symbol in symbols:
         twin = seen.setdefault(symbol.name, symbol)
         if twin != symbol:

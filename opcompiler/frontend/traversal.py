@@ -9,8 +9,15 @@ from collections.abc import Iterator
 import sympy as sp
 
 
-def parts(*expressions: sp.Basic) -> Iterator[sp.Basic]:
-    """Yields the distinct parts of expressions in preorder, themselves first."""
+def parts(
+    *expressions: sp.Basic, closed: type[sp.Basic] | tuple[()] = ()
+) -> Iterator[sp.Basic]:
+    """Yields the distinct parts of expressions in preorder, themselves first.
+
+    Args:
+        expressions: in order.
+        closed: a class of which the parts of objects are left out.
+    """
     seen: set[sp.Basic] = set()
     ahead = list(reversed(expressions))
     while ahead:
@@ -18,4 +25,5 @@ def parts(*expressions: sp.Basic) -> Iterator[sp.Basic]:
         if part not in seen:
             seen.add(part)
             yield part
-            ahead.extend(reversed(part.args))
+            if not isinstance(part, closed):
+                ahead.extend(reversed(part.args))

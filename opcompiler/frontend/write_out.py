@@ -18,7 +18,7 @@ from b + 1 to c make the sum from a to c, whatever the order of a, b and c. So
 Source: Karr, *Summation in finite terms*, J. ACM 28 (1981) 305, section 1.4.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -65,12 +65,8 @@ class Vectors:
 def has_matrix(residuals: Sequence[sp.Expr], vectors: Vectors) -> bool:
     """Whether a sum of coefficients that move with its indices is better held."""
     large = max(vectors.sizes.values(), default=0) >= HELD_MATRIX
-    return large and any(map(_is_matrix, _sums(residuals)))
-
-
-def _sums(residuals: Sequence[sp.Expr]) -> Iterator[sp.Sum]:
-    for residual in residuals:
-        yield from (part for part in parts(residual) if isinstance(part, sp.Sum))
+    sums = (part for part in parts(*residuals) if isinstance(part, sp.Sum))
+    return large and any(map(_is_matrix, sums))
 
 
 def _is_matrix(held: sp.Sum) -> bool:
@@ -95,14 +91,20 @@ def find_vectors(residuals: Sequence[sp.Expr]) -> Vectors:
         OperatorError: for a vector without a size, one that is differentiated whole.
     """
     sizes: dict[sp.IndexedBase, int] = {}
-    seen: set[sp.Basic] = set()
-    for residual in residuals:
-        for application in _applications(residual, seen):
-            for argument in application.args:
+    for part in parts(*residuals):
+        if isinstance(part, sp.Derivative) and isinstance(part.expr, sp.IndexedBase):
+            raise OperatorError(
+                f"{part.expr} is differentiated as a whole: this is what SymPy's diff "
+                "makes of a derivative by a component",
+                expression=part,
+                hint="write oc.D(u, x[i], 2) instead of u.diff(x[i], 2)",
+            )
+        if isinstance(part, AppliedUndef):
+            for argument in part.args:
                 if isinstance(argument, sp.IndexedBase):
-                    sizes[argument] = _size(argument, application)
-    seen = set()
-    bases = (base for r in residuals for base in _bases(r, seen))
+                    sizes[argument] = _size(argument, part)
+    outside = parts(*residuals, closed=AppliedUndef)
+    bases = (part.base for part in outside if isinstance(part, sp.Indexed))
     arrays = tuple(dict.fromkeys(base for base in bases if base not in sizes))
     return Vectors(sizes, arrays)
 
@@ -116,37 +118,6 @@ def _size(base: sp.IndexedBase, where: sp.Expr) -> int:
             f'sympy.IndexedBase("{base}", shape=(100,))',
         )
     return int(base.shape[0])
-
-
-def _applications(expr: sp.Basic, seen: set[sp.Basic]) -> Iterator[AppliedUndef]:
-    if expr in seen:
-        return
-    seen.add(expr)
-    if isinstance(expr, AppliedUndef):
-        yield expr
-    elif isinstance(expr, sp.Derivative) and isinstance(expr.expr, sp.IndexedBase):
-        raise OperatorError(
-            f"{expr.expr} is differentiated as a whole: this is what SymPy's diff makes "
-            "of a derivative by a component",
-            expression=expr,
-            hint="write oc.D(u, x[i], 2) instead of u.diff(x[i], 2)",
-        )
-    else:
-        for argument in expr.args:
-            yield from _applications(argument, seen)
-
-
-def _bases(expr: sp.Basic, seen: set[sp.Basic]) -> Iterator[sp.IndexedBase]:
-    if expr in seen:
-        return
-    seen.add(expr)
-    if isinstance(expr, sp.Indexed):
-        yield expr.base
-        for index in expr.indices:
-            yield from _bases(index, seen)
-    elif not isinstance(expr, AppliedUndef):
-        for argument in expr.args:
-            yield from _bases(argument, seen)
 
 
 def component(base: sp.IndexedBase, number: int) -> sp.Symbol:

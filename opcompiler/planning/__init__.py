@@ -5,8 +5,8 @@ from functionals to a `Plan`, in a file of its own, listed in `strategies.py`.
 """
 
 from opcompiler.planning.plan import Plan, Push, ReadOut
+from opcompiler.planning.running import plan_functionals, running
 from opcompiler.planning.strategies import make_plan, STRATEGIES
-from opcompiler.planning.sums import plan_functionals, running
 
 __all__ = [
     "STRATEGIES",

@@ -42,7 +42,7 @@ from opcompiler.runtime.pushes import evaluate_functionals
 from opcompiler.runtime.quadrature import Rule
 from opcompiler.runtime.shell import run_program
 from opcompiler.runtime.sites import read_scene, site_points
-from opcompiler.runtime.sums import evaluate_sites, evaluate_sums, Running
+from opcompiler.runtime.sums import evaluate_sites, evaluate_sums, Numbers
 from opcompiler.sampling import draws as draws_of, Estimator
 from opcompiler.sampling.estimator import check_key
 from opcompiler.taylor.misuse import explained
@@ -312,7 +312,7 @@ class Residual:
         sites = site_points(operator, where, scene)
         plain = {n: given.points for n, given in sites.items() if given.plain}
         values: dict[Functional, Array] = {}
-        running: Running = {}
+        running: Numbers = {}
         for group in read_networks(net, operator):
             plan = self._plan_for(group.fields)
             if plan.pushes:

@@ -63,7 +63,7 @@ _FEW, _WINDOW, _LINE = 2**12, 2**17, 16
 """On a CPU, sums of more terms than the first, all points together, go window by window:
 of so many terms as the second, which stay in a cache, and at least a cache line long."""
 
-Running = dict[Functional, tuple[Array, bool]]
+Numbers = dict[Functional, tuple[Array, bool]]
 """Values of functionals, (N,), or (N, R) where directions run; whether summed already."""
 
 
@@ -78,10 +78,10 @@ def evaluate_sites(
     scene: Scene,
     draws: Draws,
     tuning: Tuning,
-) -> Running:
+) -> Numbers:
     """Evaluates the functionals of all sites that are not plain, for one network."""
     check_runs(plan, (given.points for given in inputs.values()))
-    found: Running = {}
+    found: Numbers = {}
     for push_number, push in enumerate(plan.pushes):
         site, given = operator.sites[push.site], inputs[push.site]
         if site.plain:
@@ -150,7 +150,7 @@ def _pushed(
     scene: Scene,
     draw: Draw,
     tuning: Tuning,
-) -> Running:
+) -> Numbers:
     """Runs one push for all index tuples of a draw, and reads its functionals off."""
     run = running(plan, number, site, summed)
     count = max(draw.count, 2)  # a family has two directions or more
@@ -189,7 +189,7 @@ def _pushed(
         rows = value.family(k, size)[: draw.count]
         return (group.pick(rows, field) if rows.ndim == 3 else rows).T
 
-    found: Running = {}
+    found: Numbers = {}
     for readout in run.readouts:
         total: Any = 0
         for _, channel, c in readout.terms:
@@ -333,7 +333,7 @@ def _span(extent: Extent, axis: int = 0) -> Span:
 
 
 def evaluate_sums(
-    operator: Operator, functionals: Running, scene: Scene, draws: Draws
+    operator: Operator, functionals: Numbers, scene: Scene, draws: Draws
 ) -> dict[str, Array]:
     """Evaluates all sums, in the order in which they need each other.
 
@@ -365,7 +365,7 @@ def evaluate_sums(
     return values
 
 
-def _summed(item: Sum, functionals: Running, scene: Scene, draw: Draw) -> list[Array]:
+def _summed(item: Sum, functionals: Numbers, scene: Scene, draw: Draw) -> list[Array]:
     """Sums bodies over the index tuples that were drawn."""
     if item.body is None:
         ((functional, _),) = item.functionals

@@ -6,7 +6,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.planning.sums import running, written_out
+from opcompiler.planning.running import running, written_out
 
 X = oc.vector("x", 1000)
 i, j = oc.index("i", X), oc.index("j", X)
