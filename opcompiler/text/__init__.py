@@ -1,18 +1,26 @@
 """The text notation: from text to a `Problem` of SymPy equations, and back.
 
-The way of a text through this room:
+In: a text of declarations, equations and conditions; out: a `Problem`.
 
-    grammar.py       grammar/operator.lark -> parser
-    layout.py        characters -> tokens, within limits.py
-    reading.py       tokens -> syntax.py's tree
-    scope.py         which names are declared; names.py spells and splits them
-    declarations.py  coordinates, fields, parameters
-    expressions.py   tree -> SymPy; precedence.py refuses what has two readings
-    calls.py         what stands before parentheses; application.py, sums.py, vectors.py
+    problem = parse("coordinates t, x; field u; heat: u_t = u_xx")
+    problem.equations["heat"]    Eq(Derivative(u(t, x), t), Derivative(u(t, x), (x, 2)))
+
+The way of a text, by file:
+
+    grammar.py       grammar/operator.lark -> lexer and parser
+    layout.py        characters -> tokens -> syntax.py's tree
+    statements.py    tree -> problem.py's Problem; usage.py finds names that nothing uses
+    reader.py        a part of the tree -> its value, by a table of functions:
+    expressions.py     one for each rule of the grammar; precedence.py refuses doubtful ones
+    heads.py           fields at points, and the operators and functions before parentheses
+    conditions.py      what `where` compares
+    scope.py         which names are declared; spelling.py spells and splits them
     values.py        what an expression is: SymPy, or a tuple of such
+    shapes.py        vector calculus on values, by opcompiler/calculus/tensors.py
     derivatives.py   derivatives and evaluation points, unevaluated; normal.py
-    statements.py    equations and conditions -> problem.py's Problem; usage.py says which
-                     names they do not use
+    application.py   functions at their arguments
+    limits.py        how long and how large anything may be
+    mistakes.py      errors with a place; habits.py has hints
     printing.py      a Problem -> text
     typesetting.py   a Problem -> LaTeX
 
@@ -28,8 +36,8 @@ import sympy as sp
 
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
-from opcompiler.text.errors import NotationError, Source
 from opcompiler.text.limits import LONGEST_TEXT
+from opcompiler.text.mistakes import NotationError, Source
 from opcompiler.text.printing import to_text
 from opcompiler.text.problem import (
     Condition,

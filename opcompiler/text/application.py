@@ -9,7 +9,7 @@ from sympy.core.function import AppliedUndef
 
 from opcompiler.functions import Entry, NAMED
 from opcompiler.text import limits
-from opcompiler.text.errors import MeaningError
+from opcompiler.text.mistakes import MeaningError
 
 _ROOTS = {"sqrt": 2, "cbrt": 3}
 """Written as powers, not as functions."""

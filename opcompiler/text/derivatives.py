@@ -12,7 +12,7 @@ from sympy.core.function import AppliedUndef
 
 from opcompiler.ir import HIGHEST_ORDER
 from opcompiler.text import limits
-from opcompiler.text.errors import MeaningError
+from opcompiler.text.mistakes import MeaningError
 from opcompiler.text.scope import Scope
 from opcompiler.text.values import each, Value
 
@@ -36,11 +36,14 @@ def _differentiated(value: sp.Expr, steps: Steps, scope: Scope) -> sp.Expr:
     return held(value, steps, scope)
 
 
-def slope(value: sp.Expr, variable: sp.Expr, scope: Scope) -> sp.Expr:
-    """Returns a partial derivative, zero where nothing depends on the variable."""
+def slope(value: sp.Expr, variable: sp.Expr, scope: Scope, times: int = 1) -> sp.Expr:
+    """Returns a derivative, zero where nothing depends on the variable."""
     if not depends(value, variable):
         return sp.S.Zero
-    return held(value, [(variable, 1)], scope)
+    if times > 1 and isinstance(value, sp.Add):
+        # So that the Laplacian of a Laplacian is a sum of derivatives of the field.
+        return sp.Add(*(slope(term, variable, scope, times) for term in value.args))
+    return held(value, [(variable, times)], scope)
 
 
 def held(value: sp.Expr, steps: Steps, scope: Scope) -> sp.Expr:
@@ -154,11 +157,8 @@ def _pin(expr: sp.Basic, moves: Moves) -> sp.Expr:
     if isinstance(expr, sp.Function):
         for part in parts:
             limits.check_argument(part)
-    return (
-        limits.checked(expr.func(*parts))
-        if isinstance(expr, sp.Expr)
-        else (expr.func(*parts))
-    )
+    moved = expr.func(*parts)
+    return limits.checked(moved) if isinstance(moved, sp.Expr) else moved
 
 
 def _substituted(

@@ -1,498 +1,417 @@
 """The meaning of expressions: from the syntax tree to SymPy, by declared names only.
 
-One method per rule of `grammar/operator.lark`, under the rule's name with an underscore
-before it. A value is a SymPy expression, or a tuple for a vector. Nothing is evaluated
-but arithmetic of numbers, within `limits`.
+In: a reader and a part of the tree; out: a SymPy expression, or a tuple for a vector. Each
+rule of `grammar/operator.lark` has one function, which the table `RULES` names at the end.
+
+    u_t = k ∂²u/∂x²     u_t: `name`;  k * (quotient): `product`;  ∂²u/∂x²: `quotient`
+
+Calls and components, `head(...)` and `head[...]`, are read in `heads.py`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 import sympy as sp
 from lark import Token
-from sympy.logic.boolalg import BooleanAtom
 
-from opcompiler.text import calls, limits, vectors
+from opcompiler.text import application, heads, limits, shapes
 from opcompiler.text.derivatives import differentiate
-from opcompiler.text.errors import MeaningError, NotationError, Source
-from opcompiler.text.names import spelled
+from opcompiler.text.habits import unknown_name
+from opcompiler.text.mistakes import MeaningError
 from opcompiler.text.precedence import (
     Chain,
     refuse_doubtful_dot,
     refuse_doubtful_power,
     refuse_doubtful_product,
 )
-from opcompiler.text.scope import INFINITE, Scope
+from opcompiler.text.reader import Reader, Rule
+from opcompiler.text.spelling import spelled
 from opcompiler.text.syntax import Node
-from opcompiler.text.values import named, shape, Value
+from opcompiler.text.values import shape, Value
 
-_COMPARE: dict[str, Callable[..., sp.Basic]] = {
-    "<": sp.Lt,
-    "<=": sp.Le,
-    "≤": sp.Le,
-    ">": sp.Gt,
-    ">=": sp.Ge,
-    "≥": sp.Ge,
-    "==": sp.Eq,
-    "!=": sp.Ne,
-    "≠": sp.Ne,
-}
-_OPPOSITE = {sp.Lt: sp.Ge, sp.Le: sp.Gt, sp.Gt: sp.Le, sp.Ge: sp.Lt, sp.Eq: sp.Ne,
-             sp.Ne: sp.Eq, sp.And: sp.Or, sp.Or: sp.And}  # fmt: skip
-_COMPARISON = ("a comparison is no value", "use it in where(x < 0, a, b)")
-_NO_VALUES = {
-    "relation": _COMPARISON,
-    "conjunction": _COMPARISON,
-    "disjunction": _COMPARISON,
-    "negation": _COMPARISON,
-    "named": ("a coordinate is fixed here", "only fields are taken at points: u(x=0)"),
-    "ranged": ("a range stands here", "ranges belong to sums: sum(i=1..n, ...)"),
-}
+# Atoms.
+
+
+def _number(reader: Reader, node: Node) -> Value:
+    text = str(node.children[0])
+    exponent = text.lower().partition("e")[2]
+    large = (
+        len(exponent) > 5 or abs(int(exponent or 0)) > limits.LARGEST_DECIMAL_EXPONENT
+    )
+    if len(text) > limits.LONGEST_NUMBER or large:
+        raise MeaningError(
+            "this number is too long",
+            f"up to {limits.LONGEST_NUMBER} characters, and exponents of ten up to "
+            f"{limits.LARGEST_DECIMAL_EXPONENT}",
+        )
+    exact = Fraction(text)
+    return sp.Rational(exact.numerator, exact.denominator)
+
+
+def _name(reader: Reader, node: Node) -> Value:
+    """What is declared, else a derivative: `u_xx`."""
+    scope = reader.scope
+    name = spelled(str(node.children[0]))
+    value = scope.lookup(name)
+    if value is not None:
+        return reader.charge(value) if name in scope.definitions else value
+    if heads.is_function(name):
+        raise MeaningError(
+            f"{name} is a function",
+            f"give it arguments, {name}(...), or declare it: `parameter {name}`",
+        )
+    reading = scope.derivative(name)
+    if reading is None:
+        raise unknown_name(scope, name)
+    base = scope.lookup(reading[0])
+    assert base is not None
+    return reader.charge(_by_names(reader, base, reading[1]))
+
+
+def _by_names(reader: Reader, value: Value, by: Sequence[str]) -> Value:
+    symbols = reader.scope.symbols
+    return differentiate(value, [(symbols[name], 1) for name in by], reader.scope)
+
+
+def _primed(reader: Reader, node: Node) -> Value:
+    name, primes = node.tokens("NAME", "PRIME")
+    value = reader.scope.lookup(spelled(str(name)))
+    declared = reader.scope.field_of(spelled(str(name)))
+    arguments = reader.scope.arguments(declared) if declared else ()
+    if value is None or len(arguments) != 1:
+        raise MeaningError(
+            f"a prime on {name}, which is not a field of one coordinate",
+            f"write d({name}, x)",
+        )
+    return differentiate(value, [(arguments[0], len(primes))], reader.scope)
+
+
+def _group(reader: Reader, node: Node) -> Value:
+    return reader.value(node.nodes[0])
+
+
+def _tuple(reader: Reader, node: Node) -> Value:
+    values = tuple(map(reader.value, node.nodes))
+    if len(set(map(shape, values))) > 1:
+        raise MeaningError(
+            "a vector of parts of different shapes", "components are all scalars"
+        )
+    return values
+
+
+def _modulus(reader: Reader, node: Node) -> Value:
+    value = reader.value(node.nodes[0])
+    if isinstance(value, tuple):
+        return reader.charge(shapes.norm(value, reader.scope))
+    return application.apply("abs", [value])
+
+
+def _length(reader: Reader, node: Node) -> Value:
+    return reader.charge(shapes.norm(reader.value(node.nodes[0]), reader.scope))
+
+
+def _no_value(problem: str, hint: str) -> Rule:
+    """What may stand among arguments only."""
+
+    def refuse(reader: Reader, node: Node) -> Value:
+        raise MeaningError(problem, hint)
+
+    return refuse
+
+
+# Arithmetic.
+
+
+def _sum(reader: Reader, node: Node) -> Value:
+    terms: list[Value] = []
+    sign = sp.S.One
+    for part in node.children:
+        if isinstance(part, Token):
+            sign = sp.S.NegativeOne if part.type == "MINUS" else sp.S.One
+        else:
+            value = reader.value(part)
+            terms.append(value if sign == 1 else shapes.scale(sign, value))
+    return shapes.add(terms)
+
+
+def _sign(reader: Reader, node: Node) -> Value:
+    value = reader.value(node.nodes[0])
+    return shapes.scale(sp.S.NegativeOne, value) if node.tokens("MINUS") else value
+
+
+def _product(reader: Reader, node: Node) -> Value:
+    refuse_doubtful_product(node, reader)
+    chain = Chain(reader.value(node.nodes[0]), node.nodes[0])
+    for sign, factor in zip(node.children[1::2], node.children[2::2], strict=True):
+        assert isinstance(sign, Token)
+        assert isinstance(factor, Node)
+        if sign.type == "SLASH":
+            below = reader.scalar(factor, "a divisor")
+            over = limits.power(below, sp.S.NegativeOne)
+            chain.grow(shapes.times(over, chain.value))
+            continue
+        right = reader.value(factor)
+        chain.refuse_regrouping(sign, right, factor, reader)
+        if sign.type == "CROSS":
+            value = reader.charge(shapes.cross(chain.value, right))
+        elif sign.type == "OTIMES":
+            value = reader.charge(shapes.outer(chain.value, right))
+        elif sign.type == "DOT":
+            left = reader.words(node.start, sign.start_pos or 0)
+            refuse_doubtful_dot(chain.value, right, (left, reader.text(factor)))
+            value = shapes.dot(chain.value, right)
+        else:
+            value = shapes.times(chain.value, right)
+        chain.multiply(value, sign, right, factor)
+    return chain.value
+
+
+def _power(reader: Reader, node: Node) -> Value:
+    base = node.children[0]
+    assert isinstance(base, Node)
+    words = reader.text(base)
+    bare = base.kind == "name" and not reader.scope.declares(spelled(words))
+    if bare and heads.is_function(words):
+        raise MeaningError(
+            f"{words} is a function", f"raise what it gives: {words}(x)^2"
+        )
+    value = reader.value(base)
+    if isinstance(value, tuple):
+        raise MeaningError(
+            f"a power of {shapes.shown(value)}", "write dot(v, v) or norm(v)^2"
+        )
+    raised = node.children[-1]
+    if isinstance(raised, Node):
+        return limits.power(value, reader.scalar(raised, "an exponent"))
+    return limits.power(value, sp.Integer(superscript(raised)))
+
+
+def superscript(token: Token) -> int:
+    """Returns the number that raised digits spell."""
+    digits = str(token).translate(_DIGITS)
+    if len(digits) > 4:
+        raise MeaningError("this exponent is too large", "exponents go up to 1000")
+    return int(digits)
+
+
 _DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 
-class Reader:
-    """Reads the expressions of one text.
+def _radical(reader: Reader, node: Node) -> Value:
+    refuse_doubtful_power(node, reader)
+    return limits.power(reader.scalar(node.nodes[0]), sp.Rational(1, 2))
 
-    Attributes:
-        source: for pointing at mistakes.
-        scope: the names declared so far.
-    """
 
-    def __init__(self, source: Source, scope: Scope) -> None:
-        self.source = source
-        self.scope = scope
-        self._spent = 0
+# Differential operators written as signs.
 
-    def value(self, node: Node) -> Value:
-        """Returns the value of an expression, a vector perhaps.
 
-        Raises:
-            NotationError: with the place of the innermost part that has no meaning.
-        """
-        try:
-            self._spend(1)
-            if node.kind in _NO_VALUES:
-                raise MeaningError(*_NO_VALUES[node.kind])
-            return getattr(self, f"_{node.kind}")(node)
-        except MeaningError as error:
-            raise self.error(node, error.problem, error.hint) from None
+def _operand(reader: Reader, node: Node) -> Value:
+    refuse_doubtful_power(node, reader)
+    return reader.value(node.nodes[-1])
 
-    def condition(self, node: Node, negated: bool = False) -> sp.Basic:
-        """Returns comparisons joined by `and`, `or` and `not`, or the opposite of that.
 
-        No `Not` is left: `not x > 0` is `x <= 0`.
-        """
-        if node.kind == "group":
-            return self.condition(node.nodes[0], negated)
-        if node.kind == "negation":
-            return self.condition(node.nodes[0], not negated)
-        if node.kind == "relation":
-            return self._relation(node, negated)
-        if node.kind not in ("conjunction", "disjunction"):
-            told = "a comparison has ==" if node.kind == "named" else "write x < 0"
-            raise self.error(node, "this is not a condition", told)
-        join = sp.And if node.kind == "conjunction" else sp.Or
-        join = _OPPOSITE[join] if negated else join
-        parts = [self.condition(part, negated) for part in node.nodes]
-        flat = [
-            p for part in parts for p in (part.args if part.func == join else [part])
-        ]
-        joined = join(*flat, evaluate=False)
-        if isinstance(joined, BooleanAtom) and joined not in flat:
-            always = "always" if joined else "never"
-            raise self.error(node, f"this condition {always} holds", "leave it out")
-        return joined
+def _grad(reader: Reader, node: Node) -> Value:
+    scope = reader.scope
+    of = reader.text(node.nodes[-1])
+    return reader.charge(shapes.grad(_operand(reader, node), scope.space, scope, of))
 
-    def _relation(self, node: Node, negated: bool) -> sp.Basic:
-        left, right = (self.scalar(part) for part in node.nodes)
-        compare = _COMPARE[str(node.tokens("CMP")[0])]
-        if compare not in (sp.Eq, sp.Ne):
-            for side, part in zip((left, right), node.nodes, strict=True):
-                if self.scope.is_complex(side):
-                    hint = f"compare abs({self.text(part)}) or re({self.text(part)})"
-                    raise self.error(part, "complex numbers have no order", hint)
-        compare = _OPPOSITE[compare] if negated else compare
-        if left.is_number and right.is_number:
-            gap = (left - right).evalf(30)  # an index of a sum, written out
-            if not gap.is_real:
-                raise self.error(
-                    node, "complex numbers have no order", "compare abs(z)"
-                )
-            return sp.true if compare(sp.sign(gap), 0) else sp.false
-        return compare(left, right, evaluate=False)
 
-    def infinite(self, node: Node) -> sp.Expr | None:
-        """Returns infinity where a part of the text says so, and `None` elsewhere."""
-        inner, sign = node, 1
-        while inner.kind in ("sign", "group"):
-            sign *= -1 if inner.tokens("MINUS") else 1
-            inner = inner.nodes[0]
-        if inner.kind != "name":
-            return None
-        name = str(inner.children[0])
-        return (
-            sign * sp.oo if name in INFINITE and not self.scope.declares(name) else None
-        )
+def _div(reader: Reader, node: Node) -> Value:
+    scope = reader.scope
+    return reader.charge(shapes.div(_operand(reader, node), scope.space, scope))
 
-    def scalar(self, node: Node, what: str = "this") -> sp.Expr:
-        """Returns the value of an expression that must be a scalar."""
-        value = self.value(node)
-        try:
-            return vectors.scalar(value, what)
-        except MeaningError as error:
-            raise self.error(node, error.problem, error.hint) from None
 
-    def charge(self, value: Value) -> Value:
-        """Counts what an operator or a definition has written out; returns it."""
-        for part in vectors.flat(value):
-            self._spend(limits.size(part))
-        return value
+def _curl(reader: Reader, node: Node) -> Value:
+    scope = reader.scope
+    return reader.charge(shapes.curl(_operand(reader, node), scope.space, scope))
 
-    def text(self, node: Node | Token) -> str:
-        """Returns the words of a node, as they were written."""
-        if isinstance(node, Token):
-            return self.source.text[node.start_pos : node.end_pos]
-        return self.source.text[node.start : node.end]
 
-    def words(self, start: int, end: int) -> str:
-        """Returns what is written from one offset up to another."""
-        return self.source.text[start:end].strip()
+def _laplacian(reader: Reader, node: Node) -> Value:
+    return _laplacians(reader, _operand(reader, node), 1)
 
-    def error(self, node: Node | Token, problem: str, hint: str) -> NotationError:
-        """Returns an error about a part of the text."""
-        if isinstance(node, Token):
-            start, end = node.start_pos or 0, node.end_pos or 0
-        else:
-            start, end = node.start, node.end
-        return self.source.error(problem, start, end, hint=hint)
 
-    def _spend(self, amount: int) -> None:
-        self._spent += amount
-        if self._spent > limits.MOST_TERMS:
-            raise MeaningError(
-                "the equations are too long when everything is written out",
-                f"up to {limits.MOST_TERMS} terms and factors are read",
-            )
+def _nabla_power(reader: Reader, node: Node) -> Value:
+    return _laplacian_power(reader, node, {2: 1, 4: 2})
 
-    # Atoms.
 
-    def _number(self, node: Node) -> Value:
-        text = str(node.children[0])
-        exponent = text.lower().partition("e")[2]
-        if len(text) > limits.LONGEST_NUMBER or len(exponent) > 5:
-            raise _numeral_error()
-        if abs(int(exponent or 0)) > limits.LARGEST_DECIMAL_EXPONENT:
-            raise _numeral_error()
-        exact = Fraction(text)
-        return sp.Rational(exact.numerator, exact.denominator)
-
-    def _name(self, node: Node) -> Value:
-        name = spelled(str(node.children[0]))
-        value = self.scope.lookup(name)
-        if value is not None:
-            known = name in self.scope.definitions
-            return self.charge(value) if known else value
-        if calls.is_function(name):
-            raise MeaningError(
-                f"{name} is a function",
-                f"give it arguments, {name}(...), or declare it: `parameter {name}`",
-            )
-        return self.derivative_name(name)
-
-    def derivative_name(self, name: str) -> Value:
-        """Returns what a name like `u_xx` stands for."""
-        reading = self.scope.derivative(name)
-        if reading is None:
-            raise self.scope.unknown(name)
-        base, by = reading
-        value = self.scope.lookup(base)
-        assert value is not None
-        return self.charge(self._by_names(value, by))
-
-    def _by_names(self, value: Value, by: Sequence[str]) -> Value:
-        symbols = self.scope.symbols
-        return differentiate(value, [(symbols[name], 1) for name in by], self.scope)
-
-    def _primed(self, node: Node) -> Value:
-        name, primes = node.tokens("NAME", "PRIME")
-        value = self.scope.lookup(spelled(str(name)))
-        declared = self.scope.field_of(spelled(str(name)))
-        arguments = self.scope.arguments(declared) if declared else ()
-        if value is None or len(arguments) != 1:
-            raise MeaningError(
-                f"a prime on {name}, which is not a field of one coordinate",
-                f"write d({name}, x)",
-            )
-        return differentiate(value, [(arguments[0], len(primes))], self.scope)
-
-    def _group(self, node: Node) -> Value:
-        return self.value(node.nodes[0])
-
-    def _tuple(self, node: Node) -> Value:
-        values = tuple(self.value(part) for part in node.nodes)
-        if len({shape(value) for value in values}) > 1:
-            raise MeaningError(
-                "a vector of parts of different shapes", "components are all scalars"
-            )
-        return values
-
-    def _modulus(self, node: Node) -> Value:
-        value = self.value(node.nodes[0])
-        if isinstance(value, tuple):
-            return self.charge(vectors.norm(value, self.scope))
-        return calls.modulus(value)
-
-    def _length(self, node: Node) -> Value:
-        return self.charge(vectors.norm(self.value(node.nodes[0]), self.scope))
-
-    def _index(self, node: Node) -> Value:
-        return calls.index(self, node)
-
-    def _call(self, node: Node) -> Value:
-        return calls.call(self, node)
-
-    # Arithmetic.
-
-    def _sum(self, node: Node) -> Value:
-        terms: list[Value] = []
-        sign = sp.S.One
-        for part in node.children:
-            if isinstance(part, Token):
-                sign = sp.S.NegativeOne if part.type == "MINUS" else sp.S.One
-            else:
-                value = self.value(part)
-                terms.append(value if sign == 1 else vectors.scale(sign, value))
-        return vectors.add(terms)
-
-    def _sign(self, node: Node) -> Value:
-        value = self.value(node.nodes[0])
-        minus = node.tokens("MINUS")
-        return vectors.scale(sp.S.NegativeOne, value) if minus else value
-
-    def _product(self, node: Node) -> Value:
-        refuse_doubtful_product(node, self)
-        chain = Chain(self.value(node.nodes[0]), node.nodes[0])
-        for sign, factor in zip(node.children[1::2], node.children[2::2], strict=True):
-            assert isinstance(sign, Token)
-            assert isinstance(factor, Node)
-            if sign.type == "SLASH":
-                below = self.scalar(factor, "a divisor")
-                over = limits.power(below, sp.S.NegativeOne)
-                chain.grow(vectors.times(over, chain.value))
-                continue
-            right = self.value(factor)
-            chain.refuse_regrouping(sign, right, factor, self)
-            left = self.words(node.start, sign.start_pos or 0)
-            value = self._times(
-                chain.value, sign.type, right, (left, self.text(factor))
-            )
-            chain.multiply(value, sign, right, factor)
-        return chain.value
-
-    def _times(
-        self, left: Value, sign: str, right: Value, words: tuple[str, str]
-    ) -> Value:
-        if sign == "CROSS":
-            return self.charge(vectors.cross(left, right))
-        if sign == "OTIMES":
-            return self.charge(vectors.outer(left, right))
-        if sign == "DOT":
-            refuse_doubtful_dot(left, right, words)
-            return vectors.dot(left, right)
-        return vectors.times(left, right)
-
-    def _power(self, node: Node) -> Value:
-        base = node.children[0]
-        assert isinstance(base, Node)
-        words = self.text(base)
-        bare = base.kind == "name" and not self.scope.declares(spelled(words))
-        if bare and calls.is_function(words):
-            raise MeaningError(
-                f"{words} is a function", f"raise what it gives: {words}(x)^2"
-            )
-        value = self.value(base)
-        if isinstance(value, tuple):
-            raise MeaningError(
-                f"a power of {vectors.shown(value)}", "write dot(v, v) or norm(v)^2"
-            )
-        raised = node.children[-1]
-        if isinstance(raised, Node):
-            return limits.power(value, self.scalar(raised, "an exponent"))
-        return limits.power(value, sp.Integer(self.superscript(raised)))
-
-    def superscript(self, token: Token) -> int:
-        """Returns the number that raised digits spell."""
-        digits = str(token).translate(_DIGITS)
-        if len(digits) > 4:
-            raise MeaningError("this exponent is too large", "exponents go up to 1000")
-        return int(digits)
-
-    def _radical(self, node: Node) -> Value:
-        refuse_doubtful_power(node, self)
-        return limits.power(self.scalar(node.nodes[0]), sp.Rational(1, 2))
-
-    # Differential operators written as signs.
-
-    def _operand(self, node: Node) -> Value:
-        refuse_doubtful_power(node, self)
-        return self.value(node.nodes[-1])
-
-    def _grad(self, node: Node) -> Value:
-        value = vectors.grad(self._operand(node), self.scope.space, self.scope)
-        return self.charge(named(value, self.text(node.nodes[-1])))
-
-    def _div(self, node: Node) -> Value:
-        value = self._operand(node)
-        return self.charge(vectors.div(value, self.scope.space, self.scope))
-
-    def _curl(self, node: Node) -> Value:
-        value = self._operand(node)
-        return self.charge(vectors.curl(value, self.scope.space, self.scope))
-
-    def _laplacian(self, node: Node) -> Value:
-        value = self._operand(node)
-        return self.charge(vectors.laplacian(value, self.scope.space, self.scope))
-
-    def _nabla_power(self, node: Node) -> Value:
-        return self._laplacians(node, {2: 1, 4: 2})
-
-    def _laplacian_power(self, node: Node) -> Value:
-        return self._laplacians(node, {1: 1, 2: 2, 3: 3})
-
-    def _laplacians(self, node: Node, times: dict[int, int]) -> Value:
-        order = self._orders(node.children)[0]
-        if order not in times:
-            raise MeaningError(
-                f"the power {order} of this operator is not a repeated Laplacian",
-                "write ∇²u, ∇⁴u, Δu, Δ²u or Δ³u",
-            )
-        value = self._operand(node)
-        for _ in range(times[order]):
-            value = self.charge(vectors.laplacian(value, self.scope.space, self.scope))
-        return value
-
-    def _partial(self, node: Node) -> Value:
-        token = node.tokens("PARTIAL_SUB")[0]
-        above, _, written = str(token)[1:].partition("_")
-        subscript = spelled(written)
-        readings = self.scope.alphabet.splits(subscript)
-        if len(readings) != 1:
-            raise self._subscript_error(token, subscript, readings)
-        by = readings[0]
-        order = self._order(Token("SUPER", above), token) if above else len(by)
-        if order != len(by):
-            by = self._repeated(node, by, order)
-        behind = node.tokens("SUPER", "NUMBER")
-        if behind:
-            if above or len(by) > 1:
-                value = self.text(node.nodes[-1])
-                short = f"d({value}, {', '.join(by)})"
-                twice = f"d({value}, {', '.join(by * 2)})"
-                raise MeaningError(
-                    f"{self.text(node)} can be read in two ways",
-                    f"write {short}, or {twice}",
-                )
-            by = by * self._order(behind[0], token)
-        return self.charge(self._by_names(self._operand(node), by))
-
-    def _repeated(self, node: Node, by: tuple[str, ...], order: int) -> tuple[str, ...]:
-        """Reads `∂²_x u`, in which the order stands before the one coordinate."""
-        if len(by) == 1:
-            return by * order
+def _laplacian_power(
+    reader: Reader, node: Node, times: dict[int, int] | None = None
+) -> Value:
+    times = times or {1: 1, 2: 2, 3: 3}
+    order = _order_among(node.children)
+    if order not in times:
         raise MeaningError(
-            f"the order is {order} and the subscript has {len(by)}",
-            f"write ∂_{''.join(by)} u, or d(u, {', '.join(by)})",
+            f"the power {order} of this operator is not a repeated Laplacian",
+            "write ∇²u, ∇⁴u, Δu, Δ²u or Δ³u",
         )
+    return _laplacians(reader, _operand(reader, node), times[order])
 
-    def _order(self, written: Token, place: Token) -> int:
-        """Returns the order that an exponent on a `∂` says."""
-        text = str(written).lstrip("^*").translate(_DIGITS)
-        if not text.isdigit() or len(text) > 3 or not int(text):
-            raise self.error(place, f"the order {text}", "orders are small integers")
-        return int(text)
 
-    def _subscript_error(
-        self, token: Token, subscript: str, readings: list[tuple[str, ...]]
-    ) -> NotationError:
-        if readings:
-            shown = " and as ".join(", ".join(reading) for reading in readings)
-            problem = f"the subscript {subscript} can be read as {shown}"
-            return self.error(token, problem, "write d(u, ...) with the one you mean")
-        known = ", ".join(self.scope.symbols)
-        problem = f"{subscript!r} is not made of coordinates"
-        return self.error(token, problem, f"the coordinates are {known}")
+def _laplacians(reader: Reader, value: Value, times: int) -> Value:
+    scope = reader.scope
+    for _ in range(times):
+        value = reader.charge(shapes.laplacian(value, scope.space, scope))
+    return value
 
-    def _quotient(self, node: Node) -> Value:
-        value = self.value(node.nodes[0])
-        return self._by_quotient(node, value)
 
-    def _operator_quotient(self, node: Node) -> Value:
-        return self._by_quotient(node, self._operand(node))
-
-    def _by_quotient(self, node: Node, value: Value) -> Value:
-        slash = next(i for i, c in enumerate(node.children) if _is(c, "SLASH"))
-        above = self._orders(node.children[1:slash]) or [1]
-        names: list[str] = []
-        orders: list[int] = []
-        rest = [c for c in node.children[slash + 1 :] if isinstance(c, Token)]
-        for place, token in enumerate(rest):
-            if token.type == "NAME":
-                names.append(spelled(str(token)))
-                orders.append((self._orders(rest[place + 1 : place + 3]) or [1])[0])
-        if sum(orders) != above[0]:
+def _partial(reader: Reader, node: Node) -> Value:
+    """`∂_x u`, `∂_{xy} u`, `∂²_x u`, `∂_x² u`: the order above, behind, or in letters."""
+    token = node.tokens("PARTIAL_SUB")[0]
+    above, _, written = str(token)[1:].partition("_")
+    subscript = spelled(written)
+    readings = reader.scope.alphabet.splits(subscript)
+    if len(readings) > 1:
+        shown = " and as ".join(", ".join(reading) for reading in readings)
+        raise MeaningError(
+            f"the subscript {subscript} can be read as {shown}",
+            "write d(u, ...) with the one you mean",
+            at=token,
+        )
+    if not readings:
+        raise MeaningError(
+            f"{subscript!r} is not made of coordinates",
+            f"the coordinates are {', '.join(reader.scope.symbols)}",
+            at=token,
+        )
+    by = readings[0]
+    order = _order(above, token) if above else len(by)
+    if order != len(by):
+        if len(by) > 1:
             raise MeaningError(
-                f"the order is {above[0]} above the line and {sum(orders)} below",
-                "write ∂²u/∂x² for a second derivative, (∂u/∂x)² for a square",
+                f"the order is {order} and the subscript has {len(by)}",
+                f"write ∂_{''.join(by)} u, or d(u, {', '.join(by)})",
             )
-        for name in names:
-            if name not in self.scope.symbols:
-                raise MeaningError(
-                    f"{name} is not a coordinate",
-                    f"the coordinates are {', '.join(self.scope.symbols)}",
-                )
-        steps = [
-            (self.scope.symbols[n], k) for n, k in zip(names, orders, strict=True) if k
-        ]
-        return self.charge(differentiate(value, steps, self.scope))
+        by = by * order
+    behind = node.tokens("SUPER", "NUMBER")
+    if behind:
+        if above or len(by) > 1:
+            value = reader.text(node.nodes[-1])
+            once, twice = (f"d({value}, {', '.join(by * n)})" for n in (1, 2))
+            raise MeaningError(
+                f"{reader.text(node)} can be read in two ways",
+                f"write {once}, or {twice}",
+            )
+        by = by * _order(str(behind[0]), token)
+    return reader.charge(_by_names(reader, _operand(reader, node), by))
 
-    def _orders(self, children: Sequence[Node | Token]) -> list[int]:
-        """Returns the order that stands first among some tokens, if there is one."""
-        for token in children:
-            if _is(token, "SUPER"):
-                return [self.superscript(Token("SUPER", token))]
-            if _is(token, "NUMBER") and str(token).isdigit() and len(str(token)) < 4:
-                return [int(str(token))]
-            if _is(token, "NUMBER"):
-                raise MeaningError(f"the order {token}", "orders are small integers")
-            if _is(token, "PARTIAL"):
-                return []
-        return []
 
-    def _along(self, node: Node) -> Value:
-        velocity, _ = node.nodes
-        value = self._operand(node)
-        space = self.scope.space
-        by = self.value(velocity)
-        return self.charge(vectors.advect(by, value, space, self.scope))
+def _order(written: str, place: Token) -> int:
+    """Returns the order that an exponent on a `∂` says."""
+    text = written.lstrip("^*").translate(_DIGITS)
+    if not text.isdigit() or len(text) > 3 or not int(text):
+        raise MeaningError(f"the order {text}", "orders are small integers", at=place)
+    return int(text)
 
-    def _material(self, node: Node) -> Value:
-        return calls.material(self, self._operand(node))
 
-    def _material_of(self, node: Node) -> Value:
-        name = spelled(str(node.children[0]).partition("/")[0])
-        value = self.scope.lookup(name)
-        assert value is not None
-        return calls.material(self, value)
+def _quotient(reader: Reader, node: Node) -> Value:
+    return _by_quotient(reader, node, reader.value(node.nodes[0]))
+
+
+def _operator_quotient(reader: Reader, node: Node) -> Value:
+    return _by_quotient(reader, node, _operand(reader, node))
+
+
+def _by_quotient(reader: Reader, node: Node, value: Value) -> Value:
+    """`∂²u/∂x∂y`: the orders above and below the line must agree."""
+    symbols = reader.scope.symbols
+    slash = next(i for i, part in enumerate(node.children) if _is(part, "SLASH"))
+    above = _order_among(node.children[1:slash], 1)
+    below = node.children[slash + 1 :]
+    steps: list[tuple[str, int]] = []
+    for place, token in enumerate(below):
+        if _is(token, "NAME"):
+            order = _order_among(below[place + 1 : place + 3], 1)
+            steps.append((spelled(str(token)), order))
+    total = sum(order for _, order in steps)
+    if total != above:
+        raise MeaningError(
+            f"the order is {above} above the line and {total} below",
+            "write ∂²u/∂x² for a second derivative, (∂u/∂x)² for a square",
+        )
+    for name, _ in steps:
+        if name not in symbols:
+            hint = f"the coordinates are {', '.join(symbols)}"
+            raise MeaningError(f"{name} is not a coordinate", hint)
+    by = [(symbols[name], order) for name, order in steps if order]
+    return reader.charge(differentiate(value, by, reader.scope))
+
+
+def _order_among(children: Sequence[Node | Token], otherwise: int = 0) -> int:
+    """Returns the order that stands first among some tokens, if there is one."""
+    for part in children:
+        if _is(part, "SUPER"):
+            return superscript(Token("SUPER", part))
+        if _is(part, "NUMBER"):
+            if str(part).isdigit() and len(str(part)) < 4:
+                return int(str(part))
+            raise MeaningError(f"the order {part}", "orders are small integers")
+        if _is(part, "PARTIAL"):
+            return otherwise
+    return otherwise
 
 
 def _is(part: Node | Token, kind: str) -> bool:
     return isinstance(part, Token) and part.type == kind
 
 
-def _numeral_error() -> MeaningError:
-    return MeaningError(
-        "this number is too long",
-        f"up to {limits.LONGEST_NUMBER} characters, and exponents of ten up to "
-        f"{limits.LARGEST_DECIMAL_EXPONENT}",
-    )
+def _along(reader: Reader, node: Node) -> Value:
+    """`(v·∇)u`."""
+    scope = reader.scope
+    value = _operand(reader, node)
+    velocity = reader.value(node.nodes[0])
+    return reader.charge(shapes.advect(velocity, value, scope.space, scope))
+
+
+def _material(reader: Reader, node: Node) -> Value:
+    return reader.charge(heads.material(_operand(reader, node), reader.scope))
+
+
+def _material_of(reader: Reader, node: Node) -> Value:
+    """`Du/Dt`."""
+    name = spelled(str(node.children[0]).partition("/")[0])
+    value = reader.scope.lookup(name)
+    assert value is not None
+    return reader.charge(heads.material(value, reader.scope))
+
+
+_COMPARISON = _no_value("a comparison is no value", "use it in where(x < 0, a, b)")
+RULES: dict[str, Rule] = {
+    "number": _number,
+    "name": _name,
+    "primed": _primed,
+    "group": _group,
+    "tuple": _tuple,
+    "modulus": _modulus,
+    "length": _length,
+    "call": heads.call,
+    "index": heads.index,
+    "sum": _sum,
+    "sign": _sign,
+    "product": _product,
+    "power": _power,
+    "radical": _radical,
+    "grad": _grad,
+    "div": _div,
+    "curl": _curl,
+    "laplacian": _laplacian,
+    "nabla_power": _nabla_power,
+    "laplacian_power": _laplacian_power,
+    "partial": _partial,
+    "quotient": _quotient,
+    "operator_quotient": _operator_quotient,
+    "along": _along,
+    "material": _material,
+    "material_of": _material_of,
+    # Read by the heads that take them, `where`, `sum` and fields; nowhere else.
+    "relation": _COMPARISON,
+    "conjunction": _COMPARISON,
+    "disjunction": _COMPARISON,
+    "negation": _COMPARISON,
+    "named": _no_value(
+        "a coordinate is fixed here", "only fields are taken at points: u(x=0)"
+    ),
+    "ranged": _no_value(
+        "a range stands here", "ranges belong to sums: sum(i=1..n, ...)"
+    ),
+}
+"""The function that reads each rule of the grammar."""

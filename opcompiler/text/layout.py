@@ -1,4 +1,7 @@
-"""From terminals to the tokens of the grammar: what depends on place, not on spelling.
+"""From a text to the syntax tree: characters -> tokens -> tree.
+
+In: a `Source`; out: a `Node` of statements. Lark cuts the text into the terminals of the
+grammar and parses the tokens; in between stands what depends on place, not on spelling:
 
 * Lines are statements, but a line goes on inside brackets and behind an operator.
 * Keywords are words at the beginning of a statement, so a field may be called `field`.
@@ -12,19 +15,19 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from lark import Token
-from lark.exceptions import UnexpectedCharacters
+from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
-from opcompiler.text.errors import NotationError, Source
-from opcompiler.text.grammar import lexer
-from opcompiler.text.habits import about_sign
+from opcompiler.text.grammar import lexer, parser
+from opcompiler.text.habits import about_sign, about_token
 from opcompiler.text.limits import (
     LONGEST_NAME,
     LONGEST_TEXT,
     MOST_COMPONENTS,
     MOST_TOKENS,
 )
-from opcompiler.text.names import Alphabet, spelled
-from opcompiler.text.syntax import DEEPEST
+from opcompiler.text.mistakes import Source
+from opcompiler.text.spelling import Alphabet, spelled
+from opcompiler.text.syntax import DEEPEST, Node, span, TooDeepError
 
 MODIFIERS = {"complex", "vector", "real", "scalar"}
 DECLARE = {
@@ -68,6 +71,41 @@ _HANGING = {
 _LEADING = _HANGING - {"MINUS", "PARTIAL", "PARTIAL_SUB", "NABLA", "DELTA", "COLON"}
 
 
+def read_tree(source: Source) -> Node:
+    """Returns the syntax tree of a text: a node `start` of statements.
+
+    Raises:
+        NotationError: if the text is not of the notation, or beyond its limits.
+    """
+    parsing = parser().parse_interactive()
+    before: Token | None = None
+    place = len(source.text.rstrip())
+    end = Token("$END", "", start_pos=place, end_pos=place)
+    try:
+        tree = None
+        for token in (*tokens_of(source), end):
+            tree = parsing.feed_token(token)
+            before = before if token is end else token
+    except UnexpectedToken as error:
+        wrong = error.token
+        start, stop = span(wrong)
+        if wrong.type == "SEP":
+            start = stop = span(before)[1] if before is not None else start
+        early = {"$END": "the text ends too early", "SEP": "the line ends too early"}
+        problem = early.get(wrong.type, f"{wrong.value!r} cannot stand here")
+        hint = about_token(wrong, before, set(parsing.accepts()))
+        raise source.error(problem, start, stop, hint=hint) from None
+    except TooDeepError as error:
+        raise source.error(
+            "the text is nested too deeply",
+            error.start,
+            error.start + 1,
+            hint="name its parts: define part = ...",
+        ) from None
+    assert isinstance(tree, Node)
+    return tree
+
+
 def tokens_of(source: Source) -> list[Token]:
     """Returns the tokens of a text, ready for the parser.
 
@@ -104,10 +142,10 @@ def _lexed(source: Source) -> list[Token]:
             depth += (token.type in _OPENING) - (token.type in _CLOSING)
             if token.type in _WITH_LENGTH and len(token) > LONGEST_NAME:
                 hint = f"names have up to {LONGEST_NAME} characters"
-                raise _at(source, token, "this name is too long", hint)
+                raise source.about(token, "this name is too long", hint)
             if depth > DEEPEST or len(tokens) > MOST_TOKENS:
                 what = "is nested too deeply" if depth > DEEPEST else "is too long"
-                raise _at(source, token, f"the text {what}", "split it by definitions")
+                raise source.about(token, f"the text {what}", "split it by definitions")
     except UnexpectedCharacters as error:
         place = error.pos_in_stream
         sign = source.text[place]
@@ -141,7 +179,9 @@ def _statements(tokens: list[Token], source: Source) -> list[list[Token]]:
         _balance(token, open_brackets, source)
         current.append(token)
     if open_brackets:
-        raise _at(source, open_brackets[-1], "this bracket is never closed", "close it")
+        raise source.about(
+            open_brackets[-1], "this bracket is never closed", "close it"
+        )
     kept = [statement for statement in statements if statement]
     _refuse_dangling_signs(kept, source)
     return kept
@@ -152,8 +192,8 @@ def _balance(token: Token, opened: list[Token], source: Source) -> None:
         opened.append(token)
     elif token.type in _CLOSING:
         if not opened or _OPENING[opened[-1].type] != token.type:
-            raise _at(
-                source, token, "this bracket closes nothing", "open it, or drop it"
+            raise source.about(
+                token, "this bracket closes nothing", "open it, or drop it"
             )
         opened.pop()
 
@@ -173,8 +213,7 @@ def _refuse_dangling_signs(statements: list[list[Token]], source: Source) -> Non
             continue
         equations = [any(t.type == "EQUALS" for t in s) for s in (above, below)]
         if not all(equations):
-            raise _at(
-                source,
+            raise source.about(
                 below[0],
                 "this line may be an equation of its own, or the rest of the line above",
                 "put the minus at the end of the line above, or give the equation a "
@@ -418,8 +457,3 @@ def _retyped(token: Token, kind: str) -> Token:
 def _token(kind: str, value: str, first: Token, last: Token) -> Token:
     """Returns a token that covers the text from `first` to `last`."""
     return Token(kind, value, start_pos=first.start_pos, end_pos=last.end_pos)
-
-
-def _at(source: Source, token: Token, problem: str, hint: str) -> NotationError:
-    start, end = token.start_pos or 0, token.end_pos or 0
-    return source.error(problem, start, end, hint=hint)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from opcompiler.text.errors import MeaningError
+from opcompiler.text.mistakes import MeaningError
 
 LONGEST_TEXT = 60_000
 """Characters of a text."""

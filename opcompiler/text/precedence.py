@@ -11,7 +11,7 @@ from typing import Protocol
 
 from lark import Token
 
-from opcompiler.text.errors import MeaningError, NotationError
+from opcompiler.text.mistakes import MeaningError, NotationError
 from opcompiler.text.syntax import Node
 from opcompiler.text.values import Jacobian, shape, Value
 

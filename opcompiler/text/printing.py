@@ -26,10 +26,9 @@ from sympy.core.relational import Relational
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.functions import Entry, entry_of
-from opcompiler.text.errors import MeaningError
+from opcompiler.text.mistakes import MeaningError
 from opcompiler.text.problem import Coordinate, Field, Problem
 from opcompiler.text.scope import Scope
-from opcompiler.text.sums import shifted
 from opcompiler.text.values import Value
 
 SUM, PRODUCT, POWER, ATOM = range(4)
@@ -208,7 +207,7 @@ class Writer:
             case sp.Sum():
                 body, ranges = expr.function, []
                 for index, lower, upper in expr.limits:
-                    body = shifted(body, index, -1)
+                    body = body.xreplace({index: index - 1})
                     ends = self.text(lower + 1), self.text(upper + 1)
                     ranges.insert(0, (self.text(index), *ends))
                 return self._ranges(ranges, body)

@@ -11,7 +11,7 @@ from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.frontend.constants import as_number
 from opcompiler.frontend.traversal import parts
-from opcompiler.text.errors import nearest
+from opcompiler.text.mistakes import nearest
 from opcompiler.text.values import Value
 
 

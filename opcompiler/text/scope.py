@@ -3,10 +3,9 @@
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from opcompiler.text.errors import MeaningError, nearest
-from opcompiler.text.habits import about_name, about_subscript
-from opcompiler.text.names import Alphabet, bases, GREEK_NAMES
+from opcompiler.text.mistakes import MeaningError
 from opcompiler.text.problem import Coordinate, Field, Parameter
+from opcompiler.text.spelling import Alphabet, bases
 from opcompiler.text.values import Value
 
 NORMAL = "normal_"
@@ -29,6 +28,7 @@ class Scope:
         used: names of the definitions and parameters that something stands on.
         symbols: the scalar coordinates by name, components of vectors among them.
         alphabet: their names.
+        functions: by name the field of a scalar function, and it at its own arguments.
         home: the scalar functions of fields at their own arguments, with their names.
     """
 
@@ -44,7 +44,7 @@ class Scope:
         self.symbols: dict[str, sp.Expr] = {}
         self.alphabet = Alphabet()
         self.home: dict[AppliedUndef, str] = {}
-        self._functions: dict[str, tuple[Field, AppliedUndef]] = {}
+        self.functions: dict[str, tuple[Field, AppliedUndef]] = {}
         self._ranks: dict[sp.Expr, int] = {}
         self._space: tuple[sp.Expr, ...] | None = None
 
@@ -65,13 +65,13 @@ class Scope:
         arguments = self.arguments(declared)
         for name in declared.names:
             applied = sp.Function(name)(*arguments)
-            self._functions[name] = (declared, applied)
+            self.functions[name] = (declared, applied)
             self.home[applied] = name
 
     def declares(self, name: str) -> bool:
         """Whether a name is taken, by a declaration or a component of one."""
         tables = (self.coordinates, self.fields, self.parameters, self.definitions)
-        own = (self.bound, self._functions, self.symbols)
+        own = (self.bound, self.functions, self.symbols)
         return any(name in table for table in (*tables, *own))
 
     @property
@@ -79,7 +79,7 @@ class Scope:
         """Every declared name, for hints."""
         tables = (self.coordinates, self.fields, self.parameters, self.definitions)
         plain = [*self.bound, *(name for table in tables for name in table)]
-        return [*plain, *self.symbols, *self._functions]
+        return [*plain, *self.symbols, *self.functions]
 
     @property
     def space(self) -> tuple[sp.Expr, ...]:
@@ -136,8 +136,8 @@ class Scope:
 
     def field_of(self, name: str) -> Field | None:
         """Returns the field, no table, of which `name` is the whole or a component."""
-        if name in self._functions:
-            return self._functions[name][0]
+        if name in self.functions:
+            return self.functions[name][0]
         declared = self.fields.get(name)
         return declared if declared is not None and declared.shape is None else None
 
@@ -150,8 +150,8 @@ class Scope:
             return self.definitions[name]
         if name in self.fields:
             return self._field(self.fields[name])
-        if name in self._functions:
-            return self._functions[name][1]
+        if name in self.functions:
+            return self.functions[name][1]
         if name in self.symbols:
             return self.symbols[name]
         if name in self.coordinates:
@@ -166,7 +166,7 @@ class Scope:
             raise MeaningError(
                 f"{declared.name} is a table", f"write an entry: {declared.name}[i]"
             )
-        values = tuple(self._functions[name][1] for name in declared.names)
+        values = tuple(self.functions[name][1] for name in declared.names)
         return values[0] if declared.components is None else values
 
     def _vector(self, coordinate: Coordinate) -> Value:
@@ -198,7 +198,7 @@ class Scope:
         readings = [
             (base, reading)
             for base, subscript in bases(name)
-            if self._differentiable(base)
+            if self.is_differentiable(base)
             for reading in self.alphabet.splits(subscript)
         ]
         if len(readings) > 1:
@@ -209,43 +209,7 @@ class Scope:
             )
         return readings[0] if readings else None
 
-    def _differentiable(self, name: str) -> bool:
-        tables = (self.definitions, self.fields, self._functions)
+    def is_differentiable(self, name: str) -> bool:
+        """Whether a name may have subscripts: a field, a component, or a definition."""
+        tables = (self.definitions, self.fields, self.functions)
         return any(name in table for table in tables)
-
-    def habit(self, name: str) -> str | None:
-        """Returns what to write for a name that looks like a derivative."""
-        fields = [*self.fields, *self._functions]
-        return about_name(name, self.alphabet, self._differentiable, fields)
-
-    def unknown(self, name: str, known: list[str] | None = None) -> MeaningError:
-        """Returns the error about a name that means nothing; `known` for the hint."""
-        known = self.names if known is None else known
-        for base, subscript in bases(name):
-            if self._differentiable(base):
-                orders = about_subscript(base, subscript, self.alphabet)
-                return MeaningError(
-                    f"{name} is neither declared nor a derivative of {base}: "
-                    f"{subscript!r} is not made of coordinates",
-                    orders
-                    or nearest(
-                        name,
-                        known,
-                        f"the coordinates are {', '.join(self.symbols) or 'none'}",
-                    ),
-                )
-        if name in ("I", "i"):
-            hint = "declare a complex field: `complex field psi(t, x)`"
-            return MeaningError(f"the imaginary unit {name} in a real problem", hint)
-        declare = f"declare it: `parameter {name}`, or as a field or coordinate"
-        near = nearest(name, known, "")
-        if near and (len(name) < 3 or name in GREEK_NAMES):
-            near = ""  # `nu` is no misspelt `u`
-        declare = f"{near} Otherwise {declare}" if near else declare
-        if name in INFINITE:
-            return MeaningError(
-                "infinity is no number here",
-                "a domain may end there, x in [0, inf]; elsewhere write a large number",
-            )
-        hint = self.habit(name) or declare
-        return MeaningError(f"there is no name {name!r}", hint)

@@ -32,9 +32,8 @@ class Node:
     def __init__(self, data: str, children: Sequence["Node | Token"]) -> None:
         self.data = str(data)
         self.children = list(children)
-        first, last = (children[0], children[-1]) if children else (None, None)
-        self.start: int = _start(first) if first is not None else 0
-        self.end: int = _end(last) if last is not None else 0
+        self.start: int = span(children[0])[0] if children else 0
+        self.end: int = span(children[-1])[1] if children else 0
         # Names with an underscore are lists that Lark grows by one item a time: they are
         # gone when the rule around them is applied, which looks at all items once.
         self.depth = 0
@@ -60,9 +59,8 @@ class Node:
         return [token for token in tokens if token.type in kinds]
 
 
-def _start(part: "Node | Token") -> int:
-    return part.start if isinstance(part, Node) else part.start_pos or 0
-
-
-def _end(part: "Node | Token") -> int:
-    return part.end if isinstance(part, Node) else part.end_pos or 0
+def span(part: "Node | Token") -> tuple[int, int]:
+    """Returns the offsets of a part's first character, and behind its last one."""
+    if isinstance(part, Node):
+        return part.start, part.end
+    return part.start_pos or 0, part.end_pos or 0

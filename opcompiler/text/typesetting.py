@@ -10,7 +10,6 @@ import sympy as sp
 
 from opcompiler.edge import public
 from opcompiler.functions import Entry
-from opcompiler.text.names import GREEK_NAMES
 from opcompiler.text.printing import (
     ATOM,
     negative,
@@ -22,6 +21,7 @@ from opcompiler.text.printing import (
     Written,
 )
 from opcompiler.text.problem import Problem
+from opcompiler.text.spelling import GREEK_NAMES
 
 _NO_COMMAND = frozenset((
     *("Alpha", "Beta", "Epsilon", "Zeta", "Eta", "Iota", "Kappa", "Mu", "Nu", "Omicron"),

@@ -13,7 +13,7 @@ from sympy.core.function import AppliedUndef
 
 from opcompiler.text.problem import Condition
 from opcompiler.text.scope import Scope
-from opcompiler.text.vectors import flat
+from opcompiler.text.values import flat
 
 
 def unused(

@@ -1,13 +1,4 @@
-r"""Values of expressions: a scalar, or a tuple of values: a vector, a matrix by rows.
-
-    u          sp.Expr
-    (u, v)     tuple of two
-    grad(v)    Jacobian: a tuple of rows that remembers what it is
-
-The gradient of a vector is marked, since papers differ on its rows: $(\nabla v)_{ij}$ is
-$\partial_j v_i$ here and $\partial_i v_j$ elsewhere, so that a product with a vector has
-two readings. Whatever keeps the rows in place keeps the mark.
-"""
+"""Values of expressions: a scalar, or a tuple of values: a vector, a matrix by rows."""
 
 from collections.abc import Callable, Iterable
 
@@ -19,6 +10,9 @@ Value = sp.Expr | tuple["Value", ...]
 
 class Jacobian(tuple[Value, ...]):
     r"""The matrix $\partial_j v_i$ of a vector, by rows, and what it was made of.
+
+    Papers differ on its rows, so that its product with a vector has two readings. Whatever
+    keeps the rows in place keeps the mark.
 
     Attributes:
         of: the words for v, for hints.
@@ -59,6 +53,8 @@ def shape(value: Value) -> tuple[int, ...]:
     return (len(value), *shape(value[0]))
 
 
-def named(value: Value, words: str) -> Value:
-    """Returns a value; a Jacobian with the words for what it was made of."""
-    return Jacobian(value, words) if isinstance(value, Jacobian) else value
+def flat(value: Value) -> list[sp.Expr]:
+    """Returns the components in reading order."""
+    if isinstance(value, tuple):
+        return [part for row in value for part in flat(row)]
+    return [value]

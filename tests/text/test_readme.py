@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.text.vectors import flat
+from opcompiler.text.values import flat
 
 TEXT = (Path(__file__).parents[2] / "grammar" / "README.md").read_text(encoding="utf-8")
 CONTEXT = """coordinates t, x, y

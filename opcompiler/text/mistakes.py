@@ -1,10 +1,18 @@
-"""Errors with a place: file, line, column and a caret under the offending words."""
+"""Mistakes with a place: file, line, column and a caret under the offending words.
+
+What is wrong is raised as a `MeaningError`, by code that knows no text; it may name a part of
+the tree, which otherwise is the part that is being read. `reader.py` and `statements.py` turn
+it into the `NotationError` that users see, by the `Source`.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from lark import Token
+
 from opcompiler.errors import OperatorError
+from opcompiler.text.syntax import Node, span
 
 _WIDEST = 100
 
@@ -40,11 +48,20 @@ class NotationError(OperatorError):
 
 
 class MeaningError(Exception):
-    """What is wrong with a part of the text, before its place is added to it."""
+    """What is wrong with a part of the text.
 
-    def __init__(self, problem: str, hint: str) -> None:
+    Attributes:
+        problem: what is wrong, in one sentence.
+        hint: how to mend it.
+        at: the part of the text; `None` for the part that is being read.
+    """
+
+    def __init__(
+        self, problem: str, hint: str, *, at: Node | Token | None = None
+    ) -> None:
         self.problem = problem
         self.hint = hint
+        self.at = at
         super().__init__(problem)
 
 
@@ -54,6 +71,18 @@ class Source:
 
     text: str
     file: str
+
+    def words(self, part: Node | Token) -> str:
+        """Returns a part of the text as it was written."""
+        return self.text[slice(*span(part))]
+
+    def about(self, part: Node | Token, problem: str, hint: str) -> NotationError:
+        """Returns the error about a part of the text."""
+        return self.error(problem, *span(part), hint=hint)
+
+    def placed(self, error: MeaningError, part: Node | Token) -> NotationError:
+        """Returns an error with its place, `part` unless it has one of its own."""
+        return self.about(error.at or part, error.problem, error.hint)
 
     def error(self, problem: str, start: int, end: int, *, hint: str) -> NotationError:
         """Returns the error about the characters from `start` up to `end`."""
