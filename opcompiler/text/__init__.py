@@ -83,15 +83,9 @@ def parse(
     Raises:
         OperatorError: with file, line, column and a caret under what is wrong.
     """
-    return read_problem(_source(text, file), _given(parameters))
-
-
-def _source(text: str, file: str) -> Source:
-    return Source(text.removeprefix("\ufeff"), file)  # what some editors begin with
-
-
-def _given(parameters: Mapping[str, float] | None) -> dict[str, sp.Expr]:
-    return {str(name): _number(name, v) for name, v in (parameters or {}).items()}
+    given = {str(name): _number(name, v) for name, v in (parameters or {}).items()}
+    # Some editors begin a file with a mark of its byte order.
+    return read_problem(Source(text.removeprefix("\ufeff"), file), given)
 
 
 @public('oc.load("heat.pde"); oc.parse reads a text')

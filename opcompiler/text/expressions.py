@@ -8,7 +8,7 @@ rule of `grammar/operator.lark` has one function, which the table `RULES` names 
 Calls and components, `head(...)` and `head[...]`, are read in `heads.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import sympy as sp
@@ -25,6 +25,7 @@ from opcompiler.text.precedence import (
     refuse_doubtful_product,
 )
 from opcompiler.text.reader import Reader, Rule
+from opcompiler.text.scope import Scope
 from opcompiler.text.spelling import spelled
 from opcompiler.text.syntax import Node
 from opcompiler.text.values import shape, Value
@@ -210,48 +211,38 @@ def _operand(reader: Reader, node: Node) -> Value:
     return reader.value(node.nodes[-1])
 
 
+def _over_space(operator: Callable[[Value, shapes.Space, Scope], Value]) -> Rule:
+    """`∇·v`, `∇×v`: an operator over all coordinates of space."""
+
+    def rule(reader: Reader, node: Node) -> Value:
+        scope = reader.scope
+        return reader.charge(operator(_operand(reader, node), scope.space, scope))
+
+    return rule
+
+
 def _grad(reader: Reader, node: Node) -> Value:
-    scope = reader.scope
     of = reader.text(node.nodes[-1])
-    return reader.charge(shapes.grad(_operand(reader, node), scope.space, scope, of))
+    operator = lambda value, space, scope: shapes.grad(value, space, scope, of)
+    return _over_space(operator)(reader, node)
 
 
-def _div(reader: Reader, node: Node) -> Value:
-    scope = reader.scope
-    return reader.charge(shapes.div(_operand(reader, node), scope.space, scope))
+def _laplacians(times: dict[int, int]) -> Rule:
+    """`∇²u`, `∇⁴u`, `Δ²u`: how often Laplace's operator is taken, by the exponent."""
 
+    def rule(reader: Reader, node: Node) -> Value:
+        order = _order_among(node.children)
+        if order not in times:
+            raise MeaningError(
+                f"the power {order} of this operator is not a repeated Laplacian",
+                "write ∇²u, ∇⁴u, Δu, Δ²u or Δ³u",
+            )
+        value, scope = _operand(reader, node), reader.scope
+        for _ in range(times[order]):
+            value = reader.charge(shapes.laplacian(value, scope.space, scope))
+        return value
 
-def _curl(reader: Reader, node: Node) -> Value:
-    scope = reader.scope
-    return reader.charge(shapes.curl(_operand(reader, node), scope.space, scope))
-
-
-def _laplacian(reader: Reader, node: Node) -> Value:
-    return _laplacians(reader, _operand(reader, node), 1)
-
-
-def _nabla_power(reader: Reader, node: Node) -> Value:
-    return _laplacian_power(reader, node, {2: 1, 4: 2})
-
-
-def _laplacian_power(
-    reader: Reader, node: Node, times: dict[int, int] | None = None
-) -> Value:
-    times = times or {1: 1, 2: 2, 3: 3}
-    order = _order_among(node.children)
-    if order not in times:
-        raise MeaningError(
-            f"the power {order} of this operator is not a repeated Laplacian",
-            "write ∇²u, ∇⁴u, Δu, Δ²u or Δ³u",
-        )
-    return _laplacians(reader, _operand(reader, node), times[order])
-
-
-def _laplacians(reader: Reader, value: Value, times: int) -> Value:
-    scope = reader.scope
-    for _ in range(times):
-        value = reader.charge(shapes.laplacian(value, scope.space, scope))
-    return value
+    return rule
 
 
 def _partial(reader: Reader, node: Node) -> Value:
@@ -391,11 +382,11 @@ RULES: dict[str, Rule] = {
     "power": _power,
     "radical": _radical,
     "grad": _grad,
-    "div": _div,
-    "curl": _curl,
-    "laplacian": _laplacian,
-    "nabla_power": _nabla_power,
-    "laplacian_power": _laplacian_power,
+    "div": _over_space(shapes.div),
+    "curl": _over_space(shapes.curl),
+    "laplacian": _over_space(shapes.laplacian),
+    "nabla_power": _laplacians({2: 1, 4: 2}),
+    "laplacian_power": _laplacians({1: 1, 2: 2, 3: 3}),
     "partial": _partial,
     "quotient": _quotient,
     "operator_quotient": _operator_quotient,

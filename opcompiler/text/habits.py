@@ -50,8 +50,8 @@ _WORDS = {
     "ic": "write `initial: u = 0 at t = 0`",
     "for": "a sum is sum(i=1..3, u^i)",
 }
-_MODULES = frozenset(
-    (
+_MODULES = {
+    *(
         "np",
         "numpy",
         "jnp",
@@ -63,8 +63,8 @@ _MODULES = frozenset(
         "scipy",
         "torch",
         "tf",
-    )
-)
+    ),
+}
 _PLACES = "a condition has one place: write one for x = 0 and another for x = 1"
 _PERIODIC = "a condition is written out, e.g. `periodic: u(t, 0) = u(t, 1)`"
 

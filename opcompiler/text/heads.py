@@ -382,11 +382,11 @@ def _gradient_squared(reader: Reader, arguments: list[Node]) -> Value:
 
 
 def _of_values(operator: Callable[..., Value], count: int) -> Head:
-    """An operator of values alone, without coordinates."""
+    """An operator of what is declared, and of a number of values."""
 
     def head(reader: Reader, arguments: list[Node]) -> Value:
         _count(arguments, count)
-        return operator(*map(reader.value, arguments))
+        return operator(reader.scope, *map(reader.value, arguments))
 
     return head
 
@@ -409,22 +409,6 @@ def _inner(reader: Reader, arguments: list[Node]) -> Value:
             f"write dot({words}), which takes no conjugate, or the sum of conj(a[i])*b[i]",
         )
     return _dot(reader, arguments)
-
-
-def _with_scope(operator: Callable[[Value, Scope], Value]) -> Head:
-    """An operator of one value, and of what is declared."""
-
-    def head(reader: Reader, arguments: list[Node]) -> Value:
-        _count(arguments, 1)
-        return operator(reader.value(arguments[0]), reader.scope)
-
-    return head
-
-
-def _advect(reader: Reader, arguments: list[Node]) -> Value:
-    _count(arguments, 2)
-    velocity, value = map(reader.value, arguments)
-    return shapes.advect(velocity, value, reader.scope.space, reader.scope)
 
 
 def material(value: Value, scope: Scope) -> Value:
@@ -568,14 +552,16 @@ _TABLE: dict[str, Head] = {
     "strain": _over_space(shapes.strain),
     "dot": _dot,
     "inner": _inner,
-    "cross": _of_values(shapes.cross, 2),
-    "outer": _of_values(shapes.outer, 2),
-    "transpose": _of_values(shapes.transpose, 1),
-    "trace": _of_values(shapes.trace, 1),
-    "norm": _with_scope(shapes.norm),
-    "advect": _advect,
-    "material": _with_scope(material),
-    "dn": _with_scope(normal.derivative),
+    "cross": _of_values(lambda scope, a, b: shapes.cross(a, b), 2),
+    "outer": _of_values(lambda scope, a, b: shapes.outer(a, b), 2),
+    "transpose": _of_values(lambda scope, a: shapes.transpose(a), 1),
+    "trace": _of_values(lambda scope, a: shapes.trace(a), 1),
+    "norm": _of_values(lambda scope, a: shapes.norm(a, scope), 1),
+    "advect": _of_values(
+        lambda scope, v, a: shapes.advect(v, a, scope.space, scope), 2
+    ),
+    "material": _of_values(lambda scope, a: material(a, scope), 1),
+    "dn": _of_values(lambda scope, a: normal.derivative(a, scope), 1),
     "where": _where,
     "sum": _sum,
     "int integral": _integral,

@@ -31,31 +31,19 @@ from opcompiler.text.syntax import DEEPEST, Node, span, TooDeepError
 
 MODIFIERS = {"complex", "vector", "real", "scalar"}
 DECLARE = {
-    "coordinate": "COORDINATES",
-    "coordinates": "COORDINATES",
-    "time": "COORDINATES",
-    "field": "FIELD",
-    "fields": "FIELD",
-    "coefficient": "FIELD",
-    "coefficients": "FIELD",
-    "parameter": "PARAMETER",
-    "parameters": "PARAMETER",
-    "unknown": "PARAMETER",
-    "unknowns": "PARAMETER",
-    "velocity": "VELOCITY",
-    "define": "DEFINE",
+    word: kind
+    for kind, words in {
+        "COORDINATES": "coordinate coordinates time",
+        "FIELD": "field fields coefficient coefficients",
+        "PARAMETER": "parameter parameters unknown unknowns",
+        "VELOCITY": "velocity",
+        "DEFINE": "define",
+    }.items()
+    for word in words.split()
 }
 KINDS = (
-    "equation",
-    "condition",
-    "initial",
-    "boundary",
-    "dirichlet",
-    "neumann",
-    "robin",
-    "periodic",
-    "symmetry",
-    "point",
+    *("equation", "condition", "initial", "boundary", "dirichlet", "neumann", "robin"),
+    *("periodic", "symmetry", "point"),
 )
 _WITH_LENGTH = {"NAME", "PARTIAL_SUB", "PRIME"}
 _OPENING = {"LPAR": "RPAR", "LSQB": "RSQB"}

@@ -1,8 +1,8 @@
 """Mistakes with a place: file, line, column and a caret under the offending words.
 
-What is wrong is raised as a `MeaningError`, by code that knows no text; it may name a part of
-the tree, which otherwise is the part that is being read. `reader.py` and `statements.py` turn
-it into the `NotationError` that users see, by the `Source`.
+What is wrong is raised as a `MeaningError`, by code that knows no text; it may name a part
+of the tree, by default it is about the part that is being read. `reader.py` and
+`statements.py` turn it into the `NotationError` that users see, by the `Source`.
 """
 
 from collections.abc import Iterable

@@ -1,5 +1,7 @@
 """The names that a text declares, and what each stands for."""
 
+from collections.abc import Mapping
+
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
@@ -70,16 +72,16 @@ class Scope:
 
     def declares(self, name: str) -> bool:
         """Whether a name is taken, by a declaration or a component of one."""
-        tables = (self.coordinates, self.fields, self.parameters, self.definitions)
-        own = (self.bound, self.functions, self.symbols)
-        return any(name in table for table in (*tables, *own))
+        return any(name in table for table in self._tables())
 
     @property
     def names(self) -> list[str]:
         """Every declared name, for hints."""
-        tables = (self.coordinates, self.fields, self.parameters, self.definitions)
-        plain = [*self.bound, *(name for table in tables for name in table)]
-        return [*plain, *self.symbols, *self.functions]
+        return [name for table in self._tables() for name in table]
+
+    def _tables(self) -> tuple[Mapping[str, object], ...]:
+        declared = (self.coordinates, self.fields, self.parameters, self.definitions)
+        return (self.bound, *declared, self.symbols, self.functions)
 
     @property
     def space(self) -> tuple[sp.Expr, ...]:

@@ -9,38 +9,12 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-_GREEK = dict(
-    zip(
-        "αβγδεζηθικλμνξοπρστυφχψω",
-        [
-            "alpha",
-            "beta",
-            "gamma",
-            "delta",
-            "epsilon",
-            "zeta",
-            "eta",
-            "theta",
-            "iota",
-            "kappa",
-            "lam",
-            "mu",
-            "nu",
-            "xi",
-            "omicron",
-            "pi",
-            "rho",
-            "sigma",
-            "tau",
-            "upsilon",
-            "phi",
-            "chi",
-            "psi",
-            "omega",
-        ],
-        strict=True,
-    )
+_LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
+_WORDS = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lam mu nu xi omicron pi rho "
+    "sigma tau upsilon phi chi psi omega"
 )
+_GREEK = dict(zip(_LETTERS, _WORDS.split(), strict=True))
 GREEK_NAMES = tuple(
     name for low in _GREEK.values() if low != "lam" for name in (low, low.capitalize())
 )
