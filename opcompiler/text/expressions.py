@@ -19,10 +19,10 @@ from opcompiler.text.derivatives import differentiate
 from opcompiler.text.habits import unknown_name
 from opcompiler.text.mistakes import MeaningError
 from opcompiler.text.precedence import (
-    Chain,
     refuse_doubtful_dot,
     refuse_doubtful_power,
     refuse_doubtful_product,
+    regrouped,
 )
 from opcompiler.text.reader import Reader, Rule
 from opcompiler.text.scope import Scope
@@ -141,30 +141,37 @@ def _sign(reader: Reader, node: Node) -> Value:
 
 
 def _product(reader: Reader, node: Node) -> Value:
-    refuse_doubtful_product(node, reader)
-    chain = Chain(reader.value(node.nodes[0]), node.nodes[0])
+    refuse_doubtful_product(reader, node)
+    last = node.nodes[0]
+    value = reader.value(last)
+    contracted: Token | None = None  # the sign of the product with `last`, of vectors
     for sign, factor in zip(node.children[1::2], node.children[2::2], strict=True):
         assert isinstance(sign, Token)
         assert isinstance(factor, Node)
         if sign.type == "SLASH":
             below = reader.scalar(factor, "a divisor")
-            over = limits.power(below, sp.S.NegativeOne)
-            chain.grow(shapes.times(over, chain.value))
+            value = shapes.times(limits.power(below, sp.S.NegativeOne), value)
             continue
-        right = reader.value(factor)
-        chain.refuse_regrouping(sign, right, factor, reader)
+        left, right = value, reader.value(factor)
+        again = contracted is not None and contracted.type == sign.type
+        if again and shape(right) and (sign.type != "CROSS" or shape(left)):
+            # In the plane `a×b×c` has a meaning in one reading only.
+            raise regrouped(reader, node, (contracted, sign), (last, factor))
         if sign.type == "CROSS":
-            value = reader.charge(shapes.cross(chain.value, right))
+            value = reader.charge(shapes.cross(left, right))
         elif sign.type == "OTIMES":
-            value = reader.charge(shapes.outer(chain.value, right))
+            value = reader.charge(shapes.outer(left, right))
         elif sign.type == "DOT":
-            left = reader.words(node.start, sign.start_pos or 0)
-            refuse_doubtful_dot(chain.value, right, (left, reader.text(factor)))
-            value = shapes.dot(chain.value, right)
+            words = reader.words(node.start, sign.start_pos or 0)
+            refuse_doubtful_dot(left, right, (words, reader.text(factor)))
+            value = shapes.dot(left, right)
         else:
-            value = shapes.times(chain.value, right)
-        chain.multiply(value, sign, right, factor)
-    return chain.value
+            value = shapes.times(left, right)
+        if shape(right):
+            inner = sign.type == "DOT" and shape(left) and len(shape(right)) == 1
+            contracted = sign if inner or sign.type == "CROSS" else None
+            last = factor
+    return value
 
 
 def _power(reader: Reader, node: Node) -> Value:
@@ -199,7 +206,7 @@ _DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 
 def _radical(reader: Reader, node: Node) -> Value:
-    refuse_doubtful_power(node, reader)
+    refuse_doubtful_power(reader, node)
     return limits.power(reader.scalar(node.nodes[0]), sp.Rational(1, 2))
 
 
@@ -207,7 +214,7 @@ def _radical(reader: Reader, node: Node) -> Value:
 
 
 def _operand(reader: Reader, node: Node) -> Value:
-    refuse_doubtful_power(node, reader)
+    refuse_doubtful_power(reader, node)
     return reader.value(node.nodes[-1])
 
 

@@ -7,11 +7,10 @@
 * `v·∇v`: conventions differ on which index of the matrix ∇v the product sums over.
 """
 
-from typing import Protocol
-
 from lark import Token
 
-from opcompiler.text.mistakes import MeaningError, NotationError
+from opcompiler.text.mistakes import MeaningError
+from opcompiler.text.reader import Reader
 from opcompiler.text.syntax import Node
 from opcompiler.text.values import Jacobian, shape, Value
 
@@ -21,91 +20,71 @@ _PREFIXES = {
 }
 
 
-class _Place(Protocol):
-    def text(self, node: Node | Token) -> str: ...
-    def words(self, start: int, end: int) -> str: ...
-    def error(self, node: Node | Token, problem: str, hint: str) -> NotationError: ...
-
-
-def refuse_doubtful_product(node: Node, place: _Place) -> None:
+def refuse_doubtful_product(reader: Reader, node: Node) -> None:
     """Refuses a product in which a prefix operator has another factor on its right.
 
     Also one in which something without a sign stands behind a quotient.
     """
-    _refuse_behind_quotient(node, place)
+    slash: Token | None = None
+    for sign, right in zip(node.children[1::2], node.children[2::2], strict=True):
+        assert isinstance(sign, Token)
+        if slash is not None and not sign:
+            above = reader.words(node.start, slash.start_pos or 0)
+            middle = reader.words(slash.end_pos or 0, sign.start_pos or 0)
+            last = reader.text(right)
+            raise MeaningError(
+                f"{reader.text(node)} can be read in two ways",
+                f"write ({above}/{middle})*{last} or {above}/({middle}*{last})",
+                at=node,
+            )
+        slash = sign if sign.type == "SLASH" else slash
     for left, sign, right in zip(
         node.children[0::2], node.children[1::2], node.children[2::2], strict=False
     ):
         prefix = _ending(left)
         if prefix is not None:
-            rest = f"{place.text(sign) or ' '}{place.text(right)}"
-            raise _doubt(prefix, rest, place)
-
-
-def _refuse_behind_quotient(node: Node, place: _Place) -> None:
-    whole = place.text(node)
-    slash: Token | None = None
-    for sign, right in zip(node.children[1::2], node.children[2::2], strict=True):
-        assert isinstance(sign, Token)
-        assert isinstance(right, Node)
-        if slash is not None and not sign:
-            above = whole[: (slash.start_pos or 0) - node.start].rstrip()
-            middle = whole[
-                (slash.end_pos or 0) - node.start : (sign.start_pos or 0) - node.start
-            ].strip()
-            last = place.text(right)
-            raise place.error(
-                node,
-                f"{whole} can be read in two ways",
-                f"write ({above}/{middle})*{last} or {above}/({middle}*{last})",
+            operand = prefix.nodes[-1]
+            whole, inner = reader.text(prefix), reader.text(operand)
+            rest = f"{reader.text(sign) or ' '}{reader.text(right)}"
+            before = reader.words(prefix.start, operand.start)
+            raise MeaningError(
+                f"{whole}{rest} can be read in two ways",
+                f"write ({whole}){rest} or {before}({inner}{rest})",
+                at=prefix,
             )
-        if sign.type == "SLASH":
-            slash = sign
 
 
-class Chain:
-    """A product of several factors, multiplied from the left.
+def _ending(part: Node | Token) -> Node | None:
+    """Returns the prefix operator that a factor ends with, if its operand is bare."""
+    if isinstance(part, Token):
+        return None
+    if part.kind in ("sign", "power") and part.nodes:
+        return _ending(part.children[-1])
+    if part.kind in _PREFIXES:
+        operand = part.nodes[-1]
+        return None if operand.kind == "group" else _ending(operand) or part
+    return None
 
-    Attributes:
-        value: the product so far.
+
+def regrouped(
+    reader: Reader, node: Node, signs: tuple[Token, Token], factors: tuple[Node, Node]
+) -> MeaningError:
+    """Returns the error about `a·b·c` and `a×b×c` of vectors.
+
+    Args:
+        reader: of the text.
+        node: the product.
+        signs: both, in order.
+        factors: b and c.
     """
-
-    def __init__(self, value: Value, first: Node) -> None:
-        self.value = value
-        self._begin = first.start
-        self._last = first
-        self._contracted: Token | None = None
-
-    def grow(self, value: Value) -> None:
-        """Takes a product with a scalar, which can be grouped as one likes."""
-        self.value = value
-
-    def multiply(self, value: Value, sign: Token, right: Value, factor: Node) -> None:
-        """Takes the product with one more factor."""
-        if shape(right):
-            inner = sign.type == "DOT" and shape(self.value) and len(shape(right)) == 1
-            contracts = inner or sign.type == "CROSS"
-            self._contracted = sign if contracts else None
-            self._last = factor
-        self.value = value
-
-    def refuse_regrouping(
-        self, sign: Token, right: Value, factor: Node, place: _Place
-    ) -> None:
-        """Refuses `a·b·c` and `a×b×c` of vectors."""
-        before = self._contracted
-        if before is None or before.type != sign.type or not shape(right):
-            return
-        if sign.type == "CROSS" and not shape(self.value):
-            return  # in the plane only one reading has a meaning
-        first = place.words(self._begin, before.start_pos or 0)
-        both = place.words(self._begin, sign.start_pos or 0)
-        middle = place.words(self._last.start, sign.start_pos or 0)
-        last = place.text(factor)
-        raise MeaningError(
-            f"{both}{sign}{last} can be read in two ways",
-            f"write ({both}){sign}{last} or {first}{sign}({middle}{sign}{last})",
-        )
+    first = reader.words(node.start, signs[0].start_pos or 0)
+    both = reader.words(node.start, signs[1].start_pos or 0)
+    middle = reader.words(factors[0].start, signs[1].start_pos or 0)
+    sign, last = signs[1], reader.text(factors[1])
+    return MeaningError(
+        f"{both}{sign}{last} can be read in two ways",
+        f"write ({both}){sign}{last} or {first}{sign}({middle}{sign}{last})",
+    )
 
 
 def refuse_doubtful_dot(left: Value, right: Value, words: tuple[str, str]) -> None:
@@ -132,42 +111,18 @@ def refuse_doubtful_dot(left: Value, right: Value, words: tuple[str, str]) -> No
         )
 
 
-def refuse_doubtful_power(node: Node, place: _Place) -> None:
+def refuse_doubtful_power(reader: Reader, node: Node) -> None:
     """Refuses a prefix operator before a power that has no parentheses."""
     operand = node.nodes[-1]
     if operand.kind == "power":
         base = operand.children[0]
         assert isinstance(base, Node)
-        whole, inner = place.text(node), place.text(operand)
-        sign = whole[: operand.start - node.start].rstrip()
-        inside = place.text(base)
-        raised = inner[base.end - operand.start :]
+        sign = reader.words(node.start, operand.start)
+        inside = reader.text(base)
+        raised = reader.text(operand)[base.end - operand.start :]
         single = inside if base.kind in ("group", "name") else f"({inside})"
-        raise place.error(
-            node,
-            f"{whole} can be read in two ways",
-            f"write ({sign}{single}){raised} or {sign}({inner})",
+        raise MeaningError(
+            f"{reader.text(node)} can be read in two ways",
+            f"write ({sign}{single}){raised} or {sign}({reader.text(operand)})",
+            at=node,
         )
-
-
-def _ending(part: Node | Token) -> Node | None:
-    """Returns the prefix operator that a factor ends with, if its operand is bare."""
-    if isinstance(part, Token):
-        return None
-    if part.kind in ("sign", "power") and part.nodes:
-        return _ending(part.children[-1])
-    if part.kind in _PREFIXES:
-        operand = part.nodes[-1]
-        return None if operand.kind == "group" else _ending(operand) or part
-    return None
-
-
-def _doubt(prefix: Node, rest: str, place: _Place) -> NotationError:
-    operand = prefix.nodes[-1]
-    whole, inner = place.text(prefix), place.text(operand)
-    sign = whole[: operand.start - prefix.start].rstrip()
-    return place.error(
-        prefix,
-        f"{whole}{rest} can be read in two ways",
-        f"write ({whole}){rest} or {sign}({inner}{rest})",
-    )

@@ -20,7 +20,7 @@ import sympy as sp
 from lark import Token
 
 from opcompiler.text import limits
-from opcompiler.text.mistakes import MeaningError, NotationError, Source
+from opcompiler.text.mistakes import MeaningError, Source
 from opcompiler.text.scope import INFINITE, Scope
 from opcompiler.text.shapes import scalar
 from opcompiler.text.syntax import Node
@@ -87,10 +87,6 @@ class Reader:
     def words(self, start: int, end: int) -> str:
         """Returns what is written from one offset up to another."""
         return self.source.text[start:end].strip()
-
-    def error(self, node: Node | Token, problem: str, hint: str) -> NotationError:
-        """Returns an error about a part of the text."""
-        return self.source.about(node, problem, hint)
 
     def _spend(self, amount: int) -> None:
         self._spent += amount

@@ -206,7 +206,8 @@ def laplacian(value: Value, space: Space, scope: Scope) -> Value:
     if len(space) == 1 and isinstance(space[0], sp.IndexedBase) and space[0].shape:
         (x,) = space
         return each(lambda part: _held_laplacian(part, x, scope), value)
-    return tensors.laplacian(written(value), _system(space, scope)).nested
+    system = _system(space, scope)
+    return each(lambda part: tensors.laplacian(written(part), system).at(), value)
 
 
 def _held_laplacian(value: sp.Expr, x: sp.IndexedBase, scope: Scope) -> sp.Expr:

@@ -142,9 +142,10 @@ class _Statements:
                     raise MeaningError("coordinates are real", hint, at=node)
             if time and dimension is not None:
                 raise MeaningError("time is one number", "drop the power", at=region)
-            small = isinstance(dimension, sp.Integer)
-            small = small and dimension <= limits.MOST_COMPONENTS
-            written = dimension is None or small
+            written = dimension is None or (
+                isinstance(dimension, sp.Integer)
+                and dimension <= limits.MOST_COMPONENTS
+            )
             coordinate = Coordinate(name, dimension, interval, time, written)
             for symbol in coordinate.symbols if dimension is not None else ():
                 self._refuse_taken(region, str(symbol))
