@@ -1,158 +1,170 @@
-r"""Macaulay's inverse system: the span of all derivatives of the wanted symbols.
+r"""The smallest Taylor algebra from which given operators can be read off.
 
-Polynomials are kept in divided powers, $\xi^{[\alpha]} = \xi^\alpha/\alpha!$, so that
-their coproduct $\xi^{[\alpha]} \mapsto \sum_{\beta\le\alpha} \xi^{[\beta]} \otimes
-\xi^{[\alpha-\beta]}$ has coefficients 1 and a channel holds a Taylor coefficient, not a
-derivative. A derivative by $\xi_i$ only shifts the index.
+In: symbols, for instance $p = \xi_1^2 + \xi_2^2$. Out: channels, structure constants,
+seeds, and each symbol's read-out, a combination of channels:
+
+    basis = ApolarBasis([laplacian], dim=2)
+    basis.algebra(("x", "y"))          # channels 1, x, y, (xx + yy)/2; x x and y y feed it
+    basis.coordinates(laplacian)       # {3: 2}
+
+A basis of *Macaulay's inverse system*, the span of all derivatives of the symbols, are the
+channels; its coproduct are the structure constants. No Taylor-type scheme carries fewer
+channels. Polynomials are kept in divided powers, $\xi^{[\alpha]} = \xi^\alpha/\alpha!$:
+there a derivative by $\xi_i$ only shifts the index, the coproduct $\xi^{[\alpha]} \mapsto
+\sum_{\beta\le\alpha} \xi^{[\beta]} \otimes \xi^{[\alpha-\beta]}$ has coefficients 1, and a
+channel holds a Taylor coefficient, not a derivative.
+
+See `docs/theory.md`, section 3; Ishii, arXiv 2106.14153, for Weil algebras.
 """
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import TypeVar
 
-from opcompiler.ir import MultiIndex, OperatorSymbol
+from opcompiler.algebra.elimination import Echelon, Number
+from opcompiler.algebra.weil import Channel, Tangent, TaylorAlgebra
+from opcompiler.ir import linear_text, MultiIndex, OperatorSymbol
 
-_K = TypeVar("_K")
-
-Polynomial = dict[MultiIndex, Fraction]
-"""Coefficients of divided powers, zeros left out."""
+Polynomial = dict[MultiIndex, int]
+"""A homogeneous polynomial in divided powers: coprime integers, the greatest monomial's positive."""
 
 
-def divided(symbol: OperatorSymbol) -> Polynomial:
-    """Returns a symbol in divided powers."""
+def divided(symbol: OperatorSymbol) -> dict[MultiIndex, Fraction]:
+    """Returns a symbol's coefficients of divided powers."""
     return {alpha: c * alpha.factorial for alpha, c in symbol.terms}
 
 
-class Span:
-    """A space of polynomials of one degree in reduced row echelon form.
+class ApolarBasis:
+    """A basis of the inverse system of some symbols, numbered as channels.
 
-    Each row remembers how it is made of the polynomials that were added, so that
-    coordinates in those can be read off.
+    Args:
+        symbols: homogeneous; what is to be read off.
+        dim: number of arguments of the function.
+
+    Attributes:
+        elements: the basis, by degree; the first is the unit.
     """
 
-    def __init__(self) -> None:
-        self.rows: dict[MultiIndex, Polynomial] = {}
-        self._made_of: dict[MultiIndex, dict[int, Fraction]] = {}
-        # By monomial the pivots of the rows that have held it: few of many.
-        self._holding: dict[MultiIndex, set[MultiIndex]] = defaultdict(set)
-        self._count = 0
+    def __init__(self, symbols: Sequence[OperatorSymbol], dim: int) -> None:
+        unit = {MultiIndex.zero(dim): 1}
+        self.elements = _inverse_system([unit, *map(divided, symbols)])
+        self._echelon: Echelon[MultiIndex, int] = Echelon()
+        for channel, element in enumerate(self.elements):
+            self._echelon.add(element, {channel: 1})
 
-    def add(self, polynomial: Polynomial) -> bool:
-        """Adds a polynomial; returns whether it was independent of the others."""
-        row, made_of = self._reduce(polynomial)
-        if not row:
-            return False
-        made_of[self._count] = Fraction(1)
-        self._count += 1
-        pivot = max(row)
-        if row[pivot] != 1:
-            scale = 1 / row[pivot]
-            row = {alpha: c * scale for alpha, c in row.items()}
-            made_of = {place: c * scale for place, c in made_of.items()}
-        changed = [other for other in self._holding[pivot] if pivot in self.rows[other]]
-        for other in changed:
-            c = self.rows[other][pivot]
-            _subtract(self.rows[other], row, c)
-            _subtract(self._made_of[other], made_of, c)
-        for alpha in row:
-            self._holding[alpha].update((pivot, *changed))
-        self.rows[pivot] = row
-        self._made_of[pivot] = made_of
-        return True
+    def coordinates(self, symbol: OperatorSymbol) -> dict[int, Fraction]:
+        """Returns one of the symbols as a combination of channels: its read-out."""
+        rest, negative = self._echelon.reduce(divided(symbol), {})
+        assert not rest, f"{symbol} is not in the inverse system"
+        return {channel: -_fraction(c) for channel, c in sorted(negative.items())}
 
-    def _reduce(self, polynomial: Polynomial) -> tuple[Polynomial, dict[int, Fraction]]:
-        row = dict(polynomial)
-        made_of: dict[int, Fraction] = {}
-        for pivot in polynomial:
-            if pivot in self.rows and (c := row.get(pivot)):
-                _subtract(row, self.rows[pivot], c)
-                _subtract(made_of, self._made_of[pivot], c)
-        return row, made_of
+    def algebra(self, arguments: Sequence[str]) -> TaylorAlgebra:
+        """Returns the algebra whose structure constants are the basis' coproduct."""
+        channels = tuple(
+            Channel(max(element).order, _label(element, arguments))
+            for element in self.elements
+        )
+        products = [
+            (i, j, k, c)
+            for k, element in enumerate(self.elements)
+            for (i, j), c in self._coproduct(element).items()
+            if i <= j
+        ]
+        return TaylorAlgebra(channels, tuple(sorted(products)))
 
-    def coordinates(self, pivot: MultiIndex) -> dict[int, Fraction]:
-        """Returns what a coefficient 1 at `pivot` contributes to each coordinate."""
-        return self._made_of.get(pivot, {})
+    def _coproduct(self, element: Polynomial) -> dict[tuple[int, int], Fraction]:
+        r"""Writes $b(\xi+\eta) = \sum_{ij} C_{ij}\, b_i(\xi)\, b_j(\eta)$; returns C.
+
+        Every polynomial of the span is known by its coefficients at the pivots, so the
+        other monomials need not be looked at.
+        """
+        rows = self._echelon.rows
+        result: dict[tuple[int, int], Number] = defaultdict(int)
+        for alpha, c in element.items():
+            for beta in alpha.below():
+                rest = alpha - beta
+                if beta.order and rest.order and beta in rows and rest in rows:
+                    for i, left in rows[beta][1].items():
+                        for j, right in rows[rest][1].items():
+                            result[i, j] += c * left * right
+        return {pair: _fraction(c) for pair, c in result.items() if c}
+
+    def seeds(self) -> tuple[Tangent, ...]:
+        """Returns the tangent of each degree-one channel; the others start from none."""
+        return tuple(
+            tuple(sorted((a.slots()[0], Fraction(c)) for a, c in element.items()))
+            if max(element).order == 1
+            else ()
+            for element in self.elements
+        )
 
 
-def _subtract(into: dict[_K, Fraction], row: dict[_K, Fraction], c: Fraction) -> None:
-    for key, value in row.items():
-        rest = into.get(key, Fraction(0)) - c * value
-        if rest:
-            into[key] = rest
-        else:
-            into.pop(key, None)
+def _fraction(c: Number) -> Fraction:
+    assert isinstance(c, Fraction | int)  # symbols are rational
+    return Fraction(c)
 
 
-def inverse_system(polynomials: Iterable[Polynomial]) -> dict[int, list[Polynomial]]:
-    """Returns a sparse basis of the span of all derivatives, degree by degree.
+def _label(element: Polynomial, arguments: Sequence[str]) -> str:
+    """Writes what a channel holds as partial derivatives: `(xx + yy)/2`."""
+    if max(element).order == 0:
+        return "1"
+    terms = (
+        (a.label("", arguments).lstrip("_"), Fraction(c, a.factorial))
+        for a, c in element.items()
+    )
+    return linear_text(sorted(terms, key=lambda term: term[0]))
 
-    Monomials that lie in the span come first; the rest of each degree is filled from
-    the polynomials, their derivatives and the echelon rows, the shortest first.
-    """
-    by_degree: dict[int, list[Polynomial]] = {}
-    pending = deque(primitive(p) for p in polynomials if p)
-    seen = {_key(p) for p in pending}
+
+def _inverse_system(
+    polynomials: Iterable[Mapping[MultiIndex, Fraction | int]],
+) -> list[Polynomial]:
+    """Returns a sparse basis of the span of all derivatives, degree by degree."""
+    generators: dict[int, list[Polynomial]] = defaultdict(list)
+    pending = deque(_primitive(p) for p in polynomials if p)
+    seen = {frozenset(p.items()) for p in pending}
     while pending:
         polynomial = pending.popleft()
-        by_degree.setdefault(_degree(polynomial), []).append(polynomial)
-        for slope in map(primitive, _derivatives(polynomial)):
-            if _key(slope) not in seen:
-                seen.add(_key(slope))
+        generators[max(polynomial).order].append(polynomial)
+        slopes: dict[int, Polynomial] = defaultdict(dict)
+        for alpha, c in polynomial.items():
+            for place in alpha.powers:
+                slopes[place][alpha - MultiIndex.unit(alpha.dim, place)] = c
+        for _, slope in sorted(slopes.items()):
+            slope = _primitive(slope)
+            if (key := frozenset(slope.items())) not in seen:
+                seen.add(key)
                 pending.append(slope)
-    return {d: _sparse_basis(by_degree[d]) for d in sorted(by_degree)}
+    return [p for d in sorted(generators) for p in _sparse_basis(generators[d])]
 
 
-def _key(polynomial: Polynomial) -> frozenset[tuple[MultiIndex, Fraction]]:
-    return frozenset(polynomial.items())
-
-
-def _degree(polynomial: Polynomial) -> int:
-    return next(iter(polynomial)).order
-
-
-def _derivatives(polynomial: Polynomial) -> list[Polynomial]:
-    """Returns the derivatives that are not zero, by place."""
-    by_place: dict[int, Polynomial] = defaultdict(dict)
-    for alpha, c in polynomial.items():
-        for place in alpha.powers:
-            by_place[place][alpha - MultiIndex.unit(alpha.dim, place)] = c
-    return [by_place[place] for place in sorted(by_place)]
-
-
-def primitive(polynomial: Polynomial) -> Polynomial:
-    """Scales to coprime integers, the leading one positive."""
-    if not polynomial:
-        return {}
-    values = polynomial.values()
+def _primitive(polynomial: Mapping[MultiIndex, Number]) -> Polynomial:
+    """Scales to coprime integers, the greatest monomial's positive."""
+    values = [_fraction(c) for c in polynomial.values()]
     common = math.lcm(*(c.denominator for c in values))
-    divisor = math.gcd(*(c.numerator * (common // c.denominator) for c in values))
-    scale = Fraction(common, divisor)
-    if polynomial[max(polynomial)] < 0:
-        scale = -scale
-    if scale == 1:
-        return polynomial
-    return {alpha: c * scale for alpha, c in polynomial.items()}
+    integers = [c.numerator * (common // c.denominator) for c in values]
+    divisor = math.gcd(*integers) * (1 if polynomial[max(polynomial)] > 0 else -1)
+    return {a: c // divisor for a, c in zip(polynomial, integers, strict=True)}
 
 
 def _sparse_basis(generators: Sequence[Polynomial]) -> list[Polynomial]:
     """Chooses the basis with the fewest terms from the candidates at hand.
 
-    Monomials in the span are exactly the echelon rows with one term. Greedy choice by
-    number of terms is optimal among the candidates, because independence is a matroid.
+    Monomials in the span are exactly the echelon rows with one term; they come first.
+    Greedy choice by number of terms is optimal among the candidates, because independence
+    is a matroid.
     """
-    echelon = Span()
+    echelon: Echelon[MultiIndex, None] = Echelon()
     for generator in generators:
-        echelon.add(generator)
-    monomials = {pivot for pivot, row in echelon.rows.items() if len(row) == 1}
-    candidates = [
-        primitive({alpha: c for alpha, c in p.items() if alpha not in monomials})
-        for p in (*generators, *echelon.rows.values())
-    ]
-    candidates = [{m: Fraction(1)} for m in monomials] + [p for p in candidates if p]
+        echelon.add(generator, {})
+    rows = [row for row, _ in echelon.rows.values()]
+    monomials = {alpha for row in rows if len(row) == 1 for alpha in row}
+    candidates: list[Polynomial] = [{alpha: 1} for alpha in monomials]
+    for polynomial in (*generators, *rows):
+        kept = {alpha: c for alpha, c in polynomial.items() if alpha not in monomials}
+        candidates += [_primitive(kept)] if kept else []
     candidates.sort(key=lambda p: (len(p), max(p)))
-    basis = Span()
-    chosen = [p for p in candidates if basis.add(p)]
+    basis: Echelon[MultiIndex, None] = Echelon()
+    chosen = [p for p in candidates if basis.add(p, {})]
     chosen.sort(key=max, reverse=True)
     return sorted(chosen, key=lambda p: len(p) > 1)

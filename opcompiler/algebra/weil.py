@@ -16,6 +16,11 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any
 
+from opcompiler.algebra.quadratic import Exact
+
+Tangent = tuple[tuple[int, Exact], ...]
+"""A sparse vector over a function's arguments: (argument, component), zeros left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:

@@ -15,7 +15,7 @@ from jax import Array
 from jax.experimental.jet import jet
 
 import opcompiler as oc
-from opcompiler.algebra.minimal import Tangent
+from opcompiler.algebra.weil import Tangent
 from opcompiler.ir import Functional
 from opcompiler.planning.polarization import shared_directions
 from opcompiler.runtime.networks import (

@@ -9,7 +9,7 @@ arXiv 2106.14153, for Weil algebras; Macaulay's inverse systems for the duality.
 from collections.abc import Sequence
 from fractions import Fraction
 
-from opcompiler.algebra.minimal import ApolarBasis
+from opcompiler.algebra.inverse_system import ApolarBasis
 from opcompiler.ir import Functional
 from opcompiler.planning.plan import Plan, Push, ReadOut
 

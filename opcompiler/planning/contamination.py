@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from opcompiler.algebra.minimal import Tangent
 from opcompiler.algebra.quadratic import Exact
+from opcompiler.algebra.weil import Tangent
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.ir import argument_name, linear_text, MultiIndex, OperatorSymbol

@@ -8,8 +8,7 @@ channels; the lowering runs it by `jax.jvp`, not by our engine.
 from collections.abc import Sequence
 from fractions import Fraction
 
-from opcompiler.algebra.minimal import Tangent
-from opcompiler.algebra.weil import dual_numbers
+from opcompiler.algebra.weil import dual_numbers, Tangent
 from opcompiler.ir import Functional, MultiIndex
 from opcompiler.planning.plan import Plan, Push, ReadOut
 

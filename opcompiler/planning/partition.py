@@ -21,8 +21,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from opcompiler.algebra.minimal import Tangent
-from opcompiler.algebra.weil import Channel, TaylorAlgebra, univariate
+from opcompiler.algebra.weil import Channel, Tangent, TaylorAlgebra, univariate
 from opcompiler.ir import Functional, linear_text, MultiIndex, OperatorSymbol, variables
 from opcompiler.planning.elimination import read_off
 from opcompiler.planning.plan import Plan, Push, ReadOut

@@ -6,9 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
 
-from opcompiler.algebra.minimal import Tangent
 from opcompiler.algebra.quadratic import Exact
-from opcompiler.algebra.weil import TaylorAlgebra
+from opcompiler.algebra.weil import Tangent, TaylorAlgebra
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.ir import Functional

@@ -34,9 +34,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations, combinations_with_replacement
 
-from opcompiler.algebra.minimal import Tangent
 from opcompiler.algebra.quadratic import Exact, quadratic
-from opcompiler.algebra.weil import Channel, TaylorAlgebra
+from opcompiler.algebra.weil import Channel, Tangent, TaylorAlgebra
 from opcompiler.ir import (
     argument_name,
     Functional,

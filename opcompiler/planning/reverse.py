@@ -8,8 +8,7 @@ at the same site go by their minimal algebra beside it.
 from collections.abc import Sequence
 from fractions import Fraction
 
-from opcompiler.algebra.minimal import Tangent
-from opcompiler.algebra.weil import Channel, TaylorAlgebra
+from opcompiler.algebra.weil import Channel, Tangent, TaylorAlgebra
 from opcompiler.ir import argument_name, Functional, MultiIndex
 from opcompiler.planning.algebra import plan_algebra
 from opcompiler.planning.joining import joined

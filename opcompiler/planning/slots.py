@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from opcompiler.algebra.minimal import Tangent
 from opcompiler.algebra.quadratic import Exact
+from opcompiler.algebra.weil import Tangent
 
 Places = tuple[int, ...]
 """A partial derivative as its arguments in order: (0, 0, 2) is twice the first."""

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler import _compat
-from opcompiler.algebra.minimal import Tangent
+from opcompiler.algebra.weil import Tangent
 from opcompiler.errors import OperatorError
 from opcompiler.ir import Functional
 from opcompiler.planning import Plan, Push

@@ -10,8 +10,7 @@ from jax import Array
 
 from opcompiler import _compat
 from opcompiler.algebra.families import fold
-from opcompiler.algebra.minimal import Tangent
-from opcompiler.algebra.weil import TaylorAlgebra
+from opcompiler.algebra.weil import Tangent, TaylorAlgebra
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.taylor.chunks import evaluate_in_chunks

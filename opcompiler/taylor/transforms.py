@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from opcompiler.algebra.minimal import ApolarBasis, Tangent
-from opcompiler.algebra.weil import Channel, TaylorAlgebra, univariate
+from opcompiler.algebra.inverse_system import ApolarBasis
+from opcompiler.algebra.weil import Channel, Tangent, TaylorAlgebra, univariate
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.ir import MultiIndex, OperatorSymbol

@@ -14,14 +14,12 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from opcompiler.algebra.inverse_system import divided, inverse_system
-from opcompiler.algebra.minimal import ApolarBasis
+from opcompiler.algebra.inverse_system import ApolarBasis
 from opcompiler.algebra.weil import TaylorAlgebra, univariate
 from opcompiler.ir import MultiIndex, OperatorSymbol
 from opcompiler.taylor import push
@@ -64,15 +62,12 @@ def apolar(dim: int, *symbols: dict[tuple[int, ...], int]) -> Model:
         OperatorSymbol.of({MultiIndex(a): c for a, c in symbol.items()})
         for symbol in symbols
     ]
-    unit = {MultiIndex.zero(dim): Fraction(1)}
-    elements = inverse_system([unit, *map(divided, operators)])
+    basis = ApolarBasis(operators, dim)
     functionals = tuple(
         {a.exponents: float(c) for a, c in element.items()}
-        for degree in sorted(elements)
-        for element in elements[degree]
+        for element in basis.elements
     )
-    names = [f"x{i}" for i in range(dim)]
-    algebra = ApolarBasis(operators, dim).algebra(names)
+    algebra = basis.algebra([f"x{i}" for i in range(dim)])
     return Model(algebra, functionals, _duals(functionals))
 
 

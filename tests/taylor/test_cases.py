@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import opcompiler as oc
-from opcompiler.algebra.minimal import ApolarBasis
+from opcompiler.algebra.inverse_system import ApolarBasis
 from opcompiler.ir import MultiIndex, OperatorSymbol
 from opcompiler.taylor import push
 from opcompiler.taylor.value import AlgebraArray
