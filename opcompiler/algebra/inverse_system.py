@@ -27,7 +27,8 @@ from opcompiler.algebra.weil import Channel, Tangent, TaylorAlgebra
 from opcompiler.ir import linear_text, MultiIndex, OperatorSymbol
 
 Polynomial = dict[MultiIndex, int]
-"""A homogeneous polynomial in divided powers: coprime integers, the greatest monomial's positive."""
+"""A homogeneous polynomial in divided powers: coprime integers, that of
+the greatest monomial positive."""
 
 
 def divided(symbol: OperatorSymbol) -> dict[MultiIndex, Fraction]:
@@ -139,7 +140,9 @@ def _inverse_system(
 
 
 def _primitive(polynomial: Mapping[MultiIndex, Number]) -> Polynomial:
-    """Scales to coprime integers, the greatest monomial's positive."""
+    """Scales to coprime integers, that of
+    the greatest monomial positive.
+    """
     values = [_fraction(c) for c in polynomial.values()]
     common = math.lcm(*(c.denominator for c in values))
     integers = [c.numerator * (common // c.denominator) for c in values]

@@ -162,12 +162,16 @@ def _holds(pushes: Sequence[PushData], claims: Sequence[Claim], work: _Work) -> 
         work.on(reads, symbol)
         basis.add(reads, symbol)
         # T_i (r, p) for all i for which it is not zero.
-        stepped: dict[int, dict[Channel, Number]] = defaultdict(lambda: defaultdict(int))
+        stepped: dict[int, dict[Channel, Number]] = defaultdict(
+            lambda: defaultdict(int)
+        )
         slopes: dict[int, dict[Places, Number]] = defaultdict(dict)
         for (number, channel), c in reads.items():
             if (number, channel) not in back:
                 algebra, seeds = pushes[number]
-                back[number, channel] = [(i, 0, plain(s)) for i, s in seeds[channel]] + [
+                back[number, channel] = [
+                    (i, 0, plain(s)) for i, s in seeds[channel]
+                ] + [
                     (i, m, _single(x) * plain(s))
                     for b, m, x in algebra.entries[channel]
                     for i, s in seeds[b]
@@ -206,7 +210,9 @@ def is_associative(algebra: TaylorAlgebra, work: _Work | None = None) -> bool:
         partners[i].append(j)
         for k in table[i, j]:
             makers[k].append((i, j))
-    weight = max((_size(c) for terms in table.values() for c in terms.values()), default=1)
+    weight = max(
+        (_size(c) for terms in table.values() for c in terms.values()), default=1
+    )
     work(2 * len(table))
     made = {next(iter(terms)) for terms in table.values() if len(terms) == 1}
     for g in set(range(1, algebra.size)) - made:
@@ -232,9 +238,7 @@ def is_associative(algebra: TaylorAlgebra, work: _Work | None = None) -> bool:
     return True
 
 
-def amplification(
-    pushes: Sequence[PushData], claims: Sequence[Claim]
-) -> list[float]:
+def amplification(pushes: Sequence[PushData], claims: Sequence[Claim]) -> list[float]:
     r"""Bounds for each claim how much larger its terms are than what is left of them.
 
     The terms are at most $\sum_b |r_b|\, E_b$ with $E = \exp \sum_i |n_i|$ in the algebra

@@ -1,79 +1,115 @@
-r"""Kinds of pushes: how a push is run. One class each, and one line in `KINDS`.
+r"""Pushes, what is read from them, and the kinds of pushes: how a push is run.
 
 What a push computes has one definition, whatever its kind: the fields at
 $a = x + \sum_b s_b\,\varepsilon_b$, in its algebra; channel b of the result is the number
-that read-outs name. The proof (`certificate.py`) is of that. A kind says which pushes its
-way of running computes in just this sense, and `form.py` refuses all others, for the
-proof and for the run alike; so neither has a reading of its own.
+that read-outs name. The proof (`algebra/proof.py`) is of that definition. For example
 
-The ways of running stand in `runtime/pushes.py`, under the same names.
+    Push(0, univariate(2), ((), ((0, Fraction(1)),), ()))      # a Taylor jet along x
+    ReadOut(u_xx, ((0, 2, Fraction(2)),))                      # 2 times channel 2 of push 0
+
+A kind is one class and one line in `KINDS`. It says which pushes its way of running
+computes in just the sense above (`misfit`, `readable`): `form.py` refuses all others, for
+the proof and for the run alike, so neither has a reading of its own. And it says what they
+cost (`arrays`, `time`). The runs are JAX and stand in `runtime/pushes.py`, under the same
+names.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
+from dataclasses import dataclass
 from itertools import chain, combinations
-from typing import Protocol, TYPE_CHECKING
 
-from opcompiler.algebra.weil import dual_numbers
-
-if TYPE_CHECKING:
-    from opcompiler.planning.cost import Device
-    from opcompiler.planning.plan import Push
+from opcompiler.algebra.quadratic import Exact
+from opcompiler.algebra.weil import dual_numbers, Tangent, TaylorAlgebra
+from opcompiler.ir import Functional
 
 
-class Kind(Protocol):
-    """A way to run pushes."""
+@dataclass(frozen=True)
+class Push:
+    """One evaluation of the fields at one site, in one Taylor algebra.
 
-    def misfit(self, push: Push) -> str:
-        """Says what is expected of a push of this kind; empty if it is as expected."""
-        ...
+    Attributes:
+        site: number of the evaluation site.
+        algebra: what travels with the values.
+        seeds: for every channel the tangent it starts from; empty for none. The unit's
+            is empty: it starts from the point itself.
+        kind: how it is run, a name in `KINDS`: "taylor" by our engine, "nested" by
+            nested `jax.jvp`, "reverse" by one reverse pass per field.
+    """
 
-    def gives(self, push: Push) -> Collection[int]:
-        """Returns the channels that may be read."""
-        ...
+    site: int
+    algebra: TaylorAlgebra
+    seeds: tuple[Tangent, ...]
+    kind: str = "taylor"
 
-    def arrays(
-        self, push: Push, number: int, useful: set[int], fields: set[str]
-    ) -> set[object]:
-        """Names the arrays that a push makes; those of the same name are equal.
 
-        Args:
-            push: of this kind.
-            number: its place in the plan.
-            useful: channels that may be non-zero and are needed.
-            fields: those that are read from it.
-        """
-        ...
+Terms = tuple[tuple[int, int, Exact], ...]
+"""A combination of channels: (push, channel, coefficient)."""
 
-    def time(self, push: Push, device: Device, arrays: int, products: int) -> float:
-        """Predicts a training step, in forward passes.
 
-        Args:
-            push: of this kind.
-            device: prices.
-            arrays: how many no earlier push has made.
-            products: structure constants between useful channels.
-        """
-        ...
+@dataclass(frozen=True)
+class ReadOut:
+    """How one functional is made from channels: an exact combination.
+
+    Attributes:
+        functional: what it is worth.
+        terms: `(push, channel, coefficient)`.
+    """
+
+    functional: Functional
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Prices in matrix products of one channel, in a training step.
+
+    Attributes:
+        product: of one structure constant in a nonlinearity.
+        push: of what a push costs beside its channels.
+        nested: of a channel of nested forward mode, at order n: nested**(n - 1).
+        reverse: of a value with its reverse pass, or of each further field's pass.
+    """
+
+    product: float
+    push: float
+    nested: float
+    reverse: float
+
+
+DEVICES = {
+    "cpu": Device(product=0.12, push=0.2, nested=1.2, reverse=1.05),
+    "gpu": Device(product=0.05, push=0.5, nested=1.2, reverse=1.05),
+}
+"""Prices by device class. Those of the CPU are fitted to docs/benchmarks/strategies.md;
+those of a GPU, whose elementwise work is cheap beside its launches, are estimates."""
 
 
 class Taylor:
-    """One pass of our engine, which runs any algebra."""
+    """One pass of our engine, which runs any algebra. The other kinds differ from it."""
 
     def misfit(self, push: Push) -> str:
-        """Nothing: any algebra and any seeds."""
+        """Says what is expected of a push of this kind; empty if it is as expected."""
         del push
         return ""
 
-    def gives(self, push: Push) -> Collection[int]:
-        """All channels."""
+    def readable(self, push: Push) -> Collection[int]:
+        """Returns the channels that may be read."""
         return range(push.algebra.size)
 
     def arrays(
         self, push: Push, number: int, useful: set[int], fields: set[str]
     ) -> set[object]:
-        """A channel each; values and tangents are shared with other pushes."""
+        """Names the arrays that a push makes; arrays of the same name are equal.
+
+        Args:
+            push: of this kind.
+            number: its place in the plan.
+            useful: channels that may be non-zero and are needed.
+            fields: the fields that are read from it.
+
+        Returns:
+            A name per channel; values and tangents are shared with other pushes.
+        """
         del fields
         degree = [channel.degree for channel in push.algebra.channels]
         return {
@@ -83,21 +119,27 @@ class Taylor:
         }  # fmt: skip
 
     def time(self, push: Push, device: Device, arrays: int, products: int) -> float:
-        """A channel is a matrix product per layer, a product a multiplication."""
+        """Predicts a training step, in forward passes.
+
+        Args:
+            push: of this kind.
+            device: prices.
+            arrays: how many no earlier push has made; one is a matrix product per layer.
+            products: structure constants between useful channels.
+        """
         del push
         return arrays + device.product * products
 
 
-class Reverse:
-    """One reverse pass per field: values and first derivatives."""
+class Reverse(Taylor):
+    """One reverse pass per field: values and first derivatives.
+
+    That is an algebra of order 1, which has no products.
+    """
 
     def misfit(self, push: Push) -> str:
-        """Of order 1: an algebra of that order has no products."""
+        """No products: order 1."""
         return "" if push.algebra.order <= 1 else "channels of degrees 0 and 1 only"
-
-    def gives(self, push: Push) -> Collection[int]:
-        """All channels."""
-        return range(push.algebra.size)
 
     def arrays(
         self, push: Push, number: int, useful: set[int], fields: set[str]
@@ -107,15 +149,15 @@ class Reverse:
         return {(push.site, ()), *((number, field) for field in fields)}
 
     def time(self, push: Push, device: Device, arrays: int, products: int) -> float:
-        """A pass each."""
+        """A reverse pass each."""
         del push, products
         return device.reverse * arrays
 
 
-class Nested:
+class Nested(Taylor):
     """Nested `jax.jvp` along the tangents of the channels of degree one, in order.
 
-    In dual numbers, with a tangent for each; the last channel is what comes out.
+    That is an algebra of dual numbers, a tangent for each; only the last channel comes out.
     """
 
     def misfit(self, push: Push) -> str:
@@ -127,14 +169,14 @@ class Nested:
             return "a tangent for every channel of degree 1, and for no other"
         return ""
 
-    def gives(self, push: Push) -> Collection[int]:
+    def readable(self, push: Push) -> Collection[int]:
         """The last channel."""
         return (push.algebra.size - 1,)
 
     def arrays(
         self, push: Push, number: int, useful: set[int], fields: set[str]
     ) -> set[object]:
-        """An array per set of tangents; equal ones are shared."""
+        """An array per set of tangents: lower derivatives are shared between pushes."""
         del number, useful, fields
         tangents = push.seeds[1 : push.algebra.order + 1]
         subsets = chain.from_iterable(
@@ -148,8 +190,4 @@ class Nested:
         return arrays * device.nested ** max(push.algebra.order - 1, 0)
 
 
-KINDS: dict[str, Kind] = {
-    "taylor": Taylor(),
-    "reverse": Reverse(),
-    "nested": Nested(),
-}
+KINDS = {"taylor": Taylor(), "reverse": Reverse(), "nested": Nested()}

@@ -22,9 +22,8 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from opcompiler.algebra.weil import Channel, Tangent, TaylorAlgebra, univariate
-from opcompiler.ir import Functional, linear_text, MultiIndex, OperatorSymbol, variables
-from opcompiler.planning.elimination import read_off
-from opcompiler.planning.plan import Plan, Push, ReadOut
+from opcompiler.ir import linear_text, MultiIndex, OperatorSymbol, variables
+from opcompiler.planning.kinds import Push, Terms
 from opcompiler.planning.polarization import shared_directions
 from opcompiler.planning.slot_search import Scheme, schemes, single_jet
 from opcompiler.planning.slots import (
@@ -35,6 +34,7 @@ from opcompiler.planning.slots import (
     merged,
     moved,
     price,
+    read_off,
     Row,
     separate,
 )
@@ -56,25 +56,14 @@ _SHOWN = 3
 
 
 def plan_partition(
-    functionals: Sequence[Functional], sites: Sequence[tuple[str, ...]]
-) -> Plan:
-    """Plans univariate jets for each evaluation site, joint over its functionals."""
-    pushes: list[Push] = []
-    terms: dict[Functional, tuple[tuple[int, int, Fraction], ...]] = {}
-    for site in dict.fromkeys(f.site for f in functionals):
-        here = [f for f in functionals if f.site == site]
-        symbols = list(dict.fromkeys(f.symbol for f in here))
-        jets = cheapest_jets([p for p in symbols if p.order]) or (Jet((), 0),)
-        found = read_off(jets, symbols)
-        assert found is not None, f"these jets do not give {symbols}"
-        rows = dict(zip(symbols, found, strict=True))
-        for f in here:
-            terms[f] = tuple(
-                (len(pushes) + j, k, c) for (j, k), c in rows[f.symbol].items()
-            )
-        pushes += [jet_push(site, jet, sites[site]) for jet in jets]
-    readouts = tuple(ReadOut(f, terms[f]) for f in functionals)
-    return Plan("partition", tuple(sites), tuple(pushes), readouts)
+    symbols: Sequence[OperatorSymbol], site: int, arguments: tuple[str, ...]
+) -> tuple[list[Push], list[Terms]]:
+    """Plans univariate jets that together give all symbols of one site."""
+    jets = cheapest_jets([p for p in symbols if p.order]) or (Jet((), 0),)
+    found = read_off(jets, symbols)
+    assert found is not None, f"these jets do not give {symbols}"
+    pushes = [jet_push(site, jet, arguments) for jet in jets]
+    return pushes, [tuple((j, k, c) for (j, k), c in row.items()) for row in found]
 
 
 def jet_push(site: int, jet: Jet, arguments: Sequence[str]) -> Push:

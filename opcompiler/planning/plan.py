@@ -1,4 +1,14 @@
-"""A plan: what is pushed through the network, and how functionals are read off."""
+r"""A plan: what is pushed through the network, and how functionals are read off.
+
+Plain data: `Push` and `ReadOut` of `kinds.py`, put together by a strategy. What a plan
+knows of itself stands beside it, a file each: its form (`form.py`), its cost (`cost.py`)
+and the proof that it is right (`algebra/proof.py`):
+
+    plan = oc.compile(u.diff(x, 2) + u.diff(y, 2)).plan
+    plan.channels, plan.cost.time, plan.verify()           # 4, 4.44, True
+    plan.pushes[0].seeds                                   # (), x, y, ()
+    plan.readouts[0].terms                                 # 2 times channel 3 of push 0
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,37 +16,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
 
-from opcompiler.algebra.quadratic import Exact
-from opcompiler.algebra.weil import Tangent, TaylorAlgebra
+from opcompiler.algebra.proof import prove
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.ir import Functional
-from opcompiler.planning.certificate import check_plan
 from opcompiler.planning.cost import Cost, plan_cost
-from opcompiler.planning.form import check_form, numbers
+from opcompiler.planning.form import check_form
+from opcompiler.planning.kinds import Push, ReadOut
 from opcompiler.views import find_view, loaded
 
 if TYPE_CHECKING:
     import networkx as nx
-
-
-@dataclass(frozen=True)
-class Push:
-    """One evaluation of the fields at one site, in one Taylor algebra.
-
-    Attributes:
-        site: number of the evaluation site.
-        algebra: what travels with the values.
-        seeds: for every channel the tangent it starts from; empty for none. The unit's
-            is empty: it starts from the point itself.
-        kind: how it is run, a name in `KINDS`: "taylor" by our engine, "nested" by
-            nested `jax.jvp`, "reverse" by one reverse pass per field.
-    """
-
-    site: int
-    algebra: TaylorAlgebra
-    seeds: tuple[Tangent, ...]
-    kind: str = "taylor"
 
 
 @dataclass(frozen=True)
@@ -52,19 +42,6 @@ class Choice:
     site: int
     strategy: str
     predicted: tuple[tuple[str, float], ...]
-
-
-@dataclass(frozen=True)
-class ReadOut:
-    """How one functional is made from channels: a rational combination.
-
-    Attributes:
-        functional: what it is worth.
-        terms: `(push, channel, coefficient)`.
-    """
-
-    functional: Functional
-    terms: tuple[tuple[int, int, Exact], ...]
 
 
 @public("residual.plan")
@@ -99,7 +76,7 @@ class Plan:
     @cached_property
     def cost(self) -> Cost:
         """What it costs, beside nested automatic differentiation."""
-        return plan_cost(self)
+        return plan_cost(self.pushes, self.readouts)
 
     def check(self) -> None:
         """Checks the form of the plan, see `form.py`; the run and the proof do it too.
@@ -111,12 +88,16 @@ class Plan:
 
     @cached_property
     def _form(self) -> None:
-        check_form(self)
+        places = [choice.site for choice in self.choices]
+        check_form(self.sites, self.pushes, self.readouts, places)
 
     @cached_property
     def range(self) -> tuple[float, float]:
         """The smallest and the largest absolute value among its numbers; (1, 1) if none."""
-        sizes = [abs(float(c)) for c in numbers(self)]
+        sizes = [abs(float(c)) for r in self.readouts for *_, c in r.terms]
+        for push in self.pushes:
+            sizes += [abs(float(c)) for tangent in push.seeds for _, c in tangent]
+            sizes += [abs(float(c)) for *_, c in push.algebra.products]
         return min(sizes, default=1.0), max(sizes, default=1.0)
 
     def verify(self) -> bool:
@@ -125,7 +106,7 @@ class Plan:
         The proof is of what runs: a plan that `check` refuses is not right, nor is one
         whose read-outs cancel so far that floats do not hold the rest. What the functionals
         *are*, `functionals` says; a plan from elsewhere may be for others than you want.
-        See `certificate.py`.
+        See `algebra/proof.py`.
 
         Returns:
             Whether the plan is right; a strategy that returns `False` has a defect.
@@ -137,7 +118,12 @@ class Plan:
 
     @cached_property
     def _certificate(self) -> bool:
-        return check_plan(self)
+        try:
+            self.check()
+        except OperatorError:
+            return False
+        pushes = [(push.algebra, push.seeds) for push in self.pushes]
+        return prove(pushes, [(r.terms, r.functional.symbol) for r in self.readouts])
 
     @cached_property
     def proved(self) -> bool | None:
@@ -212,6 +198,26 @@ class Plan:
 
     def _repr_html_(self) -> str:
         return self.view("card")
+
+
+def joined(
+    plans: Sequence[Plan],
+    functionals: Sequence[Functional],
+    sites: tuple[tuple[str, ...], ...],
+    strategy: str,
+    choices: tuple[Choice, ...] = (),
+) -> Plan:
+    """Puts plans for different functionals side by side, in the order asked for."""
+    pushes: list[Push] = []
+    readouts: dict[Functional, ReadOut] = {}
+    for plan in plans:
+        shift = len(pushes)
+        pushes += plan.pushes
+        for readout in plan.readouts:
+            terms = tuple((push + shift, k, c) for push, k, c in readout.terms)
+            readouts[readout.functional] = ReadOut(readout.functional, terms)
+    ordered = tuple(readouts[f] for f in functionals)
+    return Plan(strategy, sites, tuple(pushes), ordered, choices)
 
 
 def _written(text: str, path: str | Path | None) -> str:

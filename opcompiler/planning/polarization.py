@@ -38,15 +38,13 @@ from opcompiler.algebra.quadratic import Exact, quadratic
 from opcompiler.algebra.weil import Channel, Tangent, TaylorAlgebra
 from opcompiler.ir import (
     argument_name,
-    Functional,
     linear_text,
     MultiIndex,
     OperatorSymbol,
     variables,
 )
-from opcompiler.planning.elimination import read_off
-from opcompiler.planning.plan import Plan, Push, ReadOut
-from opcompiler.planning.slots import Jet, line
+from opcompiler.planning.kinds import Push, Terms
+from opcompiler.planning.slots import Jet, line, read_off
 
 PowerSum = dict[Tangent, Exact]
 """Directions $v_r$ with their weights $c_r$; the power is the symbol's order."""
@@ -65,24 +63,17 @@ _OWN = 2
 
 
 def plan_polarization(
-    functionals: Sequence[Functional], sites: Sequence[tuple[str, ...]]
-) -> Plan:
-    """Plans one push per evaluation site, joint over all its functionals."""
-    pushes: list[Push] = []
-    terms: dict[Functional, tuple[tuple[int, int, Exact], ...]] = {}
-    for site in dict.fromkeys(f.site for f in functionals):
-        here = [f for f in functionals if f.site == site]
-        symbols = list(dict.fromkeys(f.symbol for f in here if f.symbol.order))
-        jets = CollapsedJets(shared_directions(symbols), sites[site])
-        for f in here:
-            if f.symbol.order:
-                row = jets.readout(f.symbol)
-            else:  # of order 0 there is the value itself, times a constant
-                row = [(0, c) for _, c in f.symbol.terms]
-            terms[f] = tuple((len(pushes), channel, c) for channel, c in row)
-        pushes.append(Push(site, jets.algebra(), jets.seeds()))
-    readouts = tuple(ReadOut(f, terms[f]) for f in functionals)
-    return Plan("polarization", tuple(sites), tuple(pushes), readouts)
+    symbols: Sequence[OperatorSymbol], site: int, arguments: tuple[str, ...]
+) -> tuple[list[Push], list[Terms]]:
+    """Plans one push for all symbols of one site."""
+    jets = CollapsedJets(shared_directions([p for p in symbols if p.order]), arguments)
+    rows = [
+        # Of order 0 there is the value itself, times a constant.
+        jets.readout(p) if p.order else [(0, c) for _, c in p.terms]
+        for p in symbols
+    ]
+    push = Push(site, jets.algebra(), jets.seeds())
+    return [push], [tuple((0, channel, c) for channel, c in row) for row in rows]
 
 
 # --- symbols as sums of powers ------------------------------------------------------
@@ -474,7 +465,7 @@ def _tops(
         The orders that each direction carries, and for each collapsed sum the common
         factor of its weights: structure constants are rational.
     """
-    import networkx as nx
+    import networkx as nx  # only those who name this strategy pay for it
 
     lengths = {v: 0 for one in sums.values() for v in one}
     collapsed: dict[OperatorSymbol, Exact] = {}

@@ -1,56 +1,23 @@
-"""Plans for operators with templates: their directions may run, their algebra does not.
+"""What of a push runs with the indices of a sum over components.
 
-A push of a template is run once for all tuples of indices: what differs from one tuple to
-the next is a family. `Running` says which channels those are, and is what the run uses;
-`written_out` writes two tuples out as a plan of its own, so that what runs can be proved.
+At a site in directions that run, a push is run once for all tuples of indices: what
+differs from one tuple to the next is a family. `running` says which channels those are:
+
+    running(plan, 0, site).channels          # sum_i u_{ii}: e_i and its square
+    running(plan, 0, site, all).summed       # the square, if only its sum over i is wanted
+
+The run uses nothing else; `tests/trust/test_plan_sums.py` writes two tuples of indices out
+as a plan of its own, which is proved.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from opcompiler.algebra import families
 from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.errors import OperatorError
-from opcompiler.ir import Functional, MultiIndex, OperatorSymbol, Site
-from opcompiler.planning.joining import joined
-from opcompiler.planning.plan import Plan, Push, ReadOut
-from opcompiler.planning.strategies import make_plan
-
-_OWN = ("auto", "algebra")
-
-
-def plan_functionals(
-    functionals: Sequence[Functional],
-    sites: Sequence[Site],
-    strategy: str,
-) -> Plan:
-    """Plans functionals; those of templates by their algebra, or one reverse pass.
-
-    A template stands for all values of its indices, so one plan, and one proof, does.
-
-    Raises:
-        OperatorError: for a strategy that templates do not have.
-    """
-    labels = tuple(site.labels for site in sites)
-    if all(site.plain for site in sites):
-        return make_plan(tuple(functionals), labels, strategy)
-    if strategy not in _OWN:
-        raise OperatorError(
-            f"strategy {strategy!r} does not apply to sums over many components",
-            hint="leave it out, or write a vector of at most 10 components",
-        )
-    plans = []
-    plain = tuple(f for f in functionals if sites[f.site].plain)
-    if plain:
-        plans.append(make_plan(plain, labels, strategy))
-    for number, site in enumerate(sites):
-        here = tuple(f for f in functionals if f.site == number)
-        if here and not site.plain:
-            name = "reverse" if site.gradient else "algebra"
-            plans.append(make_plan(here, labels, name))
-    names = dict.fromkeys(plan.strategy for plan in plans)
-    choices = tuple(choice for plan in plans for choice in plan.choices)
-    return joined(plans, functionals, labels, "+".join(names), choices)
+from opcompiler.ir import Functional, Site
+from opcompiler.planning.kinds import Push, ReadOut
+from opcompiler.planning.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -126,47 +93,3 @@ def running(
     }
     read = {k for r in readouts for _, k, _ in r.terms}
     return Running(push, readouts, frozenset(found), frozenset(read - kept))
-
-
-def written_out(plan: Plan, run: Running, site: Site) -> Plan:
-    """Writes two tuples of indices out: what is run, as a plan that can be proved.
-
-    A functional that runs becomes two, in directions of their own; one that is summed
-    becomes the sum of these. Two tuples stand for any number: the engine treats the
-    directions of a family alike.
-    """
-    folding = families.written_out(run.algebra(2))
-    names = plan.sites[run.push.site]
-    moving = [n for n, direction in enumerate(site.directions) if direction.runs]
-    copies = {n: (n, len(names) + place) for place, n in enumerate(moving)}
-    channel = {place: k for k, place in enumerate(folding.places)}
-    seeds = tuple(
-        tuple((copies[n][at] if n in copies else n, c) for n, c in run.push.seeds[k])
-        for k, at in folding.places
-    )
-
-    def symbol(readout: ReadOut, at: int) -> OperatorSymbol:
-        terms = {}
-        for alpha, c in readout.functional.symbol.terms:
-            moved = [0] * (len(names) + len(moving))
-            for n, power in enumerate(alpha.exponents):
-                moved[copies[n][at] if n in copies else n] = power
-            terms[MultiIndex(tuple(moved))] = c
-        return OperatorSymbol.of(terms)
-
-    readouts: dict[OperatorSymbol, ReadOut] = {}
-    for readout in run.readouts:
-        both = [symbol(readout, at) for at in (0, 1)]
-        read = {k for _, k, _ in readout.terms}
-        wanted = both if read & run.channels else both[:1]
-        if run.is_summed(readout):
-            wanted = [OperatorSymbol.of({**dict(both[0].terms), **dict(both[1].terms)})]
-        for at, one in enumerate(wanted):
-            terms = tuple(
-                (0, channel.get((k, at), channel[k, 0]), c) for _, k, c in readout.terms
-            )
-            functional = Functional(readout.functional.field, 0, one)
-            readouts[one] = ReadOut(functional, terms)
-    labels = (*names, *(f"{names[n]}'" for n in moving))
-    push = Push(0, folding.explicit, seeds)
-    return Plan("written out", (labels,), (push,), tuple(readouts.values()))

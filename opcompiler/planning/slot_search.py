@@ -22,7 +22,6 @@ from functools import lru_cache
 from itertools import chain, combinations, islice, product
 
 from opcompiler.ir import MultiIndex, OperatorSymbol, variables
-from opcompiler.planning.elimination import row
 from opcompiler.planning.polarization import term_by_term
 from opcompiler.planning.slots import (
     axis,
@@ -32,6 +31,7 @@ from opcompiler.planning.slots import (
     one_hot,
     price,
     restricted_partitions,
+    row,
     separate,
 )
 

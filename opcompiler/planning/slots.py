@@ -16,14 +16,17 @@ section 4.1 and appendix F.2.
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from opcompiler.algebra.elimination import Echelon
+from opcompiler.algebra.inverse_system import divided
 from opcompiler.algebra.quadratic import Exact
 from opcompiler.algebra.weil import Tangent
+from opcompiler.ir import OperatorSymbol
 
 Places = tuple[int, ...]
 """A partial derivative as its arguments in order: (0, 0, 2) is twice the first."""
@@ -33,6 +36,12 @@ r"""A combination of $\partial^\beta/\beta!$, zeros left out."""
 
 _Series = dict[int, Fraction | int]
 r"""A polynomial in $\varepsilon$: power to coefficient."""
+
+Term = tuple[int, int]
+"""A coefficient: the number of its jet, and its order."""
+
+ReadOff = dict[Term, Fraction]
+"""A combination of coefficients."""
 
 Curve = tuple[tuple[int, Tangent], ...]
 """The tangent in each slot, by slot; slots without one are left out."""
@@ -203,3 +212,40 @@ def price(jets: Iterable[Jet]) -> tuple[int, int, int, int]:
         len(several),
         sum(len(tangent) for jet in several for _, tangent in jet.curve),
     )
+
+
+def row(symbol: OperatorSymbol) -> Row:
+    r"""Returns a symbol as a combination of $\partial^\beta/\beta!$."""
+    return {alpha.slots(): c for alpha, c in divided(symbol).items()}
+
+
+def read_off(
+    jets: Sequence[Jet], symbols: Sequence[OperatorSymbol]
+) -> list[ReadOff] | None:
+    """Writes symbols as combinations of the coefficients of jets, exactly.
+
+    Where there are several ways, low orders of the first jets are preferred.
+
+    Args:
+        jets: with rational tangents.
+        symbols: of any order, the constant one too.
+
+    Returns:
+        One combination for each symbol; `None` if one of them is not in the span.
+    """
+    rows = {
+        (k, j): r for j, jet in enumerate(jets) for k, r in enumerate(contents(jet))
+    }
+    # Partial derivatives that few coefficients hold make the better pivots: unlike jets
+    # have few in common, and rows stay sparse.
+    counts = Counter(m for r in rows.values() for m in r)
+    echelon: Echelon[Places, Term] = Echelon(rank=lambda m: (-counts[m], m))
+    for k, j in sorted(rows):
+        echelon.add(rows[k, j], {(j, k): 1})
+    found: list[ReadOff] = []
+    for symbol in symbols:
+        rest, negative = echelon.reduce(row(symbol), {})
+        if rest:
+            return None
+        found.append({term: -Fraction(c) for term, c in sorted(negative.items())})
+    return found

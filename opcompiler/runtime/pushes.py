@@ -24,8 +24,7 @@ from opcompiler import _compat
 from opcompiler.algebra.weil import Tangent
 from opcompiler.errors import OperatorError
 from opcompiler.ir import Functional
-from opcompiler.planning import Plan, Push
-from opcompiler.planning.algebra import plan_algebra
+from opcompiler.planning import make_plan, Plan, Push
 from opcompiler.runtime.networks import Group
 from opcompiler.runtime.precision import as_precise_as
 from opcompiler.taylor.primitives import row_of
@@ -59,7 +58,7 @@ def evaluate_functionals(
     )
     if orders_matter and any(map(_curved, plan.pushes)):
         # Slots of a jet share its parameter, so they have no order to take a mean over.
-        plan = plan_algebra([r.functional for r in plan.readouts], plan.sites)
+        plan = make_plan(plan.functionals, plan.sites, "algebra")
     pushed: dict[int, Channels] = {}
     for number, push in enumerate(plan.pushes):
         if push.site in sites:

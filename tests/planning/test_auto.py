@@ -13,8 +13,9 @@ import sympy as sp
 
 import opcompiler as oc
 from opcompiler.frontend import normalize
-from opcompiler.planning import make_plan, Plan
-from opcompiler.planning.cost import DEVICES, plan_cost
+from opcompiler.planning import joined, make_plan, Plan
+from opcompiler.planning.cost import plan_cost
+from opcompiler.planning.kinds import DEVICES
 from opcompiler.planning.strategies import STRATEGIES
 from opcompiler.show.comparison import predicted_costs
 from tests.corpus import in_scope
@@ -52,8 +53,7 @@ def test_strategies_join_in_one_plan() -> None:
     """A nested push beside a Taylor push, as `auto` may join them."""
     residual = oc.compile([u.diff(x, 2), u.diff(x, y).subs(x, 0)])
     sites = residual.plan.sites
-    nested = STRATEGIES["nested"]
-    mixed = joined_plan(residual, sites, nested)
+    mixed = joined_plan(residual, sites)
     assert {push.kind for push in mixed.pushes} == {"taylor", "nested"}
     assert mixed.verify()
     residual.plan = mixed
@@ -65,12 +65,10 @@ def test_strategies_join_in_one_plan() -> None:
         np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
-def joined_plan(residual, sites, nested) -> Plan:
-    from opcompiler.planning.joining import joined
-
-    here = [f for f in residual.plan.functionals if f.site == 0]
-    there = [f for f in residual.plan.functionals if f.site == 1]
-    plans = [STRATEGIES["algebra"](here, sites), nested(there, sites)]
+def joined_plan(residual, sites) -> Plan:
+    here = tuple(f for f in residual.plan.functionals if f.site == 0)
+    there = tuple(f for f in residual.plan.functionals if f.site == 1)
+    plans = [make_plan(here, sites, "algebra"), make_plan(there, sites, "nested")]
     return joined(plans, residual.plan.functionals, sites, "algebra+nested")
 
 
@@ -93,7 +91,7 @@ def test_structural_zeros_cost_nothing() -> None:
 
 def test_devices_weigh_products_otherwise() -> None:
     plan = oc.compile(u.diff(x, 2, y, 2)).plan
-    times = {name: plan_cost(plan, name).time for name in DEVICES}
+    times = {name: plan_cost(plan.pushes, plan.readouts, name).time for name in DEVICES}
     assert times["gpu"] < times["cpu"]
 
 

@@ -15,7 +15,6 @@ from sympy.utilities.iterables import partitions
 import opcompiler as oc
 from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
 from opcompiler.planning import make_plan
-from opcompiler.planning.elimination import read_off
 from opcompiler.planning.partition import straight_lines
 from opcompiler.planning.slot_search import schemes, single_jet
 from opcompiler.planning.slots import (
@@ -25,6 +24,7 @@ from opcompiler.planning.slots import (
     merged,
     one_hot,
     price,
+    read_off,
     restricted_partitions,
 )
 

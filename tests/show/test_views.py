@@ -221,7 +221,7 @@ def test_notebooks_get_a_fragment(name: str) -> None:
 
 
 def test_a_strategy_that_refuses_says_why(monkeypatch) -> None:
-    def refuse(functionals, sites):
+    def refuse(symbols, site, arguments):
         raise oc.OperatorError("this symbol is odd", hint="take another")
 
     plan = plan_of("kdv")

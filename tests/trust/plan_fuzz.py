@@ -20,8 +20,7 @@ import opcompiler as oc
 from opcompiler.algebra.quadratic import quadratic
 from opcompiler.frontend import normalize
 from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
-from opcompiler.planning import make_plan, Plan, STRATEGIES
-from opcompiler.planning.joining import joined
+from opcompiler.planning import joined, make_plan, Plan, STRATEGIES
 
 x, y, z, t = sp.symbols("x y z t")
 u, v = sp.Function("u")(x, y), sp.Function("v")(x, y)
@@ -73,8 +72,8 @@ def plans() -> dict[str, Plan]:
     operator = normalize(OPERATORS["sites"])
     sites = tuple(site.labels for site in operator.sites)
     parts = [
-        STRATEGIES[strategy](
-            tuple(g for g in operator.functionals if g.site == site), sites
+        make_plan(
+            tuple(g for g in operator.functionals if g.site == site), sites, strategy
         )
         for site, strategy in enumerate(("nested", "algebra", "reverse"))
         if any(g.site == site for g in operator.functionals)

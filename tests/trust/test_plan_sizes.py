@@ -8,9 +8,10 @@ from math import comb
 import pytest
 
 import opcompiler as oc
+from opcompiler.algebra import proof
 from opcompiler.algebra.weil import univariate
 from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
-from opcompiler.planning import certificate, Plan, Push, ReadOut
+from opcompiler.planning import Plan, Push, ReadOut
 
 NAMES = tuple(f"x{i}" for i in range(40))
 
@@ -140,7 +141,7 @@ def test_hostile_sizes_are_answered_at_once(name: str) -> None:
 
 
 def test_a_proof_that_takes_too_long_is_given_up(monkeypatch) -> None:
-    monkeypatch.setattr(certificate, "STEPS", 100)
+    monkeypatch.setattr(proof, "STEPS", 100)
     plan = Plan.from_json(jets(10, 12, pushes=12))
     with pytest.raises(oc.OperatorError, match="too large to be proved"):
         plan.verify()

@@ -6,7 +6,10 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.planning.running import running, written_out
+from opcompiler.algebra import families
+from opcompiler.ir import Functional, MultiIndex, OperatorSymbol, Site
+from opcompiler.planning import Plan, Push, ReadOut, running
+from opcompiler.planning.running import Running
 
 X = oc.vector("x", 1000)
 i, j = oc.index("i", X), oc.index("j", X)
@@ -23,6 +26,50 @@ SUMS = {
     "third": oc.Sum(oc.D(u, X[i], 3), i) - oc.Sum(oc.D(u, X[i], 2), i),
     "two fields": [oc.Sum(oc.D(u, X[i], 2), i) - v, oc.Sum(oc.D(v, X[i], 4), i) - u],
 }  # fmt: skip
+
+
+def written_out(plan: Plan, run: Running, site: Site) -> Plan:
+    """Writes two tuples of indices out: what is run, as a plan that can be proved.
+
+    A functional that runs becomes two, in directions of their own; one that is summed
+    becomes the sum of these. Two tuples stand for any number: the engine treats the
+    directions of a family alike.
+    """
+    folding = families.written_out(run.algebra(2))
+    names = plan.sites[run.push.site]
+    moving = [n for n, direction in enumerate(site.directions) if direction.runs]
+    copies = {n: (n, len(names) + place) for place, n in enumerate(moving)}
+    channel = {place: k for k, place in enumerate(folding.places)}
+    seeds = tuple(
+        tuple((copies[n][at] if n in copies else n, c) for n, c in run.push.seeds[k])
+        for k, at in folding.places
+    )
+
+    def symbol(readout: ReadOut, at: int) -> OperatorSymbol:
+        terms = {}
+        for alpha, c in readout.functional.symbol.terms:
+            moved = [0] * (len(names) + len(moving))
+            for n, power in enumerate(alpha.exponents):
+                moved[copies[n][at] if n in copies else n] = power
+            terms[MultiIndex(tuple(moved))] = c
+        return OperatorSymbol.of(terms)
+
+    readouts: dict[OperatorSymbol, ReadOut] = {}
+    for readout in run.readouts:
+        both = [symbol(readout, at) for at in (0, 1)]
+        read = {k for _, k, _ in readout.terms}
+        wanted = both if read & run.channels else both[:1]
+        if run.is_summed(readout):
+            wanted = [OperatorSymbol.of({**dict(both[0].terms), **dict(both[1].terms)})]
+        for at, one in enumerate(wanted):
+            terms = tuple(
+                (0, channel.get((k, at), channel[k, 0]), c) for _, k, c in readout.terms
+            )
+            functional = Functional(readout.functional.field, 0, one)
+            readouts[one] = ReadOut(functional, terms)
+    labels = (*names, *(f"{names[n]}'" for n in moving))
+    push = Push(0, folding.explicit, seeds)
+    return Plan("written out", (labels,), (push,), tuple(readouts.values()))
 
 
 def pushes(name: str, collapse: bool):
