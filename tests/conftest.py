@@ -1,7 +1,8 @@
 """Double precision everywhere, and derandomised property tests."""
 
+import ctypes
 import gc
-import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,22 +26,39 @@ def light_heap() -> Iterator[None]:
     gc.unfreeze()
 
 
-_MAPPED = Path("/proc/self/maps")
-_TESTS_PER_CHECK, _MOST_MAPPED = 50, 40_000
-_ended = itertools.count(1)
+# Millions of small objects live as long as a worker; the collector need not walk over
+# them as often as in a small process.
+gc.set_threshold(50_000, 20, 20)
+
+_PAGES, _MAPPED = Path("/proc/self/statm"), Path("/proc/self/maps")
+_MOST_BYTES, _LEAST_GROWTH, _MOST_MAPPED = 1_300 << 20, 250 << 20, 40_000
+_size_when_cleared = 0
+
+
+def _resident() -> int:
+    """Returns the bytes of memory of this process, as Linux counts them."""
+    return int(_PAGES.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def pytest_runtest_teardown() -> None:
     """Forgets compiled programs in time.
 
-    Each takes some regions of memory, and Linux gives a process 65 530 of them; whoever
-    asks for more is killed inside of XLA.
+    Each takes memory, and some regions of it, of which Linux gives a process 65 530;
+    whoever asks for more is killed inside of XLA. What a clearing could not free
+    is not tried again before the process has grown.
     """
-    if next(_ended) % _TESTS_PER_CHECK or not _MAPPED.exists():
+    global _size_when_cleared
+    if not _PAGES.exists():
         return
-    if _MAPPED.read_text().count("\n") > _MOST_MAPPED:
-        jax.clear_caches()
-        gc.collect()
+    size = _resident()
+    if size < max(_MOST_BYTES, _size_when_cleared + _LEAST_GROWTH) and (
+        size < _MOST_BYTES // 2 or _MAPPED.read_text().count("\n") < _MOST_MAPPED
+    ):
+        return
+    jax.clear_caches()
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # else the C library keeps the pages
+    _size_when_cleared = _resident()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -14,7 +14,8 @@ SHARDED = "tests.end_to_end.sharded"
 
 
 def started(devices: int, *options: str) -> subprocess.Popen[str]:
-    flags = f"--xla_force_host_platform_device_count={devices}"
+    count = f"--xla_force_host_platform_device_count={devices}"
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {count}"  # those of the suite, too
     return subprocess.Popen(
         [sys.executable, "-m", *options],
         env={**os.environ, "PYTHONPATH": str(ROOT), "XLA_FLAGS": flags,

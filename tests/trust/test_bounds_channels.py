@@ -69,7 +69,7 @@ def test_loops_and_single_products_agree(act, monkeypatch) -> None:
 
     def numbers():
         jax.clear_caches()
-        mapped = jax.vmap(jax.value_and_grad(run), (None, 0))(w, points)
+        mapped = jax.jit(jax.vmap(jax.value_and_grad(run), (None, 0)))(w, points)
         return jax.tree.map(np.asarray, mapped)
 
     # Low orders are composed of scalar derivatives otherwise, without a recurrence.
@@ -99,7 +99,7 @@ def test_blocks_and_whole_rows_agree(monkeypatch) -> None:
 
     def numbers():
         jax.clear_caches()
-        return jax.tree.map(np.asarray, jax.value_and_grad(run)(w))
+        return jax.tree.map(np.asarray, jax.jit(jax.value_and_grad(run))(w))
 
     whole = numbers()
     monkeypatch.setattr(composition, "_BLOCK", 4)

@@ -68,21 +68,30 @@ def alike(got: float, wanted: list[float]) -> bool:
 def test_the_first_of_two_coefficients(name: str) -> None:
     fun, point, _ = CASES[name]
     point, slope = jnp.float64(point), jnp.float64(-1.3)
-    _, series = oc.jet(fun, (point,), ([slope, jnp.float64(0)],))
-    _, wanted = jax.jvp(fun, (point,), (slope,))
-    assert alike(float(series[0]), [float(wanted)])
+
+    @jax.jit
+    def both(point):
+        _, series = oc.jet(fun, (point,), ([slope, jnp.float64(0)],))
+        return series[0], jax.jvp(fun, (point,), (slope,))[1]
+
+    got, wanted = both(point)
+    assert alike(float(got), [float(wanted)])
 
 
 @pytest.mark.filterwarnings("ignore:derivatives of order 2")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_by_every_strategy(name: str) -> None:
     net, point = NETWORKS[name]
-    at = jnp.array(point)
-    # Forward and reverse mode of JAX differ where zero meets infinity.
-    slopes = [jax.jvp(net, (at,), (e,))[1] for e in jnp.eye(3)]
-    wanted = np.stack([jax.grad(net)(at), jnp.stack(slopes)], axis=1).tolist()
-    for (strategy, what), residual in RESIDUALS.items():
-        found = residual(net, at[None])[:3]
+
+    @jax.jit
+    def everything(at):
+        # Forward and reverse mode of JAX differ where zero meets infinity.
+        slopes = [jax.jvp(net, (at,), (e,))[1] for e in jnp.eye(3)]
+        wanted = jnp.stack([jax.grad(net)(at), jnp.stack(slopes)], axis=1)
+        return [r(net, at[None])[:3] for r in RESIDUALS.values()], wanted
+
+    values, wanted = jax.tree.map(np.asarray, everything(jnp.array(point)))
+    for (strategy, what), found in zip(RESIDUALS, values, strict=True):
         for value, ways in zip(found, wanted, strict=True):
             assert alike(float(value[0]), ways), (strategy, what, found, wanted)
 
