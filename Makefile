@@ -23,13 +23,13 @@ demo: $(STAMP)  ## compile Navier-Stokes and Burgers, train a Burgers network
 QUICK := JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS=--xla_cpu_use_fusion_emitters=false
 
 test: $(STAMP)  ## the whole suite but the slow tests, 21 minutes on 2 busy cores
-	$(QUICK) $(BIN)/python -m pytest -n 2 -q
+	$(QUICK) $(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 test-optimised: $(STAMP)  ## the same, compiled as users have it, which takes longer
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 test-slow: $(STAMP)  ## the tests that take minutes each
-	$(BIN)/python -m pytest -n 2 -q -m slow
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m slow
 
 lint: $(STAMP)  ## format, style, layers, types
 	$(BIN)/ruff format --check .

@@ -44,7 +44,7 @@ def tensor_loss(params, points, nu, weights, axes=(0, 1), residual=burgers):
                 fun = jax.jacfwd(fun)
         return total
 
-    return jnp.mean(jax.vmap(at)(points))
+    return jax.jit(lambda points: jnp.mean(jax.vmap(at)(points)))(points)
 
 
 @pytest.mark.parametrize("order", [0, 1, 2])
@@ -78,7 +78,7 @@ def test_point_sets_of_different_orders_and_weights() -> None:
         weights={"near": [1, 0, 0.25], "far": [10]},
     )
     sets = {"near": near, "far": {"t": far[:, 0], "x": far[:, 1]}}
-    got = loss(lambda z: apply(PARAMS, z), sets, nu=0.3)
+    got = jax.jit(lambda sets: loss(lambda z: apply(PARAMS, z), sets, nu=0.3))(sets)
     want = tensor_loss(PARAMS, far, 0.3, [10]) + tensor_loss(
         PARAMS, near, 0.3, [1, 0, 0.25], axes=(1,)
     )
@@ -86,7 +86,8 @@ def test_point_sets_of_different_orders_and_weights() -> None:
     channels = {name: term.rows.plan.channels for name, term in loss.terms.items()}
     assert channels["far"] < channels["near"]
     same = oc.sobolev_loss(BURGERS, {"far": 0, "near": 1}, x, weights=[1, 2])
-    got = same(lambda z: apply(PARAMS, z), {"near": near, "far": far}, nu=0.3)
+    sets = {"near": near, "far": far}
+    got = jax.jit(lambda sets: same(lambda z: apply(PARAMS, z), sets, nu=0.3))(sets)
     want = tensor_loss(PARAMS, far, 0.3, [1], axes=(1,)) + tensor_loss(
         PARAMS, near, 0.3, [1, 2], axes=(1,)
     )
@@ -109,9 +110,10 @@ def test_systems_scales_and_unknown_parameters() -> None:
         ]
         return sum(parts)
 
-    np.testing.assert_allclose(loss(net, POINTS, nu=0.3), want(0.3), rtol=1e-10)
-    got = jax.grad(lambda value: loss(net, POINTS, nu=value))(0.3)
-    np.testing.assert_allclose(got, jax.grad(want)(0.3), rtol=1e-9)
+    ours = lambda value: loss(net, POINTS, nu=value)
+    got, wanted = (jax.jit(jax.value_and_grad(f))(0.3) for f in (ours, want))
+    np.testing.assert_allclose(got[0], wanted[0], rtol=1e-10)
+    np.testing.assert_allclose(got[1], wanted[1], rtol=1e-9)
     assert loss.fields == ("u", "v")
     assert loss.parameters == ("nu",)
 
@@ -129,7 +131,7 @@ def test_problems_complex_fields_and_single_precision() -> None:
         return jnp.stack([jnp.sin(z[0]) * z[1] ** 2, jnp.cos(z[0] * z[1])])
 
     points = POINTS.astype(jnp.float32)
-    got = loss(net, points)
+    got = jax.jit(lambda points: loss(net, points))(points)
     assert got.dtype == jnp.float32
     whole = lambda z: jax.lax.complex(*net(z))
 

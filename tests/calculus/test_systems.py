@@ -98,10 +98,15 @@ def test_a_network_in_spherical_coordinates() -> None:
         return jnp.array([r * s * jnp.cos(ph), r * s * jnp.sin(ph), r * jnp.cos(th)])
 
     points = jax.random.uniform(jax.random.key(0), (6, 3), minval=0.4, maxval=1.2)
-    found = residual(lambda q: network(place(q)), points)
-    there = jax.vmap(place)(points)
-    trace = jax.vmap(lambda p: jnp.trace(jax.hessian(network)(p)))(there)
-    length = jax.vmap(lambda p: jnp.linalg.norm(jax.grad(network)(p)))(there)
+
+    @jax.jit
+    def both(points):
+        there = jax.vmap(place)(points)
+        trace = jax.vmap(lambda p: jnp.trace(jax.hessian(network)(p)))(there)
+        length = jax.vmap(lambda p: jnp.linalg.norm(jax.grad(network)(p)))(there)
+        return residual(lambda q: network(place(q)), points), trace, length
+
+    found, trace, length = both(points)
     np.testing.assert_allclose(found[0], trace, rtol=1e-9)
     np.testing.assert_allclose(found[1], length, rtol=1e-12)
 
@@ -152,11 +157,12 @@ class TestOverAVector:
         return network(point[:3]) * jnp.cos(point[3])
 
     def values(self, equation, **more):
-        return oc.compile(equation)(self.net, self.points, **more)
+        residual = oc.compile(equation)
+        return jax.jit(lambda p: residual(self.net, p, **more))(self.points)
 
     def test_operators(self) -> None:
-        hessians = jax.vmap(jax.hessian(self.net))(self.points)
-        slopes = jax.vmap(jax.grad(self.net))(self.points)
+        hessians = jax.jit(jax.vmap(jax.hessian(self.net)))(self.points)
+        slopes = jax.jit(jax.vmap(jax.grad(self.net)))(self.points)
         u, q = self.u, self.q
         close = lambda e, wanted, **more: np.testing.assert_allclose(
             self.values(e, **more), wanted, rtol=1e-11

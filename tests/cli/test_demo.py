@@ -24,7 +24,13 @@ def short(monkeypatch):
 
 
 @pytest.mark.usefixtures("short")
-def test_demo_prints_both_plans_and_draws(tmp_path):
+@pytest.mark.parametrize(
+    "cases",
+    [comparison.CASES[1:], pytest.param(comparison.CASES, marks=pytest.mark.slow)],
+    ids=["one", "both"],
+)
+def test_demo_prints_plans_and_draws(tmp_path, monkeypatch, cases):
+    monkeypatch.setattr(comparison, "CASES", cases)
     picture = tmp_path / "picture.png"
     arguments = ["demo", "--steps", "60", "--out", str(picture), "--json"]
     result = CliRunner().invoke(app, arguments)
@@ -78,6 +84,7 @@ def test_other_missing_modules_are_our_own_defects(monkeypatch):
     assert isinstance(result.exception, ModuleNotFoundError)
 
 
+@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("case", comparison.CASES, ids=lambda case: case.name)
 def test_by_hand_and_compiled_agree(case):
     assert comparison.difference(case, case.compile()) < 1e-12

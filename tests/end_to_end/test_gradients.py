@@ -150,10 +150,11 @@ def test_vmap_over_nu_alone_and_over_points():
     residual, params, points = problem.compiled(), problem.params(), problem.points()
     net = functools.partial(problem.apply, params)
     nus = jnp.asarray([0.1, 0.4, 2.0])
-    many = jax.vmap(lambda nu: residual(net, points, nu=nu)[0])(nus)
-    one = jax.vmap(lambda point: residual(net, point, nu=0.4)[0])(points)
+    many = jax.jit(jax.vmap(lambda nu: residual(net, points, nu=nu)[0]))(nus)
+    one = jax.jit(jax.vmap(lambda point: residual(net, point, nu=0.4)[0]))(points)
+    reference = jax.jit(problem.reference)
     for row, value in zip(many, nus, strict=True):
-        (want,) = problem.reference(params, points, value)
+        (want,) = reference(params, points, value)
         np.testing.assert_allclose(row, want, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(one, many[1], rtol=1e-10, atol=1e-12)
 
@@ -180,6 +181,7 @@ def test_training_loop_inside_scan(problem):
 @EACH
 def test_bound_residual_is_traced_once(problem):
     calls = 0
+    reference = jax.jit(problem.reference)
 
     def apply(params, point):
         nonlocal calls
@@ -193,23 +195,26 @@ def test_bound_residual_is_traced_once(problem):
     for seed in range(1, 5):
         params, value = problem.params(seed), 0.1 * seed
         values = bound(params, problem.points(), nu=value)
-        assert_close(values, problem.reference(params, problem.points(), value))
+        assert_close(values, reference(params, problem.points(), value))
     assert calls == traced
-    assert_close(first, problem.reference(problem.params(0), problem.points(), 0.3))
+    assert_close(first, reference(problem.params(0), problem.points(), 0.3))
 
 
 @EACH
 def test_float32_stays_float32(problem):
     params, points = problem.params(0, np.float32), problem.points(np.float32)
     net = functools.partial(problem.apply, params)
-    values = problem.compiled()(net, points, nu=0.3)
+    residual = problem.compiled()
+    values = jax.jit(lambda points: residual(net, points, nu=0.3))(points)
     exact = jax.tree.map(lambda leaf: leaf.astype(np.float64), params)
-    wanted = problem.reference(exact, points.astype(np.float64), 0.3)
+    reference = jax.jit(problem.reference)
+    wanted = reference(exact, points.astype(np.float64), 0.3)
     for value in values:
         assert value.dtype == jnp.float32
     assert_close(values, wanted, 1e-3)
 
-    gradient = jax.grad(compiled_loss(problem))(params, points, 0.3)
-    wanted = jax.grad(loss_of(problem.reference))(exact, points.astype(np.float64), 0.3)
+    gradient = jax.jit(jax.grad(compiled_loss(problem)))(params, points, 0.3)
+    slope = jax.jit(jax.grad(loss_of(problem.reference)))
+    wanted = slope(exact, points.astype(np.float64), 0.3)
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(gradient))
     assert_close(gradient, wanted, 1e-3)

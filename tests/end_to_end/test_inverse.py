@@ -50,7 +50,7 @@ def test_numbers(name) -> None:
     rules = (
         {"quadrature": {"s": oc.gauss_legendre(16)}} if residual.operator.axes else {}
     )
-    loss = lambda given: jnp.mean(residual(net, POINTS, **given, **rules) ** 2)
+    loss = jax.jit(lambda given: jnp.mean(residual(net, POINTS, **given, **rules) ** 2))
 
     def nested(given):
         (rows,) = reference([equation], [t, x], {"u": net}, POINTS, **given)
@@ -58,7 +58,7 @@ def test_numbers(name) -> None:
 
     guess = {name: jnp.asarray(GUESS[name]) for name in residual.parameters}
     assert guess
-    got, want = jax.grad(loss)(guess), jax.grad(nested)(guess)
+    got, want = (jax.jit(jax.grad(f))(guess) for f in (loss, nested))
     step = 1e-5
     for place, slope in got.items():
         np.testing.assert_allclose(slope, want[place], rtol=1e-9, atol=1e-13)
@@ -84,15 +84,17 @@ def test_fields(name) -> None:
     residual = oc.compile(equation, coordinates=[t, x])
     coefficient = lambda p: lambda z: 1 + jnp.tanh(z[0] * p[:3] + p[3:6]) @ p[6:]
     params = jax.random.normal(jax.random.key(3), (9,)) / 2
-    loss = lambda p: jnp.mean(residual({"u": net, "k": coefficient(p)}, POINTS) ** 2)
+    loss = jax.jit(
+        lambda p: jnp.mean(residual({"u": net, "k": coefficient(p)}, POINTS) ** 2)
+    )
 
     def nested(p):
         fields = {"u": net, "k": coefficient(p)}
         (rows,) = reference([equation], [t, x], fields, POINTS)
         return jnp.mean(rows**2)
 
-    got = jax.grad(loss)(params)
-    np.testing.assert_allclose(got, jax.grad(nested)(params), rtol=1e-9, atol=1e-13)
+    got, want = (jax.jit(jax.grad(f))(params) for f in (loss, nested))
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-13)
     along = jax.random.normal(jax.random.key(4), params.shape)
     step = 1e-5
     difference = (loss(params + step * along) - loss(params - step * along)) / (
@@ -105,17 +107,17 @@ def test_values_at_the_points_and_functions_of_them() -> None:
     residual = oc.compile(u.diff(t) - a * u.diff(x, 2))
     values = 1 + POINTS[:, 1] ** 2
     loss = lambda v: jnp.sum(residual(net, POINTS, a=v) ** 2)
-    got = jax.grad(loss)(values)
+    got = jax.jit(jax.grad(loss))(values)
     rows = lambda v: jax.vmap(
         lambda z, n: jax.grad(net)(z)[0] - n * jax.hessian(net)(z)[1, 1]
     )(POINTS, v)
-    want = jax.grad(lambda v: jnp.sum(rows(v) ** 2))(values)
+    want = jax.jit(jax.grad(lambda v: jnp.sum(rows(v) ** 2)))(values)
     np.testing.assert_allclose(got, want, rtol=1e-10)
     by_function = lambda s: jnp.sum(
         residual(net, POINTS, a=lambda z: 1 + s * z[1] ** 2) ** 2
     )
     np.testing.assert_allclose(
-        jax.grad(by_function)(1.0), got @ POINTS[:, 1] ** 2, rtol=1e-10
+        jax.jit(jax.grad(by_function))(1.0), got @ POINTS[:, 1] ** 2, rtol=1e-10
     )
 
 
@@ -134,7 +136,7 @@ def test_a_table_of_unknowns_of_a_held_sum() -> None:
         return jnp.mean(jax.vmap(at)(points) ** 2)
 
     np.testing.assert_allclose(
-        jax.grad(loss)(table), jax.grad(nested)(table), rtol=1e-9
+        jax.jit(jax.grad(loss))(table), jax.jit(jax.grad(nested))(table), rtol=1e-9
     )
 
 
@@ -150,6 +152,6 @@ def test_unknowns_of_a_problem_are_found() -> None:
     bound = oc.compile(problem).bind(lambda params, z: exact(z))
     loss = lambda g: jnp.mean(bound(None, POINTS, nu=g[0], c=g[1])["equation1"] ** 2)
     guess = jnp.array([problem.unknowns[n] for n in ("nu", "c")])
-    slope, bend = jax.grad(loss)(guess), jax.hessian(loss)(guess)
+    slope, bend = (jax.jit(d(loss))(guess) for d in (jax.grad, jax.hessian))
     found = guess - jnp.linalg.solve(bend, slope)
     np.testing.assert_allclose(found, [0.3, 0.8], rtol=1e-9)

@@ -43,12 +43,20 @@ def both_ways(request, monkeypatch):
     monkeypatch.setattr(write_out, "WRITTEN_OUT", request.param)
 
 
+second_derivatives = jax.jit(jax.vmap(jax.hessian(f)))
+
+
 def hessian(points=POINTS):
-    return jax.vmap(jax.hessian(f))(points)
+    return second_derivatives(points)
+
+
+def values(equation, net, points, **options):
+    residual = oc.compile(equation, **options)
+    return jax.jit(lambda points: residual(net, points))(points)
 
 
 def assert_is(equation, want):
-    np.testing.assert_allclose(oc.compile(equation)(f, POINTS), want, rtol=1e-12)
+    np.testing.assert_allclose(values(equation, f, POINTS), want, rtol=1e-12)
 
 
 def test_sums_as_they_are_written_are_right(both_ways) -> None:
@@ -167,22 +175,21 @@ UV = ["u", "v"]
 
 
 def test_entries_of_matrices_and_arrays() -> None:
-    jacobian = jax.vmap(jax.jacfwd(NET))(PLANE)
-    values = jax.vmap(NET)(PLANE)
-    det = oc.compile((sp.eye(2) + JACOBIAN).det(), fields=UV)(NET, PLANE)
+    jacobian = jax.jit(jax.vmap(jax.jacfwd(NET)))(PLANE)
+    fields = jax.vmap(NET)(PLANE)
+    det = values((sp.eye(2) + JACOBIAN).det(), NET, PLANE, fields=UV)
     np.testing.assert_allclose(det, jnp.linalg.det(jnp.eye(2) + jacobian), rtol=1e-12)
-    inverse = oc.compile((sp.eye(2) + JACOBIAN).inv()[0, 1], fields=UV)(NET, PLANE)
+    inverse = values((sp.eye(2) + JACOBIAN).inv()[0, 1], NET, PLANE, fields=UV)
     want = jnp.linalg.inv(jnp.eye(2) + jacobian)[:, 0, 1]
     np.testing.assert_allclose(inverse, want, rtol=1e-12)
-    product = oc.compile(sp.MatMul(JACOBIAN, V).as_explicit(), fields=UV)(NET, PLANE)
-    want = jnp.einsum("nij,nj->in", jacobian, values)
+    product = values(sp.MatMul(JACOBIAN, V).as_explicit(), NET, PLANE, fields=UV)
+    want = jnp.einsum("nij,nj->in", jacobian, fields)
     np.testing.assert_allclose(jnp.stack(product), want, rtol=1e-12)
-    array = oc.compile(sp.derive_by_array(V[0], [x, y]))(
-        {"u": lambda p: NET(p)[0]}, PLANE
-    )
+    first = {"u": lambda p: NET(p)[0]}
+    array = values(sp.derive_by_array(V[0], [x, y]), first, PLANE)
     np.testing.assert_allclose(jnp.stack(array), jacobian[:, 0].T, rtol=1e-12)
-    equal = oc.compile(sp.Eq(V, sp.Matrix([1, x])), fields=UV)(NET, PLANE)
-    want = values.T - jnp.stack([jnp.ones(2), PLANE[:, 0]])
+    equal = values(sp.Eq(V, sp.Matrix([1, x])), NET, PLANE, fields=UV)
+    want = fields.T - jnp.stack([jnp.ones(2), PLANE[:, 0]])
     np.testing.assert_allclose(jnp.stack(equal), want, rtol=1e-12)
 
 

@@ -129,7 +129,10 @@ def test_coefficients_by_partitions(count: int) -> None:
 e = sp.Symbol("e")
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "seed",
+    [*range(4), *(pytest.param(n, marks=pytest.mark.slow) for n in range(4, 12))],
+)
 def test_against_direct_taylor_expansion(seed: int) -> None:
     """A random polynomial along a random curve, dense tangents included."""
     chance = random.Random(seed)

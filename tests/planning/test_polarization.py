@@ -1,7 +1,6 @@
 """Waring decompositions: proofs, numbers of directions, collapse, agreement in numbers."""
 
 import itertools
-import time
 from dataclasses import replace
 from fractions import Fraction
 
@@ -26,6 +25,7 @@ from opcompiler.planning.polarization import (
     signed_sum,
     term_by_term,
 )
+from tests.hang import finishes
 
 NAMES = "xyzwv"
 
@@ -276,9 +276,8 @@ def test_rational_directions_where_they_are_asked_for() -> None:
     ids=["50D", "50D with gradient", "triharmonic", "84 terms", "all to order 6"],
 )  # fmt: skip
 def test_planning_takes_bounded_time(wanted) -> None:
-    start = time.process_time()
-    plan_of(*wanted)
-    assert time.process_time() - start < 4  # 1.1 s at most here; the machine is shared
+    with finishes():  # a second at most here
+        plan_of(*wanted)
 
 
 x, y, z = sp.symbols("x y z")

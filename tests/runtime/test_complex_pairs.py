@@ -93,7 +93,7 @@ def test_gradients_by_the_parameters() -> None:
         (values,) = reference([NLS], [t, x], {"psi": net}, POINTS)
         return jnp.mean(values.real**2 + values.imag**2)
 
-    got, want = jax.grad(loss)(PARAMS), jax.grad(nested)(PARAMS)
+    got, want = (jax.jit(jax.grad(f))(PARAMS) for f in (loss, nested))
     for a, b in zip(got, want, strict=True):
         assert a.dtype == jnp.float64
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
@@ -178,11 +178,17 @@ def test_sums_over_many_components(name, sampled, monkeypatch) -> None:
     estimator = oc.Sparse(DIM, replace=False) if sampled else None
     key = {"key": jax.random.key(0)} if sampled else {}
     residual = oc.compile(HELD[name], estimator=estimator)
-    value = jax.vmap(lambda z: jax.lax.complex(*net(z)))(points)
-    first = lambda part: jax.vmap(jax.grad(lambda z: net(z)[part]))(points)
-    slopes = first(0) + 1j * first(1)
-    second = lambda part: jax.vmap(jax.hessian(lambda z: net(z)[part]))(points)
-    bends = jnp.diagonal(second(0) + 1j * second(1), axis1=1, axis2=2)[:, :DIM]
+
+    @jax.jit
+    def differentiated(points):
+        value = jax.vmap(lambda z: jax.lax.complex(*net(z)))(points)
+        first = lambda part: jax.vmap(jax.grad(lambda z: net(z)[part]))(points)
+        slopes = first(0) + 1j * first(1)
+        second = lambda part: jax.vmap(jax.hessian(lambda z: net(z)[part]))(points)
+        bends = jnp.diagonal(second(0) + 1j * second(1), axis1=1, axis2=2)[:, :DIM]
+        return value, slopes, bends
+
+    value, slopes, bends = differentiated(points)
     want = {
         "laplacian": 1j * slopes[:, -1] + bends.sum(1) / 2,
         "gradient": (slopes[:, :DIM] ** 2).sum(1) + value,
@@ -191,7 +197,7 @@ def test_sums_over_many_components(name, sampled, monkeypatch) -> None:
         * jnp.conj(value),
     }[name]
     for given in (net, lambda z: jax.lax.complex(*net(z))):
-        got = residual(given, points, **key)
+        got = jax.jit(lambda p, given=given: residual(given, p, **key))(points)
         np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
 
 

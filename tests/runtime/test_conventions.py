@@ -178,7 +178,7 @@ def test_the_transformations_of_jax() -> None:
     np.testing.assert_allclose(jax.jit(loss)(1.5, 0.3, POINTS), eager, rtol=1e-12)
     values = jax.vmap(loss, (None, 0, None))(1.5, jnp.array([0.3, 0.4]), POINTS)
     np.testing.assert_allclose(values[0], eager, rtol=1e-12)
-    slopes = jax.grad(loss, (0, 1))(1.5, 0.3, POINTS)
+    slopes = jax.jit(jax.grad(loss, (0, 1)))(1.5, 0.3, POINTS)
     step = 1e-6
     numeric = (loss(1.5, 0.3 + step, POINTS) - loss(1.5, 0.3 - step, POINTS)) / 2 / step
     np.testing.assert_allclose(slopes[1], numeric, rtol=1e-8)

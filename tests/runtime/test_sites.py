@@ -30,7 +30,7 @@ GIVEN = {"tau": 0.4, "c": 1.7}
 def assert_is_reference(equations, nets, points=POINTS, **options):
     residual = oc.compile(equations, coordinates=[t, x], **options)
     given = {name: GIVEN[name] for name in residual.parameters}
-    got = residual(nets, points, **given)
+    got = jax.jit(lambda points: residual(nets, points, **given))(points)
     want = reference(equations, [t, x], NETS, points, **given)
     for a, b in zip(got, want, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
@@ -112,13 +112,13 @@ DELAYED = u.diff(t) - u.diff(x, 2) + c * F(t - tau, x).diff(x)
 
 
 def loss_of(residual, points=POINTS):
-    return lambda tau, c: jnp.mean(residual(NETS, points, tau=tau, c=c) ** 2)
+    return jax.jit(lambda tau, c: jnp.mean(residual(NETS, points, tau=tau, c=c) ** 2))
 
 
 def test_the_gradient_by_a_delay() -> None:
     residual = oc.compile(DELAYED)
     loss = loss_of(lambda nets, points, **k: residual({"u": nets["u"]}, points, **k))
-    got = jax.grad(loss, (0, 1))(0.4, 1.7)
+    got = jax.jit(jax.grad(loss, (0, 1)))(0.4, 1.7)
     step = 1e-5
     by_tau = (loss(0.4 + step, 1.7) - loss(0.4 - step, 1.7)) / (2 * step)
     by_c = (loss(0.4, 1.7 + step) - loss(0.4, 1.7 - step)) / (2 * step)
@@ -128,7 +128,8 @@ def test_the_gradient_by_a_delay() -> None:
         (r,) = reference([DELAYED], [t, x], NETS, POINTS, tau=tau, c=jnp.asarray(1.7))
         return jnp.mean(r**2)
 
-    np.testing.assert_allclose(got[0], jax.grad(nested)(0.4), rtol=1e-9)
+    want = jax.jit(jax.grad(nested))(0.4)
+    np.testing.assert_allclose(got[0], want, rtol=1e-9)
 
 
 def test_a_delay_that_is_a_network() -> None:
@@ -246,9 +247,13 @@ def test_sites_of_sums_over_components(name, longest, monkeypatch) -> None:
     equation, want = HELD[name]
     residual = oc.compile(equation + w, coordinates=[q, t])
     given = {"tau": 0.4} if residual.parameters else {}
-    got = residual(wave, PLACES, **given)
-    value = jax.vmap(lambda z: want(z) + wave(z))(PLACES)
-    np.testing.assert_allclose(got, value, rtol=1e-10)
+
+    @jax.jit
+    def both(places):
+        value = jax.vmap(lambda z: want(z) + wave(z))(places)
+        return residual(wave, places, **given), value
+
+    np.testing.assert_allclose(*both(PLACES), rtol=1e-10)
 
 
 REFUSED = {

@@ -97,7 +97,7 @@ def test_the_mean_is_exact(name) -> None:
     exact = oc.compile(equation)
     residual = oc.compile(equation, estimator=estimator)
     assert residual.plan.verify()
-    wanted = exact(network, POINTS, **given(exact))
+    wanted = jax.jit(lambda p: exact(network, p, **given(exact)))(POINTS)
     more = given(residual)
     run = jax.jit(jax.vmap(lambda key: residual(network, POINTS, key=key, **more)))
     assert_mean(np.asarray(run(jax.random.split(KEY, 10_000))), wanted)

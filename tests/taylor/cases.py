@@ -30,15 +30,23 @@ def nested(fun, start, tangents):
     """D^m fun(start)[t_1, ..., t_m] by nested jvps."""
     for tangent in tangents:
         fun = (lambda f, t: lambda x: jax.jvp(f, (x,), (t,))[1])(fun, tangent)
-    return np.asarray(fun(start))
+    return fun(start)
 
 
 def nested_series(fun, start, terms):
     """The Taylor coefficients of fun along the curve start + sum_k terms_k t^k."""
 
     def curve(t):
-        return fun(start + sum(c * t ** (k + 1) for k, c in enumerate(terms)))
+        return (fun(start + sum(c * t ** (k + 1) for k, c in enumerate(terms))),)
 
-    return [
-        nested(curve, 0.0, [1.0] * k) / math.factorial(k) for k in range(len(terms) + 1)
-    ]
+    def one_more(lower):
+        def deeper(t):
+            values, slopes = jax.jvp(lower, (t,), (1.0,))
+            return (*values, slopes[-1])
+
+        return deeper
+
+    for _ in terms:
+        curve = one_more(curve)
+    found = jax.jit(curve)(0.0)
+    return [np.asarray(value) / math.factorial(k) for k, value in enumerate(found)]

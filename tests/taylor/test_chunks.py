@@ -84,7 +84,7 @@ def test_compile_takes_chunk_and_remat() -> None:
         def loss(w):
             return jnp.sum(residual(lambda z: jnp.sum(jnp.tanh(z @ w)), points) ** 2)
 
-        return jax.grad(loss)(weights)
+        return jax.jit(jax.grad(loss))(weights)
 
     want = gradient(oc.compile(equation))
     for options in ({"chunk": 6}, {"remat": True}, {"chunk": 7, "remat": True}):

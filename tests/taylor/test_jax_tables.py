@@ -46,13 +46,16 @@ def nested(
             for start, terms in zip(arguments, series, strict=True)
         ))  # fmt: skip
 
-    levels = [curve]
+    def one_more(lower):
+        def deeper(t):
+            values, slopes = jax.jvp(lower, (t,), (jnp.ones_like(t),))
+            return [*values, slopes[-1]]
+
+        return deeper
+
+    all_orders = lambda t: [jax.tree.leaves(curve(t))]
     for _ in range(ORDER):
-        levels.append(lambda t, f=levels[-1]: jax.jvp(f, (t,), (jnp.ones_like(t),))[1])
-
-    def all_orders(t):
-        return [jax.tree.leaves(level(t)) for level in levels]
-
+        all_orders = one_more(all_orders)
     found, factorial = jax.jit(all_orders)(jnp.zeros(())), 1.0
     columns = []
     for order, leaves in enumerate(found):
@@ -65,11 +68,14 @@ def pushed(operation: Operation, arguments: list, series: list, single: bool) ->
     """Returns the same by one push, in the precision of the session."""
     kinds = (np.float32, np.complex64) if single else (np.float64, np.complex128)
     kind = kinds[operation.complex]
-    value, coefficients = oc.jet(
-        operation.fun,
+
+    @jax.jit
+    def jet(arguments, series):
+        return oc.jet(operation.fun, arguments, series, factorial_scaled=False)
+
+    value, coefficients = jet(
         [jnp.asarray(a, kind) for a in arguments],
         [[jnp.asarray(c, kind) for c in terms] for terms in series],
-        factorial_scaled=False,
     )
     leaves = jax.tree.leaves(value)
     rest = jax.tree.leaves(coefficients)

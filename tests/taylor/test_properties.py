@@ -38,8 +38,13 @@ def drawn(model: Model, seed: int):
 def against_nested_jvp(model, program, seed) -> None:
     start, terms = drawn(model, seed)
     fun = lambda x: run(program, x)
-    want = by_nested_jvp(model, fun, start, terms)
-    assert worst_error(by_engine(model, fun, start, terms), want) < 1e-8
+
+    @jax.jit
+    def both(start, terms):
+        got = by_engine(model, fun, start, terms)
+        return got, by_nested_jvp(model, fun, start, terms)
+
+    assert worst_error(*both(start, terms)) < 1e-8
 
 
 @given(programs(), st.sampled_from([1, 2, 2, 3, 3]), seeds)
@@ -79,6 +84,10 @@ def test_longer_programs_in_two_directions(program, seed) -> None:
 models = st.sampled_from([line(2), line(5), MIXED])
 
 
+def pushed(model: Model, fun, start, terms) -> list:
+    return jax.jit(lambda x, s: by_engine(model, fun, x, s))(start, terms)
+
+
 def channels(output, model: Model) -> list:
     if isinstance(output, AlgebraArray):
         return [output.dense(k) for k in range(model.algebra.size)]
@@ -89,10 +98,15 @@ def channels(output, model: Model) -> list:
 @brief
 def test_a_composition_is_pushed_one_after_the_other(model, one, two, seed) -> None:
     start, terms = drawn(model, seed)
-    whole = by_engine(model, lambda x: run(two, run(one, x)), start, terms)
-    (middle,) = push(lambda x: run(one, x), start, terms, model.algebra)
-    (end,) = push_values(lambda y: run(two, y), [middle], model.algebra)
-    assert worst_error(channels(end, model), whole) < 1e-10
+
+    @jax.jit
+    def both(start, terms):
+        (middle,) = push(lambda x: run(one, x), start, terms, model.algebra)
+        (end,) = push_values(lambda y: run(two, y), [middle], model.algebra)
+        whole = by_engine(model, lambda x: run(two, run(one, x)), start, terms)
+        return channels(end, model), whole
+
+    assert worst_error(*both(start, terms)) < 1e-10
 
 
 @given(models, programs(4), programs(4), seeds)
@@ -101,11 +115,11 @@ def test_sums_and_products_of_functions(model, one, two, seed) -> None:
     start, terms = drawn(model, seed)
     f, g = (lambda x, p=p: jnp.sum(run(p, x)) for p in (one, two))
     left, right = (
-        np.array(by_engine(model, fun, start, terms)) for fun in (f, g)
+        np.array(pushed(model, fun, start, terms)) for fun in (f, g)
     )  # fmt: skip
-    total = by_engine(model, lambda x: 2 * f(x) - 3 * g(x), start, terms)
+    total = pushed(model, lambda x: 2 * f(x) - 3 * g(x), start, terms)
     np.testing.assert_allclose(total, 2 * left - 3 * right, rtol=1e-9, atol=1e-9)
-    product = np.array(by_engine(model, lambda x: f(x) * g(x), start, terms))
+    product = np.array(pushed(model, lambda x: f(x) * g(x), start, terms))
     want = left[0] * right + right[0] * left  # the unit's products
     want[0] = left[0] * right[0]
     for i, j in model.algebra.table:
@@ -122,9 +136,9 @@ def test_stretching_the_parameters_scales_each_degree(model, program, seed) -> N
     powers = [0.5**channel.degree for channel in model.algebra.channels]
     shorter = [c * p for c, p in zip(terms, powers[1:], strict=True)]
     want = [
-        c * p for c, p in zip(by_engine(model, fun, start, terms), powers, strict=True)
+        c * p for c, p in zip(pushed(model, fun, start, terms), powers, strict=True)
     ]
-    assert worst_error(by_engine(model, fun, start, shorter), want) < 1e-10
+    assert worst_error(pushed(model, fun, start, shorter), want) < 1e-10
 
 
 @given(programs(6), seeds)
@@ -132,9 +146,9 @@ def test_stretching_the_parameters_scales_each_degree(model, program, seed) -> N
 def test_higher_orders_do_not_change_lower_ones(program, seed) -> None:
     start, terms = drawn(line(6), seed)
     fun = lambda x: run(program, x)
-    high = by_engine(line(6), fun, start, terms)
+    high = pushed(line(6), fun, start, terms)
     for order in (1, 3, 5):
-        low = by_engine(line(order), fun, start, terms[:order])
+        low = pushed(line(order), fun, start, terms[:order])
         assert worst_error(low, high[: order + 1]) < 1e-10
 
 
@@ -144,8 +158,13 @@ def test_a_laplacian_is_a_sum_of_second_derivatives(program, seed) -> None:
     start, _ = drawn(line(1), seed)
     fun = lambda x: run(program, x)
     zero = jnp.zeros(3)
-    want = sum(oc.jet(fun, (start,), ([e, zero],))[1][1] for e in jnp.eye(3))
-    assert worst_error([laplacian(fun)(start)], [want]) < 1e-9
+
+    @jax.jit
+    def both(start):
+        seconds = [oc.jet(fun, (start,), ([e, zero],))[1][1] for e in jnp.eye(3)]
+        return [laplacian(fun)(start)], [sum(seconds)]
+
+    assert worst_error(*both(start)) < 1e-9
 
 
 @given(programs(5), seeds)
@@ -158,10 +177,14 @@ def test_jet_under_jit_vmap_and_jvp(program, seed) -> None:
         rest = [zero] * (order - 1)
         return oc.jet(lambda y: run(program, y), (x,), ([slope, *rest],))[1]
 
-    want = derivatives(start, 3)
     two = lambda x: derivatives(x, 2)
-    compiled, changes = jax.jit(lambda x: jax.jvp(two, (x,), (slope,)))(start)
+
+    @jax.jit
+    def everything(x, pair):
+        want, along = derivatives(x, 3), jax.jvp(two, (x,), (slope,))
+        return want, *along, jax.vmap(two)(pair)
+
+    want, compiled, changes, both = everything(start, jnp.stack([start[::-1], start]))
     assert worst_error(compiled, want[:2]) < 1e-9
     assert worst_error(changes, want[1:]) < 1e-8
-    both = jax.vmap(two)(jnp.stack([start[::-1], start]))
     assert worst_error([c[1] for c in both], want[:2]) < 1e-9

@@ -101,17 +101,35 @@ def test_traced_weights(name) -> None:
     fun, point = POINTS[name]
     weights = weights_like(point)
     run = jax.jit(lambda w: forward_laplacian(fun, weights=w)(point)[1:])
-    close(run(weights), (jax.grad(fun)(point), exact(fun, point, weights)))
-    slope = jax.grad(lambda w: laplacian(fun, weights=w)(point))(weights)
-    close(slope, jax.grad(lambda w: exact(fun, point, w))(weights))
+
+    @jax.jit
+    def wanted(w):
+        return jax.grad(fun)(point), exact(fun, point, w)
+
+    close(run(weights), wanted(weights))
+    slope = jax.jit(jax.grad(lambda w: laplacian(fun, weights=w)(point)))(weights)
+    want = jax.jit(jax.grad(lambda w: exact(fun, point, w)))(weights)
+    close(slope, want)
 
 
 def test_chunks() -> None:
     fun, point = POINTS["(5, 4)"]
     weights = weights_like(point)
-    whole = forward_laplacian(fun, weights=weights)(point)
-    close(forward_laplacian(fun, weights=weights, chunk=6)(point), whole)
-    close(forward_laplacian(fun, chunk=6)(point)[2], exact(fun, point))
+
+    @jax.jit
+    def everything(point):
+        whole = forward_laplacian(fun, weights=weights)(point)
+        parts = forward_laplacian(fun, weights=weights, chunk=6)(point)
+        return (
+            whole,
+            parts,
+            forward_laplacian(fun, chunk=6)(point)[2],
+            exact(fun, point),
+        )
+
+    whole, parts, second, want = everything(point)
+    close(parts, whole)
+    close(second, want)
 
 
 def test_local_energy_of_the_hydrogen_atom() -> None:
@@ -123,7 +141,7 @@ def test_local_energy_of_the_hydrogen_atom() -> None:
         return -(second + gradient @ gradient) / 2 - 1 / jnp.linalg.norm(x)
 
     np.testing.assert_allclose(jax.jit(jax.vmap(energy))(electrons), -0.5, rtol=1e-12)
-    np.testing.assert_allclose(jax.grad(energy)(electrons[0]), 0, atol=1e-12)
+    np.testing.assert_allclose(jax.jit(jax.grad(energy))(electrons[0]), 0, atol=1e-12)
     again = jax.checkpoint(energy)(electrons[0])
     np.testing.assert_allclose(again, -0.5, rtol=1e-12)
 
@@ -148,10 +166,11 @@ def test_bilaplacian_and_partials_of_a_matrix() -> None:
     point = jnp.array([[0.3, 0.6], [-0.2, 0.9]])
     weights = jnp.array([[1.0, 2.0], [0.0, -1.0]])
     once = lambda f: lambda x: exact(f, x, weights)
-    close(biharmonic(fun, weights=weights)(point), once(once(fun))(point))
+    got = jax.jit(biharmonic(fun, weights=weights))(point)
+    close(got, jax.jit(once(once(fun)))(point))
     got = partials(fun, [(1, 2, 0, 1)])(point)[1, 2, 0, 1]
     along = lambda f, i, j: lambda x: jax.grad(f)(x)[i, j]
-    want = along(along(along(along(fun, 0, 0), 0, 1), 0, 1), 1, 1)(point)
+    want = jax.jit(along(along(along(along(fun, 0, 0), 0, 1), 0, 1), 1, 1))(point)
     close(got, want)
 
 

@@ -93,6 +93,7 @@ SLOW = {
         "besselj 1",
         "binomial 2",
     ),
+    *("besselj 2", "besseli 0", "binomial 1"),
     *("catalan 0", "jn 1", "polygamma 1"),
 }
 """Left to `make test-slow`: variants of others, slow to compile."""

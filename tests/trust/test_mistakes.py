@@ -339,7 +339,7 @@ MISTAKES: dict[str, list[Row]] = {
     ],
     "diffrax.DirectAdjoint()": [
         ("no reverse mode", lambda: trained(whole)),
-        ("no reverse mode", lambda: trained(ode)),
+        ("no reverse mode", lambda: jax.jit(lambda: trained(ode))()),
         ("no reverse mode", lambda: jax.jit(lambda: trained(whole))()),
     ],
     "residual.bind(module.apply)": [
