@@ -99,6 +99,8 @@ def expected(record: Record, bank: Bank) -> list[np.ndarray]:
     """For each equation, an array (activations, points)."""
     fields = {name: bank.stacked(name) for name in record.functions}
     run = functools.partial(reference, record.equations, record.coordinates, fields)
+    if record.max_order > 4:  # compiling costs more than running eagerly below that
+        run = jax.jit(run)
     # A field may not occur in an equation, and then its value has no activation axis.
     shape = (POINTS, len(bank.activations))
     return [
