@@ -41,7 +41,15 @@ def test_the_suite_has_not_shrunk() -> None:
     assert len(CLOSED) == 14
 
 
-@pytest.mark.parametrize("name", BY_JVP)
+# `test_primitives.py` pushes every primitive, along a curve and in two directions; of the
+# compositions here every second is pushed along a curve by default, and every sixth twice.
+SOME = {*BY_JVP[::2]}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n if n in SOME else pytest.param(n, marks=pytest.mark.slow) for n in BY_JVP],
+)
 def test_along_a_curve(name: str) -> None:
     fun, start, random = load(name)
     order = min(CASES[name]["max_order"], 3)
@@ -83,7 +91,7 @@ TWICE = [n for n in BY_JVP if CASES[n]["max_order"] >= 2]
 
 
 @pytest.mark.parametrize(
-    "name",  # `test_primitives.py` pushes every primitive in two directions
+    "name",
     [n if n in TWICE[::6] else pytest.param(n, marks=pytest.mark.slow) for n in TWICE],
 )
 def test_laplacian_of_two_directions(name: str) -> None:

@@ -313,11 +313,15 @@ def test_directions_that_multiply_each_other_are_written_out() -> None:
     )
     assert split(squares) is None
     fun = jax.vmap(lambda z: jnp.sum(jnp.exp(z @ W) * (1 - z @ z)))
-    outputs = [
-        push(fun, X, [seed, None, None], squares)[0]
-        for seed in (OneHot(SHARED), dense_seeds(SHARED))
-    ]
-    np.testing.assert_allclose(outputs[0].dense(3), outputs[1].dense(3), rtol=1e-12)
+
+    @jax.jit
+    def both(x):
+        return [
+            push(fun, x, [seed, None, None], squares)[0].dense(3)
+            for seed in (OneHot(SHARED), dense_seeds(SHARED))
+        ]
+
+    np.testing.assert_allclose(*both(X), rtol=1e-12)
 
 
 def test_a_column_behind_the_coordinates_is_known_to_be_untouched() -> None:
@@ -358,8 +362,15 @@ def net(weights, z):
 WEIGHTS = (W, A[:6, :4])
 
 
-@pytest.mark.parametrize("indices", [SHARED, PER_POINT], ids=["shared", "per point"])
-@pytest.mark.parametrize("chunk", [None, 2])
+@pytest.mark.parametrize(
+    ("indices", "chunk"),
+    [
+        pytest.param(SHARED, None, id="shared"),
+        pytest.param(PER_POINT, 2, id="per point, in chunks"),
+        pytest.param(PER_POINT, None, id="per point", marks=pytest.mark.slow),
+        pytest.param(SHARED, 2, id="shared, in chunks", marks=pytest.mark.slow),
+    ],
+)
 def test_parameter_gradients(indices, chunk) -> None:
     def ours(weights):
         value = diagonal_sum(lambda z: net(weights, z), 3, chunk=chunk)

@@ -76,7 +76,13 @@ def test_along_a_curve(name: str, bend: float) -> None:
     judge(name, got, along(truth, 1.3, bend), lambda: nested_series(fun, point, terms))
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",  # the same rules as along a curve
+    [
+        pytest.param(name, marks=pytest.mark.slow if place % 3 else ())
+        for place, name in enumerate(CASES)
+    ],
+)
 def test_laplacian(name: str) -> None:
     fun, point, truth = CASES[name]
 
