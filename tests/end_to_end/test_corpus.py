@@ -160,7 +160,7 @@ def rows():
                 yield pytest.param(record, activations, id=name, marks=marks)
 
 
-@pytest.mark.parametrize(("record", "activations"), rows())
+@pytest.mark.parametrize(("record", "activations"), list(rows()))
 def test_residual_is_the_reference(record, activations):
     check(record, bank(record, activations=activations))
 
