@@ -34,7 +34,7 @@ from opcompiler.calculus import (
     VectorField,
 )
 from opcompiler.errors import OperatorError
-from opcompiler.planning import Plan
+from opcompiler.planning import Plan, register_strategy
 from opcompiler.runtime import autotune, gauss_legendre, Residual, unbiased_square
 from opcompiler.sampling import Dense, Sparse
 from opcompiler.symbols import D, index, Integral, Sum, vector
@@ -94,6 +94,7 @@ __all__ = [
     "norm",
     "outer",
     "parse",
+    "register_strategy",
     "register_view",
     "sobolev",
     "sobolev_loss",

@@ -12,17 +12,16 @@ appendix F.2. Its equation 43 has the factors $1/s!$ twice; the examples have th
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from opcompiler.algebra.quadratic import Exact
-from opcompiler.algebra.weil import Tangent
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.ir import argument_name, linear_text, MultiIndex, OperatorSymbol
-from opcompiler.planning.slot_search import single_jet
 from opcompiler.planning.slots import contents, Curve, Jet
 from opcompiler.visible import plain_text, simple_table
 
@@ -206,48 +205,22 @@ def contamination(
         (s, tuple(sorted((_place(name, names), Fraction(c)) for name, c in v.items())))
         for s, v in dense.items()
     )
-    return _report(curve, order, names)
+    # Slots of the tables hold v_s/s!, and coefficients are derivatives: k! times ours.
+    normalised = tuple(
+        (s, tuple((i, c / math.factorial(s)) for i, c in v)) for s, v in curve
+    )
+    outputs: list[OperatorSymbol] = []
+    for k, content in enumerate(contents(Jet(normalised, order))):
+        terms: dict[MultiIndex, Fraction] = {}
+        for places, c in content.items():
+            alpha = MultiIndex.of(len(names), Counter(places))
+            terms[alpha] = Fraction(c) * math.factorial(k) / alpha.factorial
+        outputs.append(OperatorSymbol.of(terms))
+    return Contamination(names, curve, tuple(outputs))
 
 
 def _is_name(given: object) -> bool:
     return isinstance(given, str)
-
-
-def pure_jet(
-    symbols: Sequence[OperatorSymbol], arguments: Sequence[str]
-) -> Contamination | None:
-    """Returns the report of the least jet that gives all symbols purely, by itself.
-
-    Args:
-        symbols: at least one, all of order at least 1.
-        arguments: names of the field's coordinates.
-
-    Returns:
-        `None` if there is none among the slots that are tried.
-    """
-    jet = single_jet(symbols)
-    return jet and _report(jet.curve, jet.order, tuple(arguments))
-
-
-def _report(curve: Curve, order: int, arguments: tuple[str, ...]) -> Contamination:
-    normalised = tuple((s, _divided(v, math.factorial(s))) for s, v in curve)
-    outputs = (
-        OperatorSymbol.of(
-            {
-                alpha: Fraction(c) * math.factorial(k) / alpha.factorial
-                for places, c in content.items()
-                for alpha in [
-                    MultiIndex(tuple(map(places.count, range(len(arguments)))))
-                ]
-            }
-        )
-        for k, content in enumerate(contents(Jet(normalised, order)))
-    )
-    return Contamination(arguments, curve, tuple(outputs))
-
-
-def _divided(tangent: Tangent, by: int) -> Tangent:
-    return tuple((i, c / by) for i, c in tangent)
 
 
 def _place(name: str, arguments: Sequence[str]) -> int:

@@ -11,7 +11,9 @@ from sympy.utilities.iterables import partitions
 
 from opcompiler.errors import OperatorError
 from opcompiler.ir import MultiIndex, OperatorSymbol
-from opcompiler.planning.contamination import contamination, pure_jet
+from opcompiler.planning.contamination import contamination
+from opcompiler.planning.partition import single_jet
+from opcompiler.planning.slots import contents
 
 
 def partial(*exponents):
@@ -89,13 +91,16 @@ PURE = {
 @pytest.mark.parametrize("exponents", PURE)
 def test_pure_single_jets_explode(exponents) -> None:
     order, slots, coefficient = PURE[exponents]
-    report = pure_jet([partial(*exponents)], "xyzw"[: len(exponents)])
-    alpha = MultiIndex(exponents)
-    assert report.order == order
-    assert sorted(slot for slot, _ in report.tangents) == sorted(slots)
-    assert report.is_pure(alpha, order)
+    jet = single_jet([partial(*exponents)])
+    assert jet.order == order
+    assert sorted(slot for slot, _ in jet.curve) == sorted(slots)
+    assert len(contents(jet)[order]) == 1
     if coefficient:
-        assert report.coefficient(alpha, order) == coefficient
+        names = "xyzw"[: len(exponents)]
+        by_slot = {slot: names[i] for slot, ((i, _),) in jet.curve}
+        report = contamination(by_slot, order, names)
+        assert report.is_pure(MultiIndex(exponents), order)
+        assert report.coefficient(MultiIndex(exponents), order) == coefficient
 
 
 def by_the_formula(slots, exponents, order):

@@ -15,8 +15,7 @@ from sympy.utilities.iterables import partitions
 import opcompiler as oc
 from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
 from opcompiler.planning import make_plan
-from opcompiler.planning.partition import straight_lines
-from opcompiler.planning.slot_search import schemes, single_jet
+from opcompiler.planning.partition import schemes, single_jet, straight_lines
 from opcompiler.planning.slots import (
     axis,
     canonical,
