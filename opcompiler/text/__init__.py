@@ -75,7 +75,7 @@ def parse(
         text: declarations, equations and conditions.
         parameters: values that replace those in the text, by name; a dimension among
             them (`x in R^d`) writes the coordinates out.
-        file: the name that errors tell.
+        file: the name that errors show.
 
     Returns:
         The problem: `opcompiler.compile(problem)` takes it.
@@ -94,13 +94,15 @@ def load(path: str | Path, *, parameters: Mapping[str, float] | None = None) -> 
 
     Args:
         path: of the file.
-        parameters: as for `parse`.
+        parameters: values that replace those in the text, by name; a dimension among
+            them (`x in R^d`) writes the coordinates out.
 
     Returns:
         The problem.
 
     Raises:
-        OperatorError: if the file cannot be read, or as `parse` does.
+        OperatorError: if the file cannot be read, or if its text is wrong, with line,
+            column and a caret under what is wrong.
     """
     try:
         with Path(path).open("rb") as file:

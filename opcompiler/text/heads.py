@@ -271,18 +271,15 @@ def index(reader: Reader, node: Node) -> Value:
     scope = reader.scope
     indices = [reader.scalar(place, "an index") for place in places]
 
-    def check(number: sp.Expr, size: sp.Expr | int, place: Node, settled: bool) -> None:
+    def check(number: sp.Expr, size: sp.Expr | int, place: Node) -> None:
         """Refuses a component that is not there, counted from 1."""
-        if settled and not isinstance(number, sp.Integer):
-            outside = True
-        elif not isinstance(number, sp.Integer):
-            return
-        else:
-            last = isinstance(size, int | sp.Integer) and number > size
-            outside = bool(number < 1 or last)
-        if outside:
-            problem = f"there is no component {number}"
-            raise MeaningError(problem, f"they are 1 to {size}", at=place)
+        last = isinstance(size, int | sp.Integer) and number > size
+        if isinstance(number, sp.Integer) and (number < 1 or last):
+            raise absent(number, size, place)
+
+    def absent(number: sp.Expr, size: sp.Expr | int, place: Node) -> MeaningError:
+        problem = f"there is no component {number}"
+        return MeaningError(problem, f"they are 1 to {size}", at=place)
 
     name = spelled(str(head.children[0])) if head.kind == "name" else ""
     table, coordinate = scope.fields.get(name), scope.coordinates.get(name)
@@ -291,18 +288,19 @@ def index(reader: Reader, node: Node) -> Value:
             raise MeaningError(f"{name} has {len(table.shape)} indices", "give as many")
         sizes = tuple(map(scope.numbers, table.shape))
         for number, size, place in zip(indices, sizes, places, strict=True):
-            check(number, size, place, settled=False)
+            check(number, size, place)
         known = all(isinstance(size, sp.Integer) for size in sizes)
         base = sp.IndexedBase(name, shape=sizes) if known else sp.IndexedBase(name)
         return base[tuple(i - 1 for i in indices)]
     if coordinate is not None and not coordinate.written_out and len(indices) == 1:
-        check(indices[0], coordinate.dimension, places[0], settled=False)
+        check(indices[0], coordinate.dimension, places[0])
         return coordinate.base[indices[0] - 1]
     value = reader.value(head)
     for place, number in zip(places, indices, strict=True):
         if not isinstance(value, tuple):
             raise MeaningError("a scalar has no components", "leave the brackets out")
-        check(number, len(value), place, settled=True)
+        if not isinstance(number, sp.Integer) or not 1 <= number <= len(value):
+            raise absent(number, len(value), place)
         value = value[int(number) - 1]
     return value
 
