@@ -45,23 +45,35 @@ def _read(value: Value, system: System | None = None, what: str = "this") -> Ten
 
     Args:
         value: scalar, vector or matrix.
-        system: where vectors and matrices must have as many components as coordinates.
+        system: where vectors and matrices must have as many components as coordinates; by
+            a vector coordinate only scalars are read.
         what: names the value in a message.
 
     Raises:
         OperatorError: for another number of components.
     """
-    if system is not None and not system.is_written:
-        return by_component(value, system.size) if what == "div" else _plain(value)
     symbolic(value)
     if isinstance(value, list | tuple):
-        value = sp.Matrix(list(value))
+        try:
+            value = sp.Matrix(list(value))
+        except (TypeError, ValueError):
+            raise OperatorError(
+                "these components make no vector and no matrix",
+                expression=str(value),
+                hint="give scalars, or rows of equal length",
+            ) from None
     if not isinstance(value, sp.MatrixBase):
         return tensors.scalar(sp.S(value) if isinstance(value, int | float) else value)
     rows, columns = value.shape
     if not rows or not columns:
         raise OperatorError(
             "a vector without components", expression=value, hint="give at least one"
+        )
+    if system is not None and not system.is_written:
+        raise OperatorError(
+            "by a vector coordinate only scalars are differentiated here",
+            expression=value,
+            hint="take a component",
         )
     size = system.size if system is not None else None
     if size is not None and (rows != size or columns not in (1, size)):
@@ -73,18 +85,6 @@ def _read(value: Value, system: System | None = None, what: str = "this") -> Ten
     if columns == 1:
         return written(tuple(value))
     return written(tuple(tuple(value.row(i)) for i in range(rows)))
-
-
-def _plain(value: Value) -> Tensor:
-    """Returns the tensor of a scalar."""
-    symbolic(value)
-    if _rank(value):
-        raise OperatorError(
-            "by a vector coordinate only scalars are differentiated here",
-            expression=value,
-            hint="take a component",
-        )
-    return tensors.scalar(sp.S(value))
 
 
 def _given(value: Tensor) -> Value:
@@ -197,13 +197,15 @@ def div(value: Value, where: Anywhere) -> Value:
     Raises:
         OperatorError: for a scalar, or a wrong number of components.
     """
-    if _rank(value) == 0 and not isinstance(where, sp.IndexedBase):
+    system = read_system(where)
+    if not system.is_written:
+        return _given(tensors.divergence(by_component(value, system.size), system))
+    if _rank(value) == 0:
         raise OperatorError(
             "div of a scalar",
             expression=value,
             hint="div takes a vector; grad takes a scalar",
         )
-    system = read_system(where)
     return _given(tensors.divergence(_read(value, system, "div"), system))
 
 
