@@ -415,7 +415,7 @@ class Combination:
         label: for people.
         place: number of the vector among the field's arguments.
         extent: range of i, which is index number `index` of the body alone.
-        index: its number there; others are those of the template.
+        index: its number there; others are those of the site.
         shift: the component is i + shift.
         body: b, one output.
     """

@@ -5,6 +5,7 @@ In the order in which an expression goes through them:
     symbolic.py           what is no expression stays outside, text above all
     equations.py          Eq, list, tuple, dict, Matrix -> residual expressions
     signature.py          which symbols are fields, coordinates, parameters
+    signature_checks.py   what is refused of them
     fields.py             which fields one network gives, in which order
     write_out.py          vectors: which there are; short ones, and plain sums, written out
     expand.py             derivatives, sums, Subs, integrals -> leaves and held sums

@@ -79,7 +79,7 @@ def _residual(equation: object) -> sp.Expr:
     return _expression(equation)
 
 
-def _way_in(equation: object) -> str:
+def _how_to_hand_in(equation: object) -> str:
     """Returns how to hand in what is no expression."""
     if isinstance(equation, str):
         return (
@@ -115,7 +115,7 @@ def _expression(equation: object) -> sp.Expr:
         raise OperatorError(
             f"{type(equation).__name__} is not a SymPy expression",
             expression=repr(equation)[:200],
-            hint=_way_in(equation),
+            hint=_how_to_hand_in(equation),
         )
     held = _refuse_unread(equation)
     if held & {sp.nan, sp.zoo}:

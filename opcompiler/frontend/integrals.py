@@ -89,7 +89,7 @@ def outermost(
 
 
 def infinite_end(variable: str) -> tuple[str, str]:
-    """Returns what is wrong with an integral up to infinity, and the way out."""
+    """Returns what is wrong with an integral up to infinity, and what to do."""
     return (
         "an integral up to infinity has no quadrature on an interval",
         f"substitute, e.g. {variable} = r/(1 - r**2) with r from -1 to 1, or cut it off "

@@ -37,11 +37,8 @@ from opcompiler.frontend.indexed_programs import IndexedPrograms
 from opcompiler.frontend.naming import functional_names
 from opcompiler.frontend.open_sites import OpenSites
 from opcompiler.frontend.programs import emit
-from opcompiler.frontend.signature import (
-    CoordinateSymbol,
-    read_signature,
-    refuse_twins,
-)
+from opcompiler.frontend.signature import read_signature
+from opcompiler.frontend.signature_checks import CoordinateSymbol, no_twins
 from opcompiler.frontend.traversal import parts
 from opcompiler.frontend.write_out import (
     components,
@@ -293,7 +290,7 @@ def _renamed(
         return equations, coordinates
     free = {s for r in equations.residuals for s in r.free_symbols}
     dummies = sorted((s for s in free if isinstance(s, sp.Dummy)), key=str)
-    refuse_twins([s for s in free if type(s) in (sp.Symbol, sp.Dummy)], set())
+    no_twins([s for s in free if type(s) in (sp.Symbol, sp.Dummy)], set())
     plain = {d: sp.Symbol(d.name, **d.assumptions0) for d in dummies}
     residuals = tuple(r.xreplace(plain) for r in equations.residuals)
     if isinstance(coordinates, sp.Dummy):

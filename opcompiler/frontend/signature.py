@@ -1,4 +1,14 @@
-"""Which symbols of the equations are fields, coordinates and parameters."""
+"""Which symbols of the equations are fields, coordinates and parameters.
+
+In: residuals, as SymPy trees. Out: a `Signature`. For `u_t + c*u_x - u(t - tau, x)`:
+
+    fields u with 2 arguments;  coordinates t, x;  parameters c, tau
+
+An applied undefined function is a field, a symbol that stands alone as its argument a
+coordinate, every other free symbol a parameter. `Derivative`, `Subs`, integrals and sums
+bind variables, and SymPy's own `free_symbols` forgets some of what they hide; so the
+trees are walked here, with what is bound at each place.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,18 +17,16 @@ from dataclasses import dataclass, field
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from opcompiler.errors import OperatorError
+from opcompiler.frontend import signature_checks as checks
 from opcompiler.frontend.integrals import (
     Axis,
     IntegrationVariable,
     make_axes,
     outermost,
 )
+from opcompiler.frontend.signature_checks import CoordinateSymbol
 from opcompiler.frontend.traversal import parts
 from opcompiler.frontend.write_out import Vectors
-
-CoordinateSymbol = sp.Symbol | sp.IndexedBase
-"""A plain coordinate, or a vector of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,31 +115,22 @@ def read_signature(
     seen: set[sp.Basic] = set()
     applications = [a for r in residuals for a in _applications(r, {}, (), seen)]
     arity = _arities(applications)
-    if not arity:
-        raise OperatorError(
-            "the equations contain no unknown field",
-            expression=", ".join(map(str, residuals)),
-            hint="a field is an applied undefined function: Function('u')(t, x). Where "
-            "there was one, SymPy has evaluated it away: its derivative by a symbol of "
-            "other assumptions, by a pinned argument, or in sympy.vector is 0, and "
-            "Function('u').diff(x), a function that is not applied, is 1",
-        )
+    checks.some_field(arity, residuals)
     if isinstance(coordinates, sp.Symbol | sp.IndexedBase):
         coordinates = (coordinates,)
-    found = (
-        _declared(coordinates)
-        if coordinates is not None
-        else _coordinates(applications)
-    )
+    if coordinates is None:
+        found = _coordinates(applications)
+    else:
+        checks.distinct_symbols(coordinates)
+        found = tuple(coordinates)
     symbols = _free_symbols(residuals)
-    refuse_twins([*found, *symbols], set(arity))
+    checks.no_twins([*found, *symbols], set(arity))
     coordinate = set(found)
     parameters = sorted(
         (s for s in symbols if s not in coordinate), key=lambda s: s.name
     )
     vectors = vectors or Vectors({}, ())
-    _refuse_reserved([*parameters, *vectors.arrays])
-    _refuse_arrays(parameters, vectors.arrays)
+    checks.parameter_names(parameters, vectors.arrays)
     return Signature(
         found,
         tuple(arity),
@@ -142,35 +141,6 @@ def read_signature(
         make_axes(_integrated(residuals), {s.name for s in (*found, *symbols)}),
         _kinds(applications),
     )
-
-
-def _refuse_arrays(
-    parameters: Sequence[sp.Symbol], arrays: Sequence[sp.IndexedBase]
-) -> None:
-    """Refuses a name for a number and for an array: only one of them could be given."""
-    names = {parameter.name for parameter in parameters}
-    for array in arrays:
-        if str(array) in names:
-            raise OperatorError(
-                f"{array} is both a number and an array, {array}[i]",
-                expression=array,
-                hint="rename one of them",
-            )
-
-
-def _refuse_reserved(parameters: Sequence[sp.Symbol | sp.IndexedBase]) -> None:
-    """Refuses parameters that could not be given: the call has arguments so named."""
-    for parameter in parameters:
-        if str(parameter) in _RESERVED:
-            raise OperatorError(
-                f"a parameter cannot be called {parameter}",
-                expression=parameter,
-                hint=f"residual(net, points, {parameter}=...) has an argument of that "
-                "name: rename the symbol",
-            )
-
-
-_RESERVED = ("key", "quadrature")
 
 
 def _kinds(applications: Sequence[_Application]) -> dict[str, str]:
@@ -231,86 +201,12 @@ def _applications(
 
 
 def _arities(applications: Sequence[_Application]) -> dict[str, int]:
-    arity: dict[str, int] = {}
     first: dict[str, AppliedUndef] = {}
     for application in applications:
-        written, name = application.written, application.name
-        known = arity.setdefault(name, len(written.args))
-        seen = first.setdefault(name, written)
-        if known != len(written.args):
-            raise OperatorError(
-                f"field {name} is used with {known} and with "
-                f"{len(written.args)} arguments",
-                expression=f"{seen} and {written}",
-                hint="give it the same arguments everywhere, or use two names",
-            )
-        if seen.func != written.func:
-            raise OperatorError(
-                f"two different functions are called {name}",
-                expression=written,
-                hint="declare the function once, with one set of assumptions",
-            )
-        _check_arguments(application)
-    return arity
-
-
-def _check_arguments(application: _Application) -> None:
-    name, written = application.name, application.written
-    if written.args != application.arguments:
-        written = written.func(*application.arguments)
-    if not application.arguments:
-        raise OperatorError(
-            f"the field {name} has no arguments",
-            expression=written,
-            hint=f"apply it to its coordinates: {name}(t, x); a number that is to be "
-            f'found is a symbol, Symbol("{name}")',
-        )
-    if any(argument.has(AppliedUndef) for argument in application.arguments):
-        raise OperatorError(
-            f"an argument of field {name} is itself a field",
-            expression=written,
-            hint="all places are known before a network is called, so arguments may hold "
-            "coordinates, parameters and numbers only. A delay is a parameter, u(t - tau), "
-            "with tau=function of the point or an array over the points; a nonlocal "
-            "operator is written out, as an oc.Integral perhaps",
-        )
-    if any(_has_whole(argument) for argument in application.arguments):
-        raise OperatorError(
-            f"an argument of field {name} is an expression in a whole vector",
-            expression=written,
-            hint="fields take whole vectors, plain coordinates and expressions in plain "
-            "coordinates; for u(-x) write the components out as separate symbols",
-        )
-
-
-def _has_whole(argument: sp.Expr) -> bool:
-    """Whether a vector stands in an expression, but not by a component or alone."""
-    if isinstance(argument, sp.IndexedBase):
-        return False
-    walk = sp.preorder_traversal(argument)
-    for part in walk:
-        if isinstance(part, sp.IndexedBase):
-            return True
-        if isinstance(part, sp.Indexed):
-            walk.skip()
-    return False
-
-
-def _declared(coordinates: Sequence[CoordinateSymbol]) -> tuple[CoordinateSymbol, ...]:
-    for coordinate in coordinates:
-        if not isinstance(coordinate, CoordinateSymbol):
-            raise OperatorError(
-                "a coordinate must be a symbol",
-                expression=coordinate,
-                hint="declare it by sympy.Symbol or sympy.symbols, or oc.vector",
-            )
-    if not coordinates or len(set(coordinates)) < len(coordinates):
-        raise OperatorError(
-            "the coordinates are the columns of the points, each one once",
-            expression=f"coordinates={list(coordinates)}",
-            hint="name each coordinate once, or leave `coordinates` out",
-        )
-    return tuple(coordinates)
+        written = application.written
+        checks.same_field(first.setdefault(application.name, written), written)
+        checks.arguments(written, application.arguments)
+    return {name: len(written.args) for name, written in first.items()}
 
 
 def _coordinates(applications: Sequence[_Application]) -> tuple[CoordinateSymbol, ...]:
@@ -378,7 +274,7 @@ def _free_symbols(residuals: Sequence[sp.Expr]) -> list[sp.Symbol]:
             if expr not in bound:
                 found.setdefault(expr)
         elif isinstance(expr, sp.Idx):
-            _check_bound(expr, bound)
+            checks.bound_index(expr, bound)
         else:
             for part, also in _parts(expr):
                 walk(part, (*bound, *also))
@@ -403,34 +299,3 @@ def _parts(expr: sp.Basic) -> list[tuple[sp.Basic, tuple[sp.Basic, ...]]]:
         indices = tuple(limit[0] for limit in expr.limits)
         return [(argument, indices) for argument in expr.args]
     return [(argument, ()) for argument in expr.args]
-
-
-def _check_bound(index: sp.Idx, bound: tuple[sp.Basic, ...]) -> None:
-    if index not in bound:
-        raise OperatorError(
-            f"the index {index} stands outside of a sum over it",
-            expression=index,
-            hint=f"write oc.Sum(..., {index}) around it",
-        )
-
-
-def refuse_twins(symbols: Sequence[CoordinateSymbol], fields: set[str]) -> None:
-    """Refuses two symbols of one name, and symbols of a field's name."""
-    seen: dict[str, CoordinateSymbol] = {}
-    for symbol in symbols:
-        twin = seen.setdefault(symbol.name, symbol)
-        if twin != symbol:
-            raise OperatorError(
-                f"two different symbols are called {symbol.name}",
-                expression=symbol.name,
-                hint="they differ in their assumptions, or are Dummy symbols, so SymPy has "
-                "already taken derivatives by one of them for zero; declare the symbol "
-                "once",
-            )
-        if symbol.name in fields:
-            raise OperatorError(
-                f"{symbol.name} is both a field and a symbol",
-                expression=symbol.name,
-                hint=f"apply the field to its arguments everywhere, "
-                f"or rename the symbol {symbol.name}",
-            )

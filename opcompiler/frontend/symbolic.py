@@ -1,7 +1,7 @@
-"""The door to SymPy: what is no expression stays outside, text above all.
+"""What is handed to SymPy's constructors: expressions, numbers and lists, never text.
 
 SymPy's constructors take strings, `Derivative(u, "x")` or `(i, 0, "n")`, and hand them to
-Python's `eval`. Whatever of ours calls such a constructor asks here first.
+Python's `eval`. Every function of ours that calls such a constructor asks here first.
 """
 
 from numbers import Number
