@@ -12,13 +12,18 @@ from fractions import Fraction
 from opcompiler.algebra.quadratic import Exact, Quadratic
 from opcompiler.ir import argument_name, MultiIndex
 from opcompiler.planning.plan import Plan, ReadOut
-from opcompiler.show.elision import elide, Elided
-from opcompiler.show.operators import channel_operators, Operator
+from opcompiler.show.words import channel_operators, elide, Elided
 
 _GREEK = re.compile(
     "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau"
     "|upsilon|phi|chi|psi|omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega"
 )
+_SPECIAL = {c: f"\\{c}" for c in "{}$%&#_"} | {
+    "\\": "\\backslash ",
+    "^": "\\wedge ",
+    "~": "\\sim ",
+    " ": "\\ ",
+}
 _TERMS = 8
 _LINES = 16
 _PUSHES = 6
@@ -38,46 +43,43 @@ def plan_latex(plan: Plan) -> str:
         if isinstance(number, Elided):
             lines.append(_DOTS)
             continue
-        lines += _elided_lines(_channel_lines(plan, number))
-        lines += _elided_lines(_product_lines(plan, number))
-    lines += _elided_lines([_readout_line(plan, r) for r in plan.readouts])
+        push = plan.pushes[number]
+        arguments = plan.sites[push.site]
+        # The operators that channels carry.
+        operators = channel_operators(push, len(arguments))
+        lines += _elided_lines(
+            (
+                _channel(plan, number, k),
+                _sum((_partial(alpha, arguments) or "1", c) for alpha, c in operator),
+            )
+            for k, operator in enumerate(operators)
+        )
+        # Leibniz' rule, for the channels that are read off.
+        read = {k for r in plan.readouts for p, k, _ in r.terms if p == number and k}
+        rules: list[_Line] = []
+        for k in sorted(read):
+            name = _channel(plan, number, k)
+            one = Fraction(1)
+            terms: list[tuple[str, Exact]] = [
+                (f"f\\,{name}(g)", one),
+                (f"{name}(f)\\,g", one),
+            ]
+            for i, j, c in push.algebra.entries[k]:
+                left, right = _channel(plan, number, i), _channel(plan, number, j)
+                terms.append((f"{left}(f)\\,{right}(g)", c))
+            rules.append((f"{name}(f g)", _sum(terms)))
+        lines += _elided_lines(rules)
+    lines += _elided_lines(_readout(plan, readout) for readout in plan.readouts)
     body = " \\\\\n".join(f"{left} &= {right}" for left, right in lines)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
-def _elided_lines(lines: Sequence[_Line]) -> list[_Line]:
-    return [
-        _DOTS if isinstance(line, Elided) else line for line in elide(lines, _LINES)
-    ]
+def _elided_lines(lines: Iterable[_Line]) -> list[_Line]:
+    short = elide(list(lines), _LINES)
+    return [_DOTS if isinstance(line, Elided) else line for line in short]
 
 
-def _channel_lines(plan: Plan, number: int) -> list[_Line]:
-    push = plan.pushes[number]
-    arguments = plan.sites[push.site]
-    return [
-        (_channel(plan, number, k), _operator(operator, arguments))
-        for k, operator in enumerate(channel_operators(push, len(arguments)))
-    ]
-
-
-def _product_lines(plan: Plan, number: int) -> list[_Line]:
-    algebra = plan.pushes[number].algebra
-    read = {k for r in plan.readouts for p, k, _ in r.terms if p == number and k}
-    lines: list[_Line] = []
-    for k in sorted(read):
-        name = _channel(plan, number, k)
-        terms: list[tuple[str, Exact]] = [
-            (f"f\\,{name}(g)", Fraction(1)),
-            (f"{name}(f)\\,g", Fraction(1)),
-        ]
-        for i, j, c in algebra.entries[k]:
-            left, right = _channel(plan, number, i), _channel(plan, number, j)
-            terms.append((f"{left}(f)\\,{right}(g)", c))
-        lines.append((f"{name}(f g)", _sum(terms)))
-    return lines
-
-
-def _readout_line(plan: Plan, readout: ReadOut) -> _Line:
+def _readout(plan: Plan, readout: ReadOut) -> _Line:
     functional = readout.functional
     arguments = plan.sites[functional.site]
     plain = all(argument.isidentifier() for argument in arguments)
@@ -96,10 +98,6 @@ def _channel(plan: Plan, push: int, number: int) -> str:
     return f"c_{{{number}}}{above}"
 
 
-def _operator(operator: Operator, arguments: Sequence[str]) -> str:
-    return _sum((_partial(alpha, arguments) or "1", c) for alpha, c in operator)
-
-
 def _partial(alpha: MultiIndex, arguments: Sequence[str]) -> str:
     return " ".join(
         f"\\partial_{{{_name(argument_name(arguments, i))}}}"
@@ -109,20 +107,16 @@ def _partial(alpha: MultiIndex, arguments: Sequence[str]) -> str:
 
 
 def _sum(terms: Iterable[tuple[str, Exact]]) -> str:
-    text = "".join(
-        " + \\cdots" if isinstance(term, Elided) else _term(*term)
-        for term in elide(list(terms), _TERMS)
-    )
+    text = ""
+    for term in elide(list(terms), _TERMS):
+        if isinstance(term, Elided):
+            text += " + \\cdots"
+            continue
+        name, c = term
+        size = abs(c)
+        factor = "" if size == 1 else f"{_number(size)}\\,"
+        text += f"{' - ' if c < 0 else ' + '}{factor}{name}"
     return text.strip().removeprefix("+ ") or "0"
-
-
-def _term(name: str, c: Exact) -> str:
-    """Writes a signed term."""
-    sign = " - " if c < 0 else " + "
-    size = abs(c)
-    if size == 1:
-        return f"{sign}{name}"
-    return f"{sign}{_number(size)}\\,{name}"
 
 
 def _number(c: Exact) -> str:
@@ -141,22 +135,11 @@ def _name(name: str) -> str:
     r"""Writes a name: `nu` as `\nu`, `x12` as `x_{12}`, `rate` upright."""
     match = re.fullmatch(r"([A-Za-z]+?)_?([0-9]*)", name)
     if match is None:
-        return name if name.isdigit() else f"\\mathrm{{{_escaped(name)}}}"
+        upright = "".join(_SPECIAL.get(letter, letter) for letter in name)
+        return name if name.isdigit() else f"\\mathrm{{{upright}}}"
     word = match[1]
     if _GREEK.fullmatch(word):
         letters = f"\\{word}"
     else:
         letters = word if len(word) == 1 else f"\\mathrm{{{word}}}"
     return f"{letters}_{{{match[2]}}}" if match[2] else letters
-
-
-_SPECIAL = {c: f"\\{c}" for c in "{}$%&#_"} | {
-    "\\": "\\backslash ",
-    "^": "\\wedge ",
-    "~": "\\sim ",
-    " ": "\\ ",
-}
-
-
-def _escaped(text: str) -> str:
-    return "".join(_SPECIAL.get(letter, letter) for letter in text)

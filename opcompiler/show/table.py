@@ -1,107 +1,75 @@
 """A plan as text: channels by degree, seeds, read-outs, cost, certificate."""
 
-from rich.console import RenderableType
-from rich.table import Table
+from typing import TYPE_CHECKING
 
-from opcompiler.ir import argument_name, linear_text
-from opcompiler.planning.plan import Plan, Push
+from opcompiler.ir import linear_text
+from opcompiler.planning.plan import Plan
 from opcompiler.show.comparison import predicted_costs
+from opcompiler.show.words import tangent_text
 from opcompiler.visible import plain_text, simple_table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_CERTIFICATE = {
+    True: "every read-out proved by exact rational arithmetic",
+    False: "FAILED, do not use",
+    None: "none, the plan is too large to be proved",
+}
 
 
 def plan_table(plan: Plan) -> str:
     """Returns the plan as plain text, without colours, at most 96 columns wide."""
-    parts: list[RenderableType] = [_headline(plan)]
-    for number, push in enumerate(plan.pushes):
-        parts.append(_push_title(plan, number))
-        parts.append(_channels(plan, push))
-    parts.append("read-outs")
-    parts.append(_readouts(plan))
-    parts.append(_cost(plan))
-    parts.extend(_choices(plan))
-    parts.append(_certificate(plan))
-    return plain_text(*parts)
-
-
-def _headline(plan: Plan) -> str:
-    pushes = "1 push" if len(plan.pushes) == 1 else f"{len(plan.pushes)} pushes"
-    return f"plan: strategy {plan.strategy}, {plan.channels} channels in {pushes}"
-
-
-def _push_title(plan: Plan, number: int) -> str:
-    push = plan.pushes[number]
-    degrees = " ".join(map(str, push.algebra.degrees))
-    fields = dict.fromkeys(
-        readout.functional.field
-        for readout in plan.readouts
-        if any(term[0] == number for term in readout.terms)
-    )
-    name = f"push {number}: " if len(plan.pushes) > 1 else ""
-    where = ", ".join(plan.sites[push.site])
-    return (
-        f"{name}{', '.join(fields)} at ({where}): "
-        f"{push.algebra.size} channels, by degree {degrees}"
-    )
-
-
-def _channels(plan: Plan, push: Push) -> Table:
-    arguments = plan.sites[push.site]
-    table = simple_table("channel", "degree", "holds", "starts from")
-    for number, channel in enumerate(push.algebra.channels):
-        tangent = linear_text(
-            (f"e_{argument_name(arguments, i)}", c) for i, c in push.seeds[number]
-        )
-        start = tangent if number else "the point"
-        table.add_row(f"c{number}", str(channel.degree), channel.label, start)
-    return table
-
-
-def _readouts(plan: Plan) -> Table:
-    table = simple_table("functional", "=", "of channels")
     several = len(plan.pushes) > 1
+    pushes = f"{len(plan.pushes)} pushes" if len(plan.pushes) != 1 else "1 push"
+    parts: list[RenderableType] = [
+        f"plan: strategy {plan.strategy}, {plan.channels} channels in {pushes}"
+    ]
+    for number, push in enumerate(plan.pushes):
+        arguments = plan.sites[push.site]
+        degrees = " ".join(map(str, push.algebra.degrees))
+        fields = dict.fromkeys(
+            readout.functional.field
+            for readout in plan.readouts
+            if any(term[0] == number for term in readout.terms)
+        )
+        parts.append(
+            f"{f'push {number}: ' if several else ''}{', '.join(fields)} at "
+            f"({', '.join(arguments)}): {push.algebra.size} channels, by degree {degrees}"
+        )
+        channels = simple_table("channel", "degree", "holds", "starts from")
+        for k, channel in enumerate(push.algebra.channels):
+            start = tangent_text(push, k, arguments) if k else "the point"
+            channels.add_row(f"c{k}", str(channel.degree), channel.label, start)
+        parts.append(channels)
+
+    readouts = simple_table("functional", "=", "of channels")
     for readout in plan.readouts:
         functional = readout.functional
         arguments = plan.sites[functional.site]
         label = functional.symbol.label(functional.field, arguments)
-        terms = (
-            (f"c{channel}" + (f"@{push}" if several else ""), c)
+        terms = linear_text(
+            (f"c{channel}@{push}" if several else f"c{channel}", c)
             for push, channel, c in readout.terms
         )
-        table.add_row(label, "=", linear_text(terms))
-    return table
-
-
-def _cost(plan: Plan) -> str:
+        readouts.add_row(label, "=", terms)
     cost = plan.cost
-    return (
+    parts += [
+        "read-outs",
+        readouts,
         f"cost: {cost.passes} forward passes, {cost.products} products per "
-        f"nonlinearity; nested AD: {cost.nested} forward passes"
-    )
+        f"nonlinearity; nested AD: {cost.nested} forward passes",
+    ]
 
-
-def _choices(plan: Plan) -> list[str]:
-    """One line per site: what was taken, and what the others would have cost."""
-    lines = []
+    # One line per site: what `auto` took, and what the others would have cost.
     for choice in plan.choices:
-        where = (
-            ""
-            if len(plan.choices) == 1
-            else f" at ({', '.join(plan.sites[choice.site])})"
-        )
+        site = ", ".join(plan.sites[choice.site])
+        where = f" at ({site})" if len(plan.choices) > 1 else ""
         costs = sorted(
             predicted_costs(plan, choice).items(), key=lambda entry: entry[1]
         )
         others = ", ".join(f"{name} {time:.1f}" for name, time in costs)
-        lines.append(
+        parts.append(
             f"chosen{where}: {choice.strategy}; predicted training step: {others}"
         )
-    return lines
-
-
-def _certificate(plan: Plan) -> str:
-    words = {
-        True: "every read-out proved by exact rational arithmetic",
-        False: "FAILED, do not use",
-        None: "none, the plan is too large to be proved",
-    }
-    return f"certificate: {words[plan.proved]}"
+    return plain_text(*parts, f"certificate: {_CERTIFICATE[plan.proved]}")

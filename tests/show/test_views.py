@@ -13,7 +13,7 @@ from matplotlib.mathtext import MathTextParser
 import opcompiler as oc
 from opcompiler.planning import Plan, STRATEGIES, strategies
 from opcompiler.show.graph import KINDS
-from opcompiler.show.operators import channel_operators
+from opcompiler.show.words import channel_operators
 from tests.show.gallery import every_plan, OPERATORS, plan_of
 
 EDGES = {
