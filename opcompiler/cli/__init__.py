@@ -2,19 +2,33 @@
 
 One file per command, and beside them what several need:
 
-    app.py          the command itself, with what all its parts share
-    failures.py     errors of the user's become a message and an exit code
-    completion.py   what the shell offers when TAB is pressed
-    options.py      options that several commands take
-    reading.py      FILE -> a problem or a compiled residual
-    network.py      module:function -> a network
-    check.py plan_command.py eval.py emit.py bench.py demo.py
+    app.py          the command itself: how it prints, and how it fails
+    options.py      options that several commands take, and their completion
+    sources.py      FILE -> a problem or a residual; values of its parameters; a network
+    arrays.py       .npy and .npz files
+    check_command.py plan_command.py eval_command.py emit_command.py bench_command.py
+    demo_command.py
 
 Exit codes: 0, all is well; 1, the operator, a file or a network is wrong, and stderr says
-what and how to mend it; 2, the command line is wrong. `docs/cli.md` tells of every command.
+what and how to mend it; 2, the command line is wrong. `docs/cli.md` describes all commands.
 """
 
-from opcompiler.cli import bench, check, demo, emit, eval, plan_command
+from opcompiler.cli import (
+    bench_command,
+    check_command,
+    demo_command,
+    emit_command,
+    eval_command,
+    plan_command,
+)
 from opcompiler.cli.app import app
 
-__all__ = ["app", "bench", "check", "demo", "emit", "eval", "plan_command"]
+__all__ = [
+    "app",
+    "bench_command",
+    "check_command",
+    "demo_command",
+    "emit_command",
+    "eval_command",
+    "plan_command",
+]

@@ -1,15 +1,19 @@
-"""The command `opcompiler`, to which the others are added, and what it prints by.
+"""The command `opcompiler`, to which the others are added; how it prints and how it fails.
 
 Names, labels and files may hold anything: whatever goes to the terminal passes `say` as
-text and `cell` in tables, and errors of the command line pass `_Commands`.
+text and `cell` in tables, and errors of the command line pass `_Commands`. Errors that the
+user can mend become a message on stderr and an exit code by `told`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
+from opcompiler.errors import OperatorError
 from opcompiler.visible import visible
 
 # Of the click that typer brings along, or of the package, as its version has it.
@@ -17,24 +21,30 @@ _UsageError: Any = typer.BadParameter.__base__
 
 
 class _Commands(TyperGroup):
-    """The commands; what is wrong with a command line is told without its escapes."""
+    """The commands; messages about a command line show what it holds, and run nothing."""
 
     def invoke(self, ctx: Any) -> Any:
         """Runs a command."""
-        try:
+        with _visible_usage():
             return super().invoke(ctx)
-        except _UsageError as error:
-            error.message = visible(error.message)
-            raise
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Reads the command line up to the command."""
-        try:
+        with _visible_usage():
             return super().parse_args(ctx, args)
-        except _UsageError as error:
-            error.message = visible(error.message)
-            raise
 
+
+@contextmanager
+def _visible_usage() -> Iterator[None]:
+    try:
+        yield
+    except _UsageError as error:
+        error.message = visible(error.message)
+        raise
+
+
+_WRONG_INPUT = 1
+"""The exit code where an operator, a file or a network is wrong; 2 is click's own."""
 
 app = typer.Typer(
     cls=_Commands,
@@ -64,3 +74,31 @@ def examples(*lines: str) -> str:
     """Returns the end of a command's help: command lines to copy."""
     # Typer keeps apart only what stands in paragraphs of its own.
     return "\n\n".join(("Examples:", *lines))
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Prints errors that the user can mend; what else is raised is a defect of ours."""
+    try:
+        yield
+    except OperatorError as error:
+        say(str(error), err=True)
+        raise typer.Exit(_WRONG_INPUT) from None
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in {"matplotlib", "optax"}:
+            raise
+        say(
+            f"the demo needs {package}\n"
+            "  hint: install it with `pip install 'opcompiler[examples]'`",
+            err=True,
+        )
+        raise typer.Exit(_WRONG_INPUT) from None
+
+
+def unwritable(path: object, error: OSError) -> OperatorError:
+    """Returns the error about a file that cannot be written."""
+    return OperatorError(
+        f"cannot write {path}: {error.strerror}",
+        hint="give the name of a file in a folder that exists",
+    )

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.lib import format as npy
 
-from opcompiler.cli.failures import unwritable
+from opcompiler.cli.app import unwritable
 from opcompiler.errors import OperatorError
 
 _READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

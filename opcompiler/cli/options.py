@@ -1,23 +1,63 @@
-"""Arguments and options that several commands take."""
+"""Arguments and options that several commands take, and what TAB completes them to.
 
+`opcompiler --install-completion` installs the latter; a press takes as long as the package
+to load, about two seconds.
+"""
+
+import os
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from opcompiler.cli import completion
+from opcompiler.planning import STRATEGIES
 from opcompiler.visible import visible
+
+STRATEGY_NAMES = ("auto", *sorted(STRATEGIES))
 
 NAMES = ("equations", "residual", "operator", "problem")
 """What a Python program may call its operator."""
+
+
+def _strategies(incomplete: str) -> list[str]:
+    """Offers the names of strategies."""
+    return [name for name in STRATEGY_NAMES if name.startswith(incomplete)]
+
+
+def _files(*suffixes: str) -> Callable[[str], list[str]]:
+    """Returns what offers files of some kinds, and the folders on the way to them."""
+
+    def offer(incomplete: str) -> list[str]:
+        folder, start = os.path.split(incomplete)
+        return sorted(_fitting(folder, start, suffixes))
+
+    return offer
+
+
+def _fitting(folder: str, start: str, suffixes: tuple[str, ...]) -> Iterable[str]:
+    try:
+        found = list(Path(folder or ".").iterdir())
+    except OSError:
+        return
+    for path in found:
+        if not path.name.startswith(start) or (path.name[0] == "." and not start):
+            continue
+        # The folder stays as the user wrote it.
+        name = os.path.join(folder, path.name)
+        if path.is_dir():
+            yield f"{name}/"
+        elif path.suffix in suffixes:
+            yield name
+
 
 Notation = Annotated[
     str,
     typer.Argument(
         metavar="FILE",
         help="a .pde file in the notation, or a text in it",
-        autocompletion=completion.files(".pde"),
+        autocompletion=_files(".pde"),
     ),
 ]
 
@@ -28,7 +68,7 @@ Operator = Annotated[
         help="a .pde file in the notation, or a text in it, or your own Python "
         "program (.py), which is RUN; it assigns SymPy equations (one, a list or a "
         "dict), a problem or a compiled residual to one of: " + ", ".join(NAMES),
-        autocompletion=completion.files(".pde", ".py"),
+        autocompletion=_files(".pde", ".py"),
     ),
 ]
 
@@ -36,8 +76,8 @@ Json = Annotated[bool, typer.Option("--json", help="print JSON, and nothing else
 
 
 def _known_strategy(name: str | None) -> str | None:
-    if name is not None and name not in completion.STRATEGY_NAMES:
-        known = ", ".join(completion.STRATEGY_NAMES)
+    if name is not None and name not in STRATEGY_NAMES:
+        known = ", ".join(STRATEGY_NAMES)
         raise typer.BadParameter(f"there is no strategy {name!r}; choose from {known}")
     return name
 
@@ -46,7 +86,7 @@ Strategy = Annotated[
     str | None,
     typer.Option(
         help="a strategy's name; auto, or the residual's own, by default",
-        autocompletion=completion.strategies,
+        autocompletion=_strategies,
         callback=_known_strategy,
     ),
 ]

@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 import opcompiler as oc
-from opcompiler.cli import failures
-from opcompiler.cli.app import app, examples, say
+from opcompiler.cli.app import app, examples, say, told
 from opcompiler.cli.options import Json, numbers, Operator, Set, Strategy
-from opcompiler.cli.reading import compiled, read_operator
+from opcompiler.cli.sources import compiled, read_operator
 
 
 @app.command(
@@ -40,7 +39,7 @@ def plan(
     parameter: Set = None,
 ) -> None:
     """Shows how an operator will be evaluated: channels, products, read-outs, cost."""
-    with failures.told():
+    with told():
         residual = compiled(read_operator(file, numbers(parameter)), strategy)
         name = view or ("json" if json else "comparison" if compare else "table")
         if name != "table" or html is None:

@@ -1,7 +1,11 @@
 """What `opcompiler demo` shows; needs the extra `examples` (optax, matplotlib).
 
-`story` tells it in order. `problems` holds the equations in SymPy, `nested` the same
-equations by hand in nested automatic differentiation, `comparison` sets one against the
-other. `burgers` is the initial-boundary value problem, `training` trains it, `colehopf`
-solves it exactly, `figure` draws both.
+story.py       the demo from beginning to end, on the terminal
+problems.py    the equations, in SymPy and by hand
+contest.py     races against nested `jax.jvp` and `jax.experimental.jet`, for `bench` too
+jets.py        any residual by `jax.experimental.jet`
+burgers.py     the initial-boundary value problem, and its exact solution
+training.py    trains it
+figure.py      draws it
+perceptron.py  the network
 """

@@ -1,22 +1,151 @@
-"""Any residual against nested `jax.jvp` and `jax.experimental.jet`: times and numbers."""
+"""Residuals raced against what JAX has itself: median times, and how far they differ.
 
-from collections.abc import Mapping, Sequence
+In: a case of the demo, with its equations by hand, or any residual. Out: seconds of value
+and gradient in float32, and differences of the values in float64. `opcompiler demo` sets
+its two cases against nested `jax.jvp` by hand; `opcompiler bench` sets any residual against
+the plan `nested` and against `jax.experimental.jet`. All routes are jitted and take turns,
+so that a slow phase of the machine meets all of them.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import sympy as sp
 from jax import Array
 
 import opcompiler as oc
-from opcompiler.demo import network
-from opcompiler.demo.comparison import Evaluate, timed
+from opcompiler.demo import perceptron, problems
 from opcompiler.demo.jets import by_jets
 from opcompiler.errors import OperatorError
 from opcompiler.runtime.networks import read_networks
 
+NU = 0.01
+LAYERS = (128, 128, 128, 128)
+POINTS = 256
+ROUNDS = 30
+
+Evaluate = Callable[[Any, Array], Any]
 Box = Sequence[tuple[float, float]]
+
+
+# What is measured, of any routes (params, points) -> values.
+
+
+def timed(
+    routes: Sequence[Evaluate], params: Any, points: Array, rounds: int
+) -> dict[str, list[float]]:
+    """Returns the median seconds of each route, jitted, for evaluation and gradient.
+
+    Every round runs each route once and waits for the device; the first warms up.
+    """
+
+    def gradient(route: Evaluate) -> Evaluate:
+        def loss(params: Any, points: Array) -> Array:
+            values = jax.tree.leaves(route(params, points))
+            return sum(jnp.mean(jnp.real(r * jnp.conj(r))) for r in values)
+
+        return jax.grad(loss)
+
+    jitted = [jax.jit(f) for f in (*routes, *map(gradient, routes))]
+    times: list[list[float]] = [[] for _ in jitted]
+    for _ in range(rounds + 1):
+        for run, taken in zip(jitted, times, strict=True):
+            start = time.perf_counter()
+            jax.block_until_ready(run(params, points))
+            taken.append(time.perf_counter() - start)
+    medians = [statistics.median(taken[1:]) for taken in times]
+    return {"evaluation": medians[: len(routes)], "gradient": medians[len(routes) :]}
+
+
+def differences(routes: Sequence[Evaluate], params: Any, points: Array) -> list[float]:
+    """Returns the largest differences from the first route, relative in max norm."""
+    found = [
+        jnp.stack(jax.tree.leaves(jax.jit(route)(params, points))) for route in routes
+    ]
+    scale = jnp.max(jnp.abs(found[0]))
+    return [float(jnp.max(jnp.abs(each - found[0])) / scale) for each in found]
+
+
+# The demo: equations of its own against the same by hand.
+
+
+@dataclass(frozen=True)
+class Case:
+    """One set of equations, in SymPy and by hand.
+
+    Attributes:
+        name: for the reader.
+        equations: what is compiled.
+        fields: in the order of the network's outputs.
+        by_hand: the residuals at one point; see `problems`.
+    """
+
+    name: str
+    equations: sp.Expr | Mapping[str, sp.Expr]
+    fields: tuple[str, ...]
+    by_hand: Callable[..., Any]
+
+    def compile(self) -> oc.Residual:
+        """Compiles the equations."""
+        return oc.compile(self.equations, fields=self.fields)
+
+    def text(self) -> str:
+        """Returns the equations as text, one in a line."""
+        every = self.equations
+        parts = every.values() if isinstance(every, Mapping) else (every,)
+        return "\n".join(f"{problems.short(e)} = 0" for e in parts)
+
+    def contestants(self, residual: oc.Residual) -> tuple[Evaluate, Evaluate]:
+        """Returns the compiled route and that by hand: (params, points) -> values."""
+        bound = residual.bind(perceptron.apply)
+
+        def by_hand(params: perceptron.Params, points: Array) -> Any:
+            field = lambda point: perceptron.apply(params, point)
+            return jax.vmap(lambda point: self.by_hand(field, point, NU))(points)
+
+        return lambda params, points: bound(params, points, nu=NU), by_hand
+
+    def inputs(self, residual: oc.Residual, dtype: type) -> tuple[Any, Array]:
+        """Draws a network of 4×128 and points in [-1, 1]^d."""
+        d = len(residual.coordinates)
+        weights, places = jax.random.split(jax.random.key(0))
+        params = perceptron.init(weights, (d, *LAYERS, len(self.fields)), dtype)
+        return params, jax.random.uniform(places, (POINTS, d), dtype, -1, 1)
+
+
+CASES = (
+    Case(
+        "2D Navier-Stokes, velocity and pressure",
+        problems.navier_stokes(),
+        ("u", "v", "p"),
+        problems.navier_stokes_by_hand,
+    ),
+    Case("viscous Burgers", problems.burgers(), ("u",), problems.burgers_by_hand),
+)
+
+
+def difference(case: Case, residual: oc.Residual) -> float:
+    """Returns the largest difference of the routes in float64, relative in max norm."""
+    with jax.enable_x64(True):
+        inputs = case.inputs(residual, jnp.float64)
+        return differences(case.contestants(residual), *inputs)[1]
+
+
+def seconds(case: Case, residual: oc.Residual) -> dict[str, tuple[float, float]]:
+    """Returns (compiled, by hand) seconds in float32, for evaluation and gradient."""
+    with jax.enable_x64(False):
+        inputs = case.inputs(residual, jnp.float32)
+        times = timed(case.contestants(residual), *inputs, ROUNDS)
+    return {task: (ours, theirs) for task, (ours, theirs) in times.items()}
+
+
+# The bench: any residual against what JAX offers for it.
 
 
 @dataclass(frozen=True)
@@ -64,35 +193,11 @@ def contest(
         box: an interval for each column of the points.
         size: of network and batch.
     """
-    routes, absent = _routes(residual, arguments)
-    draw = partial(_inputs, residual, box, size)
-    with jax.enable_x64(True):
-        differences = _differences(routes, *draw(jnp.float64))
-    with jax.enable_x64(False):
-        times = timed(list(routes.values()), *draw(jnp.float32), size.rounds)
-    lanes = [
-        Lane(name, evaluation, gradient, difference)
-        for name, evaluation, gradient, difference in zip(
-            routes, times["evaluation"], times["gradient"], differences, strict=True
-        )
-    ]
-    return lanes + [Lane(name, reason=reason) for name, reason in absent.items()]
-
-
-def _routes(
-    residual: oc.Residual, arguments: Mapping[str, Any]
-) -> tuple[dict[str, Evaluate], dict[str, str]]:
-    nets = _networks(residual)
-    routes: dict[str, Evaluate] = {}
-    absent: dict[str, str] = {}
-
-    def enter(name: str, make: Any) -> None:
-        try:
-            evaluate = make()
-        except OperatorError as error:
-            absent[name] = error.problem
-        else:
-            routes[name] = evaluate
+    groups = _groups(residual)
+    nets = {
+        fields: lambda params, point, n=n: perceptron.apply(params[n], point)
+        for n, fields in enumerate(groups)
+    }
 
     def given(points: Array) -> dict[str, Any]:
         # Quadrature rules are in double precision, whatever the points are.
@@ -104,6 +209,16 @@ def _routes(
         run = compiled.bind(nets)
         return lambda params, points: run(params, points, **given(points))
 
+    def nested() -> Evaluate:
+        if not all(site.plain for site in residual.operator.sites):
+            raise OperatorError(
+                "sums over the components are not written out",
+                hint="take fewer components",
+            )
+        return bound(
+            oc.Residual(residual.operator, "nested", defaults=residual.defaults)
+        )
+
     def jets() -> Evaluate:
         run = by_jets(residual)
 
@@ -113,81 +228,57 @@ def _routes(
 
         return evaluate
 
-    routes["opcompiler"] = bound(residual)
-    if not all(site.plain for site in residual.operator.sites):
-        absent["nested jax.jvp"] = "sums over the components are not written out"
-    else:
-        enter("nested jax.jvp", lambda: bound(_nested(residual)))
-    enter("jax.experimental.jet", jets)
-    return routes, absent
-
-
-def _nested(residual: oc.Residual) -> oc.Residual:
-    return oc.Residual(residual.operator, "nested", defaults=residual.defaults)
+    routes: dict[str, Evaluate] = {"opcompiler": bound(residual)}
+    absent: list[Lane] = []
+    for name, make in (("nested jax.jvp", nested), ("jax.experimental.jet", jets)):
+        try:
+            routes[name] = make()
+        except OperatorError as error:
+            absent.append(Lane(name, reason=error.problem))
+    runs = list(routes.values())
+    with jax.enable_x64(True):
+        errors = differences(runs, *_inputs(residual, groups, box, size, jnp.float64))
+    with jax.enable_x64(False):
+        inputs = _inputs(residual, groups, box, size, jnp.float32)
+        times = timed(runs, *inputs, size.rounds)
+    return [
+        *map(Lane, routes, times["evaluation"], times["gradient"], errors),
+        *absent,
+    ]
 
 
 def _groups(residual: oc.Residual) -> list[tuple[str, ...]]:
     """Returns the fields together if one network can give them, else one by one."""
     together = residual.operator.used
     try:
-        read_networks({together: network.apply}, residual.operator)
+        read_networks({together: perceptron.apply}, residual.operator)
     except OperatorError:
         return [(field,) for field in together]
     return [together]
 
 
-def _networks(residual: oc.Residual) -> dict[tuple[str, ...], Any]:
-    def nth(number: int, params: Any, point: Array) -> Array:
-        return network.apply(params[number], point)
-
-    return {
-        fields: partial(nth, number) for number, fields in enumerate(_groups(residual))
-    }
-
-
 def _inputs(
-    residual: oc.Residual, box: Box, size: Size, dtype: type
-) -> tuple[list[network.Params], Array]:
-    """Draws networks, and points in the box."""
-    groups = _groups(residual)
+    residual: oc.Residual,
+    groups: Sequence[tuple[str, ...]],
+    box: Box,
+    size: Size,
+    dtype: type,
+) -> tuple[list[perceptron.Params], Array]:
+    """Draws a network for each group of fields, and points in the box."""
+    operator = residual.operator
+    kinds = dict(operator.kinds)
+    widths = {column.name: column.width for column in operator.columns}
     weights, places = jax.random.split(jax.random.key(0))
-    hidden = (size.width,) * size.depth
-    params = [
-        network.init(
-            key,
-            (_columns(residual, fields[0]), *hidden, _outputs(residual, fields)),
-            dtype,
-        )
-        for fields, key in zip(
-            groups, jax.random.split(weights, len(groups)), strict=True
-        )
-    ]
+    params: list[perceptron.Params] = []
+    keys = jax.random.split(weights, len(groups))
+    for fields, key in zip(groups, keys, strict=True):
+        # Of a complex field the network gives the real and the imaginary part.
+        outputs = sum(2 if kinds.get(field) == "complex" else 1 for field in fields)
+        site = next(f.site for f in operator.functionals if f.field == fields[0])
+        vectors = operator.sites[site].vectors
+        inputs = sum(1 if v is None else widths[v] for v in vectors)
+        hidden = (size.width,) * size.depth
+        params.append(perceptron.init(key, (inputs, *hidden, outputs), dtype))
     low, high = jnp.array(box, dtype).T
     unit = jax.random.uniform(places, (size.points, len(box)), dtype)
     return params, low + (high - low) * unit
-
-
-def _outputs(residual: oc.Residual, fields: tuple[str, ...]) -> int:
-    """Returns how many real numbers give the fields; of complex ones re and im."""
-    kinds = dict(residual.operator.kinds)
-    return sum(2 if kinds.get(field) == "complex" else 1 for field in fields)
-
-
-def _columns(residual: oc.Residual, field: str) -> int:
-    """Returns how many numbers a field is a function of."""
-    operator = residual.operator
-    widths = {column.name: column.width for column in operator.columns}
-    site = next(f.site for f in operator.functionals if f.field == field)
-    return sum(1 if v is None else widths[v] for v in operator.sites[site].vectors)
-
-
-def _differences(
-    routes: Mapping[str, Evaluate], params: Any, points: Array
-) -> list[float]:
-    """Returns the largest differences from the first route, relative in max norm."""
-    found = [
-        jnp.stack(jax.tree.leaves(jax.jit(route)(params, points)))
-        for route in routes.values()
-    ]
-    scale = jnp.max(jnp.abs(found[0]))
-    return [float(jnp.max(jnp.abs(each - found[0])) / scale) for each in found]

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
-from opcompiler.demo import burgers, comparison, figure, network, training
+from opcompiler.demo import burgers, contest, figure, perceptron, training
 
 
 def tell(
@@ -32,21 +32,21 @@ def _show_cases(console: Console) -> tuple[Table, dict[str, Any]]:
     """Prints the plan of every case; returns checks and times, as a table and as data."""
     table = Table(
         title="opcompiler against nested jax.jvp by hand, both jitted, on "
-        f"{jax.devices()[0].platform}\nMLP 4×128 tanh, {comparison.POINTS} points; "
-        f"times are medians of {comparison.ROUNDS} in float32",
+        f"{jax.devices()[0].platform}\nMLP 4×128 tanh, {contest.POINTS} points; "
+        f"times are medians of {contest.ROUNDS} in float32",
         title_style="bold",
     )
     table.add_column("equations")
     for column in ("difference\nin float64", "task", "opcompiler", "nested", "ratio"):
         table.add_column(column, justify="left" if column == "task" else "right")
     cases: dict[str, Any] = {}
-    for case in comparison.CASES:
+    for case in contest.CASES:
         residual = case.compile()
         console.rule(f"[bold]{case.name}")
         console.out(f"{case.text()}\n\n{residual.plan}\n", highlight=False)
-        error = comparison.difference(case, residual)
+        error = contest.difference(case, residual)
         cases[case.name] = {"difference": error, "seconds": {}}
-        for task, (ours, theirs) in comparison.seconds(case, residual).items():
+        for task, (ours, theirs) in contest.seconds(case, residual).items():
             speed = (f"{1e3 * s:.2f} ms" for s in (ours, theirs))
             ratio = f"{theirs / ours:.1f}×"
             table.add_row(case.name, f"{error:.1e}", task, *speed, ratio)
@@ -56,7 +56,7 @@ def _show_cases(console: Console) -> tuple[Table, dict[str, Any]]:
     return table, cases
 
 
-def _train(console: Console, steps: int, seed: int) -> network.Params:
+def _train(console: Console, steps: int, seed: int) -> perceptron.Params:
     console.rule("[bold]training: u_t + u u_x = nu u_xx")
     console.print(
         "u(0, x) = -sin(pi x) and u(t, ±1) = 0 by construction, "
@@ -85,7 +85,7 @@ def _train(console: Console, steps: int, seed: int) -> network.Params:
     return params
 
 
-def _judge(console: Console, params: network.Params, out: Path) -> float:
+def _judge(console: Console, params: perceptron.Params, out: Path) -> float:
     with jax.enable_x64(False):
         result = burgers.compare(params)
     error = f"relative L2 error {result.relative_error:.2%}"

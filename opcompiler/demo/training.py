@@ -15,7 +15,7 @@ import optax
 from jax import Array
 
 import opcompiler as oc
-from opcompiler.demo import burgers, network, problems
+from opcompiler.demo import burgers, perceptron, problems
 
 POINTS = 1024
 POOL = 4 * POINTS
@@ -26,18 +26,18 @@ STEEP = 10.0
 Report = Callable[[int, float], None]
 
 
-def train(steps: int, seed: int, report: Report) -> network.Params:
+def train(steps: int, seed: int, report: Report) -> perceptron.Params:
     """Trains for `steps` steps; calls `report(steps done, loss)` every `EVERY`."""
     weighted = _weighted_residual()
     optimizer = optax.adam(_rate(steps), b2=0.99)
 
     @jax.jit
     def few_steps(
-        params: network.Params, state: optax.OptState, key: Array, count: Array
-    ) -> tuple[network.Params, optax.OptState, Array]:
+        params: perceptron.Params, state: optax.OptState, key: Array, count: Array
+    ) -> tuple[perceptron.Params, optax.OptState, Array]:
         points = _draw(weighted, params, key)
 
-        def loss(params: network.Params) -> Array:
+        def loss(params: perceptron.Params) -> Array:
             return jnp.mean(weighted(params, points) ** 2)
 
         def step(_: Array, carry: tuple) -> tuple:
@@ -49,7 +49,7 @@ def train(steps: int, seed: int, report: Report) -> network.Params:
         return jax.lax.fori_loop(0, count, step, (params, state, jnp.float32(0)))
 
     first, *keys = jax.random.split(jax.random.key(seed), 1 + -(-steps // EVERY))
-    params = network.init(first, burgers.LAYERS)
+    params = perceptron.init(first, burgers.LAYERS)
     state = optimizer.init(params)
     for number, key in enumerate(keys):
         done = min(steps, (number + 1) * EVERY)
@@ -58,11 +58,11 @@ def train(steps: int, seed: int, report: Report) -> network.Params:
     return params
 
 
-def _weighted_residual() -> Callable[[network.Params, Array], Array]:
+def _weighted_residual() -> Callable[[perceptron.Params, Array], Array]:
     """Returns (params, points) -> residuals, damped where the solution is steep."""
     operator = oc.compile(problems.burgers_with_slope()).bind(burgers.apply)
 
-    def weighted(params: network.Params, points: Array) -> Array:
+    def weighted(params: perceptron.Params, points: Array) -> Array:
         values = operator(params, points, nu=burgers.NU)
         steepness = jax.lax.stop_gradient(jnp.abs(values["slope"]))
         return values["residual"] / (1 + steepness / STEEP)
@@ -71,8 +71,8 @@ def _weighted_residual() -> Callable[[network.Params, Array], Array]:
 
 
 def _draw(
-    weighted: Callable[[network.Params, Array], Array],
-    params: network.Params,
+    weighted: Callable[[perceptron.Params, Array], Array],
+    params: perceptron.Params,
     key: Array,
 ) -> Array:
     """Draws points (t, x), half by the size of the residual, half uniformly."""

@@ -14,7 +14,7 @@ from jax import Array
 
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
-from opcompiler.integrations.networks import whole
+from opcompiler.integrations.whole import whole
 from opcompiler.runtime import Residual
 
 

@@ -22,7 +22,7 @@ from jinns.parameters import Params
 
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
-from opcompiler.integrations.networks import Whole, whole
+from opcompiler.integrations.whole import Whole, whole
 from opcompiler.runtime import Residual
 
 _TIMES = ("t", "tau", "time")

@@ -118,7 +118,7 @@ def _shortened(graph: nx.DiGraph) -> nx.DiGraph:
     kept = {p for p in elide(pushes, _PUSHES) if not isinstance(p, Elided)}
     # With many pushes every argument leads to every value: a thicket that says nothing.
     silent = "point" if len(pushes) > _TELLING else None
-    edges = [
+    edges: list[tuple[Any, Any, dict[str, Any]]] = [
         (start, end, data)
         for start, end, data in graph.edges(data=True)
         if data["kind"] != silent and graph.nodes[end]["push"] in {None, *kept}

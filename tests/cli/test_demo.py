@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 import opcompiler as oc
-from opcompiler.cli import app, demo as command
-from opcompiler.demo import burgers, colehopf, comparison, network, problems, story
+from opcompiler.cli import app, demo_command as command
+from opcompiler.demo import burgers, contest, perceptron, problems, story
 
 NU = burgers.NU
 
@@ -19,29 +19,29 @@ NU = burgers.NU
 @pytest.fixture
 def short(monkeypatch):
     """Networks and rounds as small as they can be."""
-    monkeypatch.setattr(comparison, "LAYERS", (8,))
-    monkeypatch.setattr(comparison, "ROUNDS", 1)
+    monkeypatch.setattr(contest, "LAYERS", (8,))
+    monkeypatch.setattr(contest, "ROUNDS", 1)
 
 
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize(
     "cases",
-    [comparison.CASES[1:], pytest.param(comparison.CASES, marks=pytest.mark.slow)],
+    [contest.CASES[1:], pytest.param(contest.CASES, marks=pytest.mark.slow)],
     ids=["one", "both"],
 )
 def test_demo_prints_plans_and_draws(tmp_path, monkeypatch, cases):
-    monkeypatch.setattr(comparison, "CASES", cases)
+    monkeypatch.setattr(contest, "CASES", cases)
     picture = tmp_path / "picture.png"
     arguments = ["demo", "--steps", "60", "--out", str(picture), "--json"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     numbers = json.loads(result.stdout)
-    assert numbers["cases"].keys() == {case.name for case in comparison.CASES}
+    assert numbers["cases"].keys() == {case.name for case in contest.CASES}
     for case in numbers["cases"].values():
         assert case["difference"] < 1e-12
         assert all(s > 0 for s in case["seconds"]["gradient"].values())
     assert 0 < numbers["relative L2 error"] < 1
-    for case in comparison.CASES:
+    for case in contest.CASES:
         assert case.name in result.output
         assert str(case.compile().plan) in result.output
     assert "relative L2 error" in result.output
@@ -85,9 +85,9 @@ def test_other_missing_modules_are_our_own_defects(monkeypatch):
 
 
 @pytest.mark.usefixtures("short")
-@pytest.mark.parametrize("case", comparison.CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", contest.CASES, ids=lambda case: case.name)
 def test_by_hand_and_compiled_agree(case):
-    assert comparison.difference(case, case.compile()) < 1e-12
+    assert contest.difference(case, case.compile()) < 1e-12
 
 
 def test_slope_costs_no_channel():
@@ -96,7 +96,7 @@ def test_slope_costs_no_channel():
 
 
 def test_initial_and_boundary_values_hold_for_any_weights():
-    params = network.init(jax.random.key(3), burgers.LAYERS, jnp.float64)
+    params = perceptron.init(jax.random.key(3), burgers.LAYERS, jnp.float64)
     field = jax.vmap(burgers.apply, (None, 0))
     line = jnp.linspace(-1, 1, 41)
     start = field(params, jnp.stack([0 * line, line], axis=-1))
@@ -109,9 +109,9 @@ def test_initial_and_boundary_values_hold_for_any_weights():
 def test_exact_solution_starts_as_the_sine_and_is_odd():
     x, t = np.linspace(-1, 1, 41), np.linspace(0, 1, 11)[:, None]
     np.testing.assert_allclose(
-        colehopf.solution(0, x, NU), -np.sin(np.pi * x), atol=1e-15
+        burgers.solution(0, x, NU), -np.sin(np.pi * x), atol=1e-15
     )
-    values = colehopf.solution(t, x, NU)
+    values = burgers.solution(t, x, NU)
     np.testing.assert_allclose(values, -values[:, ::-1], atol=1e-13)
     np.testing.assert_allclose(values[:, [0, 20, 40]], 0, atol=1e-13)
 
@@ -138,7 +138,7 @@ def exact(t, x, nu):
 def test_quadrature_is_exact_to_float64(t, x, nu):
     with mpmath.workdps(30):
         wanted = float(exact(mpmath.mpf(t), mpmath.mpf(x), nu))
-    assert colehopf.solution(t, x, nu) == pytest.approx(wanted, rel=1e-12)
+    assert burgers.solution(t, x, nu) == pytest.approx(wanted, rel=1e-12)
 
 
 @pytest.mark.parametrize(("t", "x"), [(0.1, 0.4), (0.45, 0.02), (1.0, -0.6)])
@@ -161,7 +161,7 @@ def test_float64_solution_satisfies_burgers_equation():
         5040 * h**2
     )
     for t, x in ((0.2, -0.3), (0.6, -0.15), (0.9, 0.7)):
-        u = colehopf.solution(t, x, NU)
-        u_t = first @ colehopf.solution(t + h * reach, x, NU)
-        line = colehopf.solution(t, x + h * reach, NU)
+        u = burgers.solution(t, x, NU)
+        u_t = first @ burgers.solution(t + h * reach, x, NU)
+        line = burgers.solution(t, x + h * reach, NU)
         assert abs(u_t + u * (first @ line) - NU * (second @ line)) < 1e-8

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import opcompiler as oc
 from opcompiler.cli import app
-from opcompiler.demo import nested
+from opcompiler.demo import problems
 
 BURGERS = """
 coordinates t in [0, 1], x in [-1, 1]
@@ -81,7 +81,7 @@ def u(point):
 
 
 def by_hand(points, nu: float):
-    return np.array([nested.burgers(u, jnp.array(p), nu) for p in points])
+    return np.array([problems.burgers_by_hand(u, jnp.array(p), nu) for p in points])
 
 
 def test_values_are_those_of_nested_derivatives(folder) -> None:

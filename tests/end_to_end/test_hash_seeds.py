@@ -14,7 +14,7 @@ PROGRAM = r'''
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.cli.module import module_text
+from opcompiler.cli.emit_command import module_text
 
 SYSTEM = """
 coordinates t, x, y

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import opcompiler as oc
-from opcompiler.cli.module import module_text
+from opcompiler.cli.emit_command import module_text
 from opcompiler.errors import OperatorError
 
 POINTS = jnp.linspace(0.5, 1.5, 3)[:, None]

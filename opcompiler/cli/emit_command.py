@@ -1,4 +1,4 @@
-"""A problem as a Python module: its text, compiled when the module is imported.
+"""`opcompiler emit`: a problem as a Python module, compiled when the module is imported.
 
 The body of a compiled function is shown and not generated. What the module runs is what
 `opcompiler.compile` returns for the text it holds, with the checks of networks, points and
@@ -10,9 +10,15 @@ import keyword
 import re
 from collections.abc import Iterator
 from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 import opcompiler as oc
-from opcompiler.cli.arguments import columns
+from opcompiler.cli.app import app, examples, say, told, unwritable
+from opcompiler.cli.options import Notation, numbers, Set, Strategy
+from opcompiler.cli.sources import columns, read_problem
 
 _OWN_NAMES = ("jax", "oc", "problem", "PROBLEM", "residual", "loss")
 _NOT_GIVEN = frozenset(
@@ -28,6 +34,39 @@ def loss(net, points, /, **arguments) -> jax.Array:
     values = jax.tree.leaves(residual(net, points, **arguments))
     return sum((abs(value) ** 2).mean() for value in values)
 '''.rstrip()
+
+
+@app.command(
+    epilog=examples(
+        "opcompiler emit burgers.pde -o residual.py",
+        "opcompiler emit poisson.pde --set d=5 --strategy polarization -o poisson.py",
+    )
+)
+def emit(
+    file: Notation,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="the module; on stdout by default"),
+    ] = None,
+    parameter: Set = None,
+    strategy: Strategy = None,
+) -> None:
+    """Writes a module with the residual functions; it imports jax and opcompiler only.
+
+    The module holds the problem as text, compiles it when it is imported, and shows in
+    comments what runs then. The same problem gives the same module, to the byte.
+    """
+    with told():
+        problem = read_problem(file, numbers(parameter))
+        text = module_text(problem, strategy or "auto")
+        if out is None:
+            say(text, end="")
+            return
+        try:
+            out.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise unwritable(out, error) from None
+        say(f"wrote {out}")
 
 
 def module_text(problem: oc.Problem, strategy: str = "auto") -> str:

@@ -13,10 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 import opcompiler as oc
-from opcompiler.cli import arguments, failures
-from opcompiler.cli.app import app, cell, examples, say
+from opcompiler.cli.app import app, cell, examples, say, told
 from opcompiler.cli.arrays import check_name, check_points, read_array, write_arrays
-from opcompiler.cli.network import read_name, UserCode
 from opcompiler.cli.options import (
     Json,
     numbers_and_files,
@@ -24,7 +22,16 @@ from opcompiler.cli.options import (
     SetArrays,
     Strategy,
 )
-from opcompiler.cli.reading import compiled, labels, read_operator
+from opcompiler.cli.sources import (
+    columns,
+    compiled,
+    labels,
+    parameters,
+    quadrature,
+    read_name,
+    read_operator,
+    UserCode,
+)
 
 Values = dict[str, np.ndarray]
 
@@ -79,7 +86,7 @@ def evaluate(
     """Evaluates every equation's residual on your network at your points."""
     code = read_name(net)
     numbers, files = numbers_and_files(parameter)
-    with failures.told():
+    with told():
         if out is not None:
             check_name(out)
         # A text's numbers may be dimensions; a program knows nothing of ours.
@@ -87,11 +94,11 @@ def evaluate(
         operator = _chosen(read_operator(file, numbers if text else {}), equation)
         residual = compiled(operator, strategy)
         places = read_array(points)
-        check_points(places, points, arguments.columns(residual))
+        check_points(places, points, columns(residual))
         named = {name: read_array(path) for name, path in files.items()}
         named |= {} if text else numbers
-        chosen = arguments.parameters(operator, residual, named)
-        rules = arguments.quadrature(residual, nodes)
+        chosen = parameters(operator, residual, named)
+        rules = quadrature(residual, nodes)
         arrays = _values(residual, code, places, chosen, rules)
         values = dict(zip(labels(operator, residual), arrays, strict=True))
         if out is not None:

@@ -5,10 +5,9 @@ from json import dumps
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.cli import failures
-from opcompiler.cli.app import app, examples, say
+from opcompiler.cli.app import app, examples, say, told
 from opcompiler.cli.options import Json, Notation, numbers, Set
-from opcompiler.cli.reading import read_problem
+from opcompiler.cli.sources import read_problem
 from opcompiler.text import Part
 
 
@@ -21,7 +20,7 @@ from opcompiler.text import Part
 )
 def check(file: Notation, parameter: Set = None, json: Json = False) -> None:
     """Reads a problem, compiles its equations and conditions, and says what they are."""
-    with failures.told():
+    with told():
         problem = read_problem(file, numbers(parameter))
         parts = {name: problem.equation(name) for name in problem.equations}
         parts |= {name: problem.condition(name) for name in problem.conditions}

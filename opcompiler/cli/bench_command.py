@@ -12,12 +12,17 @@ from rich.console import Console
 from rich.table import Table
 
 import opcompiler as oc
-from opcompiler.cli import arguments, failures
-from opcompiler.cli.app import app, cell, examples, say
+from opcompiler.cli.app import app, cell, examples, say, told
 from opcompiler.cli.options import Json, numbers, Operator, Set, Strategy
-from opcompiler.cli.reading import compiled, is_text, read_operator
-from opcompiler.demo.comparison import CASES, NU
-from opcompiler.demo.contest import Box, contest, Lane, Size
+from opcompiler.cli.sources import (
+    columns,
+    compiled,
+    is_text,
+    parameters,
+    quadrature,
+    read_operator,
+)
+from opcompiler.demo.contest import Box, CASES, contest, Lane, NU, Size
 
 _NODES = 16
 _OTHERWISE = (-1.0, 1.0)
@@ -49,7 +54,7 @@ def bench(
     """
     size = Size(points, width, depth, rounds)
     results = {}
-    with failures.told():
+    with told():
         for name, *what in _entries(file, numbers(parameter), strategy):
             results[name] = contest(*what, size)
     if json:
@@ -72,8 +77,8 @@ def _entries(
     text = not file.endswith(".py")
     operator = read_operator(file, given if text else {})
     residual = compiled(operator, strategy)
-    chosen = arguments.parameters(operator, residual, {} if text else given)
-    rules = arguments.quadrature(residual, _NODES)
+    chosen = parameters(operator, residual, {} if text else given)
+    rules = quadrature(residual, _NODES)
     if rules is not None:
         chosen["quadrature"] = rules
     name = "residual" if is_text(file) else Path(file).name
@@ -83,7 +88,7 @@ def _entries(
 def _box(operator: Any, residual: oc.Residual) -> Box:
     """Returns an interval for each column: the declared one, where there is one."""
     if not isinstance(operator, oc.Problem):
-        return [_OTHERWISE] * len(arguments.columns(residual))
+        return [_OTHERWISE] * len(columns(residual))
     box = []
     for coordinate in operator.coordinates:
         ends = coordinate.interval or ()
