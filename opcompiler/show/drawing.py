@@ -114,7 +114,8 @@ def draw(graph: nx.DiGraph) -> Drawing:
 
 def _shortened(graph: nx.DiGraph) -> nx.DiGraph:
     """Returns the graph without the middle of long columns, and of many pushes."""
-    pushes = sorted({p for _, p in graph.nodes(data="push") if p is not None})
+    found = nx.get_node_attributes(graph, "push").values()
+    pushes = sorted({push for push in found if push is not None})
     kept = {p for p in elide(pushes, _PUSHES) if not isinstance(p, Elided)}
     # With many pushes every argument leads to every value: a thicket that says nothing.
     silent = "point" if len(pushes) > _TELLING else None
