@@ -2,7 +2,7 @@
 
 Names, labels and files may hold anything: whatever goes to the terminal passes `say` as
 text and `cell` in tables, and errors of the command line pass `_Commands`. Errors that the
-user can mend become a message on stderr and an exit code by `told`.
+user can mend become a message on stderr and an exit code by `errors_reported`.
 """
 
 from collections.abc import Iterator
@@ -77,7 +77,7 @@ def examples(*lines: str) -> str:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def errors_reported() -> Iterator[None]:
     """Prints errors that the user can mend; what else is raised is a defect of ours."""
     try:
         yield

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 import opcompiler as oc
-from opcompiler.cli.app import app, cell, examples, say, told
+from opcompiler.cli.app import app, cell, errors_reported, examples, say
 from opcompiler.cli.options import Json, numbers, Operator, Set, Strategy
 from opcompiler.cli.sources import (
     columns,
@@ -54,7 +54,7 @@ def bench(
     """
     size = Size(points, width, depth, rounds)
     results = {}
-    with told():
+    with errors_reported():
         for name, *what in _entries(file, numbers(parameter), strategy):
             results[name] = contest(*what, size)
     if json:
@@ -129,7 +129,7 @@ def _cells(lane: Lane, ours: Lane) -> list[str]:
 
 
 def _as_json(results: dict[str, list[Lane]], size: Size) -> str:
-    told = {
+    data = {
         "device": jax.devices()[0].platform,
         "jax": jax.__version__,
         "points": size.points,
@@ -140,7 +140,7 @@ def _as_json(results: dict[str, list[Lane]], size: Size) -> str:
             name: [_lane(lane) for lane in lanes] for name, lanes in results.items()
         },
     }
-    return dumps(told, indent=2)
+    return dumps(data, indent=2)
 
 
 def _lane(lane: Lane) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from json import dumps
 import sympy as sp
 
 import opcompiler as oc
-from opcompiler.cli.app import app, examples, say, told
+from opcompiler.cli.app import app, errors_reported, examples, say
 from opcompiler.cli.options import Json, Notation, numbers, Set
 from opcompiler.cli.sources import read_problem
 from opcompiler.text import Part
@@ -20,7 +20,7 @@ from opcompiler.text import Part
 )
 def check(file: Notation, parameter: Set = None, json: Json = False) -> None:
     """Reads a problem, compiles its equations and conditions, and says what they are."""
-    with told():
+    with errors_reported():
         problem = read_problem(file, numbers(parameter))
         parts = {name: problem.equation(name) for name in problem.equations}
         parts |= {name: problem.condition(name) for name in problem.conditions}
@@ -61,7 +61,7 @@ def _reads_all(residual: oc.Residual) -> bool:
 
 
 def _as_json(problem: oc.Problem, channels: dict[str, int]) -> str:
-    told = {
+    data = {
         "coordinates": [str(symbol) for symbol in problem.symbols],
         "fields": [name for field in problem.fields for name in field.names],
         "parameters": [parameter.name for parameter in problem.parameters],
@@ -70,4 +70,4 @@ def _as_json(problem: oc.Problem, channels: dict[str, int]) -> str:
         "conditions": {name: channels[name] for name in problem.conditions},
         "unused": list(problem.unused),
     }
-    return dumps(told, indent=2)
+    return dumps(data, indent=2)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from opcompiler.cli.app import app, examples, say, told
+from opcompiler.cli.app import app, errors_reported, examples, say
 from opcompiler.cli.options import Json
 
 
@@ -25,7 +25,7 @@ def demo(
 ) -> None:
     """Compiles two PDEs, checks and times them, trains Burgers' equation, draws it."""
     console = Console(highlight=False, stderr=json)
-    with told():
+    with errors_reported():
         # It needs packages that nothing else needs.
         story = import_module("opcompiler.demo.story")
         numbers = story.tell(steps=steps, out=out, seed=seed, console=console)

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import opcompiler as oc
-from opcompiler.cli.app import app, examples, say, told, unwritable
+from opcompiler.cli.app import app, errors_reported, examples, say, unwritable
 from opcompiler.cli.options import Notation, numbers, Set, Strategy
 from opcompiler.cli.sources import columns, read_problem
 
@@ -56,7 +56,7 @@ def emit(
     The module holds the problem as text, compiles it when it is imported, and shows in
     comments what runs then. The same problem gives the same module, to the byte.
     """
-    with told():
+    with errors_reported():
         problem = read_problem(file, numbers(parameter))
         text = module_text(problem, strategy or "auto")
         if out is None:
@@ -74,7 +74,7 @@ def module_text(problem: oc.Problem, strategy: str = "auto") -> str:
 
     Args:
         problem: of which every equation and condition becomes a function.
-        strategy: as for `opcompiler.compile`.
+        strategy: a name of a strategy, or `auto`.
 
     Raises:
         OperatorError: if the problem cannot be compiled, or has no equation.

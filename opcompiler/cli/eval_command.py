@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 import opcompiler as oc
-from opcompiler.cli.app import app, cell, examples, say, told
+from opcompiler.cli.app import app, cell, errors_reported, examples, say
 from opcompiler.cli.arrays import check_name, check_points, read_array, write_arrays
 from opcompiler.cli.options import (
     Json,
@@ -86,7 +86,7 @@ def evaluate(
     """Evaluates every equation's residual on your network at your points."""
     code = read_name(net)
     numbers, files = numbers_and_files(parameter)
-    with told():
+    with errors_reported():
         if out is not None:
             check_name(out)
         # A text's numbers may be dimensions; a program knows nothing of ours.
@@ -171,12 +171,12 @@ def _table(values: Values, places: np.ndarray) -> Table:
 
 
 def _as_json(values: Values, places: np.ndarray) -> str:
-    told = {}
+    data = {}
     for name, array in values.items():
         rms, largest, place = _judged(array)
         at = [float(c) for c in places[place]]
-        told[name] = {"rms": _number(rms), "max": _number(largest), "at": at}
-    return dumps({"points": len(places), "equations": told}, indent=2)
+        data[name] = {"rms": _number(rms), "max": _number(largest), "at": at}
+    return dumps({"points": len(places), "equations": data}, indent=2)
 
 
 def _judged(array: np.ndarray) -> tuple[float, float, int]:

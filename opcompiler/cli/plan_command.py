@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import opcompiler as oc
-from opcompiler.cli.app import app, examples, say, told
+from opcompiler.cli.app import app, errors_reported, examples, say
 from opcompiler.cli.options import Json, numbers, Operator, Set, Strategy
 from opcompiler.cli.sources import compiled, read_operator
 
@@ -39,7 +39,7 @@ def plan(
     parameter: Set = None,
 ) -> None:
     """Shows how an operator will be evaluated: channels, products, read-outs, cost."""
-    with told():
+    with errors_reported():
         residual = compiled(read_operator(file, numbers(parameter)), strategy)
         name = view or ("json" if json else "comparison" if compare else "table")
         if name != "table" or html is None:

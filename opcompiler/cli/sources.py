@@ -200,7 +200,7 @@ class UserCode:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Imports from the current folder, and tells errors of the user's functions.
+        """Imports from the current folder, and reports errors of the user's functions.
 
         Whatever passes through the module on its way is the user's to mend; other errors
         are defects of ours.

@@ -1,4 +1,4 @@
-"""The demo from beginning to end, told on the terminal."""
+"""The demo from beginning to end, on the terminal."""
 
 import time
 from pathlib import Path

@@ -37,7 +37,7 @@ class Whole:
         Args:
             net: of one point, (D,) -> (number of fields,).
             points: (..., D) in the order of `columns`.
-            parameters: as for the residual.
+            parameters: their values, by name.
         """
         networks = {self.fields: net, **self.known}
         places = {name: points[..., n] for n, name in enumerate(self.columns)}

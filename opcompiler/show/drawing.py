@@ -73,12 +73,12 @@ def draw(graph: nx.DiGraph) -> Drawing:
     steps.add_edges_from(sorted(pairs, key=str))
 
     # A band of rows for each push; arguments and functionals span them all.
-    def room(node: Any) -> float:
+    def space(node: Any) -> float:
         return _WAYPOINT if node[0] == "waypoint" else _ROW
 
     needs: dict[Any, float] = defaultdict(float)
     for (push, _), nodes in columns.items():
-        needs[push] = max(needs[push], sum(map(room, nodes)))
+        needs[push] = max(needs[push], sum(map(space, nodes)))
     pushes = sorted(p for p in needs if p is not None)
     inner = sum(needs[p] + _BAND_GAP for p in pushes) - _BAND_GAP
     height = max(inner, needs[None])
@@ -92,10 +92,10 @@ def draw(graph: nx.DiGraph) -> Drawing:
     y: dict[Hashable, float] = {}
 
     def stack(column: tuple[Any, int]) -> None:
-        top = middle[column[0]] - sum(map(room, columns[column])) / 2
+        top = middle[column[0]] - sum(map(space, columns[column])) / 2
         for node in columns[column]:
-            y[node] = top + room(node) / 2
-            top += room(node)
+            y[node] = top + space(node) / 2
+            top += space(node)
 
     in_order = sorted(columns, key=lambda column: column[1])
     for column in in_order:
