@@ -2,9 +2,9 @@ r"""Special functions that `jax.scipy.special` lacks, or has with fewer digits.
 
 * `bessel_jn` of JAX is NaN at 0, wrong beyond 50, and its slope loses its digits near 0.
 * `beta` of JAX has 8 digits for large arguments.
-* `erf` and `erfc` take no complex values there.
-* `expi` and `expn` loop for ever on numbers of both signs.
-* the slope of `spence` is NaN at places.
+* `erf` and `erfc` of JAX take no complex values.
+* `expi` and `expn` of JAX loop for ever on numbers of both signs.
+* the slope of `spence` of JAX is NaN at places.
 
 Derivatives are by recurrences, so that each is as good as the value. Orders are fixed
 integers. Source: Abramowitz & Stegun 9.1.10, 9.1.21, 9.2.5, 9.6.10, 9.6.19 (Bessel),
@@ -33,33 +33,52 @@ def _real(x: Any) -> Array:
     )
 
 
-def _by_order(evaluate: Callable[[int, Array], Array]) -> Callable[[int, Any], Array]:
+def _real_or_complex(x: Any) -> Array:
+    return jnp.asarray(x) if jnp.iscomplexobj(x) else _real(x)
+
+
+def _with_slope(
+    slope: Callable[..., Array],
+    orders: int = 0,
+    number: Callable[[Any], Array] = _real,
+) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    """Gives a function a derivative by its last argument.
+
+    Args:
+        slope: of the function's arguments and its value there, the derivative.
+        orders: how many arguments before the last one are fixed integers.
+        number: makes an array of the last argument.
+
+    Returns:
+        A decorator of the function.
+    """
+
+    def declared(function: Callable[..., Array]) -> Callable[..., Array]:
+        own = jax.custom_jvp(function, nondiff_argnums=tuple(range(orders)))
+
+        @own.defjvp
+        def _jvp(*given: Any) -> tuple[Array, Array]:
+            *fixed, (x,), (along,) = given
+            value = own(*fixed, x)
+            return value, slope(*fixed, x, value) * along
+
+        called = lambda *given: own(*given[:-1], number(given[-1]))
+        called.__doc__ = function.__doc__
+        return called
+
+    return declared
+
+
+def _by_order(
+    function: Callable[..., Array], number: Callable[[Any], Array] = _real
+) -> Callable[..., Array]:
     """Makes a function of (n, x), an n-th derivative, whose slope is that of n + 1."""
-    return _declared_by_order(evaluate, _real)
-
-
-def _analytic_by_order(
-    evaluate: Callable[[int, Array], Array],
-) -> Callable[[int, Any], Array]:
-    """The same for a function of complex numbers too."""
-    return _declared_by_order(
-        evaluate, lambda x: jnp.asarray(x) if jnp.iscomplexobj(x) else _real(x)
-    )
-
-
-def _declared_by_order(
-    evaluate: Callable[[int, Array], Array], number: Callable[[Any], Array]
-) -> Callable[[int, Any], Array]:
-    own = partial(jax.custom_jvp, nondiff_argnums=(0,))(evaluate)
-
-    @own.defjvp
-    def _jvp(order: int, primals: Any, tangents: Any) -> tuple[Array, Array]:
-        (x,) = primals
-        return own(order, x), own(order + 1, x) * tangents[0]
-
-    called = lambda order, x: own(order, number(x))
-    called.__doc__ = evaluate.__doc__
+    slope = lambda n, x, _: called(n + 1, x)
+    called = _with_slope(slope, 1, number)(function)
     return called
+
+
+_analytic_by_order = partial(_by_order, number=_real_or_complex)
 
 
 def _series(x: Array, order: int, sign: int, terms: int) -> Array:
@@ -74,10 +93,9 @@ def _series(x: Array, order: int, sign: int, terms: int) -> Array:
 # --- Bessel functions of the first kind ---------------------------------------------
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def bessel_j(order: int, x: Any) -> Array:
+@_with_slope(lambda n, x, _: (bessel_j(n - 1, x) - bessel_j(n + 1, x)) / 2, 1)
+def bessel_j(order: int, x: Array) -> Array:
     """Returns J_n(x) of real x: a series, an integral over a period, an expansion."""
-    x = _real(x)
     if order < 0:
         return (-1) ** order * bessel_j(-order, x)
     size = jnp.abs(x)
@@ -87,13 +105,6 @@ def bessel_j(order: int, x: Any) -> Array:
     distant = _hankel(order, jnp.where(size < far, far, size))
     value = jnp.where(size < close, near, jnp.where(size < far, middle, distant))
     return value if order % 2 == 0 else jnp.sign(x) * value
-
-
-@bessel_j.defjvp
-def _bessel_j_jvp(order: int, primals: Any, tangents: Any) -> tuple[Array, Array]:
-    (x,) = primals
-    slope = (bessel_j(order - 1, x) - bessel_j(order + 1, x)) / 2
-    return bessel_j(order, x), slope * tangents[0]
 
 
 def _period(order: int, x: Array, bound: float) -> Array:
@@ -122,10 +133,10 @@ def _hankel(order: int, x: Array) -> Array:
 # --- modified Bessel functions ------------------------------------------------------
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def bessel_i(order: int, x: Any) -> Array:
+@_with_slope(lambda n, x, _: (bessel_i(n - 1, x) + bessel_i(n + 1, x)) / 2, 1)
+def bessel_i(order: int, x: Array) -> Array:
     """Returns I_n(x) of real x."""
-    x, order = _real(x), abs(order)
+    order = abs(order)
     if order < 2:
         return jsp.i1(x) if order else jsp.i0(x)
     size = jnp.abs(x)
@@ -138,20 +149,17 @@ def bessel_i(order: int, x: Any) -> Array:
     return value if order % 2 == 0 else jnp.sign(x) * value
 
 
-@bessel_i.defjvp
-def _bessel_i_jvp(order: int, primals: Any, tangents: Any) -> tuple[Array, Array]:
-    (x,) = primals
-    slope = (bessel_i(order - 1, x) + bessel_i(order + 1, x)) / 2
-    return bessel_i(order, x), slope * tangents[0]
-
-
 # --- spherical Bessel functions -----------------------------------------------------
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def spherical_j(order: int, x: Any) -> Array:
+def _spherical_slope(n: int, x: Array, _: Array) -> Array:
+    before = n * spherical_j(n - 1, x) if n else 0
+    return (before - (n + 1) * spherical_j(n + 1, x)) / (2 * n + 1)
+
+
+@_with_slope(_spherical_slope, 1)
+def spherical_j(order: int, x: Array) -> Array:
     """Returns j_n(x) of real x, n at least 0: a series, or upwards from sin(x)/x."""
-    x = _real(x)
     if order == 0:
         return jnp.sinc(x / math.pi)
     size = jnp.abs(x)
@@ -168,14 +176,6 @@ def spherical_j(order: int, x: Any) -> Array:
     return jnp.where(size < bound, near, far)
 
 
-@spherical_j.defjvp
-def _spherical_j_jvp(order: int, primals: Any, tangents: Any) -> tuple[Array, Array]:
-    (x,) = primals
-    before = order * spherical_j(order - 1, x) if order else 0
-    after = (order + 1) * spherical_j(order + 1, x)
-    return spherical_j(order, x), (before - after) / (2 * order + 1) * tangents[0]
-
-
 # --- Lambert's W --------------------------------------------------------------------
 
 _AT_THE_BRANCH_POINT = [
@@ -185,10 +185,9 @@ _AT_THE_BRANCH_POINT = [
 r"""Of $W + 1$ by powers of $\sqrt{2(ex + 1)}$, the highest first."""
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def lambert_w(branch: int, x: Any) -> Array:
+@_with_slope(lambda branch, x, w: jnp.exp(-w) / (1 + w), 1)
+def lambert_w(branch: int, x: Array) -> Array:
     """Returns W_0(x), x at least -1/e, or W_{-1}(x), x from there to 0; NaN elsewhere."""
-    x = _real(x)
     high = np.asarray(math.exp(-1), x.dtype)  # x + 1/e keeps its digits in two steps
     low = float(Fraction("0.36787944117144232159552377016146") - Fraction(float(high)))
     root = jnp.sqrt(jnp.maximum(2 * math.e * ((x + high) + low), 0))
@@ -210,12 +209,6 @@ def lambert_w(branch: int, x: Any) -> Array:
     w = jnp.where(jnp.abs(root) < 0.03, edge, w)
     w = jnp.where(jnp.isposinf(x), x, w) if branch == 0 else w
     return jnp.where(inside, w, jnp.nan)
-
-
-@lambert_w.defjvp
-def _lambert_w_jvp(branch: int, primals: Any, tangents: Any) -> tuple[Array, Array]:
-    w = lambert_w(branch, *primals)
-    return w, jnp.exp(-w) / (1 + w) * tangents[0]
 
 
 # --- error functions ----------------------------------------------------------------
@@ -244,7 +237,10 @@ def erfcinv(x: Any) -> Array:
     return -jsp.ndtri(_real(x) / 2) / math.sqrt(2)
 
 
-@jax.custom_jvp
+_ERF_SLOPE = 2 / math.sqrt(math.pi)
+
+
+@_with_slope(lambda z, _: _ERF_SLOPE * jnp.exp(-z * z), number=_real_or_complex)
 def _complex_erf(z: Array) -> Array:
     small = jnp.where(jnp.abs(z) < 1, z, 0)
     total = jnp.zeros_like(z)
@@ -255,7 +251,7 @@ def _complex_erf(z: Array) -> Array:
     return jnp.where(jnp.abs(z) < 1, near, value)
 
 
-@jax.custom_jvp
+@_with_slope(lambda z, _: -_ERF_SLOPE * jnp.exp(-z * z), number=_real_or_complex)
 def _complex_erfc(z: Array) -> Array:
     away = jnp.where(z.real < 0, 2 - _tail(-z), _tail(z))
     return jnp.where(jnp.abs(z) < 1, 1 - _complex_erf(z), away)
@@ -265,18 +261,6 @@ def _tail(z: Array) -> Array:
     """Returns erfc z in the right half-plane, by the Faddeeva function."""
     right = jnp.where(z.real < 0, 1, z)
     return jnp.exp(-right * right) * jsp.wofz(1j * right)
-
-
-@_complex_erf.defjvp
-def _complex_erf_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
-    (z,) = primals
-    return _complex_erf(z), 2 / math.sqrt(math.pi) * jnp.exp(-z * z) * tangents[0]
-
-
-@_complex_erfc.defjvp
-def _complex_erfc_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
-    (z,) = primals
-    return _complex_erfc(z), -2 / math.sqrt(math.pi) * jnp.exp(-z * z) * tangents[0]
 
 
 # --- gamma and its relatives --------------------------------------------------------
@@ -389,25 +373,6 @@ def mean_of_pole(order: int, x: Array) -> Array:
     return _mean(order, x, slope, lambda z: -jnp.log1p(-z), near)
 
 
-def _integral_of(
-    slope: Callable[[Array], Array],
-) -> Callable[[Callable[[Array], Array]], Callable[[Any], Array]]:
-    """Gives a function of one number the derivative that it is the integral of."""
-
-    def declared(function: Callable[[Array], Array]) -> Callable[[Any], Array]:
-        whole = jax.custom_jvp(function)
-
-        @whole.defjvp
-        def _jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
-            return whole(*primals), slope(primals[0]) * tangents[0]
-
-        called = lambda x: whole(_real(x))
-        called.__doc__ = function.__doc__
-        return called
-
-    return declared
-
-
 def exponential_integral(order: int, x: Any) -> Array:
     """Returns E_n(x) of real x, n at least 0; NaN below 0.
 
@@ -417,7 +382,7 @@ def exponential_integral(order: int, x: Any) -> Array:
     return _exponential_integral(order, x) if order else jnp.exp(-x) / x
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
+@_with_slope(lambda n, x, _: -exponential_integral(n - 1, x), 1)
 def _exponential_integral(order: int, x: Array) -> Array:
     far = x >= 2
     large, small = jnp.where(far, x, 2), jnp.where(far, 1, x)
@@ -432,14 +397,6 @@ def _exponential_integral(order: int, x: Array) -> Array:
     return jnp.where(x < 0, jnp.nan, value)
 
 
-@_exponential_integral.defjvp
-def _exponential_integral_jvp(
-    order: int, primals: Any, tangents: Any
-) -> tuple[Array, Array]:
-    slope = -exponential_integral(order - 1, *primals)
-    return _exponential_integral(order, *primals), slope * tangents[0]
-
-
 def _entire_part(x: Array) -> Array:
     r"""$\mathrm{Ei}(x) - \gamma - \ln|x| = \sum_k x^k/(k\,k!)$, with the sign of x."""
     total = jnp.zeros_like(x)
@@ -448,7 +405,7 @@ def _entire_part(x: Array) -> Array:
     return total
 
 
-@_integral_of(lambda x: jnp.exp(x) / x)
+@_with_slope(lambda x, _: jnp.exp(x) / x)
 def ei(x: Array) -> Array:
     """Returns Ei(x) of real x, the principal value right of 0."""
     left, far = x <= -1, x > 40
@@ -465,19 +422,19 @@ def ei(x: Array) -> Array:
     return jnp.where(left, -_exponential_integral(1, behind), value)
 
 
-@_integral_of(lambda x: mean_of_cos(0, x))
+@_with_slope(lambda x, _: mean_of_cos(0, x))
 def sine_integral(x: Array) -> Array:
     """Returns Si(x) of real x."""
     return jsp.sici(x)[0]
 
 
-@_integral_of(lambda x: jnp.cos(x) / x)
+@_with_slope(lambda x, _: jnp.cos(x) / x)
 def cosine_integral(x: Array) -> Array:
     """Returns Ci(x) of real x > 0."""
     return jsp.sici(x)[1]
 
 
-@_integral_of(lambda x: mean_of_cosh(0, x))
+@_with_slope(lambda x, _: mean_of_cosh(0, x))
 def sinh_integral(x: Array) -> Array:
     """Returns Shi(x) of real x."""
     size = jnp.abs(x)
@@ -490,7 +447,7 @@ def sinh_integral(x: Array) -> Array:
     return jnp.where(size < 8, small * total, far)
 
 
-@_integral_of(lambda x: jnp.cosh(x) / x)
+@_with_slope(lambda x, _: jnp.cosh(x) / x)
 def cosh_integral(x: Array) -> Array:
     """Returns Chi(x) of real x > 0."""
     inside = jnp.where(x > 0, x, 1)
@@ -507,7 +464,7 @@ def fresnel_c(x: Any) -> Array:
     return jsp.fresnel(x)[1]
 
 
-@_integral_of(lambda x: mean_of_pole(0, x))
+@_with_slope(lambda x, _: mean_of_pole(0, x))
 def dilogarithm(x: Array) -> Array:
     """Returns Li_2(x) of real x up to 1."""
     small = jnp.where(jnp.abs(x) < 0.5, x, 0)
