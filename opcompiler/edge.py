@@ -285,7 +285,7 @@ def _shorten(error: BaseException) -> None:
     if _full_tracebacks():
         return
     if not isinstance(error, OperatorError) and _callers(error.__traceback__) is None:
-        return  # a defect of ours: whoever mends it needs all
+        return  # a defect of ours; to mend it needs every frame
     seen: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in seen:

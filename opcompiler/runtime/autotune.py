@@ -42,11 +42,11 @@ def autotune(
 
     Args:
         residual: any compiled residual.
-        net: as for the residual.
-        points: as for the residual; as many as in training.
+        net: the network, as in a call of the residual.
+        points: the points, as many as in training.
         repeats: measurements per choice; their median counts.
         progress: whether to show a progress bar.
-        **parameters: as for the residual.
+        **parameters: values of the residual's parameters.
 
     Returns:
         The residual with its `tuning` pinned.

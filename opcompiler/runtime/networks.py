@@ -1,4 +1,13 @@
-"""Which callable gives which fields."""
+"""Which callable gives which fields, and in which form.
+
+In: a function of one point, or a dict of such functions by field. Out: a `Group` per
+function: its fields, and where each stands among its outputs:
+
+    {"u": net_u, ("v", "w"): net}  ->  Group(("u",), ...), Group(("v", "w"), ...)
+
+Most of this file refuses what does not fit, at one traced point, before anything is pushed:
+later the same mistake would be an error of JAX from inside a derivative.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -171,10 +180,11 @@ def check_outputs(group: Group, points: Array, kinds: Mapping[str, str]) -> Grou
     pairs = frozenset(name for name in group.fields if kinds.get(name) == "complex")
     paired = bool(pairs) and shape == (len(group.fields) + len(pairs),)
     if shape not in allowed and not paired:
+        returned = f"a {type(found).__name__}" if shape is None else f"shape {shape}"
         raise OperatorError(
-            f"the network of {names} returns {_describe(found)} at one point",
+            f"the network of {names} returns {returned} at one point",
             expression=names,
-            hint=_way_out(group, pairs, found),
+            hint=_form_hint(group, pairs, found),
         )
     if not jnp.issubdtype(found.dtype, jnp.inexact) and not found.weak_type:
         raise OperatorError(
@@ -194,7 +204,7 @@ def check_outputs(group: Group, points: Array, kinds: Mapping[str, str]) -> Grou
     return replace(group, pairs=pairs) if paired else group
 
 
-def _way_out(group: Group, pairs: frozenset[str], found: Any) -> str:
+def _form_hint(group: Group, pairs: frozenset[str], found: Any) -> str:
     shape = getattr(found, "shape", None)
     first, *_ = group.fields
     names = ", ".join(group.fields)
@@ -242,11 +252,6 @@ def _check_complex(group: Group, paired: bool, kinds: Mapping[str, str]) -> None
                 hint="SymPy has used it, conjugate(u) = u: declare it without real=True, "
                 "or return real numbers",
             )
-
-
-def _describe(found: Any) -> str:
-    shape = getattr(found, "shape", None)
-    return f"shape {shape}" if shape is not None else f"a {type(found).__name__}"
 
 
 def _expected(fields: Sequence[str]) -> str:

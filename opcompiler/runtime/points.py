@@ -1,4 +1,14 @@
-"""Points and parameters as flat arrays, in the dtype of the points."""
+"""Points and parameters as flat arrays, in the dtype of the points.
+
+In: what a call gives, in the shape the user has it. Out: N points as the rows of one array,
+parameters as arrays over those rows:
+
+    points (8, 16, 2), nu=0.1, f=<function of the point>
+      ->  Points(flat=(128, 2), leading=(8, 16)), {"nu": (), "f": (128,)}
+
+Results get the shape back by `Points.restore`. What does not fit is refused here, by name,
+because JAX would broadcast or clip it.
+"""
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -147,7 +157,25 @@ def read_parameters(
     Raises:
         OperatorError: for shapes that do not fit.
     """
-    return {name: _parameter(name, given[name], points) for name in names}
+    found = {}
+    for name in names:
+        if callable(given[name]):
+            array = _of_points(name, given[name], points)
+        else:
+            array = _numbers(name, given[name])
+        array = as_precise_as(points.flat.dtype, array)
+        if array.ndim and not callable(given[name]):
+            try:
+                array = jnp.broadcast_to(array, points.leading).reshape(-1)
+            except ValueError:
+                raise OperatorError(
+                    f"parameter {name} of shape {array.shape} does not fit points of shape "
+                    f"{points.leading}",
+                    expression=name,
+                    hint=f"give a scalar, or an array of shape {points.leading}",
+                ) from None
+        found[name] = array
+    return found
 
 
 def read_arrays(
@@ -174,13 +202,18 @@ def read_arrays(
     for name, shape in arrays:
         if name not in reach:  # a sum of no terms
             continue
-        array = _table(name, given[name], points)
+        function = callable(given[name])
+        array = (
+            jax.vmap(given[name])(points.flat)
+            if function
+            else _numbers(name, given[name])
+        )
         array = as_precise_as(points.flat.dtype, array)
         rank = len(reach[name])
         own = array.shape[array.ndim - rank :] if array.ndim >= rank else None
         leading = array.shape[: array.ndim - rank]
         rows = points.flat.shape[:1]
-        per_point = (rows,) if callable(given[name]) else (points.leading, rows, ())
+        per_point = (rows,) if function else (points.leading, rows, ())
         if own is None or (shape and own != shape) or leading not in per_point:
             wanted = shape or ("...",) * rank
             raise OperatorError(
@@ -189,15 +222,20 @@ def read_arrays(
                 hint=f"give an array of shape {wanted}, perhaps with that of the points, "
                 f"{points.leading}, in front, or a function of the point",
             )
-        _check_reach(name, own, reach[name])
+        # JAX would read the last place instead of one beyond the end.
+        for axis, (size, extents) in enumerate(zip(own, reach[name], strict=True)):
+            for first, last in extents:
+                if last >= size:
+                    along = f" along axis {axis}" if len(own) > 1 else ""
+                    raise OperatorError(
+                        f"parameter {name} of shape {own} is too short{along}",
+                        expression=f"{name}: places {first} to {last} are read, counted "
+                        "from 0",
+                        hint=f"give it {last + 1} places at least, or let the sum end at "
+                        f"{size - 1}",
+                    )
         found[name] = array.reshape(-1, *own) if leading else array
     return found
-
-
-def _table(name: str, given: Any, points: Points) -> Array:
-    if callable(given):
-        return jax.vmap(given)(points.flat)
-    return _numbers(name, given)
 
 
 def _numbers(name: str, given: Any) -> Array:
@@ -207,43 +245,8 @@ def _numbers(name: str, given: Any) -> Array:
         raise not_numbers(f"parameter {name}", given) from error
 
 
-def _check_reach(
-    name: str, own: tuple[int, ...], reach: Sequence[Sequence[Extent]]
-) -> None:
-    """Refuses an array that is read beyond its end; JAX would read its last place."""
-    for axis, (size, extents) in enumerate(zip(own, reach, strict=True)):
-        for first, last in extents:
-            if last >= size:
-                along = f" along axis {axis}" if len(own) > 1 else ""
-                raise OperatorError(
-                    f"parameter {name} of shape {own} is too short{along}",
-                    expression=f"{name}: places {first} to {last} are read, counted from 0",
-                    hint=f"give it {last + 1} places at least, or let the sum end at "
-                    f"{size - 1}",
-                )
-
-
-def _parameter(name: str, given: Any, points: Points) -> Array:
-    if callable(given):
-        return _parameter_field(name, given, points)
-    array = as_precise_as(points.flat.dtype, _numbers(name, given))
-    if array.ndim == 0:
-        return array
-    try:
-        fits = jnp.broadcast_shapes(array.shape, points.leading) == points.leading
-    except ValueError:
-        fits = False
-    if not fits:
-        raise OperatorError(
-            f"parameter {name} of shape {array.shape} does not fit points of shape "
-            f"{points.leading}",
-            expression=name,
-            hint=f"give a scalar, or an array of shape {points.leading}",
-        )
-    return jnp.broadcast_to(array, points.leading).reshape(-1)
-
-
-def _parameter_field(name: str, given: Callable[[Array], Any], points: Points) -> Array:
+def _of_points(name: str, given: Callable[[Array], Any], points: Points) -> Array:
+    """Returns a function of the point at all points, (N,)."""
     traced = Traced(given)
     one = points.flat.shape[1:]
     with explained(
@@ -252,16 +255,15 @@ def _parameter_field(name: str, given: Callable[[Array], Any], points: Points) -
         "and returns one number",
     ):
         found = traced.result(points.flat)
-    if getattr(found, "shape", None) != ():
-        shape = getattr(found, "shape", None)
+    shape = getattr(found, "shape", None)
+    if shape != ():
         returned = type(found).__name__ if shape is None else f"shape {shape}"
         raise OperatorError(
             f"parameter {name}, a function of the point, returns no number",
             expression=f"{name}(point) of {returned}",
             hint="return one number per point",
         )
-    values = jax.vmap(traced)(points.flat)
-    return as_precise_as(points.flat.dtype, jnp.asarray(values))
+    return jnp.asarray(jax.vmap(traced)(points.flat))
 
 
 def check_names(

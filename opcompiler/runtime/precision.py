@@ -6,8 +6,8 @@ the points' dtype, or complex ones of its precision, that are the same numbers t
 
     finite(10**39, float32)  ->  OperatorError: 1e+39 is no float32 number
 
-Nothing passes through JAX as an integer: JAX makes `10**10` an int32, if it has not been
-told otherwise, and then it is another number.
+Nothing passes through JAX as an integer: unless double precision is on, JAX makes `10**10`
+an int32, and then it is another number.
 """
 
 import cmath

@@ -48,8 +48,8 @@ def run_program(
 ) -> list[Any]:
     """Evaluates a program; returns one value per output.
 
-    It mixes real and complex numbers of several ranks, as formulas do. Whoever has
-    JAX refuse such mixtures (`jax_numpy_dtype_promotion="strict"`) means code of theirs.
+    It mixes real and complex numbers of several ranks, as formulas do. JAX can be made to
+    refuse such mixtures (`jax_numpy_dtype_promotion="strict"`); here it is not.
 
     Args:
         program: the shell, or the arguments of a site.

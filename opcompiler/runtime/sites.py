@@ -1,6 +1,15 @@
-"""What programs read at the points, and the fields' arguments at every site."""
+"""What programs read at the points, and the fields' arguments at every site.
+
+In: the points, and what a call gives by name. Out: a `Scene`, which programs and bodies
+read, and for every site an `Input`, the points that a network is called with there:
+
+    u(x, y)    at the points themselves      Input(points=(N, 2))
+    u(0, y)    on the boundary               the site's program gives 0 and y
+    u(s, y)    under an integral over s      the points times the nodes, shape (Q, N)
+"""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -36,7 +45,14 @@ def read_scene(
             plain |= dict(zip(column.components, part.T, strict=True))
         else:
             arrays[column.name] = part
-    reach = _reach(operator)
+    # Of each array parameter the places that are read, by axis.
+    declared = {name for name, _ in operator.arrays}
+    reach: dict[str, list[list[Extent]]] = {}
+    for gather in operator.all_gathers():
+        if gather.array in declared:
+            axes = reach.setdefault(gather.array, [[] for _ in gather.places])
+            for axis, extent in zip(axes, gather.reach, strict=False):
+                axis.append(extent)
     ranks = dict.fromkeys(arrays, 1) | {name: len(axes) for name, axes in reach.items()}
     plain |= read_parameters(parameters, operator.parameters, where)
     for name, numbers in operator.constants:
@@ -50,20 +66,12 @@ def read_scene(
     return Scene(plain, arrays, ranks, where.flat.dtype)
 
 
-def _reach(operator: Operator) -> dict[str, list[list[Extent]]]:
-    """Returns the places of each array parameter that are read, by axis."""
-    named = {name for name, _ in operator.arrays}
-    found: dict[str, list[list[Extent]]] = {}
-    for gather in operator.all_gathers():
-        if gather.array in named:
-            axes = found.setdefault(gather.array, [[] for _ in gather.places])
-            for axis, extent in zip(axes, gather.reach, strict=False):
-                axis.append(extent)
-    return found
-
-
 def site_points(operator: Operator, where: Points, scene: Scene) -> dict[int, Input]:
-    """Returns the fields' arguments at every site."""
+    """Returns the fields' arguments at every site.
+
+    Raises:
+        OperatorError: for complex ones; a network is called at real points.
+    """
     return {
         number: _input(site, operator, where, scene)
         for number, site in enumerate(operator.sites)
@@ -74,75 +82,44 @@ def _input(site: Site, operator: Operator, where: Points, scene: Scene) -> Input
     widths = {column.name: column.width for column in operator.columns}
     sizes = tuple(1 if name is None else widths[name] for name in site.vectors)
     places = tuple(sum(sizes[:n]) for n in range(len(sizes)))
-    if site.whole:
-        return Input(where.flat, places, sizes, site.vectors, site.plain)
-    if site.columns is not None and site.plain:
-        return Input(
-            _columns(site.columns, operator, where),
-            places,
-            sizes,
-            site.vectors,
-            site.plain,
-        )
-    if operator.axes and not any(site.vectors):
-        return _spread(site, scene, where, places)
-    outputs = iter(_arguments(site, scene))
-    rows = where.flat.shape[0]
-    parts = []
-    for name in site.vectors:
-        if name is not None:
-            parts.append(scene.arrays[name])
-        else:
-            parts.append(jnp.broadcast_to(next(outputs), (rows,))[:, None])
-    return Input(
-        jnp.concatenate(parts, axis=1), places, sizes, site.vectors, site.plain
+    made = partial(
+        Input, places=places, sizes=sizes, vectors=site.vectors, plain=site.plain
     )
+    # At the points themselves, or at some of their columns, no program runs.
+    if site.whole:
+        return made(where.flat)
+    if site.columns is not None and site.plain:
+        firsts: list[int] = []  # vectors count as one column, or by component
+        start = 0
+        for column in operator.columns:
+            firsts += range(start, start + max(len(column.components), 1))
+            start += column.width
+        return made(where.flat[:, [firsts[n] for n in site.columns]])
 
-
-def _arguments(site: Site, scene: Scene) -> list[Array]:
-    """Returns the arguments of a site that are no vectors.
-
-    Raises:
-        OperatorError: for complex ones; a network is called at real points.
-    """
-    scalar = [
-        argument
-        for argument, vector in zip(site.arguments, site.vectors, strict=True)
-        if vector is None
-    ]
-    return [
+    pairs = zip(site.arguments, site.vectors, strict=True)
+    scalars = [argument for argument, vector in pairs if vector is None]
+    found = run_program(site.program, scene.plain, scene.dtype)
+    values = [
         as_real(
             scene.dtype,
             value,
             f"the argument {argument} of a field",
             "fields stand at real points: take re(...) of it, or a real parameter",
         )
-        for argument, value in zip(
-            scalar, run_program(site.program, scene.plain, scene.dtype), strict=True
-        )
+        for argument, value in zip(scalars, found, strict=True)
     ]
-
-
-def _spread(site: Site, scene: Scene, where: Points, places: tuple[int, ...]) -> Input:
-    """Returns a site at all nodes of the integrals it is under, before the points."""
-    values = _arguments(site, scene)
-    shape = jnp.broadcast_shapes(*(v.shape for v in values)) or where.flat.shape[:1]
-    columns = [jnp.broadcast_to(v, shape).reshape(-1) for v in values]
-    return Input(
-        jnp.stack(columns, axis=1),
-        places,
-        (1,) * len(values),
-        site.vectors,
-        True,
-        shape,
-    )
-
-
-def _columns(columns: tuple[int, ...], operator: Operator, where: Points) -> Array:
-    """Selects columns of plain coordinates, numbered with vectors written out or whole."""
-    firsts: list[int] = []
-    start = 0
-    for column in operator.columns:
-        firsts += range(start, start + max(len(column.components), 1))
-        start += column.width
-    return where.flat[:, [firsts[n] for n in columns]]
+    rows = where.flat.shape[:1]
+    # Under integrals, at all their nodes: integration variables are axes before the points.
+    if operator.axes and not any(site.vectors):
+        shape = jnp.broadcast_shapes(*(v.shape for v in values)) or rows
+        columns = [jnp.broadcast_to(v, shape).reshape(-1) for v in values]
+        return made(jnp.stack(columns, axis=1), shape=shape)
+    # Elsewhere, what the program gives and whole vectors side by side.
+    pending = iter(values)
+    parts = [
+        jnp.broadcast_to(next(pending), rows)[:, None]
+        if name is None
+        else scene.arrays[name]
+        for name in site.vectors
+    ]
+    return made(jnp.concatenate(parts, axis=1))

@@ -32,8 +32,8 @@ class Traced:
     def by_body(self, point: Array) -> Any:
         """Runs the program at one point, functions with a custom VJP by their bodies.
 
-        A reverse rule says nothing of forward derivatives, nor of a second one; that
-        what is differentiated by the coordinates goes by the body holds in every strategy.
+        A reverse rule says nothing of forward derivatives, nor of a second one. So in
+        every strategy what is differentiated by the coordinates goes by the body.
         """
         program, consts, result = self._at(point)
         outputs = _compat.run(_compat.by_body(program), consts, point)

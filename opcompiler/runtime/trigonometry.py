@@ -21,7 +21,7 @@ r"""Of $(\sin r / r - 1) / r^2$ in $r^2$, falling: least largest error in $|r| <
 a little more than pi / 4, because quarters of large numbers are known so well only."""
 
 _COSINE = (2.443120321e-05, -1.388730603e-03, 4.166664565e-02)
-r"""Of $(\cos r - 1 + r^2 / 2) / r^4$ in $r^2$, likewise."""
+r"""Of $(\cos r - 1 + r^2 / 2) / r^4$ in $r^2$, falling: of least largest error, too."""
 
 
 @jax.custom_jvp

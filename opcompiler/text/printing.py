@@ -7,8 +7,8 @@ In: a `Problem`. Out: its declarations, definitions, equations and conditions, o
     equation equation1: u_xx = 2*u
 
 The text is ASCII, with everything spelled out: definitions stay for reference, while the
-equations hold them written out, and what `at` and vector operators said is said by
-derivatives at points.
+equations hold them written out, and derivatives at points stand in the place of `at` and
+of vector operators.
 
 `Writer` walks over a problem and its expressions; each method writes one kind of thing in
 the notation. `typesetting.py` overrides those that look different in LaTeX. An expression
@@ -199,7 +199,7 @@ class Writer:
             case AppliedUndef():
                 return self._applied(expr)
             case sp.Indexed():
-                # Text counts places from 1, SymPy from 0; ranges likewise, in `sp.Sum`.
+                # The notation counts places from 1, SymPy from 0; so do ranges of sums.
                 places = self._list(tuple(i + 1 for i in expr.indices))
                 return self._indexed(str(expr.base.label), places)
             case sp.IndexedBase():
