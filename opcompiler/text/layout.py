@@ -149,64 +149,47 @@ def _lexed(source: Source) -> list[Token]:
 def _statements(tokens: list[Token], source: Source) -> list[list[Token]]:
     """Cuts at semicolons and at line ends that do not hang."""
     statements: list[list[Token]] = [[]]
-    open_brackets: list[Token] = []
+    opened: list[Token] = []
     bars = 0
     for place, token in enumerate(tokens):
         current = statements[-1]
-        if token.type in ("NEWLINE", "SEMICOLON"):
-            hanging = (current and current[-1].type in _HANGING) or bars % 2
-            if open_brackets or (token.type == "NEWLINE" and hanging):
+        if token.type not in ("NEWLINE", "SEMICOLON"):
+            # Brackets must match: a line end inside of them ends no statement.
+            if token.type in _OPENING:
+                opened.append(token)
+            elif token.type in _CLOSING:
+                if not opened or _OPENING[opened[-1].type] != token.type:
+                    problem = "this bracket closes nothing"
+                    raise source.about(token, problem, "open it, or drop it")
+                opened.pop()
+            bars += token.type in ("BAR", "NORM")
+            current.append(token)
+            continue
+        if token.type == "NEWLINE":
+            # The line goes on behind an operator, inside bars, and where the next line
+            # begins with a sign that cannot begin a statement.
+            ahead = (t.type for t in tokens[place : place + 200])
+            following = next((kind for kind in ahead if kind != "NEWLINE"), "")
+            hanging = bool(current) and current[-1].type in _HANGING
+            if hanging or bars % 2 or following in _LEADING:
                 continue
-            if token.type == "NEWLINE" and _leads(tokens, place):
-                continue
+        if not opened:
             bars = 0
-            if current:
-                statements.append([])
-            continue
-        bars += token.type in ("BAR", "NORM")
-        _balance(token, open_brackets, source)
-        current.append(token)
-    if open_brackets:
-        raise source.about(
-            open_brackets[-1], "this bracket is never closed", "close it"
-        )
+            statements.append([])
+    if opened:
+        raise source.about(opened[-1], "this bracket is never closed", "close it")
     kept = [statement for statement in statements if statement]
-    _refuse_dangling_signs(kept, source)
-    return kept
-
-
-def _balance(token: Token, opened: list[Token], source: Source) -> None:
-    if token.type in _OPENING:
-        opened.append(token)
-    elif token.type in _CLOSING:
-        if not opened or _OPENING[opened[-1].type] != token.type:
-            raise source.about(
-                token, "this bracket closes nothing", "open it, or drop it"
-            )
-        opened.pop()
-
-
-def _leads(tokens: list[Token], place: int) -> bool:
-    """Whether the next line begins with a sign that cannot begin a statement."""
-    for token in tokens[place + 1 : place + 200]:
-        if token.type != "NEWLINE":
-            return token.type in _LEADING
-    return False
-
-
-def _refuse_dangling_signs(statements: list[list[Token]], source: Source) -> None:
-    """Refuses a line that begins with a minus and may belong to the one above it."""
-    for above, below in pairwise(statements):
-        if below[0].type != "MINUS" or _keyword(above):
-            continue
-        equations = [any(t.type == "EQUALS" for t in s) for s in (above, below)]
-        if not all(equations):
+    # A line that begins with a minus may belong to the one above it.
+    for above, below in pairwise(kept):
+        equations = all(any(t.type == "EQUALS" for t in s) for s in (above, below))
+        if below[0].type == "MINUS" and not _keyword(above) and not equations:
             raise source.about(
                 below[0],
                 "this line may be an equation of its own, or the rest of the line above",
                 "put the minus at the end of the line above, or give the equation a "
                 "name: `name: -u_xx = f`",
             )
+    return kept
 
 
 def _keyword(statement: list[Token]) -> str | None:
@@ -214,14 +197,12 @@ def _keyword(statement: list[Token]) -> str | None:
     place = 0
     while place + 1 < len(statement) and statement[place].value in MODIFIERS:
         place += 1
-    first = statement[place]
-    following = statement[place + 1].type if place + 1 < len(statement) else ""
-    if first.type != "NAME":
-        return None
-    if first.value in DECLARE and (following == "NAME" or first.value == "velocity"):
-        plain = following in ("NAME", "LPAR", "LSQB", "NABLA")
-        return str(first.value) if plain else None
-    return None
+    first, following = statement[place], _type(statement, place + 1)
+    plain = following == "NAME" or (
+        first.value == "velocity" and following in ("LPAR", "LSQB", "NABLA")
+    )
+    known = first.type == "NAME" and first.value in DECLARE
+    return str(first.value) if known and plain else None
 
 
 def _declared(statement: list[Token]) -> Iterator[str]:
