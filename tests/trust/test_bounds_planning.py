@@ -4,7 +4,6 @@ Work is counted in calls of Python functions, which no busy machine changes.
 """
 
 import pickle
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -15,25 +14,10 @@ import opcompiler as oc
 from opcompiler.frontend.equations import MOST_ARGUMENTS
 from opcompiler.frontend.traversal import parts
 from opcompiler.ir import MultiIndex
+from tests.work import calls
 
 x, y = sp.symbols("x y")
 u = sp.Function("u")
-
-
-def _calls(work) -> int:
-    count = 0
-
-    def counted(frame, event, argument) -> None:
-        nonlocal count
-        count += event == "call"
-
-    before = sys.getprofile()
-    sys.setprofile(counted)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return count
 
 
 def _field(count: int) -> tuple[sp.Expr, tuple[sp.Symbol, ...]]:
@@ -70,14 +54,14 @@ def _delays(count: int) -> sp.Expr:
 def test_work_grows_with_the_coordinates(equation) -> None:
     oc.compile(equation(3))  # what is imported and made once
     few, many = equation(50), equation(200)
-    once, more = (_calls(lambda e=e: oc.compile(e)) for e in (few, many))
+    once, more = (calls(lambda e=e: oc.compile(e)) for e in (few, many))
     assert more < 5.5 * once  # 16 times as much if it were quadratic
 
 
 def test_work_grows_with_the_places() -> None:
     oc.compile(_delays(3))
     few, many = _delays(20), _delays(80)
-    once, more = (_calls(lambda e=e: oc.compile(e)) for e in (few, many))
+    once, more = (calls(lambda e=e: oc.compile(e)) for e in (few, many))
     assert more < 5.5 * once
 
 
@@ -89,7 +73,7 @@ def test_work_grows_with_the_coordinates_of_a_text() -> None:
 
     oc.compile(oc.parse(text(3)))
     few, many = oc.parse(text(40)), oc.parse(text(160))
-    once, more = (_calls(lambda p=p: oc.compile(p)) for p in (few, many))
+    once, more = (calls(lambda p=p: oc.compile(p)) for p in (few, many))
     assert more < 5.5 * once
 
 
@@ -122,7 +106,7 @@ def test_too_many_coordinates_are_refused_at_once(equation) -> None:
             oc.compile(given)
         refused.append(str(error.value))
 
-    assert _calls(ask) < 50_000
+    assert calls(ask) < 50_000
     assert "oc.vector" in refused[0]
     assert len(refused[0]) < 500
 
