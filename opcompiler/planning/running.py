@@ -22,10 +22,10 @@ from opcompiler.planning.plan import Plan
 
 @dataclass(frozen=True)
 class Running:
-    """What of a push runs with the indices of a template.
+    """What of a push runs with the indices of a sum.
 
     Attributes:
-        push: of a template's site.
+        push: of a site whose directions run.
         readouts: those of the push.
         channels: that differ from one tuple of indices to the next.
         summed: of these, the ones whose sum over all tuples is taken as it arises.
