@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from opcompiler.errors import OperatorError
 from opcompiler.ir import Functional
+from opcompiler.planning import strategies
 from opcompiler.planning.plan import Choice, Plan
-from opcompiler.planning.strategies import make_plan, STRATEGIES
 from opcompiler.visible import plain_text, simple_table
 
 _CHANNELS, _ORDER = 40, 6
@@ -36,11 +36,11 @@ def compare_strategies(
 ) -> tuple[Candidate, ...]:
     """Returns what each strategy plans, or why it refuses, in the order of the table."""
     wanted, where = tuple(functionals), tuple(sites)
-    taken = {choice.strategy for choice in make_plan(wanted, where).choices}
+    taken = {choice.strategy for choice in strategies.make_plan(wanted, where).choices}
     candidates: list[Candidate] = []
-    for name in STRATEGIES:
+    for name in strategies.STRATEGIES:
         try:
-            plan = make_plan(wanted, where, name)
+            plan = strategies.make_plan(wanted, where, name)
         except OperatorError as refusal:
             reason = f"{refusal.problem}; {refusal.hint}"
             candidates.append(Candidate(name, None, reason))

@@ -76,7 +76,8 @@ def test_the_module_evaluates_as_the_problem_does(tmp_path) -> None:
     subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=tmp_path, env=environment, check=True
     )
-    found = np.load(tmp_path / "values.npz")
+    with np.load(tmp_path / "values.npz") as file:
+        found = dict(file)
 
     def net(point):
         return jnp.stack([jnp.sin(point[0] + 2 * point[1]), jnp.cos(jnp.prod(point))])

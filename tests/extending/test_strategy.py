@@ -1,4 +1,4 @@
-"""The page on strategies: its code runs and its plans are proved; wrong ones are refused."""
+"""The page on strategies: its code runs, its plans are proved, wrong ones refused."""
 
 import re
 from fractions import Fraction
