@@ -1,16 +1,19 @@
 r"""Pushing a family's directions a few at a time, so that memory stays bounded.
 
-A channel into which a family's directions are summed holds, after any program,
+In: a program and its operands, as for `interpret.evaluate`, and a number of directions.
+Out: the same outputs. A channel into which a family's directions are summed holds, after
+any program,
 
 $$ u_k = u_k^{(0)} + \sum_{\text{chunks } c} \bigl(u_k^{(c)} - u_k^{(0)}\bigr) , $$
 
 where (0) is the push without the family and (c) that with the directions of one chunk.
-This needs that no two such channels, nor one of them and a family, are multiplied.
+This needs that no two such channels, nor one of them and a family, are multiplied, which
+`summed_channels` checks. Chunks are pushed in a `lax.scan`, or one after the other where
+directions have constants of their own; a gradient evaluates every chunk a second time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import jax
@@ -32,16 +35,17 @@ from opcompiler.taylor.places import (
 from opcompiler.taylor.primitives import Context
 from opcompiler.taylor.value import (
     AlgebraArray,
-    Coefficient,
     coefficients,
     family_axis,
-    is_active,
     make,
     Value,
 )
 
 _Seeds = dict[int, Array] | tuple[Patch, ...]
 """Families by channel, or the patches of a sparse value; directions come first."""
+
+_Push = Callable[[Folding, Sequence[_Seeds]], tuple[Any, Any]]
+"""(algebra of a chunk, seeds) -> what it adds to the sums, and its families."""
 
 
 def evaluate_in_chunks(
@@ -66,190 +70,144 @@ def evaluate_in_chunks(
         OperatorError: if the operator does not split into a sum over its directions.
     """
     folding = context.folding or written_out(context.algebra)
-    count = max(channel.count for channel in folding.folded.channels)
+    channels = folding.folded.channels
+    count = max(channel.count for channel in channels)
     if chunk >= count:
         return evaluate(context, jaxpr, consts, starts)
-    pushes = _Pushes(context, folding, jaxpr, consts, starts, chunk, wanted)
-    varied = any(isinstance(c, tuple) for *_, c in folding.folded.products)
-    totals, families = (pushes.one_by_one if varied else pushes.in_a_loop)(count)
-    return pushes.assembled(totals, families, count)
+    family = [k for k, channel in enumerate(channels) if channel.count > 1]
+    summed = sorted(summed_channels(folding.folded) & wanted)
+    stacked = [k for k in family if k in wanted]
+    none = [_with_directions(start, {}, folding.folded) for start in starts]
+    base = evaluate(context, jaxpr, consts, none)
 
-
-class _Pushes:
-    """The pushes of the chunks of one family, and how they are put together."""
-
-    def __init__(
-        self,
-        context: Context,
-        folding: Folding,
-        jaxpr: Any,
-        consts: Sequence[Any],
-        starts: Sequence[Value],
-        chunk: int,
-        wanted: frozenset[int],
-    ) -> None:
-        self.context, self.folding, self.chunk = context, folding, chunk
-        self.jaxpr, self.consts, self.starts = jaxpr, consts, starts
-        channels = folding.folded.channels
-        self.family = [k for k, channel in enumerate(channels) if channel.count > 1]
-        self.summed = sorted(summed_channels(folding.folded) & wanted)
-        self.stacked = [k for k in self.family if k in wanted]
-        self.base = self._without_family()
-
-    def _without_family(self) -> list[Value]:
-        zero = [
-            self._started(start, dict.fromkeys(self.family)) for start in self.starts
+    def push(folding: Folding, seeds: Sequence[_Seeds]) -> tuple[Any, Any]:
+        narrow = replace(context, algebra=folding.folded, folding=folding)
+        values = [
+            _with_directions(start, seed, folding.folded)
+            for start, seed in zip(starts, seeds, strict=True)
         ]
-        return evaluate(self.context, self.jaxpr, self.consts, zero)
-
-    @staticmethod
-    def _started(start: Value, family: dict[int, Coefficient]) -> Value:
-        if isinstance(start, SparseArray):
-            return assembled(start.split, start.base, {}, {})
-        if not is_active(start):
-            return start
-        series = [family.get(k, c) for k, c in enumerate(start.coefficients)]
-        return make(series, start.shape, start.dtype)
-
-    def _seeds(self) -> list[_Seeds]:
-        """Returns each argument's families, the axis of directions first."""
-        found: list[_Seeds] = []
-        for start in self.starts:
-            seeds: dict[int, Array] = {}
-            if isinstance(start, SparseArray):
-                found.append(unrolled(start))
-                continue
-            if is_active(start):
-                axis = family_axis(len(start.shape))
-                for k in self.family:
-                    c = start.coefficients[k]
-                    if c is not None:
-                        seeds[k] = jnp.moveaxis(c, axis, 0)
-            found.append(seeds)
-        return found
-
-    def _with_directions(
-        self, start: Value, seeds: _Seeds, algebra: TaylorAlgebra
-    ) -> Value:
-        if isinstance(start, SparseArray):
-            assert isinstance(seeds, tuple)
-            return rolled(start, seeds, algebra)
-        axis = family_axis(len(start.shape))
-        assert isinstance(seeds, dict)
-        return self._started(
-            start, {k: jnp.moveaxis(c, 0, axis) for k, c in seeds.items()}
-        )
-
-    def _push(
-        self, folding: Folding, seeds: Sequence[_Seeds]
-    ) -> tuple[list[list[Array]], list[list[Array]]]:
-        """Returns what one chunk adds to each output's sums, and its own families."""
-        context = replace(self.context, algebra=folding.folded, folding=folding)
-        starts = [
-            self._with_directions(start, seed, folding.folded)
-            for start, seed in zip(self.starts, seeds, strict=True)
-        ]
-        outputs = evaluate(context, self.jaxpr, self.consts, starts)
-        outputs = list(map(densified, outputs))
+        outputs = list(map(densified, evaluate(narrow, jaxpr, consts, values)))
         sums = [
-            [_minus(_channel(o, k), _channel(b, k), o) for k in self.summed]
-            for o, b in zip(outputs, self.base, strict=True)
+            [_channel(o, k, o) - _channel(b, k, o) for k in summed]
+            for o, b in zip(outputs, base, strict=True)
         ]
-        families = [[_family(o, k, self.chunk) for k in self.stacked] for o in outputs]
-        return sums, families
+        return sums, [[_family(o, k, chunk) for k in stacked] for o in outputs]
 
-    def in_a_loop(self, count: int) -> tuple[Any, Any]:
-        """Runs the chunks by `lax.scan`; all have the same constants."""
-        chunks = -(-count // self.chunk)
-        short = chunks * self.chunk - count
-        folding = narrowed(self.folding, 0, self.chunk)
+    seeds = [_directions(start, family) for start in starts]
+    varied = any(isinstance(c, tuple) for *_, c in folding.folded.products)
+    run = _one_by_one if varied else _in_a_loop
+    totals, families = run(push, folding, seeds, chunk, count)
 
-        def split(c: Array, masked: bool) -> Array:
-            # Directions of zero add nothing, and none that are masked out do.
-            mode = "edge" if masked and c.dtype != bool else "constant"
-            padded = jnp.pad(c, [(0, short)] + [(0, 0)] * (c.ndim - 1), mode)
-            return padded.reshape(chunks, self.chunk, *c.shape[1:])
-
-        items = [
-            jax.tree.map(partial(split, masked=isinstance(seeds, tuple)), seeds)
-            for seeds in self._seeds()
-        ]
-        run = jax.checkpoint(lambda seeds: self._push(folding, seeds))
-        first = jax.tree.map(lambda c: c[0], items)
-        shapes, _ = jax.eval_shape(run, first)
-        zeros = jax.tree.map(_compat.zeros, shapes)
-
-        def step(totals: Any, seeds: Any) -> tuple[Any, Any]:
-            sums, families = run(seeds)
-            return jax.tree.map(lax.add, totals, sums), families
-
-        totals, families = lax.scan(step, zeros, items)
-        joined = jax.tree.map(lambda c: c.reshape(-1, *c.shape[2:])[:count], families)
-        return totals, joined
-
-    def one_by_one(self, count: int) -> tuple[Any, Any]:
-        """Runs the chunks one after the other; each has constants of its own."""
-        totals: Any = None
-        pieces = []
-        for start in range(0, count, self.chunk):
-            at = min(start, count - self.chunk)
-            folding = narrowed(self.folding, at, at + self.chunk)
-            fresh = jnp.arange(at, at + self.chunk) >= start
-
-            def cut(
-                c: Array, masked: bool, at: int = at, fresh: Array = fresh
-            ) -> Array:
-                # The last chunk goes back over directions that are done: zeros there.
-                rows = c[at : at + self.chunk]
-                if masked and c.dtype != bool:
-                    return rows
-                return rows * fresh.reshape(-1, *[1] * (c.ndim - 1)).astype(c.dtype)
-
-            seeds = [
-                jax.tree.map(partial(cut, masked=isinstance(seeds, tuple)), seeds)
-                for seeds in self._seeds()
-            ]
-            sums, families = jax.checkpoint(
-                lambda seeds, folding=folding: self._push(folding, seeds)
-            )(seeds)
-            totals = sums if totals is None else jax.tree.map(lax.add, totals, sums)
-            pieces.append(jax.tree.map(lambda c, s=start - at: c[s:], families))
-        joined = jax.tree.map(lambda *parts: jnp.concatenate(parts), *pieces)
-        return totals, joined
-
-    def assembled(self, totals: Any, families: Any, count: int) -> list[Value]:
-        """Puts sums and families into the outputs of the push without them."""
-        del count
-        algebra = self.folding.folded
-        outputs: list[Value] = []
-        for base, sums, rows in zip(self.base, totals, families, strict=True):
-            shape = jnp.shape(base) if not is_active(base) else base.shape
-            dtype = base.dtype
-            series = list(coefficients(base, algebra))
-            for k, total in zip(self.summed, sums, strict=True):
-                before = series[k]
-                series[k] = total if before is None else before + total
-            for k, c in zip(self.stacked, rows, strict=True):
-                series[k] = jnp.moveaxis(c, 0, family_axis(len(shape)))
-            outputs.append(make(series, shape, dtype))
-        return outputs
+    outputs: list[Value] = []
+    for value, sums, rows in zip(base, totals, families, strict=True):
+        shape = value.shape
+        series = list(coefficients(value, folding.folded))
+        for k, total in zip(summed, sums, strict=True):
+            before = series[k]
+            series[k] = total if before is None else before + total
+        for k, c in zip(stacked, rows, strict=True):
+            series[k] = jnp.moveaxis(c, 0, family_axis(len(shape)))
+        outputs.append(make(series, shape, value.dtype))
+    return outputs
 
 
-def _channel(value: Value, k: int) -> Coefficient:
-    return value.coefficients[k] if isinstance(value, AlgebraArray) else None
+def _in_a_loop(
+    push: _Push, folding: Folding, seeds: Sequence[_Seeds], chunk: int, count: int
+) -> tuple[Any, Any]:
+    """Runs the chunks by `lax.scan`; all have the same constants."""
+    chunks = -(-count // chunk)
+    narrow = narrowed(folding, 0, chunk)
+
+    def cut(c: Array, is_masked: bool) -> Array:
+        # Directions of zero add nothing, and none that are masked out do.
+        mode = "edge" if is_masked and c.dtype != bool else "constant"
+        short = chunks * chunk - count
+        padded = jnp.pad(c, [(0, short)] + [(0, 0)] * (c.ndim - 1), mode)
+        return padded.reshape(chunks, chunk, *c.shape[1:])
+
+    items = [_each(cut, seed) for seed in seeds]
+    run = jax.checkpoint(lambda seeds: push(narrow, seeds))
+    shapes, _ = jax.eval_shape(run, jax.tree.map(lambda c: c[0], items))
+    zeros = jax.tree.map(_compat.zeros, shapes)
+
+    def step(totals: Any, seeds: Any) -> tuple[Any, Any]:
+        sums, families = run(seeds)
+        return jax.tree.map(lax.add, totals, sums), families
+
+    totals, families = lax.scan(step, zeros, items)
+    joined = jax.tree.map(lambda c: c.reshape(-1, *c.shape[2:])[:count], families)
+    return totals, joined
 
 
-def _minus(a: Coefficient, b: Coefficient, like: Value) -> Array:
-    """Returns a - b in full shape."""
-    zero = jnp.zeros(like.shape, like.dtype)
-    a, b = (zero if c is None else jnp.broadcast_to(c, like.shape) for c in (a, b))
-    return a - b
+def _one_by_one(
+    push: _Push, folding: Folding, seeds: Sequence[_Seeds], chunk: int, count: int
+) -> tuple[Any, Any]:
+    """Runs the chunks one after the other; each has constants of its own."""
+    totals: Any = None
+    pieces = []
+    for start in range(0, count, chunk):
+        # The last chunk goes back over directions that are done: zeros there.
+        at = min(start, count - chunk)
+        narrow = narrowed(folding, at, at + chunk)
+        fresh = jnp.arange(at, at + chunk) >= start
+
+        def cut(c: Array, is_masked: bool, at: int = at, fresh: Array = fresh) -> Array:
+            rows = c[at : at + chunk]
+            if is_masked and c.dtype != bool:
+                return rows
+            return rows * fresh.reshape(-1, *[1] * (c.ndim - 1)).astype(c.dtype)
+
+        run = jax.checkpoint(lambda seeds, narrow=narrow: push(narrow, seeds))
+        sums, families = run([_each(cut, seed) for seed in seeds])
+        totals = sums if totals is None else jax.tree.map(lax.add, totals, sums)
+        pieces.append(jax.tree.map(lambda c, s=start - at: c[s:], families))
+    joined = jax.tree.map(lambda *parts: jnp.concatenate(parts), *pieces)
+    return totals, joined
 
 
-def _family(value: Value, k: int, chunk: int) -> Array:
+def _each(cut: Callable[[Array, bool], Array], seeds: _Seeds) -> _Seeds:
+    """Cuts all arrays of seeds; those of patches have a mask beside them."""
+    return jax.tree.map(lambda c: cut(c, isinstance(seeds, tuple)), seeds)
+
+
+def _directions(start: Value, family: Sequence[int]) -> _Seeds:
+    """Returns an argument's families, the axis of directions first."""
+    if isinstance(start, SparseArray):
+        return unrolled(start)
+    if not isinstance(start, AlgebraArray):
+        return {}
+    axis, series = family_axis(len(start.shape)), start.coefficients
+    found = {k: series[k] for k in family}
+    return {k: jnp.moveaxis(c, axis, 0) for k, c in found.items() if c is not None}
+
+
+def _with_directions(start: Value, seeds: _Seeds, algebra: TaylorAlgebra) -> Value:
+    """Returns an argument with other directions, as `_directions` gave them, or none."""
+    if isinstance(start, SparseArray):
+        if isinstance(seeds, tuple):
+            return rolled(start, seeds, algebra)
+        return assembled(start.split, start.base, {}, {})
+    if not isinstance(start, AlgebraArray):
+        return start
+    assert isinstance(seeds, dict)
+    axis = family_axis(len(start.shape))
+    series = [
+        c if channel.count == 1 else None
+        for c, channel in zip(start.coefficients, algebra.channels, strict=True)
+    ]
+    for k, c in seeds.items():
+        series[k] = jnp.moveaxis(c, 0, axis)
+    return make(series, start.shape, start.dtype)
+
+
+def _channel(value: Value, k: int, like: Value) -> Array:
+    """Returns a channel in full shape."""
+    c = value.coefficients[k] if isinstance(value, AlgebraArray) else None
+    return jnp.broadcast_to(jnp.zeros((), like.dtype) if c is None else c, like.shape)
+
+
+def _family(value: Value, k: int, count: int) -> Array:
     """Returns a family in full shape, the axis of directions first."""
-    c = _channel(value, k)
-    if c is None:
-        return jnp.zeros((chunk, *value.shape), value.dtype)
-    moved = jnp.moveaxis(c, family_axis(len(value.shape)), 0)
-    return jnp.broadcast_to(moved, (chunk, *value.shape))
+    if isinstance(value, AlgebraArray):
+        return value.family(k, count)
+    return jnp.zeros((count, *value.shape), value.dtype)

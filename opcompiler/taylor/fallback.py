@@ -29,7 +29,7 @@ from jax import Array
 from opcompiler import _compat
 from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.errors import OperatorError
-from opcompiler.taylor.arithmetic import scale, total
+from opcompiler.taylor.arithmetic import scale, Series, total
 from opcompiler.taylor.interpret import apply, evaluate, without_families
 from opcompiler.taylor.primitives import ANY, Context, primitive, TABLE
 from opcompiler.taylor.value import (
@@ -101,8 +101,8 @@ def _by_jvp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Va
         context: Context, equation: Any, inputs: Sequence[Value]
     ) -> list[Value]:
         active = [value for value in inputs if is_active(value)]
-        slopes = _raise(context, jaxpr, consts, reached, active)
-        return _integrate(context, equation, inputs, slopes)
+        above = _raise(context, jaxpr, consts, reached, active)
+        return _above_values(equation, inputs, above)
 
     if all(_has_rule(equation, True) for equation in jaxpr.eqns):
         return by_raising(context, equation, inputs)
@@ -149,8 +149,11 @@ def _raise(
     consts: Sequence[Any],
     reached: set[Any],
     active: Sequence[AlgebraArray],
-) -> list[Value]:
-    """Evaluates jvp f(x, E x): what is free of tangents to one order less."""
+) -> list[Series]:
+    """Returns what is above the values: jvp f(x, E x), each degree divided by itself.
+
+    What is free of tangents is evaluated to one order less.
+    """
     algebra = context.algebra
     lower = context.truncated(algebra.order - 1)
 
@@ -160,41 +163,41 @@ def _raise(
         inputs = [resized(value, algebra.size) for value in inputs]
         return apply(context, equation, inputs)
 
+    degree = [channel.degree for channel in algebra.channels]
     cut = [resized(value, lower.algebra.size) for value in active]
-    slopes = [_euler(algebra, value) for value in active]
-    outputs = evaluate(context, jaxpr, consts, [*cut, *slopes], step)
-    return [resized(output, algebra.size) for output in outputs]
-
-
-def _euler(algebra: TaylorAlgebra, value: AlgebraArray) -> AlgebraArray:
-    coefficients = [None] + [
-        None if c is None else scale(algebra.channels[k].degree, c)
-        for k, c in enumerate(value.coefficients)
-        if k
+    slopes = [_each(value, lambda k, c: scale(degree[k], c)) for value in active]
+    moving = [
+        AlgebraArray(value.shape, value.dtype, (None, *slope))
+        for value, slope in zip(active, slopes, strict=True)
     ]
-    return AlgebraArray(value.shape, value.dtype, tuple(coefficients))
+    outputs = evaluate(context, jaxpr, consts, [*cut, *moving], step)
+    divided = lambda k, c: scale(Fraction(1, degree[k]), c)
+    return [_each(resized(output, algebra.size), divided) for output in outputs]
 
 
-def _integrate(
-    context: Context, equation: Any, inputs: Sequence[Value], slopes: list[Value]
+def _each(value: Value, function: Callable[[int, Array], Array]) -> Series:
+    """Applies a function to the channels above the unit; a plain value has none."""
+    if not isinstance(value, AlgebraArray):
+        return []
+    above = enumerate(value.coefficients[1:], 1)
+    return [None if c is None else function(k, c) for k, c in above]
+
+
+def _above_values(
+    equation: Any, inputs: Sequence[Value], above: Sequence[Series]
 ) -> list[Value]:
-    """Divides each degree by itself and puts the primitive's own value below."""
-    outputs = _compat.bind(equation, *map(primal, inputs))
-    pending = iter(slopes)
-    result: list[Value] = []
-    for output, aval in zip(outputs, _compat.output_avals(equation), strict=True):
-        slope = next(pending) if _compat.differentiable(aval.dtype) else None
-        if not isinstance(slope, AlgebraArray):
-            result.append(output)
-            continue
-        channels = context.algebra.channels
-        coefficients = [output] + [
-            None if c is None else scale(Fraction(1, channels[k].degree), c)
-            for k, c in enumerate(slope.coefficients)
-            if k
-        ]
-        result.append(make(coefficients, aval.shape, aval.dtype))
-    return result
+    """Puts the primitive's own values below the channels of its float outputs."""
+    channels = iter(above)
+    return [
+        make([output, *next(channels)], aval.shape, aval.dtype)
+        if _compat.differentiable(aval.dtype)
+        else output
+        for output, aval in zip(
+            _compat.bind(equation, *map(primal, inputs)),
+            _compat.output_avals(equation),
+            strict=True,
+        )
+    ]
 
 
 # --- polarisation -------------------------------------------------------------------
@@ -219,33 +222,20 @@ def polarised(context: Context, equation: Any, inputs: Sequence[Value]) -> list[
     }
     parts: dict[int, list[list[Array]]] = {}
     for channels, element in _multisets(algebra, living):
-        slope = _directional(fun, start, [tangents[k] for k in channels])
+        # D^m f(x)[t_1, ..., t_m] by m nested JVPs.
+        nested = fun
+        for k in channels:
+            nested = _one_more(nested, tangents[k])
+        slope = [jnp.asarray(o) for o in nested(*start)]
         weight = math.prod(map(math.factorial, Counter(channels).values()))
         for k, c in element.items():
             parts.setdefault(k, []).append([scale(c / weight, s) for s in slope])
-    outputs = _compat.bind(equation, *map(primal, inputs))
-    return _assemble(algebra, equation, outputs, parts)
-
-
-def _assemble(
-    algebra: TaylorAlgebra,
-    equation: Any,
-    outputs: list[Array],
-    parts: dict[int, list[list[Array]]],
-) -> list[Value]:
-    result: list[Value] = []
-    place = 0
-    for output, aval in zip(outputs, _compat.output_avals(equation), strict=True):
-        if not _compat.differentiable(aval.dtype):
-            result.append(output)
-            continue
-        coefficients = [output] + [
-            total([term[place] for term in parts.get(k, ())])
-            for k in range(1, algebra.size)
-        ]
-        result.append(make(coefficients, aval.shape, aval.dtype))
-        place += 1
-    return result
+    floats = [_compat.differentiable(a.dtype) for a in _compat.output_avals(equation)]
+    above = [
+        [total([term[n] for term in parts.get(k, ())]) for k in range(1, algebra.size)]
+        for n in range(sum(floats))
+    ]
+    return _above_values(equation, inputs, above)
 
 
 def _multisets(
@@ -265,18 +255,6 @@ def _multisets(
                 longer = {out: c for out, c in longer.items() if c}
                 if longer:
                     stack.append(((*channels, k), longer))
-
-
-def _directional(
-    fun: Callable[..., list[Array]],
-    start: tuple[Array, ...],
-    tangents: Sequence[tuple[Array, ...]],
-) -> list[Array]:
-    r"""Returns $D^m f(x)[t_1, \dots, t_m]$ by m nested JVPs."""
-    nested = fun
-    for tangent in tangents:
-        nested = _one_more(nested, tangent)
-    return [jnp.asarray(o) for o in nested(*start)]
 
 
 def _one_more(

@@ -1,4 +1,16 @@
-"""Pushing a function forward along seeds in an algebra."""
+"""Pushing a function forward along seeds in an algebra.
+
+In: a JAX function, a point, an algebra, and for each of its channels a seed. Out: the
+values of the function, each with one coefficient per channel.
+
+    algebra = univariate(2)
+    (y,) = push(jnp.sin, jnp.asarray(0.5), [1.0, None], algebra)
+    y.coefficients  # sin, cos, -sin/2
+
+The function is traced once to a jaxpr, at the plain point. Many like directions are folded
+to families, the jaxpr is evaluated (`interpret.py`), a few directions at a time where
+memory is short (`chunks.py`), and families are written out again.
+"""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -71,10 +83,8 @@ def push(
         seeded(jnp.asarray(leaf), [column[n] for column in columns], algebra)
         for n, leaf in enumerate(leaves)
     ]
-    return push_values(
-        lambda *arrays: fun(jax.tree.unflatten(structure, arrays)),
-        starts, algebra, wanted, tuning,
-    )  # fmt: skip
+    fun_of_leaves = lambda *arrays: fun(jax.tree.unflatten(structure, arrays))
+    return jax.tree.leaves(push_tree(fun_of_leaves, starts, algebra, wanted, tuning))
 
 
 def _like_point(seed: Any, structure: Any) -> list[Any]:
@@ -91,13 +101,13 @@ def _like_point(seed: Any, structure: Any) -> list[Any]:
         ) from error
 
 
-def push_values(
+def push_tree(
     fun: Callable[..., Any],
     starts: Sequence[Value],
     algebra: TaylorAlgebra,
     wanted: Collection[int] | None = None,
     tuning: Tuning = DEFAULT,
-) -> list[Value]:
+) -> Any:
     """Evaluates a function of several arrays, some of them algebra-valued.
 
     Args:
@@ -108,19 +118,8 @@ def push_values(
         tuning: how the algebra is laid out.
 
     Returns:
-        As `push`.
+        The values, as those of `push`, in the structure of the function's result.
     """
-    return jax.tree.leaves(push_tree(fun, starts, algebra, wanted, tuning))
-
-
-def push_tree(
-    fun: Callable[..., Any],
-    starts: Sequence[Value],
-    algebra: TaylorAlgebra,
-    wanted: Collection[int] | None = None,
-    tuning: Tuning = DEFAULT,
-) -> Any:
-    """Does the same, and returns the values in the structure of the function's result."""
     starts = list(map(varied, starts))
     types = list(map(type_of, starts))
     given = ", ".join(str(each.shape) for each in types)

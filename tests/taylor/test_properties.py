@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 import opcompiler as oc
 from opcompiler.taylor import laplacian
-from opcompiler.taylor.push import push, push_values
+from opcompiler.taylor.push import push, push_tree
 from opcompiler.taylor.value import AlgebraArray
 from tests.taylor.oracle import (
     apolar,
@@ -102,7 +102,7 @@ def test_a_composition_is_pushed_one_after_the_other(model, one, two, seed) -> N
     @jax.jit
     def both(start, terms):
         (middle,) = push(lambda x: run(one, x), start, terms, model.algebra)
-        (end,) = push_values(lambda y: run(two, y), [middle], model.algebra)
+        end = push_tree(lambda y: run(two, y), [middle], model.algebra)
         whole = by_engine(model, lambda x: run(two, run(one, x)), start, terms)
         return channels(end, model), whole
 

@@ -184,6 +184,16 @@ def test_operators_of_plain_functions() -> None:
     np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
+def test_a_rule_that_solves_for_a_derivative() -> None:
+    matrix = jnp.array([[2.0, 0.0], [1.0, 3.0]])
+    solve = partial(jax.scipy.linalg.solve_triangular, matrix, lower=True)
+    solved = jax.custom_jvp(lambda z: solve(z))
+    solved.defjvp(lambda p, t: (solved(*p), solve(t[0]) * jnp.sum(p[0])))
+    network = lambda z: jnp.sum(solved(z) ** 2)
+    want = sum(nested(network, (i, i))(POINTS[0]) for i in (0, 1))
+    np.testing.assert_allclose(oc.taylor.laplacian(network)(POINTS[0]), want)
+
+
 def test_sums_over_components() -> None:
     z = oc.vector("z", 20)
     i = oc.index("i", z)

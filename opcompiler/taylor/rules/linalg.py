@@ -68,13 +68,15 @@ def from_diagonal(a: Array) -> Array:
 
 
 def dense_series(value: Value, algebra: TaylorAlgebra) -> Series:
-    """Returns all channels of a value in full shape; structural zeros stay."""
+    """Returns all channels of a value in full shape; structural zeros above the unit stay.
+
+    A derivative's series has no unit (see `fallback.py`): a solve takes zeros there.
+    """
     if not isinstance(value, AlgebraArray):
         return [jnp.asarray(value), *[None] * (algebra.size - 1)]
-    return [
-        None if c is None else instantiate(c, value.shape, value.dtype)
-        for c in value.coefficients
-    ]
+    above = value.coefficients[1:]
+    full = partial(instantiate, shape=value.shape, dtype=value.dtype)
+    return [value.primal, *(None if c is None else full(c) for c in above)]
 
 
 def mapped(function: Callable[[Array], Array], series: Sequence[Coefficient]) -> Series:
