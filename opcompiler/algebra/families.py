@@ -2,8 +2,8 @@ r"""Families: many channels that differ only in their direction, held as one.
 
 In the algebra of a Laplacian every $\varepsilon_i$ multiplies itself alone, and all
 squares fall into one channel. Such directions need not be written out: one channel with
-a leading axis stands for all, its square is summed over that axis. Folding finds them
-in any algebra; it changes the layout and nothing else.
+an axis of directions stands for all, its square is summed over that axis. Folding finds
+them in any algebra; it changes the layout and nothing else.
 """
 
 from collections import defaultdict

@@ -30,7 +30,7 @@ class Channel:
         degree: the grade; 0 only for the unit.
         label: what the channel holds, for people.
         count: number of directions of a *family*: channels alike but for their
-            direction, held as one array with a leading axis. 1 for a single channel.
+            direction, held as one array with one axis more. 1 for a single channel.
     """
 
     degree: int

@@ -20,13 +20,13 @@ extension.py     rules for primitives and functions of users
 misuse.py        what a user's function raises, explained
 """
 
-import opcompiler.taylor.rules  # noqa: F401 - fills the table of primitives
 from opcompiler.taylor.diagonal import diagonal_sum, diagonal_terms
 from opcompiler.taylor.extension import register_rule
 from opcompiler.taylor.jet import jet
 from opcompiler.taylor.onehot import OneHot
 from opcompiler.taylor.primitives import coverage
 from opcompiler.taylor.push import push
+from opcompiler.taylor.rules import TABLE as TABLE  # filled by importing the rules
 from opcompiler.taylor.transforms import (
     biharmonic,
     derivatives,

@@ -94,6 +94,7 @@ def apply(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
         return _compat.bind(equation, *inputs)
     row = row_of(equation)
     if any(isinstance(value, SparseArray) for value in inputs):
+        # A rule for sparse values may decline: places that it cannot follow, too many.
         outputs = row.sparse(context, equation, inputs) if row.sparse else None
         if outputs is not None:
             return outputs
@@ -110,6 +111,8 @@ def without_families(
     context: Context, rule: Rule, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
     """Runs a rule in the algebra as it was before folding."""
+    # The folding at hand is that of the whole program; a rule inside may run in another
+    # algebra, of fewer directions or lower order, whose families are written out as such.
     folding = context.folding
     if context.algebra.has_families and (
         folding is None or folding.folded is not context.algebra

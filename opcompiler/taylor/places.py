@@ -10,11 +10,11 @@ $$ u = u^{(0)} + \sum_r \delta_r , \qquad \delta_r = 0 \text{ away from its plac
 where $u^{(0)}$ is the value without the family. So a value is kept as $u^{(0)}$, the
 *base*, in full, and for every direction the value *at its place*, with all channels. A
 matrix product that sums over the places takes rows of the matrix, one per direction,
-instead of multiplying by zeros. Rules that do this are in `rules/sparse*.py`; for all
-other primitives the value is written out.
+instead of multiplying by zeros. Rules that do this are in `rules/sparse*.py` and
+`rules/moves.py`; for all other primitives the value is written out.
 
 The sum over r above needs that no directions are multiplied by each other, which
-`core.families.split` decides.
+`algebra.families.split` decides.
 """
 
 from collections.abc import Hashable, Iterator
@@ -157,6 +157,8 @@ class SparseArray(Active):
 
 def hits(places: Places, shape: Shape) -> Array:
     """Returns whether an entry of a family is at the direction's place."""
+    # Index arrays have length 1 along axes with an index: comparing one with the counter
+    # of its axis spreads it out again, true where the direction stands.
     rank = len(shape)
     found: Array | None = places.inside
     for index in places.indices:
@@ -300,6 +302,8 @@ def read_at(value: Value, places: Places, parts: Split) -> list[Coefficient] | N
         shape = value.shape if isinstance(value, Active) else jnp.shape(value)
         stripped = without_family(parts, value)
         return list(_base_at(parts, stripped, places, shape))
+    # A direction may stand at several places. What it is at these ones is what a patch
+    # there says, or the base; and what every other patch changes where the two meet.
     same = [patch for patch in value.patches if patch.places.key == places.key]
     series = list(same[0].series) if same else base_at(value, places)
     for patch in value.patches:

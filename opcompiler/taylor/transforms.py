@@ -42,7 +42,7 @@ HIGHEST_UNIVARIATE = 170
 """Of the derivatives along a line, which are Taylor coefficients times k!.
 
 170! is the last factorial below the largest double. Operators on fields stop far earlier,
-see `core.multiindex.HIGHEST_ORDER`: these are for series.
+see `ir.HIGHEST_ORDER`: these are for series.
 """
 
 

@@ -1,4 +1,16 @@
-"""The algebra-valued array: one array per channel."""
+"""The algebra-valued array: one array per channel.
+
+In: a plain value, and per channel a coefficient or `None`. Out: an `AlgebraArray`, or the
+plain array where no channel above the unit is there.
+
+    make([x, ones, None], x.shape, x.dtype)  # x + 1 e_1 in an algebra of three channels
+
+Three things keep it small. A structural zero costs nothing. A coefficient may have length 1
+along an axis on which it does not change: a coordinate direction is one row for all points.
+And a *family*, channels that differ only in their direction, is one array with an axis
+more. That axis is the second one (`family_axis`), or the only one of a number: a family of arrays
+(n, m) is (n, R, m), of vectors (n,) it is (n, R), of numbers (R,).
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -143,6 +155,8 @@ def lift(
         rank: of its result.
         operands: (array, rank without the family axis).
     """
+    # A family has one axis more than its value, in every array and at the same place: so
+    # that is all that says which operands are families.
     axes = [family_axis(r) if array.ndim > r else None for array, r in operands]
     arrays = [array for array, _ in operands]
     if all(axis is None for axis in axes):

@@ -17,6 +17,7 @@ sparse_entries.py  entry by entry
 sparse_sums.py     sums over places, matrix products, convolutions, gathers
 """
 
+from opcompiler.taylor.primitives import TABLE
 from opcompiler.taylor.rules import (
     bilinear,
     binary,
@@ -31,6 +32,7 @@ from opcompiler.taylor.rules import (
 )
 
 __all__ = [
+    "TABLE",
     "bilinear",
     "binary",
     "composition",

@@ -43,7 +43,8 @@ def dot_general(context: Context, equation: Any, inputs: Sequence[Value]) -> Ser
     needed = [(*contract[side], *batch[side]) for side in (0, 1)]
     active = [side for side in (0, 1) if is_active(inputs[side])]
     side, value = active[0], inputs[active[0]]
-    # A family's axis stands second, behind the only axis of a vector.
+    # A family's axis stands second: behind the only axis of a vector, which then is not
+    # the last one any more and cannot be contracted as the row of a matrix.
     least = 1 if context.algebra.has_families else 0
     if len(active) == 2 or not _is_layer(
         equation.params, len(value.shape), side, least

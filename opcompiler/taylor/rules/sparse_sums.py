@@ -171,6 +171,8 @@ def dot_general(
     (base,) = on_bases(context, equation, inputs, value.split)
     found = []
     for patch in value.patches:
+        # Along contracted axes with an index the matrix is indexed, along the others it
+        # is contracted: what is left has one row per direction.
         layer = _Rows(patch.places, ranks[side], matrix, contract[side],
                       contract[1 - side], side)  # fmt: skip
         if varies_along(patch.places, layer.others, ranks[side]):
@@ -332,6 +334,8 @@ def convolution(
         if varies_along(patch.places, [lhs[1]], 3):
             return None
         (index,) = patch.places.indices
+        # Entry `at` is seen by the output at // stride, through the tap at % stride, and
+        # by the outputs before it, each a stride further in the kernel.
         at = rows(index.array)[..., 0] + low
         changed = changes(value, patch)
         for step in range(-(-size // stride)):
