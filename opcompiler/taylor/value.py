@@ -8,8 +8,8 @@ plain array where no channel above the unit is there.
 Three things keep it small. A structural zero costs nothing. A coefficient may have length 1
 along an axis on which it does not change: a coordinate direction is one row for all points.
 And a *family*, channels that differ only in their direction, is one array with an axis
-more. That axis is the second one (`family_axis`), or the only one of a number: a family of arrays
-(n, m) is (n, R, m), of vectors (n,) it is (n, R), of numbers (R,).
+more. That axis is the second one (`family_axis`), or the only one of a number: a family of
+arrays (n, m) is (n, R, m), of vectors (n,) it is (n, R), of numbers (R,).
 """
 
 from collections.abc import Callable, Sequence
