@@ -16,7 +16,7 @@ from itertools import count
 import sympy as sp
 
 from opcompiler.errors import OperatorError
-from opcompiler.frontend.programs import emit
+from opcompiler.frontend.emission import emit
 from opcompiler.frontend.ranges import (
     check_component,
     hull,

@@ -30,13 +30,13 @@ import sympy as sp
 
 from opcompiler.frontend.collect import Collector, LikeTerms
 from opcompiler.frontend.contract import Contraction, OpenSum
+from opcompiler.frontend.emission import emit
 from opcompiler.frontend.equations import Equations, read_equations
 from opcompiler.frontend.expand import Expansion
 from opcompiler.frontend.fields import Declaration, read_fields
 from opcompiler.frontend.indexed_programs import IndexedPrograms
 from opcompiler.frontend.naming import functional_names
 from opcompiler.frontend.open_sites import OpenSites
-from opcompiler.frontend.programs import emit
 from opcompiler.frontend.signature import read_signature
 from opcompiler.frontend.signature_checks import CoordinateSymbol, no_twins
 from opcompiler.frontend.traversal import parts

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field, replace
 import sympy as sp
 
 from opcompiler.errors import OperatorError
+from opcompiler.frontend.emission import emit
 from opcompiler.frontend.naming import printable
-from opcompiler.frontend.programs import emit
 from opcompiler.frontend.signature import Signature
 from opcompiler.ir import (
     Argument,

@@ -93,7 +93,11 @@ def _series(x: Array, order: int, sign: int, terms: int) -> Array:
 # --- Bessel functions of the first kind ---------------------------------------------
 
 
-@_with_slope(lambda n, x, _: (bessel_j(n - 1, x) - bessel_j(n + 1, x)) / 2, 1)
+def _bessel_j_slope(n: int, x: Array, _: Array) -> Array:
+    return (bessel_j(n - 1, x) - bessel_j(n + 1, x)) / 2
+
+
+@_with_slope(_bessel_j_slope, 1)
 def bessel_j(order: int, x: Array) -> Array:
     """Returns J_n(x) of real x: a series, an integral over a period, an expansion."""
     if order < 0:
@@ -133,7 +137,11 @@ def _hankel(order: int, x: Array) -> Array:
 # --- modified Bessel functions ------------------------------------------------------
 
 
-@_with_slope(lambda n, x, _: (bessel_i(n - 1, x) + bessel_i(n + 1, x)) / 2, 1)
+def _bessel_i_slope(n: int, x: Array, _: Array) -> Array:
+    return (bessel_i(n - 1, x) + bessel_i(n + 1, x)) / 2
+
+
+@_with_slope(_bessel_i_slope, 1)
 def bessel_i(order: int, x: Array) -> Array:
     """Returns I_n(x) of real x."""
     order = abs(order)
