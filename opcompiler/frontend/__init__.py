@@ -17,7 +17,7 @@ In the order in which an expression goes through them:
     collect.py            leaves -> functionals, the rest -> the shell
     open_sites.py         sites while their directions are being found
     indexed_programs.py   expressions in indices -> programs that gather
-    programs.py           expressions -> straight-line programs
+    emission.py           expressions -> straight-line programs
     normalize.py          all of it in order: `normalize`
 
 Beside them: ranges.py (bounds, places and ranges of indices), naming.py, constants.py,
