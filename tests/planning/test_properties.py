@@ -112,7 +112,7 @@ def order(readout) -> int:
     return readout.functional.symbol.order
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(functionals(4, 3, 3))
 def test_strategies_agree_in_numbers(wanted) -> None:
     agrees(wanted)
