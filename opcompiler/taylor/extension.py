@@ -37,7 +37,7 @@ from opcompiler.taylor.primitives import (
 )
 from opcompiler.taylor.rules.composition import composed, Curve
 from opcompiler.taylor.rules.linear import jointly_linear
-from opcompiler.taylor.rules.programs import composed_at_places
+from opcompiler.taylor.rules.subprograms import composed_at_places
 from opcompiler.taylor.value import (
     AlgebraArray,
     coefficients,

@@ -6,7 +6,7 @@ binary.py       functions of several arrays: add, mul, div, pow, max, select_n, 
 linear.py       one operation per channel: casts, sums, scatters, devices, pooling
 moves.py        entries that move: axes, slices, joining, gathers
 bilinear.py     products under any bilinear operation: dot_general, conv
-programs.py     programs inside programs: calls, custom rules, checkpoint, scan, while, cond
+subprograms.py  programs inside programs: calls, custom rules, checkpoint, scan, while, cond
 reductions.py   sorting, extrema and products along an axis, a user's reductions
 linalg.py       linear solves, cholesky, lu, qr
 spectral.py     eigh, svd
@@ -26,9 +26,9 @@ from opcompiler.taylor.rules import (
     linalg,
     linear,
     moves,
-    programs,
     reductions,
     spectral,
+    subprograms,
 )
 
 __all__ = [
@@ -40,7 +40,7 @@ __all__ = [
     "linalg",
     "linear",
     "moves",
-    "programs",
     "reductions",
     "spectral",
+    "subprograms",
 ]
