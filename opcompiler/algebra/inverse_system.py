@@ -143,6 +143,8 @@ def _primitive(polynomial: Mapping[MultiIndex, Number]) -> Polynomial:
     """Scales to coprime integers, that of
     the greatest monomial positive.
     """
+    if len(polynomial) == 1:
+        return dict.fromkeys(polynomial, 1)
     values = [_fraction(c) for c in polynomial.values()]
     common = math.lcm(*(c.denominator for c in values))
     integers = [c.numerator * (common // c.denominator) for c in values]
@@ -157,6 +159,9 @@ def _sparse_basis(generators: Sequence[Polynomial]) -> list[Polynomial]:
     Greedy choice by number of terms is optimal among the candidates, because independence
     is a matroid.
     """
+    if all(len(generator) == 1 for generator in generators):
+        # Nothing to eliminate, and the rule for operators without mixed symbols.
+        return [{a: 1} for a in sorted({max(p) for p in generators}, reverse=True)]
     echelon: Echelon[MultiIndex, None] = Echelon()
     for generator in generators:
         echelon.add(generator, {})
