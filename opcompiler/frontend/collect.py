@@ -14,6 +14,7 @@ gives it, in the smallest algebra of p, which is why terms are collected before 
 is planned.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -80,28 +81,30 @@ class Collector:
         return self._freeze(self._read(expr, known))
 
     def _read(self, expr: sp.Expr, known: dict[sp.Basic, _Form]) -> _Form:
-        if expr not in known:
-            known[expr] = self._read_node(expr, known)
-        return known[expr]
-
-    def _read_node(self, expr: sp.Expr, known: dict[sp.Basic, _Form]) -> _Form:
+        if expr in known:
+            return known[expr]
         if isinstance(expr, sp.Symbol) and (leaf := self._held.leaf(expr)):
             if leaf.applied not in self._known:
                 number = self._points.setdefault(leaf.arguments, len(self._points))
                 self._known[leaf.applied] = number
             place = (leaf.field, self._known[leaf.applied])
-            return _Form(linear={place: {leaf.index: sp.S.One}})
-        if not self._depends_on_fields(expr):
-            return _Form(rest=expr)
-        if isinstance(expr, sp.Add):
-            return _sum([self._read(term, known) for term in expr.args])
-        if isinstance(expr, sp.Mul):
-            dependent = [a for a in expr.args if self._depends_on_fields(a)]
-            if len(dependent) == 1:
-                free = [a for a in expr.args if a not in dependent]
-                return _scale(self._read(dependent[0], known), sp.Mul(*free))
-        frozen = [self._freeze(self._read(a, known)) for a in expr.args]
-        return _Form(rest=expr.func(*frozen))
+            form = _Form(linear={place: {leaf.index: sp.S.One}})
+        elif not self._depends_on_fields(expr):
+            form = _Form(rest=expr)
+        elif isinstance(expr, sp.Add):
+            form = _sum([self._read(term, known) for term in expr.args])
+        elif (
+            isinstance(expr, sp.Mul)
+            and len(dependent := [a for a in expr.args if self._depends_on_fields(a)])
+            == 1
+        ):
+            free = [a for a in expr.args if a not in dependent]
+            form = _scale(self._read(dependent[0], known), sp.Mul(*free))
+        else:
+            frozen = [self._freeze(self._read(a, known)) for a in expr.args]
+            form = _Form(rest=expr.func(*frozen))
+        known[expr] = form
+        return form
 
     def _depends_on_fields(self, expr: sp.Basic) -> bool:
         if isinstance(expr, sp.Symbol):
@@ -122,28 +125,23 @@ class Collector:
                 combination, sums = self._like_terms(name, point, combination)
                 terms += sums
             for coefficient, symbol in split_by_coefficient(combination):
-                functional = self._functional(name, point, symbol)
+                site = self._sites.at_rest(point)
+                place = self._sites[site]
+                if not place.plain:
+                    # In the directions of the site, of which the arguments are some.
+                    moved = {
+                        MultiIndex.of(
+                            OPEN,
+                            {place.argument(n): a for n, a in alpha.powers.items()},
+                        ): c
+                        for alpha, c in symbol.terms
+                    }
+                    symbol = OperatorSymbol.of(moved)
+                functional = Functional(name, site, symbol)
                 dummy = sp.Dummy(f"functional_{len(self.functionals)}")
                 dummy = self.functionals.setdefault(functional, dummy)
                 terms.append(coefficient * dummy)
         return sp.Add(*terms)
-
-    def _functional(
-        self, name: str, point: Point, symbol: OperatorSymbol
-    ) -> Functional:
-        number = self._sites.at_rest(point)
-        site = self._sites[number]
-        if not site.plain:
-            # In the directions of the site, of which the arguments are some.
-            symbol = OperatorSymbol.of(
-                {
-                    MultiIndex.of(
-                        OPEN, {site.argument(n): a for n, a in alpha.powers.items()}
-                    ): c
-                    for alpha, c in symbol.terms
-                }
-            )
-        return Functional(name, number, symbol)
 
     def _like_terms(
         self, name: str, point: Point, combination: _Linear
@@ -224,9 +222,16 @@ def _group(
     by_coefficient: dict[tuple[sp.Expr, int], dict[MultiIndex, Fraction]] = {}
     for alpha, terms in combination.items():
         for term in terms:
-            number, outer = _rational_part(term)
+            # `-3*nu/2` is -3/2 and `nu`; floats stay outside, they are inexact.
+            number, outer = term.as_coeff_Mul(rational=True)
+            if isinstance(outer, sp.Add):
+                content, outer = outer.primitive()
+                number *= content
+                if outer.could_extract_minus_sign():
+                    number, outer = -number, -outer
+            exact = Fraction(int(number.p), int(number.q))
             symbol = by_coefficient.setdefault((outer, alpha.order), {})
-            symbol[alpha] = symbol.get(alpha, Fraction(0)) + number
+            symbol[alpha] = symbol.get(alpha, Fraction(0)) + exact
     merged: dict[OperatorSymbol, list[sp.Expr]] = {}
     for (outer, _), coefficients in by_coefficient.items():
         content, symbol = primitive(OperatorSymbol.of(coefficients))
@@ -236,29 +241,15 @@ def _group(
     return [(sp.Add(*outers), symbol) for symbol, outers in merged.items()]
 
 
-def _rational_part(term: sp.Expr) -> tuple[Fraction, sp.Expr]:
-    """Splits `-3*nu/2` into -3/2 and `nu`; floats stay outside, they are inexact."""
-    number, outer = term.as_coeff_Mul(rational=True)
-    if isinstance(outer, sp.Add):
-        content, outer = outer.primitive()
-        number *= content
-        if outer.could_extract_minus_sign():
-            number, outer = -number, -outer
-    return Fraction(int(number.p), int(number.q)), outer
-
-
 def primitive(symbol: OperatorSymbol) -> tuple[Fraction, OperatorSymbol]:
     """Returns content and primitive part, the latter with a positive first term."""
     if not symbol.terms:
         return Fraction(0), symbol
-    content = Fraction(0)
-    for _, c in symbol.terms:
-        content = _gcd(content, c)
+    # The greatest common divisor of fractions in lowest terms.
+    content = Fraction(
+        math.gcd(*(c.numerator for _, c in symbol.terms)),
+        math.lcm(*(c.denominator for _, c in symbol.terms)),
+    )
     if symbol.terms[0][1] < 0:
         content = -content
     return content, symbol.scaled(1 / content)
-
-
-def _gcd(a: Fraction, b: Fraction) -> Fraction:
-    numerator = sp.igcd(a.numerator * b.denominator, b.numerator * a.denominator)
-    return Fraction(int(numerator), a.denominator * b.denominator)

@@ -18,12 +18,8 @@ def ordered(expr: sp.Basic) -> list[sp.Basic]:
 
 def printable(expr: sp.Expr) -> str:
     """Returns an argument as text, dummies by their bare names."""
-    dummies = {s: sp.Symbol(s.name) for s in expr.free_symbols if _is_dummy(s)}
-    return str(expr.xreplace(dummies))
-
-
-def _is_dummy(symbol: sp.Basic) -> bool:
-    return isinstance(symbol, sp.Dummy)
+    dummies = [s for s in expr.free_symbols if isinstance(s, sp.Dummy)]
+    return str(expr.xreplace({s: sp.Symbol(s.name) for s in dummies}))
 
 
 def functional_names(
@@ -39,22 +35,18 @@ def functional_names(
     used = set(taken)
     names = []
     for functional in functionals:
-        name = _wish(functional, sites[functional.site])
+        field, symbol = functional.field, functional.symbol
+        arguments = sites[functional.site]
+        alpha, coefficient = symbol.terms[0]
+        if len(symbol.terms) > 1 or coefficient != 1:
+            name = f"{field}_sum_site{functional.site}"
+        elif all(argument.isidentifier() for argument in arguments):
+            name = re.sub(r"\W+", "_", alpha.label(field, arguments)).strip("_")
+        else:
+            orders = "".join(map(str, alpha.exponents))
+            name = f"{field}_d{orders}_site{functional.site}"
         while name in used:
             name += "_"
         used.add(name)
         names.append(name)
     return tuple(names)
-
-
-def _wish(functional: Functional, arguments: Sequence[str]) -> str:
-    symbol = functional.symbol
-    plain = all(argument.isidentifier() for argument in arguments)
-    single = len(symbol.terms) == 1 and symbol.terms[0][1] == 1
-    if single and plain:
-        label = symbol.terms[0][0].label(functional.field, arguments)
-        return re.sub(r"\W+", "_", label).strip("_")
-    if single:
-        orders = "".join(map(str, symbol.terms[0][0].exponents))
-        return f"{functional.field}_d{orders}_site{functional.site}"
-    return f"{functional.field}_sum_site{functional.site}"

@@ -92,14 +92,6 @@ class _Application:
     def name(self) -> str:
         return self.written.func.__name__
 
-    @property
-    def plain(self) -> bool:
-        return all(_is_coordinate(a) for a in self.arguments)
-
-    @property
-    def symbols(self) -> list[sp.Symbol]:
-        return [s for a in self.arguments for s in _ordered_symbols(a)]
-
 
 def read_signature(
     residuals: Sequence[sp.Expr],
@@ -114,8 +106,22 @@ def read_signature(
     """
     seen: set[sp.Basic] = set()
     applications = [a for r in residuals for a in _applications(r, {}, (), seen)]
-    arity = _arities(applications)
+
+    # Fields: one number of arguments each, and what SymPy assumes of their values.
+    first: dict[str, AppliedUndef] = {}
+    kinds: dict[str, str] = {}
+    for application in applications:
+        written, name = application.written, application.name
+        checks.same_field(first.setdefault(name, written), written)
+        checks.arguments(written, application.arguments)
+        if written.is_extended_real:
+            kinds[name] = "real"
+        elif written.is_complex:
+            kinds[name] = "complex"
+    arity = {name: len(written.args) for name, written in first.items()}
     checks.some_field(arity, residuals)
+
+    # Coordinates, if they are not given; every other symbol is a parameter.
     if isinstance(coordinates, sp.Symbol | sp.IndexedBase):
         coordinates = (coordinates,)
     if coordinates is None:
@@ -131,6 +137,10 @@ def read_signature(
     )
     vectors = vectors or Vectors({}, ())
     checks.parameter_names(parameters, vectors.arrays)
+
+    # Integration variables, in order of first appearance.
+    integrals = (part for part in parts(*residuals) if isinstance(part, sp.Integral))
+    integrated = dict.fromkeys(v[0].name for part in integrals for v in part.limits)
     return Signature(
         found,
         tuple(arity),
@@ -138,19 +148,9 @@ def read_signature(
         tuple(parameters),
         vectors.sizes,
         vectors.arrays,
-        make_axes(_integrated(residuals), {s.name for s in (*found, *symbols)}),
-        _kinds(applications),
+        make_axes(list(integrated), {s.name for s in (*found, *symbols)}),
+        kinds,
     )
-
-
-def _kinds(applications: Sequence[_Application]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for application in applications:
-        if application.written.is_extended_real:
-            found[application.name] = "real"
-        elif application.written.is_complex:
-            found[application.name] = "complex"
-    return found
 
 
 def _applications(
@@ -200,27 +200,19 @@ def _applications(
             yield from _applications(argument, bound, limits, seen)
 
 
-def _arities(applications: Sequence[_Application]) -> dict[str, int]:
-    first: dict[str, AppliedUndef] = {}
-    for application in applications:
-        written = application.written
-        checks.same_field(first.setdefault(application.name, written), written)
-        checks.arguments(written, application.arguments)
-    return {name: len(written.args) for name, written in first.items()}
-
-
 def _coordinates(applications: Sequence[_Application]) -> tuple[CoordinateSymbol, ...]:
     found: dict[CoordinateSymbol, None] = {}
     # Where all arguments are plain the user's own order shows; pinned ones hide some.
-    for application in sorted(applications, key=lambda a: not a.plain):
-        symbols = [a for a in application.arguments if _is_coordinate(a)]
+    whole = [[b for b in a.arguments if _is_coordinate(b)] for a in applications]
+    pairs = list(zip(applications, whole, strict=True))
+    for _, symbols in sorted(pairs, key=lambda p: len(p[1]) < len(p[0].arguments)):
         found.update(dict.fromkeys(symbols))
     for application in applications:
         for argument in application.arguments:
             inside = _ordered_symbols(argument)
             if not any(s in found for s in inside):
                 found.update(dict.fromkeys(inside))
-    free = {application.name for application in applications if application.symbols}
+    free = {a.name for a in applications if any(map(_ordered_symbols, a.arguments))}
     for application in applications:
         if application.name not in free:
             found.update(dict.fromkeys(application.bound))
@@ -235,15 +227,6 @@ def _coordinates(applications: Sequence[_Application]) -> tuple[CoordinateSymbol
 def _is_coordinate(argument: sp.Expr) -> bool:
     whole = isinstance(argument, CoordinateSymbol)
     return whole and not isinstance(argument, IntegrationVariable)
-
-
-def _integrated(residuals: Sequence[sp.Expr]) -> list[str]:
-    """Returns the names of the integration variables, in order of first appearance."""
-    found: dict[str, None] = {}
-    for part in parts(*residuals):
-        if isinstance(part, sp.Integral):
-            found.update(dict.fromkeys(limit[0].name for limit in part.limits))
-    return list(found)
 
 
 def _ordered_symbols(expr: sp.Basic) -> list[sp.Symbol]:
