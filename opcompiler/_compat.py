@@ -203,7 +203,7 @@ def custom_derivatives(equation: Equation) -> Iterator[Any]:
         yield thing
         if type(thing).__name__ == "WrappedFun":
             pending.append(thing.f)
-        elif getattr(thing, "__module__", "").startswith("jax."):
+        elif str(getattr(thing, "__module__", "")).startswith("jax."):
             cells = getattr(thing, "__closure__", None) or ()
             pending += [c.cell_contents for c in cells if _is_function(c)]
             pending += [

@@ -19,7 +19,7 @@ SymPy expressions over fewer kinds of things than it got:
       -> leaves and held sums                       expand.py, held.py
       -> functionals whose directions run, sums     contract.py
       -> functionals                                collect.py
-      -> programs                                   programs.py, indexed_programs.py
+      -> programs                                   emission.py, indexed_programs.py
 """
 
 from collections.abc import Mapping, Sequence

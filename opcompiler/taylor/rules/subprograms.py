@@ -161,16 +161,21 @@ def checkpoint(context: Context, equation: Any, inputs: Sequence[Value]) -> list
 
 
 def _opened(value: Value) -> tuple[Any, Any]:
-    """Returns a value's arrays as a pytree, and how to put them together again."""
+    """Returns a value's arrays as a pytree, and how to put them together again.
+
+    The function that puts them together outlives the trace of the body, so it must not
+    hold the value, whose arrays belong to that trace.
+    """
     if isinstance(value, SparseArray):
         base, close = _opened(value.base)
-
-        def closed(arrays: Any) -> Value:
-            return replace(value, base=close(arrays[0]), patches=arrays[1])
-
-        return (base, value.patches), closed
+        patches = value.patches
+        bare = replace(value, base=None, patches=())
+        return (base, patches), lambda arrays: replace(
+            bare, base=close(arrays[0]), patches=arrays[1]
+        )
     if isinstance(value, AlgebraArray):
-        return value.coefficients, lambda c: replace(value, coefficients=tuple(c))
+        arrays, bare = value.coefficients, replace(value, coefficients=())
+        return arrays, lambda c: replace(bare, coefficients=tuple(c))
     return value, lambda array: array
 
 
