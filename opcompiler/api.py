@@ -89,7 +89,23 @@ def compile(
     given = _read(equations, coordinates, fields)
 
     # Normalise: functionals of fields at sites, sums of them, and a program over both.
-    operator = _normalized(given, strategy, estimator)
+    try:
+        operator = normalize(
+            given.equations,
+            given.coordinates,
+            given.fields,
+            hold=estimator is not None,
+            shared=estimator is None or estimator.shared,
+            # Held sums have no other strategies: one that is named has them written out.
+            matrices=strategy == "auto",
+        )
+    except RecursionError:
+        raise OperatorError(
+            "an equation is nested too deeply",
+            hint="name an inner part: a field of its own with an equation that says what "
+            "it is, or a parameter that is a function of the point, residual(net, points, "
+            "a=function)",
+        ) from None
 
     # Estimate: directions that run become those that the estimator draws for.
     if estimator is not None:
@@ -241,29 +257,6 @@ def _read(equations: Any, coordinates: Coordinates, fields: Any) -> _Given:
     )
     columns = problem.symbols if coordinates is None else coordinates
     return _Given(listed, columns, declared, problem.defaults)
-
-
-def _normalized(
-    given: _Given, strategy: str, estimator: Estimator | None
-) -> NormalForm:
-    """Brings what was read into normal form, as an estimator or a strategy needs it."""
-    try:
-        return normalize(
-            given.equations,
-            given.coordinates,
-            given.fields,
-            hold=estimator is not None,
-            shared=estimator is None or estimator.shared,
-            # Held sums have no other strategies: one that is named has them written out.
-            matrices=strategy == "auto",
-        )
-    except RecursionError:
-        raise OperatorError(
-            "an equation is nested too deeply",
-            hint="name an inner part: a field of its own with an equation that says what "
-            "it is, or a parameter that is a function of the point, residual(net, points, "
-            "a=function)",
-        ) from None
 
 
 def _warn_of_bias(operator: NormalForm) -> None:

@@ -74,29 +74,26 @@ def _guarded(function: Callable[..., Any], example: Example) -> Callable[..., An
         None  # annotation, and what it asks for
     )
 
-    def check(args: tuple[Any, ...], named: dict[str, Any]) -> None:
-        nonlocal checked
-        try:
-            given = signature.bind(*args, **named).arguments
-        except TypeError:
-            raise _misfit(function, signature, args, named, example) from None
-        if checked is None:  # at the first call, when every class has been made
-            checked = _checked(function, signature)
-        for name, (annotation, words) in checked.items():
-            fault = _fault(annotation, given[name]) if name in given else ""
-            if fault:
-                shown = _shown(example, args)
-                as_in = f", as in {shown}" if shown else ""
-                raise OperatorError(
-                    f"{name} of {_called(function, shown)} {fault}",
-                    expression=f"{name}={given[name]!r}"[:200],
-                    hint=f"give {words}{as_in}",
-                )
-
     @functools.wraps(function)
     def guarded(*args: Any, **named: Any) -> Any:
+        nonlocal checked
         try:
-            check(args, named)
+            try:
+                given = signature.bind(*args, **named).arguments
+            except TypeError:
+                raise _misfit(function, signature, args, named, example) from None
+            if checked is None:  # at the first call, when every class has been made
+                checked = _checked(function, signature)
+            for name, (annotation, words) in checked.items():
+                fault = _fault(annotation, given[name]) if name in given else ""
+                if fault:
+                    shown = _shown(example, args)
+                    as_in = f", as in {shown}" if shown else ""
+                    raise OperatorError(
+                        f"{name} of {_called(function, shown)} {fault}",
+                        expression=f"{name}={given[name]!r}"[:200],
+                        hint=f"give {words}{as_in}",
+                    )
             return function(*args, **named)
         except Exception as error:
             _shorten(error)

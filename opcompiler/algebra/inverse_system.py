@@ -61,35 +61,38 @@ class ApolarBasis:
         return {channel: -_fraction(c) for channel, c in sorted(negative.items())}
 
     def algebra(self, arguments: Sequence[str]) -> TaylorAlgebra:
-        """Returns the algebra whose structure constants are the basis' coproduct."""
-        channels = tuple(
-            Channel(max(element).order, _label(element, arguments))
-            for element in self.elements
-        )
-        products = [
-            (i, j, k, c)
-            for k, element in enumerate(self.elements)
-            for (i, j), c in self._coproduct(element).items()
-            if i <= j
-        ]
-        return TaylorAlgebra(channels, tuple(sorted(products)))
+        r"""Returns the algebra whose structure constants are the basis' coproduct.
 
-    def _coproduct(self, element: Polynomial) -> dict[tuple[int, int], Fraction]:
-        r"""Writes $b(\xi+\eta) = \sum_{ij} C_{ij}\, b_i(\xi)\, b_j(\eta)$; returns C.
-
-        Every polynomial of the span is known by its coefficients at the pivots, so the
-        other monomials need not be looked at.
+        They are the C of $b(\xi+\eta) = \sum_{ij} C_{ij}\, b_i(\xi)\, b_j(\eta)$.
         """
+        # What a channel holds is written as partial derivatives: `(xx + yy)/2`.
+        channels = []
+        for element in self.elements:
+            order = max(element).order
+            terms = (
+                (a.label("", arguments).lstrip("_"), Fraction(c, a.factorial))
+                for a, c in element.items()
+            )
+            held = linear_text(sorted(terms, key=lambda t: t[0])) if order else "1"
+            channels.append(Channel(order, held))
+
+        # Every polynomial of the span is known by its coefficients at the pivots, so the
+        # other monomials need not be looked at.
         rows = self._echelon.rows
-        result: dict[tuple[int, int], Number] = defaultdict(int)
-        for alpha, c in element.items():
-            for beta in alpha.below():
-                rest = alpha - beta
-                if beta.order and rest.order and beta in rows and rest in rows:
-                    for i, left in rows[beta][1].items():
-                        for j, right in rows[rest][1].items():
-                            result[i, j] += c * left * right
-        return {pair: _fraction(c) for pair, c in result.items() if c}
+        products = []
+        for k, element in enumerate(self.elements):
+            result: dict[tuple[int, int], Number] = defaultdict(int)
+            for alpha, c in element.items():
+                for beta in alpha.below():
+                    rest = alpha - beta
+                    if beta.order and rest.order and beta in rows and rest in rows:
+                        for i, left in rows[beta][1].items():
+                            for j, right in rows[rest][1].items():
+                                result[i, j] += c * left * right
+            products += [
+                (i, j, k, _fraction(c)) for (i, j), c in result.items() if c and i <= j
+            ]
+        return TaylorAlgebra(tuple(channels), tuple(sorted(products)))
 
     def seeds(self) -> tuple[Tangent, ...]:
         """Returns the tangent of each degree-one channel; the others start from none."""
@@ -104,17 +107,6 @@ class ApolarBasis:
 def _fraction(c: Number) -> Fraction:
     assert isinstance(c, Fraction | int)  # symbols are rational
     return Fraction(c)
-
-
-def _label(element: Polynomial, arguments: Sequence[str]) -> str:
-    """Writes what a channel holds as partial derivatives: `(xx + yy)/2`."""
-    if max(element).order == 0:
-        return "1"
-    terms = (
-        (a.label("", arguments).lstrip("_"), Fraction(c, a.factorial))
-        for a, c in element.items()
-    )
-    return linear_text(sorted(terms, key=lambda term: term[0]))
 
 
 def _inverse_system(

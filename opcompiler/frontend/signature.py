@@ -258,27 +258,24 @@ def _free_symbols(residuals: Sequence[sp.Expr]) -> list[sp.Symbol]:
                 found.setdefault(expr)
         elif isinstance(expr, sp.Idx):
             checks.bound_index(expr, bound)
-        else:
-            for part, also in _parts(expr):
-                walk(part, (*bound, *also))
+        elif isinstance(expr, sp.Indexed):
+            for index in expr.indices:
+                walk(index, bound)
+        elif isinstance(expr, sp.Subs):
+            walk(expr.expr, (*bound, *expr.variables))
+            for value in expr.point:
+                walk(value, bound)
+        elif isinstance(expr, sp.Integral):
+            body, variable, *ends = outermost(expr)
+            walk(body, (*bound, variable))
+            for end in ends:
+                walk(end, bound)
+        elif not isinstance(expr, sp.IndexedBase):
+            if isinstance(expr, sp.Sum | sp.Product):
+                bound = (*bound, *(limit[0] for limit in expr.limits))
+            for argument in expr.args:
+                walk(argument, bound)
 
     for residual in residuals:
         walk(residual, ())
     return list(found)
-
-
-def _parts(expr: sp.Basic) -> list[tuple[sp.Basic, tuple[sp.Basic, ...]]]:
-    """Returns the parts of an expression, each with the variables bound in it."""
-    if isinstance(expr, sp.IndexedBase):
-        return []
-    if isinstance(expr, sp.Indexed):
-        return [(index, ()) for index in expr.indices]
-    if isinstance(expr, sp.Subs):
-        return [(expr.expr, tuple(expr.variables)), *((v, ()) for v in expr.point)]
-    if isinstance(expr, sp.Integral):
-        body, variable, *ends = outermost(expr)
-        return [(body, (variable,)), *((end, ()) for end in ends)]
-    if isinstance(expr, sp.Sum | sp.Product):
-        indices = tuple(limit[0] for limit in expr.limits)
-        return [(argument, indices) for argument in expr.args]
-    return [(argument, ()) for argument in expr.args]
