@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-optimised test-slow lint format bench clean
+.PHONY: help demo test test-optimised test-slow lint format bench docs docs-serve clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -44,5 +44,21 @@ format: $(STAMP)  ## mend what ruff can mend
 bench: $(STAMP)  ## measure against the rivals and write docs/benchmarks
 	$(BIN)/python -m tests.benchmarks --write
 
+# An environment of its own: the pages are read from the sources, without JAX.
+DOCS := .venv-docs
+$(DOCS)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --upgrade pip
+	$(DOCS)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' \
+		> $(DOCS)/packages.txt
+	$(DOCS)/bin/python -m pip install --quiet -r $(DOCS)/packages.txt
+	touch $@
+
+docs: $(DOCS)/.installed  ## build the documentation site into site/
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+
+docs-serve: $(DOCS)/.installed  ## show the site while its pages are written
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs serve
+
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(DOCS) site .pytest_cache .ruff_cache .hypothesis .import_linter_cache
