@@ -54,8 +54,9 @@ $(DOCS)/.installed: pyproject.toml
 	$(DOCS)/bin/python -m pip install --quiet -r $(DOCS)/packages.txt
 	touch $@
 
+# Not --quiet: it hides the warnings that --strict counts.
 docs: $(DOCS)/.installed  ## build the documentation site into site/
-	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
 
 docs-serve: $(DOCS)/.installed  ## show the site while its pages are written
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs serve

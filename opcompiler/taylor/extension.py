@@ -107,7 +107,7 @@ def register_rule(
         OperatorError: for another target, a target that has a rule already, none or
             several kinds; when it is used, for what does not fit the target's outputs.
 
-    Example:
+    Examples:
         >>> import opcompiler as oc
         >>> square = jax.custom_jvp(lambda x: x * x)
         >>> _ = square.defjvp(lambda p, t: (square(*p), 2 * p[0] * t[0]))

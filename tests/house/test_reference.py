@@ -20,6 +20,8 @@ def test_every_public_name_has_its_place_in_the_reference() -> None:
     pages = (ROOT / "docs" / "reference").glob("*.md")
     text = "\n".join(page.read_text() for page in pages)
     listed = Counter(re.findall(r"^::: (\S+)$", text, re.MULTILINE))
+    # `opcompiler.autotune` would show the file of that name.
+    listed["opcompiler.autotune"] += listed.pop("opcompiler.runtime.autotune.autotune")
     listed["opcompiler.jet"] += listed["opcompiler.taylor.jet"]  # the same function
     assert set(listed) == PUBLIC
     assert set(listed.values()) == {1}
