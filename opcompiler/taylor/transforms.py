@@ -69,7 +69,7 @@ def laplacian(
         OperatorError: for points that are not arrays of floats, and weights that do not
             fit.
 
-    Example:
+    Examples:
         >>> laplacian(lambda x: (x**4).sum())(jnp.ones((2, 3)))
         Array(72., dtype=float64)
 
@@ -114,7 +114,7 @@ def forward_laplacian(
     Raises:
         OperatorError: as `laplacian`.
 
-    Example:
+    Examples:
         >>> forward_laplacian(lambda x: x @ x)(jnp.array([1.0, 2.0]))
         (Array(5., dtype=float64), Array([2., 4.], dtype=float64), Array(4., dtype=float64))
 
@@ -149,7 +149,7 @@ def biharmonic(fun: Callable[..., Any], *, weights: Any = None) -> Callable[...,
     Raises:
         OperatorError: as `laplacian`, and for weights that are traced.
 
-    Example:
+    Examples:
         >>> biharmonic(lambda x: (x**4).sum())(jnp.ones(3))
         Array(72., dtype=float64)
     """
@@ -190,7 +190,7 @@ def partials(
         OperatorError: for multi-indices that are not lists of whole numbers >= 0, one for
             each coordinate, and points that are not arrays of floats.
 
-    Example:
+    Examples:
         >>> partials(lambda x: x[0] ** 2 * x[1], [(1, 1)])(jnp.array([3.0, 5.0]))
         {(1, 1): Array(6., dtype=float64)}
     """
@@ -258,7 +258,7 @@ def derivatives(
         OperatorError: for an order that is not a whole number >= 0 or too high, for a
             point of several numbers without `along`, and if the two do not fit.
 
-    Example:
+    Examples:
         >>> derivatives(lambda x: x**3, 4)(2.0)
         (Array(8., ...), Array(12., ...), Array(12., ...), Array(6., ...), Array(0., ...))
     """
