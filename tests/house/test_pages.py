@@ -47,6 +47,21 @@ def test_what_a_page_links_is_there(page) -> None:
     assert not missing
 
 
+SOURCE = re.compile(r"`([a-z_/]+\.(?:py|lark))`")
+
+
+@pytest.mark.parametrize(
+    "page", [*ROOT.glob("*.md"), *DOCS.glob("*.md")], ids=lambda p: p.name
+)
+def test_source_files_that_a_page_names_are_there(page) -> None:
+    folders = ("opcompiler", "grammar", "examples", "tests", "docs")
+    files = [
+        f"/{p.relative_to(ROOT)}" for f in folders for p in (ROOT / f).rglob("*.*")
+    ]
+    named = SOURCE.findall(page.read_text())
+    assert not [n for n in named if not any(f.endswith(f"/{n}") for f in files)]
+
+
 def test_links_are_found() -> None:
     text = "[a](b.md#c) ![p](q.png) [w](https://w.org) [x](#x) `[no](code.md)`"
     assert links(text) == ["b.md", "q.png"]
