@@ -1,8 +1,14 @@
-"""The one door to JAX internals.
+"""Everything that this package takes from inside JAX.
+
+In: functions, jaxprs, equations. Out: the same, in one form for all versions of JAX that
+the package supports.
+
+    jaxpr, consts = trace(jnp.sin, 1.0)
+    run(jaxpr, consts, 0.5)             # [sin(0.5)]
 
 Written for JAX 0.10 and 0.11 (where `ClosedJaxpr` is `Jaxpr`, and `scan` names its
-operands otherwise). Nothing else in the package imports `jax.extend`, `jax.core`,
-`jax.interpreters` or `jax._src`; a change of JAX is mended here.
+operands otherwise). No other module imports `jax.extend`, `jax.core`, `jax.interpreters` or
+`jax._src`, so a change inside JAX is answered in this file alone.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -374,10 +380,10 @@ _FORWARD_ONLY = _forward_only()
 
 
 def forward_only(array: Any, refuse: Callable[[], Any]) -> Any:
-    """Returns the array; whoever differentiates it in reverse mode calls `refuse`.
+    """Returns the array; differentiating it in reverse mode calls `refuse`.
 
-    JAX finds out that a loop cannot be reversed when it does so, long after the loop was
-    built, and can then tell nothing about it.
+    JAX finds out that a loop cannot be reversed only when it reverses it. By then it no
+    longer knows where the loop was built, so its own error could not name the place.
     """
     return _FORWARD_ONLY.bind(array, refuse=refuse)
 

@@ -96,7 +96,7 @@ def compile(
             given.fields,
             hold=estimator is not None,
             shared=estimator is None or estimator.shared,
-            # Held sums have no other strategies: one that is named has them written out.
+            # Only `auto` plans held sums: for a strategy by name they are written out.
             matrices=strategy == "auto",
         )
     except RecursionError:
@@ -223,7 +223,7 @@ def _read(equations: Any, coordinates: Coordinates, fields: Any) -> _Given:
     """
     if isinstance(equations, _Given):
         return equations
-    # The notation is loaded when it is used; before that nobody has a problem.
+    # If the notation has not been loaded, there is no `Problem` to be handed in.
     text = sys.modules.get("opcompiler.text")
     if text is None or not isinstance(equations, text.Problem | text.Part):
         return _Given(equations, coordinates, fields, {})

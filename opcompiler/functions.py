@@ -43,8 +43,8 @@ class Entry:
         kind: its SymPy class.
         jax: the name that computes it in a program; of the modules `jnp`, `jsp`
             (`jax.scipy.special`) and `special` (`runtime/special.py`).
-        text: its names in the text notation, the one that is printed first; "" if the
-            notation does not have it.
+        text: its names in the text notation; the first of them is printed. Empty if the
+            notation does not have the function.
         latex: its command; or a form with `%s` for the arguments. By default its name.
         arity: the number of arguments in the text notation.
         evaluated: when reading text lets SymPy evaluate a call: at "simple" arguments, at
@@ -591,7 +591,7 @@ NAMED = {name: entry for entry in _ENTRIES for name in entry.text.split()}
 
 
 def entry_of(expr: sp.Basic) -> Entry:
-    """Returns the entry of a function call; an empty one for what is not in the table."""
+    """Returns the entry of a function call, or an empty entry if the table has none."""
     return TABLE.get(type(expr)) or Entry(type(expr))
 
 

@@ -1,4 +1,14 @@
-"""Coordinates with many components, indices that run over them, sums and derivatives."""
+"""Coordinates with many components, indices that run over them, sums and derivatives.
+
+In: names and sizes, or SymPy expressions. Out: SymPy's own nodes, unevaluated.
+
+    X = oc.vector("x", 1000)
+    i = oc.index("i", X)
+    oc.Sum(oc.D(u, X[i], 2), i)         # the Laplacian of u(x): no term is written out
+
+SymPy has these nodes, but its constructors evaluate: they write out short sums and apply
+the chain rule to a vector as a whole. The functions here build the node and check it.
+"""
 
 import sympy as sp
 

@@ -63,7 +63,7 @@ class Echelon(Generic[K, T]):
     ) -> tuple[dict[K, Number], dict[T, Number]]:
         """Returns what is left of a vector, and of its companion, without the pivots."""
         rest, others = dict(vector), dict(companion)
-        # Rows are zero at the pivots of other rows: none that is subtracted here brings a
+        # Rows are zero at the pivots of other rows: no row that is subtracted here brings a
         # pivot back, and the order does not matter.
         for key in vector:
             if key in self.rows and key in rest:

@@ -77,7 +77,7 @@ class ApolarBasis:
             channels.append(Channel(order, held))
 
         # Every polynomial of the span is known by its coefficients at the pivots, so the
-        # other monomials need not be looked at.
+        # all other monomials are left out.
         rows = self._echelon.rows
         products = []
         for k, element in enumerate(self.elements):

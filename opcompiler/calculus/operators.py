@@ -280,7 +280,7 @@ def directional(value: Value, along: Value, where: Anywhere) -> Value:
 
     Args:
         value: what is differentiated.
-        along: the vector a, physical components; it need not be of unit length.
+        along: the vector a, physical components; it may have any length.
         where: coordinates of space: a system, one symbol, several (Cartesian), or a
             vector coordinate.
     """

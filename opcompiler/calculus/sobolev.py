@@ -1,4 +1,13 @@
-"""Operators on residuals, written in SymPy and evaluated when they are compiled."""
+"""A residual with all of its derivatives up to an order, and their weights in a loss.
+
+In: a residual, an order, coordinates. Out: a tuple of SymPy expressions.
+
+    oc.sobolev(u.diff(x) - u, 1, x)     # (u_x - u, Derivative(u_x - u, x))
+
+The derivatives stay unevaluated: the frontend writes them out when they are compiled, and
+then one push carries the whole family. `runtime/losses.py` makes a loss of it; the weights
+and scales of that loss are read here, because their numbers follow from the orders.
+"""
 
 from cmath import isfinite
 from collections.abc import Callable, Mapping, Sequence

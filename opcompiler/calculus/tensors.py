@@ -78,7 +78,7 @@ class Tensor:
 def tensor(
     shape: tuple[int, ...], at: Callable[..., sp.Expr], is_written: bool = True
 ) -> Tensor:
-    """Returns a tensor; one that is written has its components computed once, now."""
+    """Returns a tensor; if `is_written`, its components are computed now, and only once."""
     if not is_written and shape:
         return Tensor(shape, at, False)
     entries = {index: at(*index) for index in product(*map(range, shape))}

@@ -27,7 +27,7 @@ def read_array(path: Path) -> np.ndarray:
         OperatorError: if it cannot be read, or holds no numbers, or fewer than it says.
     """
     try:
-        # Not blocking, as opening a pipe that nobody writes to would.
+        # Non-blocking: opening a pipe without a writer would wait for ever.
         with os.fdopen(os.open(path, _READING), "rb") as file:
             _check_size(file, path)
             file.seek(0)

@@ -1,4 +1,13 @@
-"""`opcompiler eval`: values of the residuals of a network at points."""
+"""`opcompiler eval`: values of the residuals of a network at points.
+
+In: a problem or a program, points in a file, and the name of a network. Out: a summary of
+the values as a table or JSON, and perhaps all values in a file.
+
+    opcompiler eval burgers.pde --points pts.npy --net network:u
+
+The network is the user's own code, which the command imports and runs. `sources.py` keeps
+its errors apart from errors of this package.
+"""
 
 from collections.abc import Mapping
 from contextlib import suppress

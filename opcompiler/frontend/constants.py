@@ -53,7 +53,7 @@ def as_number(expr: sp.Basic) -> float | complex | None:
 
 def _double(value: sp.Expr, expr: sp.Basic) -> float:
     if value.is_Float and value._prec == 1:
-        return 0.0  # no digit of it could be told from rounding
+        return 0.0  # rounding may have made every digit of it
     try:
         number = float(value)
     except OverflowError:

@@ -126,6 +126,8 @@ class Contraction:
         first = all(
             len(leaf.along) == 1 and not leaf.index.order for leaf in leaves.values()
         )
+        # First derivatives by single components are the gradient: one reverse pass gives
+        # every term, so drawing some of them would save nothing.
         gradient = first and len(limits) == 1
         draw = 0 if gradient else self._draw()
         site = self._sites.at(*arguments, _extents(limits), draw, gradient)
@@ -148,6 +150,7 @@ class Contraction:
         taken = {f for parts in contracted.values() for f in parts}
         rest = [f for f in factors if f not in taken]
         # A tangent for each contracted index, its coefficients perhaps in the kept ones.
+        # It is one direction however many components it sums, so the index costs no push.
         tangents: dict[sp.Symbol, Direction] = {}
         ranges = {i: (a, b) for i, a, b in limits}
         for index, parts in contracted.items():
@@ -158,7 +161,8 @@ class Contraction:
             tangents[index] = Combination(
                 "", place, ranges[index], len(kept), shift, body
             )
-        # A coefficient g^k before the k-th derivative is the length g of the direction.
+        # A coefficient g^k before the k-th derivative is the length g of the direction:
+        # then the sum is bare, and the push adds it up itself instead of keeping every term.
         scale = None
         orders = Counter(number for _, number in leaf.along)
         if len(kept) == len(orders) == 1 and rest and not self._holds_leaves(rest):

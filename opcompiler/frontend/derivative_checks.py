@@ -1,8 +1,12 @@
-"""What is refused of derivatives, `Subs` and integrals, each with what to write instead.
+"""Refusals of derivatives, `Subs` and integrals, each with a hint what to write instead.
 
-Every function returns nothing, or raises an `OperatorError`; `expand.py` calls them where
-it meets the expression. They mean nothing: without them some input would be compiled to a
-wrong operator, and none to another right one.
+In: an expression that `expand.py` is about to read. Out: nothing, or an `OperatorError`.
+
+    oc.compile(oc.D(v, X[7]))           # X has 3 components
+    # OperatorError: x[7] reaches number 7: there are 3, counted from 0
+
+The checks stand apart so that `expand.py` reads as the meaning of a derivative alone.
+Without them some input would be compiled to a wrong operator; no other input would change.
 """
 
 import re
@@ -113,7 +117,7 @@ def _component(expr: sp.Derivative, by: sp.Indexed, signature: Signature) -> Non
 def by_field(
     expr: sp.Derivative, under: sp.Expr, symbol: sp.Symbol, leaf: Leaf, held: Held
 ) -> None:
-    """Refuses a derivative by a field of what is not a function of it alone."""
+    """Refuses a derivative by a field of a body with a sum, or with the field's parts."""
     sums = any(held.sum(s) for s in under.free_symbols)
     parts = () if symbol.is_extended_real else _PARTS
     if sums or any(part.has(symbol) for part in under.atoms(*parts) if parts):

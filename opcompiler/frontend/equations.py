@@ -1,4 +1,15 @@
-"""What a user may hand in: one residual, or several in a list, tuple, dict or matrix."""
+"""What a user may hand in: one residual, or several in a list, tuple, dict or matrix.
+
+In: SymPy expressions or equations. Out: `Equations`, a tuple of residuals and the form in
+which the values go back to the user.
+
+    read_equations(sp.Eq(u.diff(x), u))         # residuals (u_x - u,), a single one
+    read_equations({"a": u.diff(x), "b": u})    # residuals (u_x, u), keys ("a", "b")
+
+All later passes see residuals only. An object that no pass can read (an inequality, an
+infinite number, an unevaluated matrix) is refused here, where the user's own form of it is
+still at hand for the message.
+"""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -60,7 +71,7 @@ def _not_empty(residuals: tuple[sp.Expr, ...], given: object) -> tuple[sp.Expr, 
 
 
 def _residual(equation: object) -> sp.Expr:
-    """Returns `lhs - rhs` of an equation; refuses what is not one."""
+    """Returns `lhs - rhs` of an equation; refuses other objects."""
     if isinstance(equation, sp.Equality):
         return _expression(sp.Add(equation.lhs, -equation.rhs))
     if isinstance(equation, bool | BooleanAtom):
@@ -186,7 +197,7 @@ def _refuse_unread(equation: sp.Expr) -> set[sp.Basic]:
 def _classes(module: str, *names: str) -> tuple[type, ...]:
     """Returns classes of a part of SymPy that `import sympy` does not load.
 
-    None, where nobody has imported that part: then no object can be of its classes.
+    Returns no class if that part has not been imported: then no object is of its classes.
     """
     part = sys.modules.get(module)
     return () if part is None else tuple(getattr(part, name) for name in names)

@@ -1,7 +1,13 @@
 """Which fields one network gives, and in which order.
 
-SymPy sorts sums, products and their derivatives: the order in which fields were written is
-lost before a compiler sees it. So the order of one network's outputs is never found; it is
+In: what a user declares of fields, and the signature found in the equations. Out: `Fields`,
+their names in the order of the network's outputs.
+
+    oc.compile(equations, fields=["u", "v"])    # output 0 is u, output 1 is v
+    field_names([u, "w", sp.Function("p")])     # ("u", "w", "p")
+
+SymPy sorts sums, products and their derivatives, and so it loses the order in which fields
+were written before a compiler sees them. Therefore the order is never guessed: it is
 declared, by `fields=` or in a text, or there is only one field.
 """
 
@@ -24,7 +30,7 @@ class Declaration:
 
     Attributes:
         order: names, Function classes, applied functions, or lists and matrices of them,
-            in the order of one network's outputs; `None` if nobody has said it.
+            in the order of one network's outputs; `None` if it is not declared.
         complex: names of fields that are complex, whatever SymPy assumes.
         known: all the names that there are; `None` where only the equations tell.
     """

@@ -144,7 +144,7 @@ class Held:
             dummy = sp.Dummy(f"sum_{len(self._sums)}")
             self._sums[dummy] = meaning
         else:
-            # SymPy sorts by names; so sorted, leaves are in the order of their indices.
+            # SymPy sorts by names: these put leaves in the order of their indices.
             steps = [f"{9999 - i}.{a:02}" for i, a in meaning.index.powers.items()]
             along = (str(number) for _, number in meaning.along)
             name = "_".join((meaning.field, *steps, *along))
@@ -264,6 +264,8 @@ class Held:
                 "a function of an inner sum that depends on the outer index cannot be "
                 "compiled",
             )
+        # The product goes under both indices, so that contraction sees all factors of a
+        # term at once: only then can the inner index move into a tangent.
         held = self._sums[nested[0]]
         rest = sp.Mul(*(f for f in inner if f is not nested[0]))
         return self.symbol(HeldSum((*held.limits, limit), rest * held.body))

@@ -125,6 +125,8 @@ class OpenSites:
         for number, site in enumerate(self._sites):
             if site.plain:
                 continue
+            # A site that does not run joins a running one: its push evaluates the network
+            # at the same arguments anyway, and further directions are further channels.
             host = number if site.extents else self.at_rest(site.arguments)
             if host not in order:
                 order.append(host)

@@ -1,6 +1,12 @@
-"""What is refused of the names in equations: fields, coordinates, parameters, indices.
+"""Refusals of names in equations: fields, coordinates, parameters, indices.
 
-Every function returns nothing, or raises an `OperatorError`; `signature.py` calls them.
+In: the names that `signature.py` has found. Out: nothing, or an `OperatorError`.
+
+    oc.compile(x)                       # x a symbol
+    # OperatorError: the equations contain no unknown field
+
+The checks stand apart so that `signature.py` reads as what a name means. Most of them catch
+a mistake that SymPy accepts in silence, such as two symbols that only look alike.
 """
 
 from collections.abc import Mapping, Sequence

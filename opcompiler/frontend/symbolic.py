@@ -16,7 +16,7 @@ Given = TypeVar("Given")
 
 
 def symbolic(given: Given) -> Given:
-    """Returns what was given, if SymPy need not read it: expressions, numbers, lists.
+    """Returns the argument itself if it is an expression, a number or a list of them.
 
     Raises:
         OperatorError: for text, fields without arguments, and foreign objects.

@@ -88,7 +88,8 @@ def find_vectors(residuals: Sequence[sp.Expr]) -> Vectors:
     """Finds the vectors among the fields' arguments, and all other indexed names.
 
     Raises:
-        OperatorError: for a vector without a size, one that is differentiated whole.
+        OperatorError: for a vector without a size, and a vector that is differentiated as a
+            whole.
     """
     sizes: dict[sp.IndexedBase, int] = {}
     for part in parts(*residuals):

@@ -3,7 +3,7 @@
     opcompiler.integrations.jinns      a jinns dynamic loss
     opcompiler.integrations.deepxde    a `pde(x, y)` for DeepXDE's JAX backend
 
-Each is imported by whoever has the package. Equinox, Flax NNX and Linen, Haiku and
+Import the module of the package that you use. Equinox, Flax NNX and Linen, Haiku and
 plain pytrees need no adapter: `residual(net, points)` and `residual.bind(apply)` take
 them; `docs/guide.md` shows how.
 """

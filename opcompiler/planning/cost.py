@@ -84,7 +84,7 @@ def _useful(push: Push, read: set[int]) -> set[int]:
 def _nested_passes(readouts: Sequence[ReadOut]) -> int:
     wanted = [r.functional for r in readouts]
     partials = {(f.site, alpha) for f in wanted for alpha, _ in f.symbol.terms}
-    # Whoever nests to xxy has passed by x, y, xx and xy.
+    # Nested passes to xxy give x, y, xx and xy on the way: these cost nothing more.
     covered = {
         (site, below)
         for site, alpha in partials

@@ -1,8 +1,14 @@
-"""The form of a plan: what must hold so that a plan means one thing only.
+"""The form of a plan: what must hold so that a plan has exactly one meaning.
 
-`check_form` is asked by all who take a plan in: reading from JSON, the proof, the run.
-What is not of the form is refused, never mended or skipped. Whether a plan of the form
-is also *right* is what `algebra/proof.py` proves.
+In: the parts of a plan. Out: nothing, or an `OperatorError` that names the wrong part.
+
+    check_form(plan.sites, plan.pushes, plan.readouts)
+    # OperatorError: this is not a plan: pushes[0].site does not fit
+
+Plans come from users too, as JSON or from a strategy of their own. So the reader of JSON,
+the proof and the run all check the form first. A plan of another form is refused, and no
+part of it is mended or skipped. The form does not say that a plan is *right*: that is
+proved by `algebra/proof.py`.
 """
 
 import sys

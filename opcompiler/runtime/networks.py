@@ -34,7 +34,8 @@ class Group:
     Attributes:
         fields: in the order of the outputs.
         network: what gives them.
-        alone: the only one that is needed, where the network may give no other.
+        alone: the only field that the residual needs, if the network may give just this
+            field; else empty.
         pairs: the fields that are two real outputs each, the real part first.
     """
 
@@ -66,7 +67,7 @@ def read_networks(given: Any, operator: Operator) -> list[Group]:
 
     Raises:
         OperatorError: for missing or unknown fields, values that are not callable, one
-            network for fields of different arguments, or of an order that nobody has
+            network for fields of different arguments, or of an order that is not
             declared.
     """
     single = not isinstance(given, Mapping)
@@ -91,7 +92,7 @@ def read_networks(given: Any, operator: Operator) -> list[Group]:
 
 
 def unordered(fields: tuple[str, ...]) -> OperatorError:
-    """Returns the error about one network for fields whose order nobody has declared."""
+    """Returns the error about one network for fields whose order is not declared."""
     names = sorted(fields)
     listed = ", ".join(map(repr, names))
     dict_of_networks = ", ".join(f"{name!r}: ..." for name in names)

@@ -57,7 +57,8 @@ def finite(value: complex, dtype: Any, name: str | None = None) -> complex:
         name: what it is the value of, for the message.
 
     Raises:
-        OperatorError: for what is not finite in the dtype, and what is not 0 and becomes 0.
+        OperatorError: for a value that is infinite or NaN in the dtype, and for a value
+            other than 0 that becomes 0 there.
     """
     try:
         given = complex(value) if isinstance(value, complex) else float(value)

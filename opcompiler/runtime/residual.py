@@ -95,7 +95,7 @@ class Residual:
             is refused.
         parameters: names of everything else that must be given at call time, tables
             (`coefficient c[2]`, `IndexedBase`) included, sorted.
-        defaults: values of parameters that need not be given.
+        defaults: values of parameters that a call may leave out.
         plan: what is pushed through the networks, and how functionals are read off.
         tuning: how the plan is laid out in arrays.
         estimator: how sums are sampled; `None` if everything is exact.

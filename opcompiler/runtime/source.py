@@ -1,7 +1,12 @@
-"""What a residual does, to be read: the emitted function, and how sums are evaluated.
+"""A residual as text to read: the emitted function, and how its sums are evaluated.
 
-source_text(operator, plan)         the function that runs, line by line, as Python
-sum_lines(operator, estimator)      per sum its terms, its draw, its variance
+In: an operator with its plan, or with its estimator. Out: lines of text.
+
+    source_text(operator, plan)         the function that runs, line by line, as Python
+    sum_lines(operator, estimator)      per sum its terms, its draw, its variance
+
+The text is printed from the data that the run interprets, so it cannot differ from what
+runs. It is never executed: no code of this package is generated as text and then run.
 """
 
 from collections.abc import Iterator

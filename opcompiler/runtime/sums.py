@@ -153,7 +153,9 @@ def _pushed(
 ) -> Numbers:
     """Runs one push for all index tuples of a draw, and reads its functionals off."""
     run = running(plan, number, site, summed)
-    count = max(draw.count, 2)  # a family has two directions or more
+    # A channel of one member counts as a single channel, so a lone direction is padded with
+    # a direction of zero, which adds nothing.
+    count = max(draw.count, 2)
     algebra = run.algebra(count)
     seeds: list[Array | OneHot | None] = []
     for channel in range(1, algebra.size):
@@ -189,6 +191,7 @@ def _pushed(
         rows = value.family(k, size)[: draw.count]
         return (group.pick(rows, field) if rows.ndim == 3 else rows).T
 
+    # A summed functional has no axis of directions: its channel added the family up.
     found: Numbers = {}
     for readout in run.readouts:
         total: Any = 0
@@ -412,7 +415,7 @@ def _spread(terms: Any, length: int) -> Array:
 
 
 def _by_windows(body: Body, extent: Extent, scene: Scene, points: int) -> list[Array]:
-    """Adds windows of the terms up, and sums the one that is left.
+    """Adds all windows of terms to one window, and sums the terms of that window.
 
     A sum is fused with its terms into one scalar loop on a CPU; adding two arrays is
     vectorised, and nothing leaves the cache. Measured on two cores, one sum of a

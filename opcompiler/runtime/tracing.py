@@ -42,8 +42,8 @@ class Traced:
     def orders_matter(self, points: Array) -> bool:
         """Whether mixed derivatives at one of points, (N, d), may depend on their order.
 
-        They may where a function of several numbers has a custom JVP: the rule need not
-        be the derivative of anything.
+        They may where a function of several numbers has a custom JVP: such a rule may be
+        the derivative of no function at all.
         """
         program, *_ = self._at(self._point(points))
         return _mixes(program, program.invars)

@@ -1,8 +1,13 @@
 """A plan as one web page that needs nothing but itself: no network, no script.
 
-In: a plan, and what belongs to it beside. Out: an HTML document, or for notebooks a
-fragment. This file turns the plan into words and numbers; `templates/` says how they look.
-All text is escaped there, except the drawing, which escapes its own.
+In: a plan, and perhaps the text of its function and of its sums. Out: an HTML document, or
+a fragment for notebooks.
+
+    Path("plan.html").write_text(plan_page(residual.plan))
+
+This file turns the plan into words and numbers; `templates/` says how they look. The
+templates escape all text except the drawing, which escapes its own. Large tables lose their
+middle, so that a plan of a thousand channels is still a page that a browser can show.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,12 @@
 """A plan as a picture: the derivation graph, left to right, as plain SVG text.
 
-In: a plan. Out: an SVG document that needs nothing outside of itself; where its boxes go is
-`drawing.py`'s. Boxes carry their own pastel ground and dark text, lines and headings are of
-a middle grey: so one picture reads on white and on black.
+In: a plan. Out: an SVG document that needs nothing outside of itself.
+
+    Path("plan.svg").write_text(plan_svg(residual.plan))
+
+`drawing.py` says where the boxes go; this file measures the columns and draws. Boxes carry
+their own pastel ground and dark text, lines and headings are of a middle grey: so one
+picture can be read on white and on black.
 """
 
 import itertools
@@ -63,7 +67,7 @@ def plan_svg(plan: Plan) -> str:
         f'<svg xmlns="{NAMESPACE}" role="img" '
         f'width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" '
-        # It may shrink to fit a page, but not until nobody can read it.
+        # It may shrink to fit a page, but must stay readable.
         f'style="max-width: max(100%, {0.75 * width:.0f}px); height: auto" '
         'font-family="ui-monospace, Menlo, Consolas, monospace" '
         'font-size="12">',

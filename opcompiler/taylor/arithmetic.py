@@ -1,6 +1,16 @@
 r"""Sums, products and compositions in the algebra, on bare coefficients.
 
-All functions skip structural zeros and let coefficients broadcast.
+In: an algebra, and for each operand a list with one coefficient per channel, an array or
+`None` (a structural zero). Out: such a list.
+
+    algebra = univariate(2)                    # 1, e, e^2
+    two = [jnp.array(2.0), jnp.array(1.0), None]
+    product(algebra, two, two)                 # [4, 4, 1]: (2 + e)^2
+
+The rules of all primitives are written with these functions, so only this file decides how
+a product is evaluated: term by term in a small algebra, in one loop in a large one. No
+function computes with a structural zero. Coefficients broadcast against each other, because
+an axis of length 1 means "the same along this axis".
 """
 
 import math
@@ -135,8 +145,9 @@ def sums_of_products(
     Args:
         algebra: the algebra.
         channels: the numbers k; no two of them feed each other if x or w are unfinished.
-        x: coefficients; what is not known yet is `None`, as a structural zero is.
-        w: likewise.
+        x: coefficients of the first factor. `None` stands for a structural zero, and in a
+            recurrence for a coefficient that is not known yet.
+        w: coefficients of the second factor, with `None` as in x.
         weight: the factors g; terms of factor zero are left out.
         op: the product of two coefficients.
     """

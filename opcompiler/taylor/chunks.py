@@ -1,8 +1,8 @@
 r"""Pushing a family's directions a few at a time, so that memory stays bounded.
 
-In: a program and its operands, as for `interpret.evaluate`, and a number of directions.
-Out: the same outputs. A channel into which a family's directions are summed holds, after
-any program,
+In: a jaxpr, its operands, and how many directions to push at a time. Out: the outputs that
+one push of all directions would give (`interpret.evaluate`). A channel into which the
+directions of a family are summed holds, after any program,
 
 $$ u_k = u_k^{(0)} + \sum_{\text{chunks } c} \bigl(u_k^{(c)} - u_k^{(0)}\bigr) , $$
 
@@ -77,6 +77,8 @@ def evaluate_in_chunks(
     family = [k for k, channel in enumerate(channels) if channel.count > 1]
     summed = sorted(summed_channels(folding.folded) & wanted)
     stacked = [k for k in family if k in wanted]
+    # The push without the family: every chunk computes it again inside, so each counts only
+    # its difference from this base, else the base would enter once per chunk.
     none = [_with_directions(start, {}, folding.folded) for start in starts]
     base = evaluate(context, jaxpr, consts, none)
 
@@ -119,7 +121,9 @@ def _in_a_loop(
     narrow = narrowed(folding, 0, chunk)
 
     def cut(c: Array, is_masked: bool) -> Array:
-        # Directions of zero add nothing, and none that are masked out do.
+        # The directions are padded to whole chunks. A direction of zero adds nothing. A
+        # patch is padded with copies of its last direction instead, because a place has
+        # to exist; the mask, padded with False, keeps the copies from adding anything.
         mode = "edge" if is_masked and c.dtype != bool else "constant"
         short = chunks * chunk - count
         padded = jnp.pad(c, [(0, short)] + [(0, 0)] * (c.ndim - 1), mode)

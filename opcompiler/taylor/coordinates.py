@@ -1,4 +1,15 @@
-"""A pytree of arrays as one point: its coordinates, and what is given for each of them."""
+"""A pytree of arrays as one point: its coordinates, and numbers given for each of them.
+
+In: the point that a user hands to an operator on plain functions. Out: `Coordinates`, which
+number its entries leaf by leaf and row by row, and make seeds in the pytree's shape.
+
+    point = coordinates_of({"a": jnp.zeros(2), "b": jnp.zeros(())}, "laplacian")
+    point.count                                # 3
+    point.seed([2], [1.0])                     # [None, 1.0]: along "b", "a" stays
+
+The operators in `transforms.py` work with coordinates 0 ... d - 1. This file alone knows
+that a point may be a pytree.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -93,7 +93,8 @@ def _by_jvp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Va
     jaxpr, consts = _compat.trace(jvp, shapes, shapes)
     reached = _compat.reached_by(jaxpr, jaxpr.invars[len(active) :])
     moving = [e for e in jaxpr.eqns if any(v in reached for v in e.outvars)]
-    # Only what touches a tangent is evaluated up to the top order by the identity.
+    # Only equations that touch a tangent are evaluated up to the top order. Each of them
+    # must have a rule: without one it would come back here at the same order, for ever.
     if not all(_has_rule(equation, False) for equation in moving):
         return without_families(context, polarised, equation, inputs)
 
@@ -166,6 +167,8 @@ def _raise(
     degree = [channel.degree for channel in algebra.channels]
     cut = [resized(value, lower.algebra.size) for value in active]
     slopes = [_each(value, lambda k, c: scale(degree[k], c)) for value in active]
+    # E x has no degree 0, so every product with it raises the degree: the values beside it
+    # are needed to order K - 1 only, and each level of the recursion has a lower order.
     moving = [
         AlgebraArray(value.shape, value.dtype, (None, *slope))
         for value, slope in zip(active, slopes, strict=True)

@@ -1,6 +1,7 @@
 """Running a program on algebra-valued arrays: the loop, and which way an equation goes.
 
-In: a jaxpr and its operands, plain or algebra-valued. Out: its outputs, likewise.
+In: a jaxpr and its operands, plain or algebra-valued. Out: its outputs,
+plain where no algebra-valued operand reaches them.
 
     outputs = evaluate(context, jaxpr, consts, operands)
 
@@ -62,7 +63,7 @@ def evaluate(
             return _compat.literal_value(atom)
         return known[atom]
 
-    # For each equation the variables that nobody reads after it.
+    # For each equation the variables that no later equation reads.
     kept = {v for v in jaxpr.outvars if not isinstance(v, _compat.Literal)}
     last: dict[Any, int] = {}
     for place, equation in enumerate(jaxpr.eqns):
@@ -134,7 +135,7 @@ def unfold(
         folding: the folding of the value's algebra.
         value: folded.
         wanted: explicit channels that somebody will read; the others are left zero, so
-            that a family nobody reads is not cut to pieces. All by default.
+            that a family without a reader is not cut to pieces. All by default.
     """
     if not isinstance(value, AlgebraArray):
         return value

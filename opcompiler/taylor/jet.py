@@ -1,4 +1,13 @@
-"""`jet`: univariate Taylor mode, a drop-in for `jax.experimental.jet.jet`."""
+r"""`jet`: univariate Taylor mode, a drop-in for `jax.experimental.jet.jet`.
+
+In: a function, values of its arguments, and the Taylor coefficients of each argument. Out:
+the value of the function and its coefficients of the same orders.
+
+    jet(jnp.sin, (0.0,), ([1.0, 0.0, 0.0],))   # 0, [1, 0, -1]: derivatives 1 to 3 at 0
+
+It is one push in the algebra of $1, t, \dots, t^n$, so it has a rule wherever the package
+has one. Coefficients are normalised inside; only the two ends multiply by factorials.
+"""
 
 import math
 from collections.abc import Callable, Sequence

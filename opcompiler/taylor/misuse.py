@@ -1,4 +1,4 @@
-"""Errors from inside a user's function, told by what caused them.
+"""Errors from inside a user's function, explained by their causes.
 
     with explained("the network of u cannot be called on one point", "it takes ONE point"):
         found = jax.eval_shape(network, point)

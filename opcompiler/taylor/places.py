@@ -136,7 +136,7 @@ class SparseArray(Active):
         shape: the shape of the value.
         dtype: the dtype of every channel.
         base: the value without the family, in `split.bare`; perhaps a plain array.
-        patches: what the directions change. Patches add up: where two meet, each tells
+        patches: what the directions change. Patches add up: where two meet, each holds
             its own change of the base.
     """
 

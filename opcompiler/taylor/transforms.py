@@ -100,8 +100,11 @@ def forward_laplacian(
     $-\frac12 (\Delta_w f + \sum_i w_i (\partial_i f)^2)$.
 
     Args:
-        fun: as for `laplacian`.
-        weights: of the second derivatives, as for `laplacian`; the gradient has none.
+        fun: a function of an array of any shape, or of a pytree of arrays; its result
+            is a pytree of arrays, real or complex.
+        weights: $w_i$ of the second derivatives, one real number per coordinate: an
+            array or a pytree that broadcasts to the point, or one number; 1 by default.
+            The gradient has no weights.
         chunk: coordinates that are pushed at a time, to bound memory; all by default.
 
     Returns:
@@ -140,8 +143,11 @@ def biharmonic(fun: Callable[..., Any], *, weights: Any = None) -> Callable[...,
     r"""Returns $(\sum_i w_i\, \partial_i^2)^2 f$; 2 + 2d + d(d+1)/2 channels.
 
     Args:
-        fun: as for `laplacian`.
-        weights: as for `laplacian`, but known numbers.
+        fun: a function of an array of any shape, or of a pytree of arrays; its result
+            is a pytree of arrays, real or complex.
+        weights: $w_i$, one real number per coordinate: an array or a pytree that
+            broadcasts to the point, or one number; 1 by default. They must be known when
+            the function is traced.
 
     Returns:
         A function of ONE point, as `laplacian`.
@@ -178,7 +184,8 @@ def partials(
     """Returns chosen partial derivatives, in one pass.
 
     Args:
-        fun: as for `laplacian`.
+        fun: a function of an array of any shape, or of a pytree of arrays; its result
+            is a pytree of arrays, real or complex.
         multi_indices: exponents per coordinate, each of length d. The coordinates of an
             array are numbered row by row, those of a pytree leaf by leaf.
 
@@ -246,7 +253,8 @@ def derivatives(
     precision, for functions whose derivatives grow like k!).
 
     Args:
-        fun: as for `laplacian`.
+        fun: a function of an array of any shape, or of a pytree of arrays; its result
+            is a pytree of arrays, real or complex.
         order: n.
         along: v, like the point; 1 by default, for a point that is one number.
 

@@ -1,7 +1,14 @@
 """Derivatives and evaluation points, as SymPy nodes that nothing has evaluated.
 
-A derivative of a field is one `Derivative` whose variables stand in declared order,
-however it was written; a derivative at a point is a `Subs` of it.
+In: values of the text notation, and coordinates to differentiate by or to replace. Out: one
+`Derivative` whose variables stand in declared order, or a `Subs` of it at a point.
+
+    u_xx, d(d(u, x), x)                 Derivative(u(x), (x, 2))
+    u_xx(x=0)                           Subs(Derivative(u(x), (x, 2)), x, 0)
+
+SymPy would evaluate a derivative of a product, and would differentiate after a point is
+inserted. These functions build the nodes themselves, so that a text and its printed form
+have the same tree, however the derivative was written.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,14 @@
-"""What a text says: `Problem`, a value that `opcompiler.compile` takes."""
+r"""The meaning of a text: `Problem`, a value that `opcompiler.compile` takes.
+
+In: declarations and equations, as `statements.py` reads them. Out: frozen data in SymPy.
+
+    problem = oc.parse("coordinates t, x\nfield u\nu_t = u_xx")
+    problem.symbols                     # (t, x), the columns of the points
+    oc.compile(problem)
+
+A problem holds no text and no place in a text, so a program may build or change one, and
+`printing.py` writes it out again. `Part` is one equation or condition of a problem.
+"""
 
 import re
 from collections.abc import Mapping
@@ -148,7 +158,7 @@ class Problem:
 
     @property
     def defaults(self) -> dict[str, float | complex]:
-        """Values of the parameters that need not be given at call time."""
+        """Values of the parameters that a call may leave out."""
         given = [p for p in self.parameters if not p.unknown and p.value is not None]
         return {p.name: _number(p.value) for p in given if p.value is not None}
 

@@ -1,4 +1,16 @@
-"""The names that a text declares, and what each stands for."""
+"""The names that a text declares, and the value of each.
+
+In: declarations, one at a time, in the order of the text. Out: for a name its value, for a
+name with a suffix the field and the coordinates of a derivative.
+
+    scope = Scope()
+    scope.add_coordinate(Coordinate("x"))
+    scope.add_field(Field("u", ("x",)))
+    scope.lookup("u")                   # u(x)
+
+Whether `u_xx` is a name of its own or a derivative of `u` depends on the declarations. All
+readers of expressions ask one scope, which keeps tables, so that a lookup never searches.
+"""
 
 from collections.abc import Mapping
 

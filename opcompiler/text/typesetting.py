@@ -1,7 +1,12 @@
 r"""A problem as LaTeX, for people to read: `to_latex`.
 
-`_Typesetter` writes what the `Writer` of the text notation writes, in other signs:
-`u_xx` is $\frac{\partial^{2} u}{\partial x^{2}}$.
+In: a `Problem`. Out: LaTeX, a line for each equation and condition.
+
+    oc.to_latex(oc.parse(text))         # \frac{\partial^{2} u}{\partial x^{2}} for u_xx
+
+`_Typesetter` is the `Writer` of the text notation with other signs: both print the same
+trees with the same brackets, so a problem cannot mean one thing as text and another as
+LaTeX. LaTeX is not read back.
 """
 
 import re

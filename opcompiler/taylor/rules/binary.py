@@ -1,7 +1,15 @@
 """Elementwise functions of several arrays: sums, products, quotients, powers, choices.
 
 In: operands of equal shapes, or numbers beside arrays; some may be plain. Out: the channels
-of the result. Where one operand is plain, each channel of the other goes by itself.
+of the result, for instance
+
+    (a + b e) * (c + d e)  =  a c + (a d + b c) e
+    max(a + b e, c + d e)  =  a + b e, where a > c
+
+Each function is a rule of one primitive or two, and `_entrywise` registers it together with
+its form for sparse values. Where one operand is plain, the rule acts on each channel of the
+other alone; a choice looks at the values, never at the channels above them, because a
+derivative cannot change which branch is taken.
 """
 
 from collections.abc import Sequence

@@ -74,6 +74,8 @@ def pointwise(
     (base,) = on_bases(context, equation, inputs, parts)
     if not _compat.differentiable(aval.dtype):
         return [base]
+    # Where a direction has one place in two operands, both change there together: reading
+    # each place once, and keeping its change once, counts their product correctly.
     all_places = apart([
         patch.places for v in inputs if isinstance(v, SparseArray) for patch in v.patches
     ])  # fmt: skip
