@@ -144,7 +144,7 @@ class Held:
             dummy = sp.Dummy(f"sum_{len(self._sums)}")
             self._sums[dummy] = meaning
         else:
-            # SymPy sorts by names: these put leaves in the order of their indices.
+            # SymPy sorts by names: these give leaves the order of their indices.
             steps = [f"{9999 - i}.{a:02}" for i, a in meaning.index.powers.items()]
             along = (str(number) for _, number in meaning.along)
             name = "_".join((meaning.field, *steps, *along))
