@@ -162,7 +162,7 @@ class Contraction:
                 "", place, ranges[index], len(kept), shift, body
             )
         # A coefficient g^k before the k-th derivative is the length g of the direction:
-        # then the sum is bare, and the push adds it up itself instead of keeping every term.
+        # then the sum is bare, and the push adds it up and keeps no term.
         scale = None
         orders = Counter(number for _, number in leaf.along)
         if len(kept) == len(orders) == 1 and rest and not self._holds_leaves(rest):
