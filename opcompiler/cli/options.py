@@ -15,15 +15,13 @@ import typer
 from opcompiler.planning import STRATEGIES
 from opcompiler.visible import visible
 
-STRATEGY_NAMES = ("auto", *sorted(STRATEGIES))
-
 NAMES = ("equations", "residual", "operator", "problem")
 """What a Python program may call its operator."""
 
 
 def _strategies(incomplete: str) -> list[str]:
     """Offers the names of strategies."""
-    return [name for name in STRATEGY_NAMES if name.startswith(incomplete)]
+    return [name for name in strategy_names() if name.startswith(incomplete)]
 
 
 def _files(*suffixes: str) -> Callable[[str], list[str]]:
@@ -75,11 +73,9 @@ Operator = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="print JSON, and nothing else")]
 
 
-def _known_strategy(name: str | None) -> str | None:
-    if name is not None and name not in STRATEGY_NAMES:
-        known = ", ".join(STRATEGY_NAMES)
-        raise typer.BadParameter(f"there is no strategy {name!r}; choose from {known}")
-    return name
+def strategy_names() -> tuple[str, ...]:
+    """Returns what `--strategy` takes now; a program may register more when it runs."""
+    return ("auto", *sorted(STRATEGIES))
 
 
 Strategy = Annotated[
@@ -87,7 +83,6 @@ Strategy = Annotated[
     typer.Option(
         help="a strategy's name; auto, or the residual's own, by default",
         autocompletion=_strategies,
-        callback=_known_strategy,
     ),
 ]
 

@@ -21,7 +21,7 @@ from typing import Any
 import typer
 
 import opcompiler as oc
-from opcompiler.cli.options import NAMES
+from opcompiler.cli.options import NAMES, strategy_names
 from opcompiler.errors import OperatorError
 
 
@@ -69,7 +69,18 @@ def read_operator(name: str, parameters: Mapping[str, float]) -> Any:
 
 
 def compiled(operator: Any, strategy: str | None = None) -> oc.Residual:
-    """Compiles what `read_operator` returned."""
+    """Compiles what `read_operator` returned.
+
+    Raises:
+        typer.BadParameter: if there is no such strategy. That is known only now, because
+            the program that was read may have registered it.
+    """
+    if strategy is not None and strategy not in strategy_names():
+        known = ", ".join(strategy_names())
+        raise typer.BadParameter(
+            f"there is no strategy {strategy!r}; choose from {known}",
+            param_hint="--strategy",
+        )
     if not isinstance(operator, oc.Residual):
         return oc.compile(operator, strategy=strategy or "auto")
     if strategy is None:

@@ -115,6 +115,24 @@ def test_mistakes_are_told_without_a_traceback(write, text: str, message: str) -
     assert message in fails(write(text))
 
 
+REGISTERED = """
+import opcompiler as oc
+from opcompiler.planning import STRATEGIES
+oc.register_strategy("mine", STRATEGIES["algebra"])
+"""
+
+
+def test_a_strategy_that_the_program_registers(write) -> None:
+    try:
+        result = invoke(write(KDV + REGISTERED), "--strategy", "mine")
+        assert result.exit_code == 0, result.output
+        assert "strategy mine" in result.stdout
+        error = fails(write(KDV + REGISTERED), "--strategy", "foo", code=2)
+        assert "mine" in error  # among those to choose from
+    finally:
+        STRATEGIES.pop("mine", None)
+
+
 def test_unknown_strategies_and_places(write, tmp_path) -> None:
     error = fails(write(KDV), "--strategy", "foo", code=2)
     assert "there is no strategy 'foo'" in error
