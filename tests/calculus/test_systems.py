@@ -1,5 +1,8 @@
 """Operators in curvilinear coordinates against Cartesian ones pulled through the map."""
 
+from inspect import isfunction
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +11,7 @@ import sympy as sp
 from sympy.vector import CoordSys3D, Curl, Del, Divergence, Gradient, gradient
 
 import opcompiler as oc
+from opcompiler.calculus import systems
 
 r, theta, phi, z, t = sp.symbols("r theta phi z t")
 a, b = sp.symbols("a b")
@@ -47,6 +51,13 @@ def units(system, position):
 def number(value):
     found = sp.Matrix([value]) if isinstance(value, sp.Expr) else value
     return np.array(found.doit().subs(AT).evalf(30).tolist(), float)
+
+
+def test_every_system_is_tried() -> None:
+    made = [n for n, f in vars(systems).items() if n[0].isupper() and isfunction(f)]
+    text = Path(__file__).read_text()
+    assert len(made) >= 5
+    assert not [n for n in made if f"oc.{n}(" not in text]
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

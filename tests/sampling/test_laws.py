@@ -5,10 +5,13 @@ import math
 from collections import defaultdict
 from fractions import Fraction
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import opcompiler as oc
-from opcompiler.sampling.laws import fitted, law_named, power_sums
+from opcompiler.sampling.laws import fitted, law_named, LAWS, power_sums
 
 DIM = 3
 
@@ -106,3 +109,18 @@ def test_factors(distribution, pattern, factor, correction) -> None:
 def test_refusals_say_why_and_what_else(distribution, pattern, reason) -> None:
     with pytest.raises(oc.OperatorError, match=reason):
         fitted(distribution, pattern, 6)
+
+
+@pytest.mark.parametrize("name", [*LAWS, "roots_of_unity_3", "roots_of_unity_5"])
+def test_a_law_draws_what_its_moments_say(name) -> None:
+    law = law_named(name)
+    draws = law.draw(jax.random.key(7), (100_000, DIM), jnp.float64)
+    xi = np.array([0.7, -0.4, 1.1])
+    real, *imaginary = np.asarray(draws) @ xi
+    along = real + 1j * imaginary[0] if imaginary else real
+    for order in range(1, 7):
+        moments = expanded(law.moments(order, DIM), order)
+        want = sum(float(c) * np.prod(xi**e) for e, c in moments.items())
+        powers = along**order
+        error = np.std(powers) / len(powers) ** 0.5
+        assert abs(np.mean(powers) - want) < 5 * error + 1e-12, order
