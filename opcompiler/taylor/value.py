@@ -67,7 +67,10 @@ class AlgebraArray(Active):
         return self.dense(0)
 
     def dense(self, channel: int) -> Array:
-        """Returns a channel as an array of full shape, zeros written out."""
+        """Returns a channel as an array of full shape, zeros written out.
+
+        A family that is not zero has its axis of directions.
+        """
         return instantiate(self.coefficients[channel], self.shape, self.dtype)
 
     def family(self, channel: int, count: int) -> Array:
@@ -89,9 +92,12 @@ def type_of(value: Value) -> Any:
 
 
 def instantiate(coefficient: Coefficient, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Returns a coefficient in full shape, zeros written out."""
+    """Returns a coefficient in full shape, zeros written out; a family keeps its axis."""
     if coefficient is None:
         return jnp.zeros(shape, dtype)
+    if coefficient.ndim > len(shape):
+        axis = family_axis(len(shape))
+        shape = (*shape[:axis], coefficient.shape[axis], *shape[axis:])
     if coefficient.shape != shape:
         return jnp.broadcast_to(coefficient, shape)
     return coefficient
@@ -146,14 +152,22 @@ def family_axis(rank: int) -> int:
 
 
 def lift(
-    function: Callable[..., Array], rank: int, *operands: tuple[Array, int]
-) -> Array:
+    function: Callable[..., Any],
+    rank: int | Sequence[int],
+    *operands: tuple[Array, int],
+) -> Any:
     """Applies a function of arrays direction by direction, where some are families.
 
+    A rule is written for channels without a family axis; here is the only place where it
+    meets one.
+
     Args:
-        function: of arrays without a family axis.
-        rank: of its result.
+        function: of arrays without a family axis; returns an array, or a list of them.
+        rank: of its result, or one for each result.
         operands: (array, rank without the family axis).
+
+    Returns:
+        What the function returns; with a family axis, if an operand has one.
     """
     # A family has one axis more than its value, in every array and at the same place: so
     # that is all that says which operands are families.
@@ -161,7 +175,36 @@ def lift(
     arrays = [array for array, _ in operands]
     if all(axis is None for axis in axes):
         return function(*arrays)
-    return jax.vmap(function, tuple(axes), family_axis(rank))(*arrays)
+    out = family_axis(rank) if isinstance(rank, int) else list(map(family_axis, rank))
+    try:
+        return jax.vmap(function, tuple(axes), out)(*arrays)
+    except NotImplementedError:
+        return _in_a_loop(function, axes, out, arrays)
+
+
+def _in_a_loop(
+    function: Callable[..., Any],
+    axes: Sequence[int | None],
+    out: int | list[int],
+    arrays: Sequence[Array],
+) -> Any:
+    """Applies a function that JAX cannot batch to one direction after the other.
+
+    The program holds the function once, however many directions there are.
+    """
+    families = {n: axis for n, axis in enumerate(axes) if axis is not None}
+
+    def one(rows: list[Array]) -> Any:
+        operands = list(arrays)
+        for n, row in zip(families, rows, strict=True):
+            operands[n] = row
+        return function(*operands)
+
+    rows = [jnp.moveaxis(arrays[n], axis, 0) for n, axis in families.items()]
+    found = jax.lax.map(one, rows)
+    if isinstance(out, int):
+        return jnp.moveaxis(found, 0, out)
+    return [jnp.moveaxis(c, 0, axis) for c, axis in zip(found, out, strict=True)]
 
 
 def raised(value: Value, shape: Sequence[int]) -> Value:

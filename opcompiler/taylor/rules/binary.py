@@ -32,7 +32,6 @@ from opcompiler.taylor.arithmetic import (
     Series,
     square,
     sums_of_products,
-    total,
 )
 from opcompiler.taylor.primitives import Context, one_output, primitive
 from opcompiler.taylor.rules import sparse_entries
@@ -225,12 +224,13 @@ def _power_slopes(x: Array, r: Array, order: int) -> list[Array]:
     return slopes
 
 
-@_entrywise("atan2", entries="curved")
+@_entrywise("atan2", families=True, entries="curved")
 @one_output
 def atan2(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     r"""Solves $(x^2 + y^2)\, E\theta = x\, E y - y\, E x$."""
     algebra = context.algebra
-    y, x = (coefficients(value, algebra) for value in inputs)
+    (aval,) = _compat.output_avals(equation)
+    y, x = (coefficients(raised(value, aval.shape), algebra) for value in inputs)
     degree = [channel.degree for channel in algebra.channels]
 
     def euler(series: Channels) -> Series:
@@ -259,7 +259,7 @@ def atan2(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
 # --- choices by plain values ------------------------------------------------------------
 
 
-@_entrywise("max", "min", entries="selecting")
+@_entrywise("max", "min", families=True, entries="selecting")
 @one_output
 def extreme(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """The channels of the larger or smaller one; at a tie the mean, as JAX has it."""
@@ -269,19 +269,25 @@ def extreme(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
         jnp.broadcast_to(jnp.asarray(primal(value)), aval.shape) for value in inputs
     )
     first, tie = wins(left, right), lax.eq(left, right)
-    channels = [coefficients(value, context.algebra) for value in inputs]
+
+    def chosen(a: Array, b: Array) -> Array:
+        return jnp.where(tie, scale(0.5, a + b), jnp.where(first, a, b))
+
+    rank = len(aval.shape)
+    columns = [
+        coefficients(raised(value, aval.shape), context.algebra) for value in inputs
+    ]
     series: Series = [_compat.bind(equation, *map(primal, inputs))[0]]
-    for a, b in zip(channels[0][1:], channels[1][1:], strict=True):
-        if a is None and b is None:
+    for channel in zip(*(column[1:] for column in columns), strict=True):
+        if all(c is None for c in channel):
             series.append(None)
             continue
-        a = instantiate(a, aval.shape, aval.dtype)
-        b = instantiate(b, aval.shape, aval.dtype)
-        series.append(jnp.where(tie, scale(0.5, a + b), jnp.where(first, a, b)))
+        operands = [(instantiate(c, aval.shape, aval.dtype), rank) for c in channel]
+        series.append(lift(chosen, rank, *operands))
     return series
 
 
-@_entrywise("clamp", entries="selecting")
+@_entrywise("clamp", families=True, entries="selecting")
 @one_output
 def clamp(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """The channels of whichever of bound and operand is returned.
@@ -291,18 +297,20 @@ def clamp(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     (aval,) = _compat.output_avals(equation)
     low, x, high = (jnp.asarray(primal(value)) for value in inputs)
     taken = ((x < low) & (low < high), (low < x) & (x < high), high < x)
-    channels = [coefficients(value, context.algebra) for value in inputs]
+    rank = len(aval.shape)
+
+    def kept(here: Array, c: Coefficient) -> Coefficient:
+        if c is None:
+            return None
+        full = instantiate(c, aval.shape, aval.dtype)
+        return lift(lambda one: jnp.where(here, one, 0), rank, (full, rank))
+
+    columns = [
+        coefficients(raised(value, aval.shape), context.algebra) for value in inputs
+    ]
     series: Series = [_compat.bind(equation, low, x, high)[0]]
-    for channel in zip(*(c[1:] for c in channels), strict=True):
-        series.append(
-            total(
-                [
-                    jnp.where(here, instantiate(c, aval.shape, aval.dtype), 0)
-                    for here, c in zip(taken, channel, strict=True)
-                    if c is not None
-                ]
-            )
-        )
+    for channel in zip(*(column[1:] for column in columns), strict=True):
+        series.append(add_up(*map(kept, taken, channel)))
     return series
 
 
@@ -316,33 +324,29 @@ def select(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     which, cases = primal(inputs[0]), inputs[1:]
     (aval,) = _compat.output_avals(equation)
     rank = len(aval.shape)
-    zero = jnp.zeros(aval.shape, aval.dtype)
     columns = [coefficients(case, context.algebra) for case in cases]
     series: Series = [_compat.bind(equation, which, *map(primal, cases))[0]]
     for channel in zip(*(column[1:] for column in columns), strict=True):
         if all(c is None for c in channel):
             series.append(None)
             continue
-        # Each direction of a family is written out by itself.
-        wide = partial(instantiate, shape=aval.shape, dtype=aval.dtype)
-        operands = [
-            (zero if c is None else lift(wide, rank, (c, rank)), rank) for c in channel
-        ]
+        operands = [(instantiate(c, aval.shape, aval.dtype), rank) for c in channel]
         chosen = lift(lambda *arrays: lax.select_n(which, *arrays), rank, *operands)
         series.append(chosen)
     return series
 
 
-@_entrywise("rem")
+@_entrywise("rem", families=True)
 @one_output
 def remainder(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """U - trunc(u/w) w: the quotient is constant between its jumps."""
-    u, w = inputs
+    (aval,) = _compat.output_avals(equation)
+    u, w = (raised(value, aval.shape) for value in inputs)
     value = _compat.bind(equation, *map(primal, inputs))[0]
     quotient = jnp.round((jnp.asarray(primal(u)) - value) / primal(w))
-    above, below = (coefficients(v, context.algebra) for v in inputs)
+    above, below = (coefficients(v, context.algebra) for v in (u, w))
     series: Series = [value]
     for a, b in zip(above[1:], below[1:], strict=True):
         taken: Coefficient = None if b is None else lax.neg(multiply(quotient, b))
-        series.append(total([c for c in (a, taken) if c is not None]))
+        series.append(add_up(a, taken))
     return series

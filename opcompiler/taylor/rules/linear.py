@@ -118,20 +118,26 @@ def jointly_linear(
     """
     avals = _compat.output_avals(equation)
     plain = list(map(primal, inputs))
+
+    def channel(*arrays: Array) -> list[Array]:
+        operands = list(plain)
+        for place, array in zip(places, arrays, strict=True):
+            operands[place] = array
+        return _compat.bind(equation, *operands)
+
+    ranks = [len(aval.shape) for aval in avals]
     columns = [[output] for output in _compat.bind(equation, *plain)]
     for k in range(1, context.algebra.size):
-        channel = {
-            place: inputs[place].coefficients[k]
-            for place in places
-            if is_active(inputs[place])
-        }
+        found = [
+            inputs[p].coefficients[k] if is_active(inputs[p]) else None for p in places
+        ]
         outputs: Series = [None] * len(avals)
-        if any(c is not None for c in channel.values()):
-            operands = list(plain)
-            for place in places:
+        if any(c is not None for c in found):
+            operands = []
+            for place, c in zip(places, found, strict=True):
                 shape, dtype = jnp.shape(plain[place]), jnp.result_type(plain[place])
-                operands[place] = instantiate(channel.get(place), shape, dtype)
-            outputs = _compat.bind(equation, *operands)
+                operands.append((instantiate(c, shape, dtype), len(shape)))
+            outputs = lift(channel, ranks, *operands)
         for column, output in zip(columns, outputs, strict=True):
             column.append(output)
     return [
@@ -159,7 +165,7 @@ def jointly(
         active = [n for n, value in enumerate(inputs) if is_active(value)]
         return jointly_linear(context, equation, inputs, active if of is None else of)
 
-    primitive(*names, kind=kind, sparse=sparse)(rule)
+    primitive(*names, kind=kind, families=True, sparse=sparse)(rule)
 
 
 jointly("complex", of=(0, 1))
@@ -172,7 +178,7 @@ jointly(
 jointly("select_and_gather_add", "select_and_scatter_add", of=(0,), kind="piecewise")
 
 
-@primitive("scatter-mul", "scatter_mul", kind="linear")
+@primitive("scatter-mul", "scatter_mul", kind="linear", families=True)
 def scatter_product(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -189,20 +195,22 @@ def scatter_product(
         return any_primitive(context, equation, inputs)
     (aval,) = _compat.output_avals(equation)
     ones = jnp.ones(aval.shape, aval.dtype)
-    spread = [_compat.bind(equation, ones, places, factors.primal)[0]]
-    for k in range(1, context.algebra.size):
+    rank = len(factors.shape)
+
+    def change(c: Array) -> Array:
         # Zeros take on the change of the factor as a difference of two scatters.
-        at = factors.coefficients[k]
-        spread.append(
-            None if at is None else
-            _compat.bind(equation, ones, places, factors.dense(k) + 1)[0] - ones
-        )  # fmt: skip
+        full = instantiate(c, factors.shape, factors.dtype)
+        return _compat.bind(equation, ones, places, full + 1)[0] - ones
+
+    spread = [_compat.bind(equation, ones, places, factors.primal)[0]]
+    for c in factors.coefficients[1:]:
+        spread.append(None if c is None else lift(change, len(aval.shape), (c, rank)))
     series = product(context.algebra, coefficients(operand, context.algebra), spread)
     return [make(series, aval.shape, aval.dtype)]
 
 
 @primitive("reduce_window_max", "reduce_window_min", "scatter-max", "scatter-min",
-           "scatter_max", "scatter_min", kind="piecewise")  # fmt: skip
+           "scatter_max", "scatter_min", kind="piecewise", families=True)  # fmt: skip
 @one_output
 def piecewise_linear(
     context: Context, equation: Any, inputs: Sequence[Value]
@@ -226,10 +234,10 @@ def piecewise_linear(
             series.append(None)
             continue
         dense = (
-            instantiate(row, v.shape, v.dtype)
+            (instantiate(row, v.shape, v.dtype), len(v.shape))
             for row, v in zip(rows, active, strict=True)
         )
-        series.append(derivative(*dense))
+        series.append(lift(derivative, start.ndim, *dense))
     return series
 
 
@@ -245,12 +253,17 @@ jointly("layout_constraint", "pvary", "sharding_constraint", kind="parallel",
         sparse=sparse_entries.unchanged)  # fmt: skip
 
 
-@primitive("device_put", "optimization_barrier", kind="parallel",
+@primitive("device_put", "optimization_barrier", kind="parallel", families=True,
            sparse=sparse_entries.unchanged)  # fmt: skip
 def in_step(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Passes several values on unchanged: output n is operand n, channel by channel."""
     outputs = _compat.bind(equation, *map(primal, inputs))
     columns = [[output] for output in outputs]
+    ranks = [jnp.ndim(output) for output in outputs]
+
+    def passed_on(*arrays: Array) -> list[Array]:
+        return _compat.bind(equation, *arrays)
+
     for k in range(1, context.algebra.size):
         channel = [
             value.dense(k)
@@ -261,10 +274,10 @@ def in_step(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Va
         passed: list[Any] = [None] * len(inputs)
         if any(c is not None for c in channel):
             operands = [
-                primal(value) if c is None else c
+                jnp.asarray(primal(value)) if c is None else c
                 for value, c in zip(inputs, channel, strict=True)
             ]
-            moved = _compat.bind(equation, *operands)
+            moved = lift(passed_on, ranks, *zip(operands, ranks, strict=True))
             passed = [
                 None if c is None else m for c, m in zip(channel, moved, strict=True)
             ]

@@ -529,14 +529,20 @@ def _concatenated(
     return lax.concatenate(pieces, axis)
 
 
-@primitive("concatenate", kind="linear", sparse=_sparse_concatenate)
+@primitive("concatenate", kind="linear", families=True, sparse=_sparse_concatenate)
 @one_output
 def concatenate(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Joins channels; an axis that is narrow in all pieces stays narrow."""
-    axis = equation.params["dimension"]
+    (aval,) = _compat.output_avals(equation)
+    axis, rank = equation.params["dimension"], len(aval.shape)
     sizes = [_shape_of(value)[axis] for value in inputs]
     pieces = [coefficients(value, context.algebra) for value in inputs]
-    return [_concatenated(c, sizes, axis) for c in zip(*pieces, strict=True)]
+    return [
+        _concatenated(c, sizes, axis if here.count == 1 else family_place(axis, rank))
+        for c, here in zip(
+            zip(*pieces, strict=True), context.algebra.channels, strict=True
+        )
+    ]
 
 
 def _sparse_stack(
@@ -551,13 +557,13 @@ def _sparse_stack(
     return rewritten(context, joined, inputs)
 
 
-@primitive("stack", kind="linear", sparse=_sparse_stack)
+@primitive("stack", kind="linear", families=True, sparse=_sparse_stack)
 def stack(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Stacks channels; operands without one give zeros."""
     return jointly_linear(context, equation, inputs, range(len(inputs)))
 
 
-@primitive("gather", kind="linear", sparse=sparse_sums.gather)
+@primitive("gather", kind="linear", families=True, sparse=sparse_sums.gather)
 @one_output
 def gather(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Gathers from every channel; beyond the array the value is constant."""

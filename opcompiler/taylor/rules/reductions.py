@@ -23,6 +23,7 @@ from opcompiler.taylor.value import (
     AlgebraArray,
     instantiate,
     is_active,
+    lift,
     make,
     primal,
     Value,
@@ -31,7 +32,7 @@ from opcompiler.taylor.value import (
 # --- picked by plain values -------------------------------------------------------------
 
 
-@primitive("sort", kind="structure", kink=True)
+@primitive("sort", kind="structure", families=True, kink=True)
 def sort(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Sorts plain values with a counter beside them; channels follow the permutation."""
     params = equation.params
@@ -48,7 +49,7 @@ def sort(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value
     ]
 
 
-@primitive("top_k", "approx_top_k", kind="structure")
+@primitive("top_k", "approx_top_k", kind="structure", families=True)
 def top_k(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Channels follow the indices of the largest entries."""
     (value,) = inputs
@@ -58,16 +59,19 @@ def top_k(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
 
 
 def _follow(value: AlgebraArray, plain: Array, places: Array, axis: int) -> Value:
+    rank = plain.ndim
+
+    def picked(c: Array) -> Array:
+        full = instantiate(c, value.shape, value.dtype)
+        return jnp.take_along_axis(full, places, axis)
+
     series: Series = [plain]
-    for k in range(1, len(value.coefficients)):
-        picked = value.coefficients[k] is not None
-        series.append(
-            jnp.take_along_axis(value.dense(k), places, axis) if picked else None
-        )
+    for c in value.coefficients[1:]:
+        series.append(None if c is None else lift(picked, rank, (c, rank)))
     return make(series, plain.shape, value.dtype)
 
 
-@primitive("reduce_max", "reduce_min", kind="structure")
+@primitive("reduce_max", "reduce_min", kind="structure", families=True)
 @one_output
 def extremum(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Takes the mean of the channels over the entries that attain the extremum."""
@@ -77,14 +81,18 @@ def extremum(context: Context, equation: Any, inputs: Sequence[Value]) -> Series
     best = _compat.bind(equation, start)[0]
     attained = (start == jnp.expand_dims(best, axes)).astype(value.dtype)
     share = attained / jnp.sum(attained, axes, keepdims=True)
+
+    def mean(c: Array) -> Array:
+        return jnp.sum(instantiate(c, value.shape, value.dtype) * share, axes)
+
+    rank = len(value.shape)
     series: Series = [best]
     for c in value.coefficients[1:]:
-        full = None if c is None else instantiate(c, value.shape, value.dtype)
-        series.append(None if full is None else jnp.sum(full * share, axes))
+        series.append(None if c is None else lift(mean, best.ndim, (c, rank)))
     return series
 
 
-@primitive("cummax", "cummin", kind="structure")
+@primitive("cummax", "cummin", kind="structure", families=True)
 def running_extremum(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -106,7 +114,7 @@ def running_extremum(
 # --- products and sums of exponentials --------------------------------------------------
 
 
-@primitive("reduce_prod", kind="structure")
+@primitive("reduce_prod", kind="structure", families=True)
 def reduce_product(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -127,7 +135,7 @@ def reduce_product(
     return _joined(context, equation, inputs, tree)
 
 
-@primitive("cumprod", kind="structure")
+@primitive("cumprod", kind="structure", families=True)
 def running_product(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -135,7 +143,7 @@ def running_product(
     return _joined(context, equation, inputs, partial(_scan, lax.mul, equation.params))
 
 
-@primitive("cumlogsumexp", kind="structure")
+@primitive("cumlogsumexp", kind="structure", families=True)
 def running_logsumexp(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -164,7 +172,7 @@ Reducer = Callable[[Arrays, Arrays], Arrays]
 """Joins two tuples of arrays of equal shapes, entry by entry."""
 
 
-@primitive("reduce", kind="windows")
+@primitive("reduce", kind="windows", families=True)
 def reduce(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """`jax.lax.reduce` by halves."""
     axes = equation.params["dimensions"]
@@ -184,7 +192,7 @@ def reduce(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Val
     return _joined(context, equation, inputs, tree)
 
 
-@primitive("reduce_window", kind="windows")
+@primitive("reduce_window", kind="windows", families=True)
 def reduce_window(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
