@@ -80,16 +80,21 @@ def running(
     for i, j, k, _ in sorted(push.algebra.products, key=lambda p: p[2]):
         if {i, j} & found:
             found.add(k)
-    factors = {k for i, j, _, _ in push.algebra.products for k in (i, j)}
-    kept = {
-        k
-        for r in readouts
-        for _, k, _ in r.terms
-        if r.functional not in collapsed
-        or any(
-            c not in found or c in factors or push.algebra.channels[c].degree == 1
-            for _, c, _ in r.terms
-        )
-    }
-    read = {k for r in readouts for _, k, _ in r.terms}
-    return Running(push, readouts, frozenset(found), frozenset(read - kept))
+    # A channel is summed if nobody asks for its members and all that it feeds is summed
+    # and takes them one by one, times what does not run.
+    summed = {k for k in found if push.algebra.channels[k].degree > 1}
+    summed -= {k for r in readouts if r.functional not in collapsed for _, k, _ in r.terms}
+    while True:
+        single = {
+            factor
+            for i, j, k, _ in push.algebra.products
+            for factor, other in ((i, j), (j, i))
+            if factor in summed and (other in found or k not in summed)
+        }
+        for readout in readouts:
+            channels = {k for _, k, _ in readout.terms}
+            if not channels <= summed - single:
+                single |= channels & summed
+        if not single:
+            return Running(push, readouts, frozenset(found), frozenset(summed))
+        summed -= single

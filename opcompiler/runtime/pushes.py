@@ -156,7 +156,7 @@ def taylor(one: Pass, tuning: Tuning) -> Channels:
     def run(points: Array) -> dict[int, Array]:
         network = one.group.network
         (value,) = taylor_push(
-            jax.vmap(network), points, seeds, push.algebra, wanted, tuning
+            jax.vmap(network), points, seeds, push.algebra, wanted, tuning, mapped=True
         )
         if isinstance(value, AlgebraArray):
             found = {k: value.dense(k) for k in wanted}

@@ -174,8 +174,9 @@ def _pushed(
         tuning = replace(tuning, chunk=_LONG // 2)
     wanted = {k for readout in run.readouts for _, k, _ in readout.terms}
     (value,) = taylor_push(
-        jax.vmap(group.network), given.points, seeds, algebra, wanted, tuning
-    )
+        jax.vmap(group.network), given.points, seeds, algebra, wanted, tuning,
+        mapped=True,
+    )  # fmt: skip
 
     def read(k: int, field: str) -> Array:
         """Returns a channel of one field, (N,), or (N, R) of a family."""

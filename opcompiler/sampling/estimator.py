@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from opcompiler.edge import public
@@ -58,9 +59,10 @@ class Span:
     axis: int = 0
 
     @property
-    def integers(self) -> Array:
-        """All values."""
-        return self.first + jnp.arange(self.length)
+    def integers(self) -> Any:
+        """All values, (length,): of numpy where they are known before anything runs."""
+        library = np if isinstance(self.first, int) else jnp
+        return self.first + library.arange(self.length)
 
 
 Index = Span | Array

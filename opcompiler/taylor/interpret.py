@@ -23,6 +23,7 @@ from opcompiler.algebra.families import Folding, written_out
 from opcompiler.taylor.arithmetic import Series
 from opcompiler.taylor.places import densified, SparseArray
 from opcompiler.taylor.primitives import Context, row_of, Rule
+from opcompiler.taylor.rank import has_family, settled
 from opcompiler.taylor.value import (
     AlgebraArray,
     Coefficient,
@@ -75,10 +76,21 @@ def evaluate(
         dead.setdefault(place, []).append(variable)
 
     for place, equation in enumerate(jaxpr.eqns):
-        outputs = step(context, equation, list(map(read, equation.invars)))
+        inputs = list(map(read, equation.invars))
+        gone = dead.get(place, ())
+        inside = context
+        if context.narrowing:
+            # A body may exchange a family if nobody else has it.
+            others = (v for name, v in known.items() if name not in gone)
+            alone = not any(has_family(context.algebra, v) for v in others)
+            inside = replace(context, narrowing=alone and row_of(equation).inlined)
+        outputs = step(inside, equation, inputs)
         known.update(zip(equation.outvars, outputs, strict=True))
-        for variable in dead.get(place, ()):
+        for variable in gone:
             known.pop(variable, None)
+        if context.narrowing:
+            context, changed = settled(context, known, jaxpr.eqns[place + 1 :])
+            known.update(changed)
     return list(map(read, jaxpr.outvars))
 
 

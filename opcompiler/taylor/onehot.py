@@ -112,7 +112,10 @@ def _check(seed: OneHot, shape: Shape, count: int) -> None:
 def _seed_places(seed: OneHot, shape: Shape, dtype: Any) -> tuple[Places, Array]:
     """Returns the places of a seed and its values there."""
     rank, axis = len(shape), seed.axis % len(shape)
-    indices = jnp.asarray(seed.indices)
+    # Known places stay of numpy: so rules see that they stand one after the other.
+    indices = seed.indices
+    if not isinstance(indices, np.ndarray):
+        indices = jnp.asarray(indices)
     values = jnp.broadcast_to(jnp.asarray(seed.values, dtype), indices.shape)
     high = shape[axis] if seed.below is None else seed.below
     if not _compat.is_concrete(indices):

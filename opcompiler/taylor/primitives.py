@@ -39,12 +39,21 @@ class Context:
             them at once.
         compose_upto: order up to which elementwise functions are composed from scalar
             derivatives instead of by recurrence.
+        narrowing: whether a family may be exchanged for another one with the same sums
+            of squares, because nothing else is read and nothing outside of the program
+            at hand has it, see `rank.py`.
+        points: where the axis of points stands in the values of the program, if it is
+            mapped over points, see `rank.Points`.
+        watch: in a trial run, where it is written what happens to families.
     """
 
     algebra: TaylorAlgebra
     folding: Folding | None = None
     stack_from: int = DEFAULT.stack_from
     compose_upto: int = DEFAULT.compose_upto
+    narrowing: bool = False
+    points: Any = None
+    watch: Any = None
 
     def truncated(self, order: int) -> "Context":
         """Returns the context for values known up to a lower order only."""
@@ -77,6 +86,8 @@ class Primitive:
         kink: whether it is there to bend a piecewise linear function; what selects is.
         sparse: the rule for values that a family changes at a few places only (see
             `places.py`), if it has one; for the others they are written out.
+        inlined: whether the rule runs the equation's body in its place, in the same
+            algebra.
     """
 
     name: str
@@ -86,6 +97,7 @@ class Primitive:
     entries: Entries = ""
     kink: bool = False
     sparse: SparseRule | None = None
+    inlined: bool = False
 
 
 TABLE: dict[str, Primitive] = {}
@@ -102,6 +114,7 @@ def primitive(
     entries: Entries = "",
     kink: bool = False,
     sparse: SparseRule | None = None,
+    inlined: bool = False,
 ) -> Callable[[Rule], Rule]:
     """Declares primitives that share a rule; each can be declared only once.
 
@@ -113,7 +126,9 @@ def primitive(
             if name in TABLE:
                 raise AssertionError(f"{name} already has the rule {TABLE[name].rule}")
             bent = kink or entries == "selecting"
-            TABLE[name] = Primitive(name, kind, rule, families, entries, bent, sparse)
+            TABLE[name] = Primitive(
+                name, kind, rule, families, entries, bent, sparse, inlined
+            )
         return rule
 
     return declare

@@ -12,6 +12,7 @@ to families, the jaxpr is evaluated (`interpret.py`), a few directions at a time
 memory is short (`chunks.py`), and families are written out again.
 """
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,8 +32,9 @@ from opcompiler.taylor.misuse import explained
 from opcompiler.taylor.onehot import seeded
 from opcompiler.taylor.places import densified, SparseArray
 from opcompiler.taylor.primitives import Context
+from opcompiler.taylor.rank import Points, Watch, weights_of
 from opcompiler.taylor.tuning import DEFAULT, Tuning
-from opcompiler.taylor.value import Active, AlgebraArray, type_of, Value
+from opcompiler.taylor.value import Active, AlgebraArray, primal, type_of, Value
 
 
 @public("oc.taylor.push(f, x, seeds, algebra)")
@@ -43,6 +45,7 @@ def push(
     algebra: TaylorAlgebra,
     wanted: Collection[int] | None = None,
     tuning: Tuning = DEFAULT,
+    mapped: bool = False,
 ) -> list[Value]:
     """Evaluates a function on an algebra-valued array, or a pytree of them.
 
@@ -61,6 +64,8 @@ def push(
         algebra: the algebra.
         wanted: the channels that will be read; all by default.
         tuning: how the algebra is laid out.
+        mapped: whether the function is a `jax.vmap` over the leading axis of the point;
+            then each of its points may have directions of its own.
 
     Returns:
         The leaves of the result, each an `AlgebraArray`, or a plain array where it
@@ -84,7 +89,33 @@ def push(
         for n, leaf in enumerate(leaves)
     ]
     fun_of_leaves = lambda *arrays: fun(jax.tree.unflatten(structure, arrays))
-    return jax.tree.leaves(push_tree(fun_of_leaves, starts, algebra, wanted, tuning))
+    return jax.tree.leaves(push_tree(fun_of_leaves, starts, algebra, wanted, tuning, mapped))
+
+
+def fits(
+    context: Context,
+    jaxpr: Any,
+    consts: Sequence[Any],
+    starts: Sequence[Value],
+    chunk: int,
+) -> bool:
+    """Whether a program soon narrows its family, so that it need not go in chunks.
+
+    Until then no family may be larger than those of a chunk become, or than what the
+    program is given: the first layer's matrix is the family behind it.
+    """
+    if not context.narrowing:
+        return False
+    watch = Watch()
+    trial = replace(context, watch=watch)
+    jax.eval_shape(
+        lambda: list(map(primal, evaluate(trial, jaxpr, consts, starts)))
+    )
+    arrays = jax.tree.leaves((consts, list(map(_arrays, starts))))
+    avals = [v.aval for e in jaxpr.eqns for v in e.outvars]
+    widest = max((math.prod(a.shape) for a in avals if hasattr(a, "shape")), default=0)
+    given = max((jnp.size(a) for a in arrays), default=0)
+    return watch.narrowed and watch.largest <= max(chunk * widest, given)
 
 
 def _like_point(seed: Any, structure: Any) -> list[Any]:
@@ -107,6 +138,7 @@ def push_tree(
     algebra: TaylorAlgebra,
     wanted: Collection[int] | None = None,
     tuning: Tuning = DEFAULT,
+    mapped: bool = False,
 ) -> Any:
     """Evaluates a function of several arrays, some of them algebra-valued.
 
@@ -116,6 +148,7 @@ def push_tree(
         algebra: the algebra of all of them.
         wanted: the channels that will be read; all by default.
         tuning: how the algebra is laid out.
+        mapped: whether the function is mapped over the leading axes of all arguments.
 
     Returns:
         The values, as those of `push`, in the structure of the function's result.
@@ -139,21 +172,31 @@ def push_tree(
     )
     if folding is not None:
         starts = [refold(folding, start) for start in starts]
-    if tuning.chunk is None or not context.algebra.has_families:
-        outputs = evaluate(context, jaxpr, consts, starts)
+    places = folding.places if folding else [(k, 0) for k in range(algebra.size)]
+    read = range(algebra.size) if wanted is None else wanted
+    channels = frozenset(places[k][0] for k in read)
+    # Where nobody reads a family, another one with the same sums of squares will do.
+    summed = all(context.algebra.channels[k].count == 1 for k in channels)
+    if summed and weights_of(context.algebra) is not None:
+        longer = lambda: _compat.trace(fun, *map(_one_more, types))[0]
+        points = Points(jaxpr, longer) if mapped else None
+        context = replace(context, narrowing=True, points=points)
+    chunk = tuning.chunk if context.algebra.has_families else None
+    if chunk is not None and not fits(context, jaxpr, consts, starts, chunk):
+        context = replace(context, narrowing=False)
+        outputs = evaluate_in_chunks(context, jaxpr, consts, starts, chunk, channels)
     else:
-        places = [(k, 0) for k in range(algebra.size)]
-        if folding is not None:
-            places = folding.places
-        read = range(algebra.size) if wanted is None else wanted
-        channels = frozenset(places[k][0] for k in read)
-        outputs = evaluate_in_chunks(
-            context, jaxpr, consts, starts, tuning.chunk, channels
-        )
+        outputs = evaluate(context, jaxpr, consts, starts)
     outputs = [densified(output) for output in outputs]
     if folding is not None:
         outputs = [unfold(folding, output, wanted) for output in outputs]
     return jax.tree.unflatten(jax.tree.structure(result), outputs)
+
+
+def _one_more(given: Any) -> jax.ShapeDtypeStruct:
+    """Returns the type of an argument of one point more."""
+    first, *rest = given.shape
+    return jax.ShapeDtypeStruct((first + 1, *rest), given.dtype)
 
 
 def varied(start: Value) -> Value:

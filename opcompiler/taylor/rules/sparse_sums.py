@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from opcompiler import _compat
@@ -203,6 +204,19 @@ def _as_sum(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Va
     return rewritten(context, product, inputs)
 
 
+def _picked(matrix: Array, at: Sequence[Array]) -> Array:
+    """Returns the rows of a matrix at places along its first axes, (*places, ...)."""
+    if len(at) == 1 and isinstance(at[0], np.ndarray):
+        (places,) = at
+        first, end = int(places.min()), int(places.max()) + 1
+        inside = 0 <= first and end <= len(matrix)
+        if inside and np.array_equal(places.ravel(), np.arange(first, end)):
+            # A slice; a gather copies the matrix, and its transpose adds row by row.
+            rows = lax.slice_in_dim(matrix, first, end)
+            return rows.reshape(*places.shape, *matrix.shape[1:])
+    return matrix.at[tuple(at)].get(mode="clip")
+
+
 class _Rows:
     """The product of what stands at places with a matrix: rows at these places."""
 
@@ -225,8 +239,7 @@ class _Rows:
         order += [b for b in range(matrix.ndim) if b not in order]
         self.rows = lax.transpose(matrix, order)
         if self.taken:
-            where = tuple(index[a].array for a in self.taken)
-            self.rows = self.rows.at[where].get(mode="clip")
+            self.rows = _picked(self.rows, [index[a].array for a in self.taken])
 
     def _without_sums(self, c: Array) -> Array:
         """Drops the axes that are summed over, of length 1."""

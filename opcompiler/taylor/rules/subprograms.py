@@ -64,11 +64,11 @@ def body_alone(context: Context, equation: Any, inputs: Sequence[Value]) -> list
 
 
 _call("composite", "custom_vjp_call", "custom_vjp_call_jaxpr", "custom_vmap_call",
-      sparse=body_alone)(body_alone)  # fmt: skip
+      sparse=body_alone, inlined=True)(body_alone)  # fmt: skip
 
 
 @_call("jit", "pjit", "closed_call", "call", "core_call", "eval_jaxpr",
-       sparse=body_alone)  # fmt: skip
+       sparse=body_alone, inlined=True)  # fmt: skip
 def inlined(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Interprets the body in place; a pointwise body of one value is composed."""
     if is_pointwise(context, equation, inputs):
@@ -179,7 +179,7 @@ def _opened(value: Value) -> tuple[Any, Any]:
     return value, lambda array: array
 
 
-_call("remat2", "checkpoint", "remat", sparse=checkpoint)(checkpoint)
+_call("remat2", "checkpoint", "remat", sparse=checkpoint, inlined=True)(checkpoint)
 
 # --- values as tuples of full arrays ----------------------------------------------------
 

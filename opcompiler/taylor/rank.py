@@ -1,0 +1,317 @@
+r"""A narrow layer ends the dimension: fewer directions behind a bottleneck.
+
+In: a value that alone carries a family of R directions on, as E numbers of each. Out: the
+same value with E directions, and the algebra for the rest of the program.
+
+    context, changed = settled(context, known, following)
+    # a family (1, 2000, 64) is (1, 64, 64) in `changed`, if the rest is worth it
+
+Where a network takes 2000 coordinates to 64 numbers, all that follows sees of the
+directions $v_r$ are the rows $V_r$ of a matrix, (R, E). If an operator uses the family in
+sums of products only, as the Laplacian does, it depends on them through
+
+$$ \sum_r V_r^T V_r = V^T V = T^T T , $$
+
+and any T with this property, (E, E) say, gives the same numbers, exactly. T comes from the
+eigenvalues of the small matrix $V^T V$, which needs no pivots and no full rank: what is
+rounded is $V^T V$, by a few units of its largest entry. Where only some entries of the
+family vary (a tangent that is the same at all points), E counts these.
+
+Source: `docs/theory.md`, section on sums of squares.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from opcompiler import _compat
+from opcompiler.algebra.weil import TaylorAlgebra
+from opcompiler.taylor.places import family_place, SparseArray
+from opcompiler.taylor.primitives import Context
+from opcompiler.taylor.value import AlgebraArray, Coefficient, family_axis, Value
+
+
+@dataclass
+class Watch:
+    """What a trial run of a program finds out, see `narrows`.
+
+    Attributes:
+        narrowed: whether directions became fewer.
+        largest: numbers in the largest family before they did.
+    """
+
+    narrowed: bool = False
+    largest: int = 0
+
+
+def weights_of(algebra: TaylorAlgebra) -> Any:
+    """Returns what the square of each direction counts, if only sums of squares count.
+
+    A product of two families that is a family again knows its directions one by one, and
+    so does one into a sum whose weights are negative or unlike those of another sum.
+
+    Returns:
+        One or several numbers; `None` if an algebra uses its families otherwise.
+    """
+    count = [channel.count for channel in algebra.channels]
+    found: set[tuple[Fraction, ...]] = set()
+    for i, j, k, c in algebra.products:
+        if min(count[i], count[j]) > 1:
+            if count[k] > 1:
+                return None
+            found.add(c if isinstance(c, tuple) else ())
+        elif isinstance(c, tuple):
+            return None
+    if len(found) != 1:
+        return None
+    (weights,) = found
+    if any(w < 0 for w in weights):
+        return None
+    return np.array([float(w) for w in weights] or 1.0)
+
+
+def settled(
+    context: Context, known: Mapping[Any, Value], following: Sequence[Any]
+) -> tuple[Context, dict[Any, Value]]:
+    """Returns what changes behind an equation: the algebra, and one value.
+
+    Args:
+        context: whose `narrowing` is set.
+        known: all values that are still read, by variable.
+        following: the equations that are still to come.
+    """
+    carrying = {v: x for v, x in known.items() if has_family(context.algebra, x)}
+    dense = [x for x in carrying.values() if isinstance(x, AlgebraArray)]
+    if dense:
+        # A program inside of this one may have passed a bottleneck.
+        context = with_directions(context, _directions(context, dense[0]))
+    watch = context.watch
+    if watch is not None and not watch.narrowed:
+        sizes = [c.size for x in dense for c in _families(context.algebra, x).values()]
+        watch.largest = max(watch.largest, *sizes, 0)
+    if len(carrying) != 1 or not dense:
+        return context, {}
+    ((variable, value),) = carrying.items()
+    families = _Families(context, value, variable)
+    if not families.pays(following):
+        return context, {}
+    if watch is not None:
+        watch.narrowed = True
+    context, value = families.narrowed()
+    return context, {variable: value}
+
+
+def has_family(algebra: TaylorAlgebra, value: Value) -> bool:
+    """Whether a value depends on the directions of a family one by one."""
+    if isinstance(value, SparseArray):
+        return True
+    return isinstance(value, AlgebraArray) and bool(_families(algebra, value))
+
+
+def with_directions(context: Context, count: int) -> Context:
+    """Returns the context of an algebra whose families have so many directions."""
+    if all(channel.count in (1, count) for channel in context.algebra.channels):
+        return context
+    return replace(context, algebra=_resized(context.algebra, count), folding=None)
+
+
+@lru_cache(maxsize=256)
+def _resized(algebra: TaylorAlgebra, count: int) -> TaylorAlgebra:
+    channels = tuple(
+        replace(channel, count=count) if channel.count > 1 else channel
+        for channel in algebra.channels
+    )
+    # What a direction's square counts has become a factor of the direction.
+    products = tuple(
+        (i, j, k, Fraction(1) if isinstance(c, tuple) else c)
+        for i, j, k, c in algebra.products
+    )
+    return TaylorAlgebra(channels, products)
+
+
+def _families(algebra: TaylorAlgebra, value: AlgebraArray) -> dict[int, Array]:
+    channels = zip(value.coefficients, algebra.channels, strict=True)
+    return {
+        k: c
+        for k, (c, channel) in enumerate(channels)
+        if c is not None and channel.count > 1
+    }
+
+
+def _directions(context: Context, value: AlgebraArray) -> int:
+    axis = family_axis(len(value.shape))
+    return max(c.shape[axis] for c in _families(context.algebra, value).values())
+
+
+class _Families:
+    """The families of the one value that has any, as matrices of one row per direction.
+
+    Args:
+        context: of the value.
+        value: the value.
+        variable: its name in the program.
+    """
+
+    def __init__(self, context: Context, value: AlgebraArray, variable: Any) -> None:
+        self.context, self.value = context, value
+        self.axis = family_axis(len(value.shape))
+        self.count = _directions(context, value)
+        found = _families(context.algebra, value)
+        # Points do not see each other: each may have directions of its own. Where all
+        # have the same ones, that is where the axis of points is narrow, one will do.
+        points = context.points.axis(variable) if context.points is not None else None
+        own = None if points is None else family_place(points, len(value.shape))
+        if own is None or all(c.shape[own] == 1 for c in found.values()):
+            self.lead, self.copies = [self.axis], 1
+        else:
+            self.lead, self.copies = [own, self.axis], value.shape[points]
+        self.moved = {
+            k: jnp.moveaxis(c, self.lead, range(len(self.lead)))
+            for k, c in found.items()
+        }
+        self.is_complex = jnp.issubdtype(value.dtype, jnp.complexfloating)
+
+    @property
+    def entries(self) -> int:
+        """Numbers of one direction, at one point if points have directions of their own."""
+        rest = [math.prod(c.shape[len(self.lead) :]) for c in self.moved.values()]
+        return sum(rest) * (2 if self.is_complex else 1)
+
+    def pays(self, following: Sequence[Any]) -> bool:
+        """Whether the rest of a program saves more than $V^T V$ and its roots cost."""
+        if self.entries >= self.count:
+            return False
+        price = _SQUARE * self.count * self.entries**2 + _EIGEN * self.entries**3
+        saved = (self.count - max(self.entries, 2)) * operations(following)
+        return saved > self.copies * price
+
+    def narrowed(self) -> tuple[Context, AlgebraArray]:
+        """Returns the value with as few directions as its families have entries."""
+        depth = len(self.lead)
+        lead = (self.copies, self.count)[2 - depth :]
+        columns = [
+            jnp.broadcast_to(c, (*lead, *c.shape[depth:])).reshape(*lead, -1)
+            for c in self.moved.values()
+        ]
+        # sum v v^T of complex v needs the real and the imaginary parts of v, no more.
+        if self.is_complex:
+            columns = [part(c) for c in columns for part in (jnp.real, jnp.imag)]
+        rows = jnp.concatenate(columns, -1)
+        scale = np.sqrt(weights_of(self.context.algebra))
+        rows = rows * jnp.asarray(scale.reshape(-1, 1), rows.dtype)
+        rows, _ = _root(rows)
+        # A family has two directions or more; one of zeros adds nothing.
+        count = max(self.entries, 2)
+        short = [(0, 0)] * rows.ndim
+        short[-2] = (0, count - self.entries)
+        rows = jnp.pad(rows, short)
+        series: list[Coefficient] = list(self.value.coefficients)
+        start = 0
+
+        def cut(size: int) -> Array:
+            nonlocal start
+            start += size
+            return rows[..., start - size : start]
+
+        for k, c in self.moved.items():
+            shape = c.shape[depth:]
+            piece = cut(math.prod(shape))
+            if self.is_complex:
+                piece = lax.complex(piece, cut(math.prod(shape)))
+            piece = piece.reshape(*rows.shape[:-1], *shape)
+            series[k] = jnp.moveaxis(piece, range(depth), self.lead)
+        value = replace(self.value, coefficients=tuple(series))
+        return with_directions(self.context, count), value
+
+
+class Points:
+    """Where the axis of points stands in each value of a program.
+
+    A program that is mapped over points treats them alike, but an axis of them may stand
+    anywhere in a value. The same program of one point more has the same equations, and is
+    longer just there.
+
+    Args:
+        jaxpr: the program.
+        longer: returns the same program of one point more.
+    """
+
+    def __init__(self, jaxpr: Any, longer: Callable[[], Any]) -> None:
+        self._jaxpr, self._longer = jaxpr, longer
+
+    def axis(self, variable: Any) -> int | None:
+        """Returns the axis; `None` for a variable of an inner program, or without one."""
+        return self._axes.get(variable)
+
+    @cached_property
+    def _axes(self) -> dict[Any, int]:
+        longer = self._longer()
+        if len(longer.eqns) != len(self._jaxpr.eqns):
+            return {}
+        found: dict[Any, int] = {}
+        for mine, other in zip(self._jaxpr.eqns, longer.eqns, strict=True):
+            for v, w in zip(mine.outvars, other.outvars, strict=True):
+                sizes = zip(v.aval.shape, w.aval.shape, strict=True)
+                differ = [a for a, (m, n) in enumerate(sizes) if m != n]
+                if len(differ) == 1:
+                    found[v] = differ[0]
+        return found
+
+
+# --- the price --------------------------------------------------------------------------
+
+_SQUARE, _EIGEN = 2, 30
+"""Operations for an entry of $V^T V$ and direction; for E^3 of the eigenvalues of it."""
+
+
+def operations(equations: Iterable[Any]) -> int:
+    """Estimates the arithmetic of a program on one channel."""
+    total = 0
+    for equation in equations:
+        inner = [operations(jaxpr.eqns) for jaxpr in _compat.bodies(equation)]
+        if inner:
+            total += equation.params.get("length", 1) * sum(inner)
+            continue
+        sizes = [math.prod(aval.shape) for aval in _compat.output_avals(equation)]
+        each = 1
+        if equation.primitive.name == "dot_general":
+            (contract, _), _ = equation.params["dimension_numbers"]
+            each = 2 * math.prod(equation.invars[0].aval.shape[a] for a in contract)
+        total += each * sum(sizes)
+    return total
+
+
+# --- fewer rows with the same squares ---------------------------------------------------
+
+
+@jax.custom_jvp
+def _root(rows: Array) -> tuple[Array, Array]:
+    """Returns T, (..., E, E), with $T^T T = V^T V$ for rows V, (..., R, E); and 1 / T."""
+    squares = jnp.matmul(rows.mT, rows, precision="highest")
+    values, vectors = jnp.linalg.eigh(squares)
+    # Rounding takes an eigenvalue that is zero to either side of it. Raised by as much,
+    # they change V^T V no more than rounding did, and nothing is divided by zero.
+    number = jnp.finfo(rows.dtype)
+    least = jnp.maximum(number.eps * values[..., -1:], number.tiny)
+    root = jnp.sqrt(jnp.maximum(values, least))
+    return root[..., None] * vectors.mT, vectors / root[..., None, :]
+
+
+# T is determined up to a rotation of its rows, of which nothing that is computed with it
+# depends. So any derivative will do that is one of V^T V: dT = Q^T dV with Q = V / T,
+# because then dT^T T + T^T dT = dV^T V + V^T dV. The derivatives of eigenvectors, infinite
+# where two eigenvalues meet, do not come in, and a rank below E does no harm.
+@_root.defjvp
+def _root_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
+    (rows,), (change,) = primals, tangents
+    root, inverse = _root(rows)
+    moved = inverse.mT @ jnp.matmul(rows.mT, change, precision="highest")
+    return (root, inverse), (moved, -inverse @ moved @ inverse)
