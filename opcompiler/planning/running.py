@@ -83,7 +83,9 @@ def running(
     # A channel is summed if nobody asks for its members and all that it feeds is summed
     # and takes them one by one, times what does not run.
     summed = {k for k in found if push.algebra.channels[k].degree > 1}
-    summed -= {k for r in readouts if r.functional not in collapsed for _, k, _ in r.terms}
+    summed -= {
+        k for r in readouts if r.functional not in collapsed for _, k, _ in r.terms
+    }
     while True:
         single = {
             factor

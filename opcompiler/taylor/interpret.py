@@ -79,16 +79,16 @@ def evaluate(
         inputs = list(map(read, equation.invars))
         gone = dead.get(place, ())
         inside = context
-        if context.narrowing:
+        if context.reducible:
             # A body may exchange a family if nobody else has it.
             others = (v for name, v in known.items() if name not in gone)
             alone = not any(has_family(context.algebra, v) for v in others)
-            inside = replace(context, narrowing=alone and row_of(equation).inlined)
+            inside = replace(context, reducible=alone and row_of(equation).inlined)
         outputs = step(inside, equation, inputs)
         known.update(zip(equation.outvars, outputs, strict=True))
         for variable in gone:
             known.pop(variable, None)
-        if context.narrowing:
+        if context.reducible:
             context, changed = settled(context, known, jaxpr.eqns[place + 1 :])
             known.update(changed)
     return list(map(read, jaxpr.outvars))

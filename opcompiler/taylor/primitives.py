@@ -39,7 +39,7 @@ class Context:
             them at once.
         compose_upto: order up to which elementwise functions are composed from scalar
             derivatives instead of by recurrence.
-        narrowing: whether a family may be exchanged for another one with the same sums
+        reducible: whether a family may be exchanged for another one with the same sums
             of squares, because nothing else is read and nothing outside of the program
             at hand has it, see `rank.py`.
         points: where the axis of points stands in the values of the program, if it is
@@ -51,7 +51,7 @@ class Context:
     folding: Folding | None = None
     stack_from: int = DEFAULT.stack_from
     compose_upto: int = DEFAULT.compose_upto
-    narrowing: bool = False
+    reducible: bool = False
     points: Any = None
     watch: Any = None
 

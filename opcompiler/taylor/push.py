@@ -89,7 +89,9 @@ def push(
         for n, leaf in enumerate(leaves)
     ]
     fun_of_leaves = lambda *arrays: fun(jax.tree.unflatten(structure, arrays))
-    return jax.tree.leaves(push_tree(fun_of_leaves, starts, algebra, wanted, tuning, mapped))
+    return jax.tree.leaves(
+        push_tree(fun_of_leaves, starts, algebra, wanted, tuning, mapped)
+    )
 
 
 def fits(
@@ -99,23 +101,21 @@ def fits(
     starts: Sequence[Value],
     chunk: int,
 ) -> bool:
-    """Whether a program soon narrows its family, so that it need not go in chunks.
+    """Whether a program soon reduces its family, so that it need not go in chunks.
 
     Until then no family may be larger than those of a chunk become, or than what the
     program is given: the first layer's matrix is the family behind it.
     """
-    if not context.narrowing:
+    if not context.reducible:
         return False
     watch = Watch()
     trial = replace(context, watch=watch)
-    jax.eval_shape(
-        lambda: list(map(primal, evaluate(trial, jaxpr, consts, starts)))
-    )
+    jax.eval_shape(lambda: list(map(primal, evaluate(trial, jaxpr, consts, starts))))
     arrays = jax.tree.leaves((consts, list(map(_arrays, starts))))
     avals = [v.aval for e in jaxpr.eqns for v in e.outvars]
     widest = max((math.prod(a.shape) for a in avals if hasattr(a, "shape")), default=0)
     given = max((jnp.size(a) for a in arrays), default=0)
-    return watch.narrowed and watch.largest <= max(chunk * widest, given)
+    return watch.reduced and watch.largest <= max(chunk * widest, given)
 
 
 def _like_point(seed: Any, structure: Any) -> list[Any]:
@@ -180,10 +180,10 @@ def push_tree(
     if summed and weights_of(context.algebra) is not None:
         longer = lambda: _compat.trace(fun, *map(_one_more, types))[0]
         points = Points(jaxpr, longer) if mapped else None
-        context = replace(context, narrowing=True, points=points)
+        context = replace(context, reducible=True, points=points)
     chunk = tuning.chunk if context.algebra.has_families else None
     if chunk is not None and not fits(context, jaxpr, consts, starts, chunk):
-        context = replace(context, narrowing=False)
+        context = replace(context, reducible=False)
         outputs = evaluate_in_chunks(context, jaxpr, consts, starts, chunk, channels)
     else:
         outputs = evaluate(context, jaxpr, consts, starts)

@@ -17,7 +17,7 @@ eigenvalues of the small matrix $V^T V$, which needs no pivots and no full rank:
 rounded is $V^T V$, by a few units of its largest entry. Where only some entries of the
 family vary (a tangent that is the same at all points), E counts these.
 
-Source: `docs/theory.md`, section on sums of squares.
+Source: `docs/theory.md`, "A narrow layer ends the dimension".
 """
 
 import math
@@ -41,14 +41,14 @@ from opcompiler.taylor.value import AlgebraArray, Coefficient, family_axis, Valu
 
 @dataclass
 class Watch:
-    """What a trial run of a program finds out, see `narrows`.
+    """What a trial run of a program finds out, see `push.fits`.
 
     Attributes:
-        narrowed: whether directions became fewer.
+        reduced: whether directions became fewer.
         largest: numbers in the largest family before they did.
     """
 
-    narrowed: bool = False
+    reduced: bool = False
     largest: int = 0
 
 
@@ -84,7 +84,7 @@ def settled(
     """Returns what changes behind an equation: the algebra, and one value.
 
     Args:
-        context: whose `narrowing` is set.
+        context: whose `reducible` is set.
         known: all values that are still read, by variable.
         following: the equations that are still to come.
     """
@@ -94,7 +94,7 @@ def settled(
         # A program inside of this one may have passed a bottleneck.
         context = with_directions(context, _directions(context, dense[0]))
     watch = context.watch
-    if watch is not None and not watch.narrowed:
+    if watch is not None and not watch.reduced:
         sizes = [c.size for x in dense for c in _families(context.algebra, x).values()]
         watch.largest = max(watch.largest, *sizes, 0)
     if len(carrying) != 1 or not dense:
@@ -104,8 +104,8 @@ def settled(
     if not families.pays(following):
         return context, {}
     if watch is not None:
-        watch.narrowed = True
-    context, value = families.narrowed()
+        watch.reduced = True
+    context, value = families.reduced()
     return context, {variable: value}
 
 
@@ -193,7 +193,7 @@ class _Families:
         saved = (self.count - max(self.entries, 2)) * operations(following)
         return saved > self.copies * price
 
-    def narrowed(self) -> tuple[Context, AlgebraArray]:
+    def reduced(self) -> tuple[Context, AlgebraArray]:
         """Returns the value with as few directions as its families have entries."""
         depth = len(self.lead)
         lead = (self.copies, self.count)[2 - depth :]

@@ -209,7 +209,7 @@ def _picked(matrix: Array, at: Sequence[Array]) -> Array:
     if len(at) == 1 and isinstance(at[0], np.ndarray):
         (places,) = at
         first, end = int(places.min()), int(places.max()) + 1
-        inside = 0 <= first and end <= len(matrix)
+        inside = first >= 0 and end <= len(matrix)
         if inside and np.array_equal(places.ravel(), np.arange(first, end)):
             # A slice; a gather copies the matrix, and its transpose adds row by row.
             rows = lax.slice_in_dim(matrix, first, end)

@@ -1,0 +1,250 @@
+"""Behind a narrow layer an operator that sums squares takes fewer directions."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+from opcompiler.taylor import rank
+from opcompiler.taylor.tuning import Tuning
+
+D, W, N = 24, 4, 3
+POINTS = jax.random.normal(jax.random.key(9), (N, D))
+X = oc.vector("x", D)
+I = oc.index("i", X)
+U = sp.Function("u")(X)
+
+
+def layers(inputs, deficient=False):
+    keys = jax.random.split(jax.random.key(0), 3)
+    first = jax.random.normal(keys[0], (inputs, W)) / np.sqrt(inputs)
+    if deficient:
+        first = first.at[:, W // 2 :].set(2 * first[:, : W - W // 2])
+    return [
+        first,
+        jax.random.normal(keys[1], (W, W)),
+        jax.random.normal(keys[2], (W, 1)),
+    ]
+
+
+def perceptron(params, z):
+    for w in params[:-1]:
+        z = jnp.tanh(z @ w)
+    return (z @ params[-1])[0]
+
+
+def on_the_left(params, z):
+    for w in params[:-1]:
+        z = jnp.tanh(w.T @ z)
+    return (params[-1].T @ z)[0]
+
+
+def radial(params, z):
+    return perceptron([params[0][:1], *params[1:]], jnp.sum(z**2, keepdims=True) / 20)
+
+
+def inside_of_calls(params, z):
+    return jax.jit(jax.checkpoint(perceptron))(params, z)
+
+
+def with_two_ends(params, z):
+    return perceptron(params, z) * jnp.exp(-z @ z / 50)
+
+
+NETWORKS = {
+    "perceptron": perceptron,
+    "matrix on the left": on_the_left,
+    "curved before": lambda p, z: perceptron(p, jnp.sin(z)),
+    "curved before, matrix on the left": lambda p, z: on_the_left(p, jnp.sin(z)),
+    "one number of all": radial,
+    "inside of calls": inside_of_calls,
+}
+
+reduced = []
+
+
+@pytest.fixture(autouse=True)
+def whatever_it_costs(monkeypatch):
+    """Reduces wherever it can be done, and writes down (directions, entries, copies)."""
+    before = rank._Families.reduced
+
+    def noted(families):
+        reduced.append((families.count, families.entries, families.copies))
+        return before(families)
+
+    reduced.clear()
+    monkeypatch.setattr(rank._Families, "reduced", noted)
+    monkeypatch.setattr(rank, "_SQUARE", 0)
+    monkeypatch.setattr(rank, "_EIGEN", 0)
+
+
+def hessian(network, params, z):
+    return jax.hessian(lambda y: network(params, y))(z)
+
+
+def laplacian(network):
+    return lambda params, z: jnp.trace(hessian(network, params, z))
+
+
+def agree(residual, network, reference, params, points=POINTS):
+    """Values and gradients by the parameters, in one program."""
+    bound = residual.bind(network)
+
+    def square(at):
+        return jax.value_and_grad(lambda p: jnp.mean(at(p) ** 2))
+
+    ours, theirs = jax.jit(
+        lambda p: (
+            square(lambda p: bound(p, points))(p),
+            square(lambda p: jax.vmap(lambda z: reference(p, z))(points))(p),
+        )
+    )(params)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(
+            a, b, rtol=1e-11, atol=1e-11 * float(jnp.abs(b).max())
+        ),
+        ours,
+        theirs,
+    )
+
+
+@pytest.mark.parametrize("deficient", [False, True])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_laplacian_is_the_same(name, deficient):
+    network = NETWORKS[name]
+    agree(
+        oc.compile(oc.laplacian(U, X)),
+        network,
+        laplacian(network),
+        layers(D, deficient),
+    )
+    assert reduced[0][1] < D
+
+
+def test_a_family_that_is_read_elsewhere_stays():
+    agree(
+        oc.compile(oc.laplacian(U, X)),
+        with_two_ends,
+        laplacian(with_two_ends),
+        layers(D),
+    )
+    assert not reduced
+
+
+def test_operators_that_know_their_directions_stay():
+    squares = oc.compile(oc.Sum(oc.D(U, X[I], 2) ** 2, I))
+    agree(
+        squares, perceptron,
+        lambda p, z: jnp.sum(jnp.diag(hessian(perceptron, p, z)) ** 2), layers(D),
+    )  # fmt: skip
+    fourth = oc.compile(oc.Sum(oc.D(U, X[I], 4), I))
+    z = POINTS[0]
+    along = lambda e: jax.jacfwd(jax.jacfwd(jax.jacfwd(jax.jacfwd(
+        lambda s: perceptron(layers(D), z + s * e)
+    ))))(0.0)  # fmt: skip
+    value = fourth(lambda y: perceptron(layers(D), y), z)
+    np.testing.assert_allclose(value, jnp.sum(jax.vmap(along)(jnp.eye(D))), rtol=1e-11)
+    assert not reduced
+
+
+def test_coefficients_that_move_with_the_points():
+    residual = oc.compile(oc.Sum(sp.sin(X[I]) ** 2 * oc.D(U, X[I], 2), I))
+    reference = lambda p, z: jnp.sin(z) ** 2 @ jnp.diag(hessian(perceptron, p, z))
+    agree(residual, perceptron, reference, layers(D))
+    assert reduced[0] == (D, W, N)
+
+
+@pytest.mark.parametrize("least", [0, -1])
+def test_weights(least):
+    """Positive ones become factors of the directions, others keep them."""
+    coordinates = sp.symbols(f"y0:{D}")
+    v = sp.Function("v")(*coordinates)
+    weights = [k % 3 + least for k in range(D)]
+    residual = oc.compile(
+        sum(w * v.diff(y, 2) for w, y in zip(weights, coordinates, strict=True)) + v
+    )
+    reference = lambda p, z: (
+        jnp.array(weights) @ jnp.diag(hessian(perceptron, p, z)) + perceptron(p, z)
+    )
+    agree(residual, perceptron, reference, layers(D))
+    assert bool(reduced) == (least == 0)
+
+
+def test_a_derivative_beside_the_sum():
+    """Two families, e_i and e_i e_t, have their sums of products in common."""
+    t = sp.Symbol("t")
+    v = sp.Function("v")(t, X)
+    points = jax.random.normal(jax.random.key(3), (N, D + 1))
+    inner = lambda p: lambda z: jnp.trace(hessian(perceptron, p, z)[1:, 1:])
+    reference = lambda p, z: jax.grad(inner(p))(z)[0]
+    residual = oc.compile(oc.laplacian(v.diff(t), X))
+    agree(residual, perceptron, reference, layers(D + 1), points)
+    assert reduced
+
+
+@pytest.mark.parametrize("deficient", [False, True])
+def test_second_derivatives_by_the_parameters(deficient):
+    params = layers(D, deficient)
+    tangents = jax.tree.map(jnp.cos, params)
+    bound = oc.compile(oc.laplacian(U, X)).bind(perceptron)
+    ours = lambda p: jnp.mean(bound(p, POINTS) ** 2)
+    theirs = lambda p: jnp.mean(
+        jax.vmap(lambda z: laplacian(perceptron)(p, z))(POINTS) ** 2
+    )
+    product = lambda f: jax.jvp(jax.grad(f), (params,), (tangents,))[1]
+    for a, b in zip(product(ours), product(theirs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9 * abs(b).max())
+
+
+def test_complex_networks():
+    params = [w * (1 + 0.3j) for w in layers(D)]
+    network = lambda z: perceptron(params, z)
+    value = oc.compile(oc.laplacian(U, X))(network, POINTS)
+    parts = [
+        jax.vmap(lambda z, f=f: jnp.trace(jax.hessian(lambda y: f(network(y)))(z)))(
+            POINTS
+        )
+        for f in (jnp.real, jnp.imag)
+    ]
+    np.testing.assert_allclose(value, parts[0] + 1j * parts[1], rtol=1e-11)
+    assert reduced
+
+
+def test_single_precision_without_full_rank():
+    """Gradients are finite, even where two thirds of the weights are zero."""
+    params = [w.astype(jnp.float32) for w in layers(D, deficient=True)]
+    params[0] = params[0].at[:, 1:].set(0)
+    bound = oc.compile(oc.laplacian(U, X)).bind(perceptron)
+    points = POINTS.astype(jnp.float32)
+    value, gradient = jax.value_and_grad(lambda p: jnp.mean(bound(p, points) ** 2))(
+        params
+    )
+    theirs = jax.vmap(lambda z: laplacian(perceptron)(params, z))(points)
+    np.testing.assert_allclose(value, jnp.mean(theirs**2), rtol=1e-4)
+    assert reduced
+    assert all(jnp.all(jnp.isfinite(g)) for g in gradient)
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    gradient = jax.grad(lambda p: jnp.mean(bound(p, points)))(zeros)
+    assert all(jnp.all(jnp.isfinite(g)) for g in gradient)
+
+
+def test_long_sums_need_no_chunks():
+    """The family of the first layer is its matrix; behind it directions are few."""
+    long = oc.vector("z", 600)
+    v = sp.Function("v")(long)
+    points = jax.random.normal(jax.random.key(3), (2, 600))
+    residual = oc.compile(oc.laplacian(v, long))
+    agree(residual, perceptron, laplacian(perceptron), layers(600), points)
+    assert {count for count, *_ in reduced} == {600, W}
+    text = str(
+        jax.make_jaxpr(lambda p: residual.bind(perceptron)(p, points))(layers(600))
+    )
+    assert "scan[" not in text
+
+
+def test_chunks_that_are_asked_for():
+    residual = oc.compile(oc.laplacian(U, X)).tuned(Tuning(chunk=5))
+    agree(residual, with_two_ends, laplacian(with_two_ends), layers(D))
+    agree(residual, perceptron, laplacian(perceptron), layers(D))
