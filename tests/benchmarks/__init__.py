@@ -7,6 +7,11 @@
     laplacian.py         contestants for the Laplacian in d dimensions
     mixed.py             contestants for u_xxxy
     series.py            contestants for all derivatives 0...n in one variable
+    small.py             second derivatives in small networks; one point each under vmap
+    node_local.py        contestants for a network that sees every node alone
+    wavefunction.py      contestants for kinetic energies, and for determinants alone
+    narrow.py            contestants for exact Laplacians behind a narrow first layer
+    rivals.py            Laplacians of folx and of ferminet's loop, in one form
     sparse.py            sampled Laplacians in up to a million dimensions; run by itself
     report.py            tables on screen and under docs/benchmarks
 

@@ -8,12 +8,15 @@ from tests.benchmarks import (
     biharmonic,
     laplacian,
     mixed,
+    narrow,
     navier_stokes,
+    node_local,
     report,
     series,
+    small,
     sparse,
+    wavefunction,
 )
-from tests.benchmarks.network import setting
 from tests.benchmarks.timing import measure
 
 ROWS = {
@@ -27,6 +30,15 @@ ROWS = {
     "mixed": lambda: mixed.row((128,) * 4),
     "mixed-narrow": lambda: mixed.row((32,) * 4),
     "series-8": lambda: series.row(8),
+    "small-mixed": small.mixed_row,
+    "small-determinant": small.determinant_row,
+    "small-series-4": lambda: small.series_row(4),
+    "pairs": small.pairs_row,
+    "node-local": node_local.row,
+    "wavefunction": wavefunction.network_row,
+    "slogdet": wavefunction.determinants_row,
+    "narrow-2000d": lambda: narrow.row(2_000, 64, 32, sampled=False),
+    "narrow-100000d": lambda: narrow.row(100_000, 128, 100, sampled=True),
 }
 
 
@@ -39,8 +51,7 @@ def main() -> None:
     names = [name for name in ROWS if options.only in name]
     for name in track(names, description="measuring"):
         row = ROWS[name]()
-        params, points = setting(row.dim, row.fields, row.hidden, row.points)
-        results += measure(row, params, points)
+        results += measure(row, *row.setting())
         if options.write:  # row by row: what is measured is kept, whatever comes after
             report.write(results)
     report.show(results)

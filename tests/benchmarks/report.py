@@ -5,6 +5,7 @@ import os
 import platform
 from dataclasses import asdict
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
 import jax
@@ -24,6 +25,7 @@ def machine() -> str:
     name = device.device_kind if device.platform != "cpu" else _processor()
     return (
         f"{name}, {os.cpu_count()} cores, jax {jax.__version__}, "
+        f"folx {version('folx')}, "
         f"Python {platform.python_version()}, {date.today().isoformat()}"
     )
 
@@ -78,7 +80,8 @@ def write(results: list[Measurement]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     name = jax.devices()[0].platform
     note = (
-        "Tanh networks, float32. Medians of contestants run in turns; the gradient is "
+        "Tanh networks, float32. folx dense and sparse(k): sparsity threshold 0 and k. "
+        "Medians of contestants run in turns; the gradient is "
         "that of the mean squared residual by the network's parameters. A ratio is the "
         "contestant's time over ours. The floor is the matrix products of all our "
         "channels, without activations. Compilation is that of values and of gradients; "

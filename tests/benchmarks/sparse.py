@@ -128,7 +128,7 @@ def row(dim: int) -> Row:
     }
     return Row(
         f"Sine-Gordon, {dim} dimensions, 16 sampled", dim, 1, SAMPLES + 2, contestants,
-        HIDDEN, POINTS, floor, repeats=11 if dim < 50_000 else 3, same_numbers=False,
+        HIDDEN, POINTS, floor, repeats=11 if dim < 50_000 else 3, drawn=contestants,
     )  # fmt: skip
 
 

@@ -2,14 +2,14 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from tests.benchmarks.network import apply
+from tests.benchmarks import network
 
 Evaluate = Callable[[Any, Any], Any]
 """(network parameters, points) -> residuals, an array with the points last."""
@@ -24,12 +24,16 @@ class Row:
     Attributes:
         name: as it stands in the table.
         dim, fields: the network's inputs and outputs.
-        channels: Taylor channels of our plan, for the matmul floor.
+        channels: Taylor channels of our plan, for the matmul floor; 0 for a network that
+            is no perceptron, which has no floor unless `floor` is given.
         contestants: ours first.
-        hidden: widths of the hidden layers; points: how many.
+        hidden: widths of the hidden layers, none if the name says what the network is.
+        points: how many.
         floor: what is measured instead of all matrix products of all channels.
         repeats: of every measurement.
-        same_numbers: whether contestants must agree; estimators draw on their own.
+        drawn: contestants whose numbers are estimates: they need not agree.
+        plain: the network alone at one point; the perceptron by default.
+        scene: gives parameters and points; those of the perceptron by default.
     """
 
     name: str
@@ -41,12 +45,21 @@ class Row:
     points: int = 256
     floor: Evaluate | None = None
     repeats: int = REPEATS
-    same_numbers: bool = True
+    drawn: Collection[str] = ()
+    plain: Evaluate = network.apply
+    scene: Callable[[], tuple[Any, Any]] | None = None
 
     @property
     def title(self) -> str:
         """The row's name with its network."""
-        return f"{self.name}, {'-'.join(map(str, self.hidden))}, {self.points} points"
+        widths = "-".join(map(str, self.hidden))
+        return ", ".join(filter(None, (self.name, widths, f"{self.points} points")))
+
+    def setting(self) -> tuple[Any, Any]:
+        """Returns parameters and points."""
+        if self.scene is not None:
+            return self.scene()
+        return network.setting(self.dim, self.fields, self.hidden, self.points)
 
 
 @dataclass(frozen=True)
@@ -75,11 +88,10 @@ def measure(row: Row, params: Any, points: Any) -> list[Measurement]:
     Beside them, in the same turns: the plain network, and the floor, which is the matrix
     products of all our channels and nothing else.
     """
-    references = {
-        "(plain network)": jax.vmap(apply, (None, 0)),
-        f"(floor: matmuls of {row.channels} channels)": row.floor
-        or matmuls(row.channels),
-    }
+    references = {"(plain network)": jax.vmap(row.plain, (None, 0))}
+    if row.floor or row.channels:
+        name = f"(floor: matmuls of {row.channels} channels)"
+        references[name] = row.floor or matmuls(row.channels)
     everybody = {**row.contestants, **references}
     values, slopes, compiling, memory = {}, {}, {}, {}
     for name, evaluate in everybody.items():
@@ -88,7 +100,7 @@ def measure(row: Row, params: Any, points: Any) -> list[Measurement]:
         compiling[name] = (first, second)
         planned = slopes[name].memory_analysis()
         memory[name] = planned.temp_size_in_bytes / 2**20
-    differences = _agree(row, values, params, points) if row.same_numbers else {}
+    differences = _agree(row, values, params, points)
     evaluation = race(values, params, points, row.repeats)
     gradient = race(slopes, params, points, row.repeats)
     return [
@@ -126,7 +138,15 @@ def compiled(function: Evaluate, params: Any, points: Any) -> tuple[Any, float]:
 def _agree(
     row: Row, values: Mapping[str, Any], params: Any, points: Any
 ) -> dict[str, float]:
-    found = {name: values[name](params, points) for name in row.contestants}
+    # One program at a time: several that call LAPACK can wait for each other forever
+    # where XLA has two threads.
+    found = {
+        name: jax.block_until_ready(values[name](params, points))
+        for name in row.contestants
+        if name not in row.drawn
+    }
+    if not found:
+        return {}
     ours = next(iter(found.values()))
     scale = jnp.max(jnp.abs(ours))
     differences = {
