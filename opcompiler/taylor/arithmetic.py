@@ -115,6 +115,20 @@ def weighted(
     i, j, k, c = entry
     counts = [algebra.channels[channel].count for channel in (i, j, k)]
     summed = counts[2] == 1 and max(counts) > 1
+    return times_constant(c, value, factor, summed)
+
+
+def times_constant(
+    c: Constant, value: Array, factor: Fraction | int | float, summed: bool
+) -> Array:
+    """Multiplies by a constant, or by one per direction, and sums over the directions.
+
+    Args:
+        c: a tuple has an entry for each direction.
+        value: a coefficient; with the family's axis, if c is a tuple or it is summed.
+        factor: an extra factor.
+        summed: whether the directions are added up.
+    """
     axis = family_axis(value.ndim - 1)
     if isinstance(c, tuple):
         shape = [1] * value.ndim

@@ -138,7 +138,7 @@ def register_rule(
     traits: dict[str, Any] = {}
     if elementwise is not None:
         rule = _elementwise(name, elementwise)
-        traits = {"families": True, "entries": "curved", "sparse": composed_at_places}
+        traits = {"entries": "curved", "sparse": composed_at_places}
     elif linear is not None:
         rule = _linear(name, tuple(linear))
     else:

@@ -27,14 +27,15 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler import _compat
-from opcompiler.algebra.weil import TaylorAlgebra
+from opcompiler.algebra.weil import Constant, TaylorAlgebra
 from opcompiler.errors import OperatorError
-from opcompiler.taylor.arithmetic import scale, Series, total
-from opcompiler.taylor.interpret import apply, evaluate, without_families
+from opcompiler.taylor.arithmetic import scale, Series, times_constant, total
+from opcompiler.taylor.interpret import apply, evaluate
 from opcompiler.taylor.primitives import ANY, Context, primitive, TABLE
 from opcompiler.taylor.value import (
     AlgebraArray,
     is_active,
+    lift,
     make,
     primal,
     resized,
@@ -44,7 +45,7 @@ from opcompiler.taylor.value import (
 
 
 @primitive("accum_grad_in_ref", "addupdate", "box_set", "log_extend", "swap",
-           kind="refused", families=True)  # fmt: skip
+           kind="refused")  # fmt: skip
 def kept_outside(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -59,7 +60,7 @@ def kept_outside(
     )
 
 
-@primitive(ANY, kind="fallback", families=True)
+@primitive(ANY, kind="fallback")
 def any_primitive(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -95,29 +96,20 @@ def _by_jvp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Va
     moving = [e for e in jaxpr.eqns if any(v in reached for v in e.outvars)]
     # Only equations that touch a tangent are evaluated up to the top order. Each of them
     # must have a rule: without one it would come back here at the same order, for ever.
-    if not all(_has_rule(equation, False) for equation in moving):
-        return without_families(context, polarised, equation, inputs)
-
-    def by_raising(
-        context: Context, equation: Any, inputs: Sequence[Value]
-    ) -> list[Value]:
-        active = [value for value in inputs if is_active(value)]
-        above = _raise(context, jaxpr, consts, reached, active)
-        return _above_values(equation, inputs, above)
-
-    if all(_has_rule(equation, True) for equation in jaxpr.eqns):
-        return by_raising(context, equation, inputs)
-    return without_families(context, by_raising, equation, inputs)
+    if not all(map(_has_rule, moving)):
+        return polarised(context, equation, inputs)
+    above = _raise(context, jaxpr, consts, reached, active)
+    return _above_values(equation, inputs, above)
 
 
-def _has_rule(equation: Any, families: bool) -> bool:
-    """Whether an equation, and all inside of it, has a rule; one that takes families."""
+def _has_rule(equation: Any) -> bool:
+    """Whether an equation, and all inside of it, has a rule."""
     name = equation.primitive.name
     if name.startswith("custom_") or name not in TABLE:
         return False
     bodies = [v for v in equation.params.values() if hasattr(v, "eqns")]
-    return (TABLE[name].families or not families) and all(
-        _has_rule(inner, families)
+    return all(
+        _has_rule(inner)
         for body in bodies
         for inner in _compat.open_jaxpr(body)[0].eqns
     )
@@ -218,46 +210,76 @@ def polarised(context: Context, equation: Any, inputs: Sequence[Value]) -> list[
     ]
     tangents = {
         k: tuple(
-            _compat.vary(v.dense(k), _compat.varying(x))
+            (_compat.vary(v.dense(k), _compat.varying(x)), len(v.shape))
             for v, x in zip(active, start, strict=True)
         )
         for k in living
     }
+    avals = _compat.output_avals(equation)
+    ranks = [len(a.shape) for a in avals if _compat.differentiable(a.dtype)]
     parts: dict[int, list[list[Array]]] = {}
     for channels, element in _multisets(algebra, living):
-        # D^m f(x)[t_1, ..., t_m] by m nested JVPs.
-        nested = fun
-        for k in channels:
-            nested = _one_more(nested, tangents[k])
-        slope = [jnp.asarray(o) for o in nested(*start)]
+
+        def slope(*rows: Array, order: int = len(channels)) -> list[Array]:
+            # D^m f(x)[t_1, ..., t_m] by m nested JVPs.
+            nested = fun
+            for m in range(order):
+                nested = _one_more(nested, rows[m * len(start) : (m + 1) * len(start)])
+            return [jnp.asarray(o) for o in nested(*start)]
+
+        # Of the products of families only those of one direction with itself are not zero,
+        # so all families that take part go through their directions together.
+        slopes = lift(slope, ranks, *(t for k in channels for t in tangents[k]))
         weight = math.prod(map(math.factorial, Counter(channels).values()))
+        count = max(algebra.channels[k].count for k in channels)
         for k, c in element.items():
-            parts.setdefault(k, []).append([scale(c / weight, s) for s in slope])
-    floats = [_compat.differentiable(a.dtype) for a in _compat.output_avals(equation)]
+            summed = count > 1 and algebra.channels[k].count == 1
+            terms = [times_constant(c, s, Fraction(1, weight), summed) for s in slopes]
+            parts.setdefault(k, []).append(terms)
     above = [
         [total([term[n] for term in parts.get(k, ())]) for k in range(1, algebra.size)]
-        for n in range(sum(floats))
+        for n in range(len(ranks))
     ]
     return _above_values(equation, inputs, above)
 
 
 def _multisets(
     algebra: TaylorAlgebra, living: list[int]
-) -> Iterator[tuple[tuple[int, ...], dict[int, Fraction]]]:
-    """Yields non-decreasing tuples of channels with their product, if not zero."""
-    stack = [((k,), {k: Fraction(1)}) for k in living]
+) -> Iterator[tuple[tuple[int, ...], dict[int, Constant]]]:
+    """Yields non-decreasing tuples of channels with their product, if not zero.
+
+    The product of families is that of one direction's channels, with one constant per
+    direction where they differ.
+    """
+    stack: list[tuple[tuple[int, ...], dict[int, Constant]]] = [
+        ((k,), {k: Fraction(1)}) for k in living
+    ]
     while stack:
         channels, element = stack.pop()
         yield channels, element
         for k in living:
             if k >= channels[-1]:
-                longer: dict[int, Fraction] = {}
+                longer: dict[int, Constant] = {}
                 for i, x in element.items():
                     for out, c in algebra.table.get((i, k), ()):
-                        longer[out] = longer.get(out, Fraction(0)) + c * x
-                longer = {out: c for out, c in longer.items() if c}
+                        longer[out] = _plus(longer.get(out, Fraction(0)), x, c)
+                longer = {out: c for out, c in longer.items() if _is_something(c)}
                 if longer:
                     stack.append(((*channels, k), longer))
+
+
+def _plus(total: Constant, a: Constant, b: Constant) -> Constant:
+    """Returns total + a b, direction by direction where one of them is a tuple."""
+    given = (total, a, b)
+    counts = [len(c) for c in given if isinstance(c, tuple)]
+    if not counts:
+        return total + a * b
+    rows = (c if isinstance(c, tuple) else (c,) * counts[0] for c in given)
+    return tuple(t + p * q for t, p, q in zip(*rows, strict=True))
+
+
+def _is_something(c: Constant) -> bool:
+    return any(c) if isinstance(c, tuple) else bool(c)
 
 
 def _one_more(

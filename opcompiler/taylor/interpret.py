@@ -7,8 +7,8 @@ plain where no algebra-valued operand reaches them.
 
 `evaluate` runs the equations in order and gives each to `apply`. An equation that no
 algebra-valued operand reaches runs as it is, so what is constant is computed once. Any
-other goes by the rule in the table of primitives. A rule that does not take families gets
-their members as single channels: `without_families` cuts them apart and stacks them again.
+other goes by the rule in the table of primitives. Every rule takes families: what it does
+to a channel, `value.lift` does to all directions at once.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from opcompiler import _compat
-from opcompiler.algebra.families import Folding, written_out
+from opcompiler.algebra.families import Folding
 from opcompiler.taylor.arithmetic import Series
 from opcompiler.taylor.places import densified, SparseArray
 from opcompiler.taylor.primitives import Context, row_of, Rule
@@ -112,30 +112,10 @@ def apply(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
         if outputs is not None:
             return outputs
         inputs = [densified(value) for value in inputs]
-    if row.families:
-        return row.rule(context, equation, inputs)
-    return without_families(context, row.rule, equation, inputs)
+    return row.rule(context, equation, inputs)
 
 
-# --- families ---------------------------------------------------------------------------
-
-
-def without_families(
-    context: Context, rule: Rule, equation: Any, inputs: Sequence[Value]
-) -> list[Value]:
-    """Runs a rule in the algebra as it was before folding."""
-    # The folding at hand is that of the whole program; a rule inside may run in another
-    # algebra, of fewer directions or lower order, whose families are written out as such.
-    folding = context.folding
-    if context.algebra.has_families and (
-        folding is None or folding.folded is not context.algebra
-    ):
-        folding = written_out(context.algebra)
-    if folding is None:
-        return rule(context, equation, inputs)
-    explicit = replace(context, algebra=folding.explicit, folding=None)
-    outputs = rule(explicit, equation, [unfold(folding, value) for value in inputs])
-    return [refold(folding, value) for value in outputs]
+# --- families, where a push begins and ends ---------------------------------------------
 
 
 def unfold(

@@ -1,6 +1,6 @@
 """The table of primitives: for each its rule, and how it behaves, declared together.
 
-    @primitive("tanh", kind="elementwise", families=True, entries="curved")
+    @primitive("tanh", kind="elementwise", entries="curved")
     def tanh(context: Context, equation: Equation, inputs: Sequence[Value]):
         ...
 
@@ -77,8 +77,6 @@ class Primitive:
         name: of the primitive.
         kind: the class of its rule, as in `rules/__init__.py`.
         rule: how it acts on algebra-valued arrays.
-        families: whether the rule takes channels with a family's axis; for the others
-            families are cut into single channels before and stacked again behind.
         entries: how it acts entry by entry: "curved", where a program of such primitives
             is worth composing from scalar derivatives, "flat", where it is piecewise
             linear in one operand, "selecting", where it picks one of its operands; ""
@@ -93,7 +91,6 @@ class Primitive:
     name: str
     kind: str
     rule: Rule
-    families: bool = False
     entries: Entries = ""
     kink: bool = False
     sparse: SparseRule | None = None
@@ -110,7 +107,6 @@ ANY = "any other primitive"
 def primitive(
     *names: str,
     kind: str,
-    families: bool = False,
     entries: Entries = "",
     kink: bool = False,
     sparse: SparseRule | None = None,
@@ -126,9 +122,8 @@ def primitive(
             if name in TABLE:
                 raise AssertionError(f"{name} already has the rule {TABLE[name].rule}")
             bent = kink or entries == "selecting"
-            TABLE[name] = Primitive(
-                name, kind, rule, families, entries, bent, sparse, inlined
-            )
+            row = Primitive(name, kind, rule, entries, bent, sparse, inlined)
+            TABLE[name] = row
         return rule
 
     return declare
@@ -174,22 +169,18 @@ class Coverage:
         primitive: its name.
         kind: the class of its rule, as in `taylor/rules`; `fallback` for a primitive
             that goes by its JVP.
-        families: whether its rule takes families of directions as they are.
     """
 
     primitive: str
     kind: str
-    families: bool
 
 
 @public("oc.taylor.coverage()")
 def coverage() -> tuple[Coverage, ...]:
     """Returns a row for every primitive with a rule or a JVP, sorted by name."""
-    rows = [
-        Coverage(p.name, p.kind, p.families) for p in TABLE.values() if p.name != ANY
-    ]
+    rows = [Coverage(p.name, p.kind) for p in TABLE.values() if p.name != ANY]
     others = _compat.primitives_with_jvp() - set(TABLE)
-    return tuple(sorted([*rows, *(Coverage(n, "fallback", False) for n in others)]))
+    return tuple(sorted([*rows, *(Coverage(n, "fallback") for n in others)]))
 
 
 def coverage_table() -> str:

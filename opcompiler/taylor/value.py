@@ -75,11 +75,8 @@ class AlgebraArray(Active):
 
     def family(self, channel: int, count: int) -> Array:
         """Returns a family's channel in full shape, the axis of directions first."""
-        c = self.coefficients[channel]
-        if c is None:
-            return jnp.zeros((count, *self.shape), self.dtype)
-        moved = jnp.moveaxis(c, family_axis(len(self.shape)), 0)
-        return jnp.broadcast_to(moved, (count, *self.shape))
+        full = instantiate(self.coefficients[channel], self.shape, self.dtype, count)
+        return jnp.moveaxis(full, family_axis(len(self.shape)), 0)
 
 
 Value = Any
@@ -91,13 +88,24 @@ def type_of(value: Value) -> Any:
     return jax.typeof(primal(value))
 
 
-def instantiate(coefficient: Coefficient, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Returns a coefficient in full shape, zeros written out; a family keeps its axis."""
+def instantiate(
+    coefficient: Coefficient, shape: tuple[int, ...], dtype: Any, count: int = 1
+) -> Array:
+    """Returns a coefficient in full shape, zeros written out.
+
+    Args:
+        coefficient: may be a family: then the result has its axis too.
+        shape: of the value.
+        dtype: of the value.
+        count: directions of the channel: zeros for a family need to be told.
+    """
+    axis = family_axis(len(shape))
+    if coefficient is not None and coefficient.ndim > len(shape):
+        count = coefficient.shape[axis]
+    if count > 1:
+        shape = (*shape[:axis], count, *shape[axis:])
     if coefficient is None:
         return jnp.zeros(shape, dtype)
-    if coefficient.ndim > len(shape):
-        axis = family_axis(len(shape))
-        shape = (*shape[:axis], coefficient.shape[axis], *shape[axis:])
     if coefficient.shape != shape:
         return jnp.broadcast_to(coefficient, shape)
     return coefficient
@@ -180,6 +188,13 @@ def lift(
         return jax.vmap(function, tuple(axes), out)(*arrays)
     except NotImplementedError:
         return _in_a_loop(function, axes, out, arrays)
+
+
+def lifted(
+    function: Callable[..., Any], rank: int | Sequence[int], *ranks: int
+) -> Callable[..., Any]:
+    """Returns a function that `lift` applies to operands of these ranks."""
+    return lambda *arrays: lift(function, rank, *zip(arrays, ranks, strict=True))
 
 
 def _in_a_loop(

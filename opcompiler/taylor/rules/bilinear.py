@@ -34,7 +34,7 @@ from opcompiler.taylor.value import (
 )
 
 
-@primitive("dot_general", kind="bilinear", families=True,
+@primitive("dot_general", kind="bilinear",
            sparse=sparse_sums.dot_general)  # fmt: skip
 @one_output
 def dot_general(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
@@ -134,7 +134,7 @@ def _layer(
     return result
 
 
-@primitive("conv_general_dilated", kind="bilinear", families=True,
+@primitive("conv_general_dilated", kind="bilinear",
            sparse=sparse_sums.convolution)  # fmt: skip
 @one_output
 def convolution(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
@@ -147,7 +147,7 @@ def convolution(context: Context, equation: Any, inputs: Sequence[Value]) -> Ser
 def ragged_product(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
-    """Grouped matrix products, without families: JAX cannot batch all their axes."""
+    """Grouped matrix products, channel by channel: JAX cannot batch all their axes."""
     return convolution(replace(context, stack_from=sys.maxsize), equation, inputs)
 
 

@@ -55,8 +55,8 @@ _entrywise = partial(primitive, kind="elementwise", sparse=sparse_entries.pointw
 # --- sums and products ------------------------------------------------------------------
 
 
-@_entrywise("add", "sub", families=True, entries="flat")
-@_entrywise("add_any", families=True)
+@_entrywise("add", "sub", entries="flat")
+@_entrywise("add_any")
 @one_output
 def add(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Adds or subtracts channel by channel; zeros cost nothing."""
@@ -76,7 +76,7 @@ def add(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     return series
 
 
-@_entrywise("mul", families=True, entries="flat")
+@_entrywise("mul", entries="flat")
 @one_output
 def mul(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Elementwise product; the square of one value costs half."""
@@ -92,7 +92,7 @@ def mul(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     return product(context.algebra, x.coefficients, w.coefficients)
 
 
-@_entrywise("square", families=True, entries="curved")
+@_entrywise("square", entries="curved")
 @one_output
 def squared(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """The elementwise square."""
@@ -104,7 +104,7 @@ def squared(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
 # --- quotients and powers ---------------------------------------------------------------
 
 
-@_entrywise("div", families=True, entries="curved")
+@_entrywise("div", entries="curved")
 @one_output
 def quotient(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     r"""$y_d = (u_d - \sum_{s \ge 1} w_s y_{d-s})/w_0$."""
@@ -131,7 +131,7 @@ def quotient(context: Context, equation: Any, inputs: Sequence[Value]) -> Series
     return series
 
 
-@_entrywise("pow", families=True, entries="curved")
+@_entrywise("pow", entries="curved")
 @one_output
 def power(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """x**r: the binomial series for constant r, else exp(r log x)."""
@@ -224,7 +224,7 @@ def _power_slopes(x: Array, r: Array, order: int) -> list[Array]:
     return slopes
 
 
-@_entrywise("atan2", families=True, entries="curved")
+@_entrywise("atan2", entries="curved")
 @one_output
 def atan2(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     r"""Solves $(x^2 + y^2)\, E\theta = x\, E y - y\, E x$."""
@@ -259,7 +259,7 @@ def atan2(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
 # --- choices by plain values ------------------------------------------------------------
 
 
-@_entrywise("max", "min", families=True, entries="selecting")
+@_entrywise("max", "min", entries="selecting")
 @one_output
 def extreme(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """The channels of the larger or smaller one; at a tie the mean, as JAX has it."""
@@ -287,7 +287,7 @@ def extreme(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     return series
 
 
-@_entrywise("clamp", families=True, entries="selecting")
+@_entrywise("clamp", entries="selecting")
 @one_output
 def clamp(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """The channels of whichever of bound and operand is returned.
@@ -314,7 +314,7 @@ def clamp(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     return series
 
 
-@_entrywise("select_n", families=True, entries="selecting")
+@_entrywise("select_n", entries="selecting")
 @one_output
 def select(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Selects in every channel by the plain predicate.
@@ -336,7 +336,7 @@ def select(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     return series
 
 
-@_entrywise("rem", families=True)
+@_entrywise("rem")
 @one_output
 def remainder(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """U - trunc(u/w) w: the quotient is constant between its jumps."""

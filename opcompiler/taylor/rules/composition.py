@@ -71,9 +71,7 @@ Derivatives = Callable[[_compat.Equation, Array, int], Curve]
 Both = Callable[[TaylorAlgebra, Channels], Curve]
 """A recurrence in an algebra, at a series, whose plain value is known."""
 
-_one_array = partial(
-    primitive, kind="elementwise", families=True, sparse=pointwise_at_places
-)
+_one_array = partial(primitive, kind="elementwise", sparse=pointwise_at_places)
 
 
 def elementwise(*names: str, curved: bool = True) -> Callable[[Recurrence], Recurrence]:

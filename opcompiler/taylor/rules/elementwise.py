@@ -49,7 +49,7 @@ from opcompiler.taylor.value import primal, Value
 
 
 @primitive("and", "eq", "ge", "gt", "is_finite", "le", "lt", "ne", "not", "or", "sign",
-           "stop_gradient", kind="constant", families=True, entries="flat",
+           "stop_gradient", kind="constant", entries="flat",
            sparse=sparse_entries.steps)  # fmt: skip
 @primitive("argmax", "argmin", "axis_index", "bitcast_convert_type", "ceil", "clz",
            "eq_to", "floor", "iota", "le_to", "lt_to", "mulhi", "population_count",
@@ -57,7 +57,7 @@ from opcompiler.taylor.value import primal, Value
            "random_split", "random_unwrap", "random_wrap", "rng_bit_generator",
            "rng_uniform", "round", "shift_left", "shift_right_arithmetic",
            "shift_right_logical", "threefry2x32", "xor",
-           kind="constant", families=True, sparse=sparse_entries.steps)  # fmt: skip
+           kind="constant", sparse=sparse_entries.steps)  # fmt: skip
 def constant(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Runs the primitive on the plain values."""
     del context
@@ -432,7 +432,7 @@ def _binomial_series(x: Array, n: int, order: int) -> Series:
     ]
 
 
-@primitive("abs", kind="elementwise", families=True, entries="flat", kink=True,
+@primitive("abs", kind="elementwise", entries="flat", kink=True,
            sparse=sparse_entries.pointwise)  # fmt: skip
 @one_output
 def absolute(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:

@@ -6,7 +6,9 @@ $$ \text{(linear in the unknown } Y_k) = A_k - \sum_{i,j \ge 1} C^k_{ij} X_i Y_j
 
 the linear part being the same for all k: the derivative of the factorisation at the plain
 value. So one plain factorisation and a solve per channel do for any order: the solves cost
-one back-substitution per channel, the factorisations two. The eigenvalue and singular value
+one back-substitution per channel, the factorisations two, and all directions of a family go
+as columns of one. The functions in a rule that take matrices are written for one channel
+without a family's axis, and `lifted`. The eigenvalue and singular value
 decompositions, whose equations are solved in the frame of the plain vectors, are in
 `spectral.py`.
 
@@ -24,7 +26,7 @@ from jax import Array, lax
 
 from opcompiler import _compat
 from opcompiler.algebra.weil import TaylorAlgebra
-from opcompiler.taylor.arithmetic import Series, sums_of_products
+from opcompiler.taylor.arithmetic import product, Series, sums_of_products
 from opcompiler.taylor.fallback import any_primitive
 from opcompiler.taylor.interpret import evaluate
 from opcompiler.taylor.primitives import Context, primitive
@@ -33,6 +35,8 @@ from opcompiler.taylor.value import (
     Coefficient,
     instantiate,
     is_active,
+    lift,
+    lifted,
     make,
     present,
     primal,
@@ -79,9 +83,12 @@ def dense_series(value: Value, algebra: TaylorAlgebra) -> Series:
     return [value.primal, *(None if c is None else full(c) for c in above)]
 
 
-def mapped(function: Callable[[Array], Array], series: Sequence[Coefficient]) -> Series:
-    """Applies a linear or conjugate-linear function to every channel."""
-    return [None if c is None else function(c) for c in series]
+def mapped(
+    function: Callable[[Array], Array], series: Sequence[Coefficient], rank: int
+) -> Series:
+    """Applies a linear or conjugate-linear function that keeps ranks to every channel."""
+    each = lifted(function, rank, rank)
+    return [None if c is None else each(c) for c in series]
 
 
 def mixed(
@@ -89,7 +96,7 @@ def mixed(
     k: int,
     x: Sequence[Coefficient],
     y: Sequence[Coefficient],
-    op: Callable[[Array, Array], Array] = matmul,
+    op: Callable[[Array, Array], Array],
 ) -> Array | float:
     """Returns the part of (x y)_k in which neither factor is a unit; 0 if empty."""
     left, right = ([None, *z[1:k], *[None] * (algebra.size - k)] for z in (x, y))
@@ -124,22 +131,27 @@ def triangular_solve(
     (aval,) = _compat.output_avals(equation)
     params = equation.params
     algebra = context.algebra
+    rank = len(aval.shape)
     right = dense_series(inputs[1], algebra)
     matrix = mapped(
-        partial(_as_applied, params=params), dense_series(inputs[0], algebra)
+        partial(_as_applied, params=params), dense_series(inputs[0], algebra), rank
     )
     start = primal(inputs[0])
 
-    def applied(a: Array, x: Array) -> Array:
+    def product(a: Array, x: Array) -> Array:
         return matmul(a, x) if params["left_side"] else matmul(x, a)
 
-    solution: Series = _compat.bind(equation, start, right[0])
+    def solve(b: Array) -> Array:
+        return _compat.bind(equation, start, b)[0]
+
+    applied, solved = lifted(product, rank, rank, rank), lifted(solve, rank, rank)
+    solution: Series = [solve(present(right[0]))]
     for k in range(1, algebra.size):
         parts = [mixed(algebra, k, matrix, solution, applied)]
         if matrix[k] is not None:
             parts.append(applied(matrix[k], solution[0]))
         rest = remainder(right[k], *parts)
-        solution += [None] if rest is None else _compat.bind(equation, start, rest)
+        solution.append(None if rest is None else solved(rest))
     return [value_of(solution, aval)]
 
 
@@ -158,25 +170,31 @@ def tridiagonal_solve(
     r"""Solves $T_0 X_k = B_k - \sum_{i \ge 1} T_i X_j$ by the primitive itself."""
     (aval,) = _compat.output_avals(equation)
     algebra = context.algebra
+    rank = len(aval.shape)
     *bands, right = (dense_series(value, algebra) for value in inputs)
     start = [primal(value) for value in inputs[:3]]
-    # A family of three bands is one stack, so that the product is one operation.
+    # The three bands are one stack, of a matrix's rank, so that a product is one operation.
+    joined = lifted(lambda *rows: jnp.stack(rows), rank, *[rank - 1] * 3)
     matrix = [
-        None if all(c is None for c in rows) else _stacked(rows, start[1])
+        None
+        if all(c is None for c in rows)
+        else joined(*(jnp.zeros_like(start[1]) if c is None else c for c in rows))
         for rows in zip(*bands, strict=True)
     ]
-    solution: Series = _compat.bind(equation, *start, right[0])
+
+    def solve(b: Array) -> Array:
+        return _compat.bind(equation, *start, b)[0]
+
+    applied = lifted(_tridiagonal_product, rank, rank, rank)
+    solved = lifted(solve, rank, rank)
+    solution: Series = [solve(present(right[0]))]
     for k in range(1, algebra.size):
-        parts = [mixed(algebra, k, matrix, solution, _tridiagonal_product)]
+        parts = [mixed(algebra, k, matrix, solution, applied)]
         if matrix[k] is not None:
-            parts.append(_tridiagonal_product(matrix[k], solution[0]))
+            parts.append(applied(matrix[k], solution[0]))
         rest = remainder(right[k], *parts)
-        solution += [None] if rest is None else _compat.bind(equation, *start, rest)
+        solution.append(None if rest is None else solved(rest))
     return [value_of(solution, aval)]
-
-
-def _stacked(rows: Sequence[Array | None], like: Array) -> Array:
-    return jnp.stack([jnp.zeros_like(like) if c is None else c for c in rows])
 
 
 def _tridiagonal_product(bands: Array, x: Array) -> Array:
@@ -206,6 +224,11 @@ def custom_linear_solve(
     solution = [[value, *[None] * (algebra.size - 1)] for value in plain]
     sides = [dense_series(value, algebra) for value in right]
     shapes = [(a.shape, a.dtype) for a in avals[: len(right)]]
+    solved = lifted(
+        lambda *sides: _compat.bind(equation, *operands, *sides)[: len(right)],
+        [len(shape) for shape, _ in shapes],
+        *(len(shape) for shape, _ in shapes),
+    )
     moving = any(map(is_active, inputs[: lengths.matvec]))
     for degree in range(1, algebra.order + 1):
         images: list[Value] = [None] * len(right)
@@ -225,8 +248,7 @@ def custom_linear_solve(
                 jnp.zeros_like(side[0]) if rest is None else rest
                 for side, rest in zip(sides, rests, strict=True)
             ]
-            found = _compat.bind(equation, *operands, *dense)
-            for column, value in zip(solution[: len(right)], found, strict=False):
+            for column, value in zip(solution, solved(*dense), strict=False):
                 column[k] = value
     return [value_of(s, aval) for s, aval in zip(solution, avals, strict=True)]
 
@@ -254,21 +276,24 @@ def cholesky(context: Context, equation: Any, inputs: Sequence[Value]) -> list[V
     r"""$A = L L^*$: $L_k = L_0\,\Phi(L_0^{-1} S_k L_0^{-*})$, $\Phi$ half the diagonal."""
     (aval,) = _compat.output_avals(equation)
     algebra = context.algebra
+    rank = len(aval.shape)
     matrix = dense_series(inputs[0], algebra)
     start = jnp.tril(_compat.bind(equation, matrix[0])[0])
+
+    def change(rest: Array) -> Array:
+        rest = _solve(start, rest, left_side=True, lower=True)
+        rest = _solve(
+            start, rest, left_side=False, lower=True, transpose_a=True, conjugate_a=True
+        )
+        return matmul(start, _half_lower(rest))
+
+    times = lifted(matmul, rank, rank, rank)
     factor: Series = [start]
     mirror: Series = [adjoint(start)]
     for k in range(1, algebra.size):
-        rest = remainder(matrix[k], mixed(algebra, k, factor, mirror))
-        if rest is not None:
-            rest = _solve(start, rest, left_side=True, lower=True)
-            rest = _solve(
-                start, rest, left_side=False, lower=True, transpose_a=True,
-                conjugate_a=True,
-            )  # fmt: skip
-            rest = matmul(start, _half_lower(rest))
-        factor.append(rest)
-        mirror.append(None if rest is None else adjoint(rest))
+        rest = remainder(matrix[k], mixed(algebra, k, factor, mirror, times))
+        factor.append(None if rest is None else lift(change, rank, (rest, rank)))
+        mirror += mapped(adjoint, factor[k:], rank)
     return [value_of(factor, aval)]
 
 
@@ -286,30 +311,31 @@ def lu(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     r"""$P A = L U$: $L_0^{-1} S_k U_0^{-1}$ splits into $L_0^{-1} L_k + U_k U_0^{-1}$."""
     avals = _compat.output_avals(equation)
     algebra = context.algebra
+    rank = len(avals[0].shape)
     matrix = dense_series(inputs[0], algebra)
     packed, pivots, order = _compat.bind(equation, matrix[0])
-    rank = min(packed.shape[-2:])
+    size = min(packed.shape[-2:])
     low, up = _padded_factors(packed)
-    lower: Series = [low[..., :, :rank]]
-    upper: Series = [up[..., :rank, :]]
-    result: Series = [packed]
-    for k in range(1, algebra.size):
-        rows = matrix[k]
-        if rows is not None:
-            rows = jnp.take_along_axis(rows, order[..., None], -2)
-        rest = remainder(rows, mixed(algebra, k, lower, upper))
-        if rest is None:
-            lower.append(None)
-            upper.append(None)
-            result.append(None)
-            continue
+
+    def changes(rest: Array) -> list[Array]:
         rest = _solve(low, rest, left_side=True, lower=True, unit_diagonal=True)
         rest = _solve(up, rest, left_side=False, lower=False)
         below = matmul(low, jnp.tril(rest, -1))
         above = matmul(jnp.triu(rest), up)
-        lower.append(below[..., :, :rank])
-        upper.append(above[..., :rank, :])
-        result.append(below + above)
+        return [below[..., :, :size], above[..., :size, :], below + above]
+
+    times = lifted(matmul, rank, rank, rank)
+    permuted = lambda a: jnp.take_along_axis(a, order[..., None], -2)
+    matrix = [matrix[0], *mapped(permuted, matrix[1:], rank)]
+    columns: list[Series] = [[low[..., :, :size]], [up[..., :size, :]], [packed]]
+    lower, upper, result = columns
+    for k in range(1, algebra.size):
+        rest = remainder(matrix[k], mixed(algebra, k, lower, upper, times))
+        found: Series = [None] * 3
+        if rest is not None:
+            found = lift(changes, [rank] * 3, (rest, rank))
+        for column, c in zip(columns, found, strict=True):
+            column.append(c)
     return [value_of(result, avals[0]), pivots, order]
 
 
@@ -334,17 +360,16 @@ def qr(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     if params["full_matrices"] and rows > columns:
         return any_primitive(context, equation, inputs)  # JAX defines no derivative
     algebra = context.algebra
+    rank = len(inputs[0].shape)
     matrix = dense_series(inputs[0], algebra)
     q, r, *order = _compat.bind(equation, matrix[0])
     if order:
-        matrix = mapped(
-            lambda a: jnp.take_along_axis(a, order[0][..., None, :], -1), matrix
-        )
-    orthogonal, upper = _orthonormal(
-        context, mapped(lambda a: a[..., :, :rows], matrix), q, r[..., :, :rows]
-    )
+        permuted = lambda a: jnp.take_along_axis(a, order[0][..., None, :], -1)
+        matrix = mapped(permuted, matrix, rank)
+    square = mapped(lambda a: a[..., :, :rows], matrix, rank)
+    orthogonal, upper = _orthonormal(context, square, q, r[..., :, :rows])
     if columns > rows:
-        wide = mapped(lambda a: a[..., :, rows:], matrix)
+        wide = mapped(lambda a: a[..., :, rows:], matrix, rank)
         upper = _beside(context, orthogonal, upper, wide)
         upper[0] = r
     avals = _compat.output_avals(equation)
@@ -360,32 +385,41 @@ def _orthonormal(
     below the diagonal is that of T, the rest follows from $Q^* Q = 1$.
     """
     algebra = context.algebra
+    rank = q.ndim
+    times = lifted(matmul, rank, rank, rank)
+
+    def changes(rest: Array, *overlap: Array) -> list[Array]:
+        scaled = _solve(r, rest, left_side=False, lower=False)
+        turned = matmul(adjoint(q), scaled)
+        rotation = _rotation(turned, *(-c for c in overlap))
+        return [
+            scaled - matmul(q, turned - rotation),
+            matmul(turned - rotation, r),
+        ]
+
     series_q: Series = [q]
     series_r: Series = [r]
     mirror: Series = [adjoint(q)]
     for k in range(1, algebra.size):
-        rest = remainder(matrix[k], mixed(algebra, k, series_q, series_r))
+        rest = remainder(matrix[k], mixed(algebra, k, series_q, series_r, times))
         change_q = change_r = None
         if rest is not None:
-            scaled = _solve(r, rest, left_side=False, lower=False)
-            turned = matmul(mirror[0], scaled)
-            defect = -mixed(algebra, k, mirror, series_q)
-            rotation = _rotation(turned, defect)
-            change_r = matmul(turned - rotation, r)
-            change_q = scaled - matmul(q, turned - rotation)
+            overlap = mixed(algebra, k, mirror, series_q, times)
+            operands = [(c, rank) for c in (rest, overlap) if not isinstance(c, float)]
+            change_q, change_r = lift(changes, [rank, rank], *operands)
         series_q.append(change_q)
         series_r.append(change_r)
-        mirror.append(None if change_q is None else adjoint(change_q))
+        mirror += mapped(adjoint, [change_q], rank)
     return series_q, series_r
 
 
-def _rotation(turned: Array, defect: Array | float) -> Array:
+def _rotation(turned: Array, *defect: Array) -> Array:
     """Returns X with X + X* = defect, lower as `turned`, R's diagonal staying real."""
     low = jnp.tril(turned, -1)
     eye = jnp.eye(turned.shape[-1], dtype=turned.dtype)
     rotation = low - adjoint(low)
-    if not isinstance(defect, float):
-        rotation = rotation + jnp.triu(defect, 1) + eye * defect / 2
+    for c in defect:
+        rotation = rotation + jnp.triu(c, 1) + eye * c / 2
     if jnp.iscomplexobj(turned):
         rotation = rotation + eye * 1j * diagonal(turned).imag[..., None, :]
     return rotation
@@ -395,22 +429,21 @@ def _beside(
     context: Context, orthogonal: Series, upper: Series, wide: Series
 ) -> Series:
     """Puts Q* times the columns that a wide matrix has more beside R."""
-    algebra = context.algebra
-    mirror = mapped(adjoint, orthogonal)
+    first, q = present(upper[0]), present(orthogonal[0])
+    rank = q.ndim
+    times = lifted(matmul, rank, rank, rank)
+    beside = lifted(lambda a, b: jnp.concatenate([a, b], -1), rank, rank, rank)
+    right = product(context.algebra, mapped(adjoint, orthogonal, rank), wide, times)
     result: Series = [None]
-    for k in range(1, algebra.size):
-        parts = [mixed(algebra, k, mirror, wide)]
-        for a, b in ((mirror[0], wide[k]), (mirror[k], wide[0])):
-            if a is not None and b is not None:
-                parts.append(matmul(a, b))
-        rest = [part for part in parts if not isinstance(part, float)]
-        if not rest and upper[k] is None:
+    for left, more in zip(upper[1:], right[1:], strict=True):
+        if left is None and more is None:
             result.append(None)
             continue
-        shape = (*present(orthogonal[0]).shape[:-1], present(wide[0]).shape[-1])
-        right = sum(rest, start=jnp.zeros(shape, present(wide[0]).dtype))
-        left = upper[k]
-        if left is None:
-            left = jnp.zeros_like(present(upper[0]))
-        result.append(jnp.concatenate([left, right], -1))
+        shape = (*q.shape[:-1], present(wide[0]).shape[-1])
+        result.append(
+            beside(
+                jnp.zeros_like(first) if left is None else left,
+                jnp.zeros(shape, first.dtype) if more is None else more,
+            )
+        )
     return result

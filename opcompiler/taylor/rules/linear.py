@@ -28,10 +28,12 @@ from opcompiler.taylor.rules import sparse_entries, sparse_sums
 from opcompiler.taylor.rules.elementwise import constant
 from opcompiler.taylor.value import (
     coefficients,
+    family_axis,
     instantiate,
     is_active,
     lift,
     make,
+    map_channels,
     primal,
     Value,
 )
@@ -41,9 +43,7 @@ Shape = tuple[int, ...]
 Narrow = Callable[[dict[str, Any], Shape, Array], Array | None]
 """(parameters, shape of the value, narrow channel) -> channel of the output, if it can."""
 
-_entrywise = partial(
-    primitive, kind="linear", families=True, sparse=sparse_entries.pointwise
-)
+_entrywise = partial(primitive, kind="linear", sparse=sparse_entries.pointwise)
 
 # --- one operand ------------------------------------------------------------------------
 
@@ -93,7 +93,7 @@ def shaped(*names: str, narrow: Narrow | None = None, **traits: Any) -> None:
             for c in value.coefficients
         ]
 
-    primitive(*names, kind="linear", families=True, **traits)(rule)
+    primitive(*names, kind="linear", **traits)(rule)
 
 
 def _narrow_sum(params: dict[str, Any], full: Shape, c: Array) -> Array:
@@ -165,7 +165,7 @@ def jointly(
         active = [n for n, value in enumerate(inputs) if is_active(value)]
         return jointly_linear(context, equation, inputs, active if of is None else of)
 
-    primitive(*names, kind=kind, families=True, sparse=sparse)(rule)
+    primitive(*names, kind=kind, sparse=sparse)(rule)
 
 
 jointly("complex", of=(0, 1))
@@ -178,7 +178,7 @@ jointly(
 jointly("select_and_gather_add", "select_and_scatter_add", of=(0,), kind="piecewise")
 
 
-@primitive("scatter-mul", "scatter_mul", kind="linear", families=True)
+@primitive("scatter-mul", "scatter_mul", kind="linear")
 def scatter_product(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -210,7 +210,7 @@ def scatter_product(
 
 
 @primitive("reduce_window_max", "reduce_window_min", "scatter-max", "scatter-min",
-           "scatter_max", "scatter_min", kind="piecewise", families=True)  # fmt: skip
+           "scatter_max", "scatter_min", kind="piecewise")  # fmt: skip
 @one_output
 def piecewise_linear(
     context: Context, equation: Any, inputs: Sequence[Value]
@@ -244,16 +244,38 @@ def piecewise_linear(
 # --- devices: placement, sharding, collectives ------------------------------------------
 
 # Channels are written out in full first, because a sharding names axes of full length.
-jointly("all_gather", "all_gather_invariant", "all_gather_reduced", "all_to_all",
-        "copy_to_host", "pbroadcast", "ppermute", "preduced", "psum", "psum_invariant",
-        "ragged_all_to_all", "reduce_scatter", "reduced_vary_cast_p", "reshard",
-        "unreduced_psum", "unreduced_reduce_scatter", "vary_unreduced_cast_p",
-        kind="parallel")  # fmt: skip
+jointly("all_gather", "all_gather_invariant", "all_to_all", "copy_to_host",
+        "pbroadcast", "ppermute", "psum", "psum_invariant", "ragged_all_to_all",
+        "reduce_scatter", "reshard", kind="parallel")  # fmt: skip
 jointly("layout_constraint", "pvary", "sharding_constraint", kind="parallel",
         sparse=sparse_entries.unchanged)  # fmt: skip
 
 
-@primitive("device_put", "optimization_barrier", kind="parallel", families=True,
+@primitive(
+    "all_gather_reduced", "preduced", "reduced_vary_cast_p", "unreduced_psum",
+    "unreduced_reduce_scatter", "vary_unreduced_cast_p", kind="parallel",
+)  # fmt: skip
+@one_output
+def trailing(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
+    """Applies collectives that JAX cannot batch to families with their directions last.
+
+    They count axes from the first, so that one more behind all of them is left alone.
+    """
+    (value,) = inputs
+    (aval,) = _compat.output_avals(equation)
+    before, after = family_axis(len(value.shape)), family_axis(len(aval.shape))
+
+    def one_channel(c: Array) -> Array:
+        full = instantiate(c, value.shape, value.dtype)
+        if full.ndim == len(value.shape):
+            return _compat.bind(equation, full)[0]
+        (found,) = _compat.bind(equation, jnp.moveaxis(full, before, -1))
+        return jnp.moveaxis(found, -1, after)
+
+    return map_channels(one_channel, value)
+
+
+@primitive("device_put", "optimization_barrier", kind="parallel",
            sparse=sparse_entries.unchanged)  # fmt: skip
 def in_step(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Passes several values on unchanged: output n is operand n, channel by channel."""

@@ -529,7 +529,7 @@ def _concatenated(
     return lax.concatenate(pieces, axis)
 
 
-@primitive("concatenate", kind="linear", families=True, sparse=_sparse_concatenate)
+@primitive("concatenate", kind="linear", sparse=_sparse_concatenate)
 @one_output
 def concatenate(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Joins channels; an axis that is narrow in all pieces stays narrow."""
@@ -557,13 +557,13 @@ def _sparse_stack(
     return rewritten(context, joined, inputs)
 
 
-@primitive("stack", kind="linear", families=True, sparse=_sparse_stack)
+@primitive("stack", kind="linear", sparse=_sparse_stack)
 def stack(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Stacks channels; operands without one give zeros."""
     return jointly_linear(context, equation, inputs, range(len(inputs)))
 
 
-@primitive("gather", kind="linear", families=True, sparse=sparse_sums.gather)
+@primitive("gather", kind="linear", sparse=sparse_sums.gather)
 @one_output
 def gather(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Gathers from every channel; beyond the array the value is constant."""

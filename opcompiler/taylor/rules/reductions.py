@@ -32,7 +32,7 @@ from opcompiler.taylor.value import (
 # --- picked by plain values -------------------------------------------------------------
 
 
-@primitive("sort", kind="structure", families=True, kink=True)
+@primitive("sort", kind="structure", kink=True)
 def sort(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Sorts plain values with a counter beside them; channels follow the permutation."""
     params = equation.params
@@ -49,7 +49,7 @@ def sort(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value
     ]
 
 
-@primitive("top_k", "approx_top_k", kind="structure", families=True)
+@primitive("top_k", "approx_top_k", kind="structure")
 def top_k(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Channels follow the indices of the largest entries."""
     (value,) = inputs
@@ -71,7 +71,7 @@ def _follow(value: AlgebraArray, plain: Array, places: Array, axis: int) -> Valu
     return make(series, plain.shape, value.dtype)
 
 
-@primitive("reduce_max", "reduce_min", kind="structure", families=True)
+@primitive("reduce_max", "reduce_min", kind="structure")
 @one_output
 def extremum(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Takes the mean of the channels over the entries that attain the extremum."""
@@ -92,7 +92,7 @@ def extremum(context: Context, equation: Any, inputs: Sequence[Value]) -> Series
     return series
 
 
-@primitive("cummax", "cummin", kind="structure", families=True)
+@primitive("cummax", "cummin", kind="structure")
 def running_extremum(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -114,7 +114,7 @@ def running_extremum(
 # --- products and sums of exponentials --------------------------------------------------
 
 
-@primitive("reduce_prod", kind="structure", families=True)
+@primitive("reduce_prod", kind="structure")
 def reduce_product(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -135,7 +135,7 @@ def reduce_product(
     return _joined(context, equation, inputs, tree)
 
 
-@primitive("cumprod", kind="structure", families=True)
+@primitive("cumprod", kind="structure")
 def running_product(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -143,7 +143,7 @@ def running_product(
     return _joined(context, equation, inputs, partial(_scan, lax.mul, equation.params))
 
 
-@primitive("cumlogsumexp", kind="structure", families=True)
+@primitive("cumlogsumexp", kind="structure")
 def running_logsumexp(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -172,7 +172,7 @@ Reducer = Callable[[Arrays, Arrays], Arrays]
 """Joins two tuples of arrays of equal shapes, entry by entry."""
 
 
-@primitive("reduce", kind="windows", families=True)
+@primitive("reduce", kind="windows")
 def reduce(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """`jax.lax.reduce` by halves."""
     axes = equation.params["dimensions"]
@@ -192,7 +192,7 @@ def reduce(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Val
     return _joined(context, equation, inputs, tree)
 
 
-@primitive("reduce_window", kind="windows", families=True)
+@primitive("reduce_window", kind="windows")
 def reduce_window(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:

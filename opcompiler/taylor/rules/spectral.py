@@ -16,7 +16,7 @@ from jax import Array
 
 from opcompiler import _compat
 from opcompiler.algebra.weil import TaylorAlgebra
-from opcompiler.taylor.arithmetic import product, Series, total, weighted
+from opcompiler.taylor.arithmetic import product, Series, sums_of_products
 from opcompiler.taylor.fallback import any_primitive
 from opcompiler.taylor.primitives import Context, primitive
 from opcompiler.taylor.rules.linalg import (
@@ -24,12 +24,13 @@ from opcompiler.taylor.rules.linalg import (
     dense_series,
     diagonal,
     from_diagonal,
+    mapped,
     matmul,
     mixed,
     remainder,
     value_of,
 )
-from opcompiler.taylor.value import Value
+from opcompiler.taylor.value import Coefficient, lift, lifted, present, Value
 
 
 @primitive("eigh", kind="spectral")
@@ -43,44 +44,55 @@ def eigh(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value
     v, w = _compat.bind(equation, matrix[0])
     eye = jnp.eye(size, dtype=w.dtype).reshape((1,) * (w.ndim - 1) + (size, size))
     gaps = 1 / (eye + w[..., None, :] - w[..., :, None]) - eye
+    rank = v.ndim
+    times = lifted(matmul, rank, rank, rank)
+    scaled = lifted(_scaled_columns, rank, rank, rank - 1)
+
+    def changes(rest: Array, *overlap: Array) -> list[Array]:
+        turned = matmul(adjoint(v), rest)
+        rotation = gaps.astype(v.dtype) * turned
+        for c in overlap:
+            rotation = rotation - from_diagonal(c)
+        return [matmul(v, rotation), diagonal(turned).real]
+
     vectors: Series = [v]
     values: Series = [w]
     for k in range(1, algebra.size):
-        stretched = mixed(algebra, k, vectors, values, _scaled_columns)
-        moved = [mixed(algebra, k, matrix, vectors)]
+        moved = [mixed(algebra, k, matrix, vectors, times)]
         if matrix[k] is not None:
-            moved.append(matmul(matrix[k], v))
-        rest = remainder(remainder(None, stretched), *map(_negative, moved))
-        if rest is None:
-            vectors.append(None)
-            values.append(None)
-            continue
-        turned = matmul(adjoint(v), rest)
-        rotation = gaps.astype(v.dtype) * turned + _diagonal_part(algebra, k, vectors)
-        vectors.append(matmul(v, rotation))
-        values.append(diagonal(turned).real)
+            moved.append(times(matrix[k], v))
+        stretched = mixed(algebra, k, vectors, values, scaled)
+        rest = remainder(remainder(None, stretched), *(-part for part in moved))
+        change_v = change_w = None
+        if rest is not None:
+            overlap = _overlap(algebra, k, vectors)
+            given = [] if overlap is None else [(overlap, rank - 1)]
+            change_v, change_w = lift(changes, [rank, rank - 1], (rest, rank), *given)
+        vectors.append(change_v)
+        values.append(change_w)
     avals = _compat.output_avals(equation)
     return [value_of(vectors, avals[0]), value_of(values, avals[1])]
 
 
-def _negative(part: Array | float) -> Array | float:
-    return -part
+def _overlap(algebra: TaylorAlgebra, k: int, vectors: Series) -> Coefficient:
+    r"""Returns minus the diagonal of X.
 
-
-def _diagonal_part(algebra: TaylorAlgebra, k: int, vectors: Series) -> Array | float:
-    r"""Returns the diagonal of X, from $v^* E v = 0$ along every ray, hence $V^* V = 1$.
-
-    $E$ is the Euler derivation; a real part alone would leave complex phases free.
+    It follows from $v^* E v = 0$ along every ray, hence $V^* V = 1$, where $E$ is the
+    Euler derivation; a real part alone would leave complex phases free.
     """
-    terms: list[Array] = []
-    for i, j, c in algebra.entries[k]:
-        moving, still = vectors[i], vectors[j]
-        if moving is not None and still is not None:
-            share = Fraction(algebra.channels[i].degree, algebra.channels[k].degree)
-            overlap = jnp.sum(jnp.conj(still) * moving, -2)
-            terms.append(weighted(algebra, (i, j, k, c), overlap, share))
-    found = total(terms)
-    return 0.0 if found is None else -from_diagonal(found)
+    rank = present(vectors[0]).ndim
+    degree = [channel.degree for channel in algebra.channels]
+
+    def op(moving: Array, still: Array) -> Array:
+        return jnp.sum(jnp.conj(still) * moving, -2)
+
+    above = [None, *vectors[1:], *[None] * (algebra.size - len(vectors))]
+    (found,) = sums_of_products(
+        algebra, (k,), above, above,
+        lambda i, j, k: Fraction(degree[i], degree[k]),
+        lifted(op, rank - 1, rank, rank),
+    )  # fmt: skip
+    return found
 
 
 @primitive("svd", kind="spectral")
@@ -102,7 +114,7 @@ def svd(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]
     avals = _compat.output_avals(equation)
     series = [frame.values]
     if params["compute_uv"]:
-        series += [frame.left, [None if c is None else adjoint(c) for c in frame.right]]
+        series += [frame.left, mapped(adjoint, frame.right, frame.rank)]
     return [value_of(c, aval) for c, aval in zip(series, avals, strict=True)]
 
 
@@ -112,6 +124,8 @@ class _Frame:
     def __init__(self, algebra: TaylorAlgebra, matrix: Series) -> None:
         self.algebra = algebra
         self.matrix = matrix
+        self.rank = rank = present(matrix[0]).ndim
+        self.times = lifted(matmul, rank, rank, rank)
 
     def start(self, s: Array, u: Array, v: Array) -> None:
         """Sets the plain factors."""
@@ -133,8 +147,18 @@ class _Frame:
             for column in (self.values, self.left, self.right):
                 column.append(None)
             return
+        # Both overlaps are there or neither is: the factors have the same channels.
+        overlaps = [self._overlap(k, x) for x in (self.left, self.right)]
+        given = [(c, self.rank) for c in overlaps if not isinstance(c, float)]
+        ranks = [self.rank - 1, self.rank, self.rank]
+        found = lift(self._changes, ranks, (rest, self.rank), *given)
+        for column, c in zip((self.values, self.left, self.right), found, strict=True):
+            column.append(c)
+
+    def _changes(self, rest: Array, *overlaps: Array) -> list[Array]:
+        """Returns a channel of S, U and V, of what the known ones leave of A."""
         u, v = self.u, self.v
-        defect_u, defect_v = (-self._overlap(k, x) for x in (self.left, self.right))
+        defect_u, defect_v = (-c for c in overlaps) if overlaps else (0.0, 0.0)
         turned = matmul(adjoint(u), matmul(rest, v))
         row, column = self.s[..., None, :], self.s[..., :, None]
         above = turned - column * defect_v
@@ -147,24 +171,27 @@ class _Frame:
                 lengths = lengths - self.s * diagonal(defect).real / 2
         if jnp.iscomplexobj(turned):
             left = left + from_diagonal(1j * diagonal(turned).imag * self.inverse)
-        self.values.append(lengths)
-        self.left.append(matmul(u, left) + self._outside(u, matmul(rest, v)))
-        self.right.append(matmul(v, right) + self._outside(v, matmul(adjoint(rest), u)))
+        return [
+            lengths,
+            matmul(u, left) + self._outside(u, matmul(rest, v)),
+            matmul(v, right) + self._outside(v, matmul(adjoint(rest), u)),
+        ]
 
     def _known(self, k: int) -> Array | float:
         """Returns (U S V*)_k with the factors known below k."""
         known = [self.left, self.values, self.right]
         size = self.algebra.size
         left, values, right = ([*c[:k], *[None] * (size - k)] for c in known)
-        scaled = product(self.algebra, left, values, _scaled_columns)
-        mirror = [None if c is None else adjoint(c) for c in right]
-        whole = product(self.algebra, scaled, mirror, matmul)[k]
+        columns = lifted(_scaled_columns, self.rank, self.rank, self.rank - 1)
+        scaled = product(self.algebra, left, values, columns)
+        mirror = mapped(adjoint, right, self.rank)
+        whole = product(self.algebra, scaled, mirror, self.times)[k]
         return 0.0 if whole is None else whole
 
     def _overlap(self, k: int, vectors: Series) -> Array | float:
         """Returns (V* V)_k without units."""
-        mirror = [None if c is None else adjoint(c) for c in vectors]
-        return mixed(self.algebra, k, mirror, vectors)
+        mirror = mapped(adjoint, vectors, self.rank)
+        return mixed(self.algebra, k, mirror, vectors, self.times)
 
     def _outside(self, frame: Array, image: Array) -> Array | float:
         """Returns what leaves the space that the frame spans."""

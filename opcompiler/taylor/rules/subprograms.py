@@ -5,9 +5,9 @@ call is interpreted in place. What has to stay a call of JAX, so that memory, lo
 devices behave as the user wrote them, is rebuilt with JAX's public function around the
 interpreted body: `jax.checkpoint`, `lax.scan`, `while_loop`, `switch`, `jax.shard_map`.
 
-    forms = forms_of(avals, patterns)          # what crosses: shape, dtype, channels
-    packed = pack_all(forms, values)           # a tuple of full arrays per value
-    values = unpack_all(forms, packed, algebra)
+    forms = forms_of(algebra, avals, patterns)  # what crosses: shape, dtype, channels
+    packed = pack_all(forms, values)            # a tuple of full arrays per value
+    values = unpack_all(forms, packed)
 
 Values cross such a boundary as full arrays, one per channel that they have; which these are
 is their *pattern*. A carry may gain channels from one step of a loop to the next: what it
@@ -44,14 +44,16 @@ from opcompiler.taylor.value import (
     Active,
     AlgebraArray,
     coefficients,
+    family_axis,
     instantiate,
     is_active,
+    lift,
     make,
     primal,
     Value,
 )
 
-_call = partial(primitive, kind="calls", families=True)
+_call = partial(primitive, kind="calls")
 
 
 def body_alone(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
@@ -190,22 +192,30 @@ Pattern = tuple[int, ...]
 Packed = tuple[Any, ...]
 """The plain value and the channels of a pattern, all in full shape."""
 
+FIRST, LAST = 0, -1
+"""Where families that cross a boundary may have their axis of directions."""
+
 
 @dataclass(frozen=True)
 class Form:
     """Shape, dtype and pattern of a value.
 
     Attributes:
+        algebra: of the value.
         shape: the shape of the value.
         dtype: the dtype of every channel.
         pattern: the channels that it has.
         varying: the axes of a `shard_map` along which all of them count as varying.
+        directions: where a packed family has its axis of directions; where a value has
+            it, if `None`.
     """
 
+    algebra: TaylorAlgebra
     shape: tuple[int, ...]
     dtype: Any
     pattern: Pattern
     varying: frozenset[Any] = frozenset()
+    directions: int | None = None
 
     def pack(self, value: Value) -> Packed:
         """Writes a value out; channels that it lacks are zeros."""
@@ -215,17 +225,23 @@ class Form:
         packed = [plain]
         for k in self.pattern:
             c = value.coefficients[k] if isinstance(value, AlgebraArray) else None
-            packed.append(instantiate(c, self.shape, self.dtype))
+            count = self.algebra.channels[k].count
+            full = instantiate(c, self.shape, self.dtype, count)
+            if count > 1 and self.directions is not None:
+                full = jnp.moveaxis(full, family_axis(len(self.shape)), self.directions)
+            packed.append(full)
         return tuple(_compat.vary(array, self.varying) for array in packed)
 
-    def unpack(self, packed: Packed, algebra: TaylorAlgebra) -> Value:
+    def unpack(self, packed: Packed) -> Value:
         """Returns the value; structural zeros outside the pattern."""
         plain, *channels = packed
         if not self.pattern:
             return plain
-        series: list[Array | None] = [plain, *[None] * (algebra.size - 1)]
-        for k, channel in zip(self.pattern, channels, strict=True):
-            series[k] = channel
+        series: list[Array | None] = [plain, *[None] * (self.algebra.size - 1)]
+        for k, c in zip(self.pattern, channels, strict=True):
+            if self.algebra.channels[k].count > 1 and self.directions is not None:
+                c = jnp.moveaxis(c, self.directions, family_axis(len(self.shape)))
+            series[k] = c
         return make(series, self.shape, self.dtype)
 
 
@@ -236,10 +252,15 @@ def pattern_of(value: Value) -> Pattern:
     return tuple(k for k, c in enumerate(value.coefficients) if k and c is not None)
 
 
-def forms_of(avals: Sequence[Any], patterns: Sequence[Pattern]) -> list[Form]:
+def forms_of(
+    algebra: TaylorAlgebra,
+    avals: Sequence[Any],
+    patterns: Sequence[Pattern],
+    directions: int | None = None,
+) -> list[Form]:
     """Joins avals and patterns."""
     return [
-        Form(a.shape, a.dtype, p, _compat.varying(a))
+        Form(algebra, a.shape, a.dtype, p, _compat.varying(a), directions)
         for a, p in zip(avals, patterns, strict=True)
     ]
 
@@ -254,11 +275,9 @@ def pack_all(forms: Sequence[Form], values: Sequence[Value]) -> list[Packed]:
     return [form.pack(value) for form, value in zip(forms, values, strict=True)]
 
 
-def unpack_all(
-    forms: Sequence[Form], packed: Sequence[Packed], algebra: TaylorAlgebra
-) -> list[Value]:
+def unpack_all(forms: Sequence[Form], packed: Sequence[Packed]) -> list[Value]:
     """Unpacks a list of values."""
-    return [f.unpack(p, algebra) for f, p in zip(forms, packed, strict=True)]
+    return [form.unpack(p) for form, p in zip(forms, packed, strict=True)]
 
 
 # --- control flow -----------------------------------------------------------------------
@@ -284,21 +303,26 @@ def scan(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value
         inputs[:first], inputs[first : first + carries], inputs[first + carries :],
     )  # fmt: skip
     avals = [v.aval for v in jaxpr.invars]
-    slice_forms = forms_of(
+    # The stacked arrays have the axis of the loop first and a family's second; so what is
+    # left of a family in one step has its directions first.
+    forms_in = partial(forms_of, context.algebra)
+    slice_forms = forms_in(
         [v.aval for v in equation.invars[first + carries :]],
         list(map(pattern_of, slices)),
     )
-    item_forms = forms_of(avals[first + carries :], [f.pattern for f in slice_forms])
+    item_forms = forms_in(
+        avals[first + carries :], [f.pattern for f in slice_forms], FIRST
+    )
     packed_slices = pack_all(slice_forms, slices)
     out_patterns: list[Pattern] = []
 
     def body(forms: list[Form]) -> Callable[..., tuple[list[Packed], list[Packed]]]:
         def step(carry: list[Packed], items: list[Packed]) -> tuple[Any, Any]:
-            values = unpack_all(forms, carry, context.algebra)
-            values += unpack_all(item_forms, items, context.algebra)
+            values = unpack_all(forms, carry)
+            values += unpack_all(item_forms, items)
             outputs = evaluate(context, jaxpr, jaxpr_consts, [*consts, *values])
             out_patterns[:] = map(pattern_of, outputs)
-            results = forms_of([v.aval for v in jaxpr.outvars], out_patterns)
+            results = forms_in([v.aval for v in jaxpr.outvars], out_patterns, FIRST)
             return (
                 pack_all(forms, outputs[:carries]),
                 pack_all(results[carries:], outputs[carries:]),
@@ -307,7 +331,7 @@ def scan(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value
         return step
 
     def grow(patterns: list[Pattern]) -> list[Pattern]:
-        forms = forms_of(avals[first : first + carries], patterns)
+        forms = forms_in(avals[first : first + carries], patterns)
         items = [tuple(c[0] for c in packed) for packed in packed_slices]
         jax.eval_shape(body(forms), pack_all(forms, start), items)
         return out_patterns[:carries]
@@ -316,15 +340,15 @@ def scan(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value
         outputs = _compat.bind(equation, *map(primal, inputs))
         return [*start, *outputs[carries:]]
     patterns = _fixpoint(list(map(pattern_of, start)), grow)
-    forms = forms_of(avals[first : first + carries], patterns)
+    forms = forms_in(avals[first : first + carries], patterns)
     carry, stacked = lax.scan(
         body(forms), pack_all(forms, start), packed_slices,
         length=params["length"], reverse=params["reverse"], unroll=params["unroll"],
     )  # fmt: skip
-    results = forms_of(_compat.output_avals(equation)[carries:], out_patterns[carries:])
+    results = forms_in(_compat.output_avals(equation)[carries:], out_patterns[carries:])
     return [
-        *unpack_all(forms, carry, context.algebra),
-        *unpack_all(results, stacked, context.algebra),
+        *unpack_all(forms, carry),
+        *unpack_all(results, stacked),
     ]
 
 
@@ -346,14 +370,15 @@ def while_loop(context: Context, equation: Any, inputs: Sequence[Value]) -> list
 
     def step(forms: list[Form]) -> Callable[[list[Packed]], list[Packed]]:
         def run(carry: list[Packed]) -> list[Packed]:
-            values = unpack_all(forms, carry, context.algebra)
+            values = unpack_all(forms, carry)
             outputs = evaluate(context, jaxpr, jaxpr_consts, [*consts, *values])
             found[:] = map(pattern_of, outputs)
             renewed = pack_all(forms, outputs)
             lanes = tests(carry)
             if lanes.ndim == 0:
                 return renewed
-            return jax.tree.map(partial(_where_running, lanes), renewed, carry)
+            running = partial(_where_running, lanes)
+            return list(map(running, forms, renewed, carry))
 
         return run
 
@@ -362,16 +387,17 @@ def while_loop(context: Context, equation: Any, inputs: Sequence[Value]) -> list
         return evaluate(context, condition, condition_consts, plain)[0]
 
     def grow(patterns: list[Pattern]) -> list[Pattern]:
-        forms = forms_of(avals, patterns)
+        forms = forms_of(context.algebra, avals, patterns)
         jax.eval_shape(step(forms), pack_all(forms, start))
         return list(found)
 
-    forms = forms_of(avals, _fixpoint(list(map(pattern_of, start)), grow))
+    patterns = _fixpoint(list(map(pattern_of, start)), grow)
+    forms = forms_of(context.algebra, avals, patterns)
     carry = lax.while_loop(
         lambda carry: jnp.any(tests(carry)), step(forms), pack_all(forms, start)
     )
     carry = jax.tree.map(_forward_only, carry)
-    return unpack_all(forms, carry, context.algebra)
+    return unpack_all(forms, carry)
 
 
 def _forward_only(array: Array) -> Array:
@@ -388,10 +414,17 @@ def _refuse() -> None:
     )
 
 
-def _where_running(lanes: Array, new: Array, old: Array) -> Array:
-    """Lanes stand on the leading axes."""
-    mask = lanes.reshape(lanes.shape + (1,) * (new.ndim - lanes.ndim))
-    return jnp.where(mask, new, old)
+def _where_running(lanes: Array, form: Form, new: Packed, old: Packed) -> Packed:
+    """Returns the new value in lanes that run; lanes stand on the leading axes."""
+    rank = len(form.shape)
+    mask = lanes.reshape(lanes.shape + (1,) * (rank - lanes.ndim))
+
+    def chosen(a: Array, b: Array) -> Array:
+        return jnp.where(mask, a, b)
+
+    return tuple(
+        lift(chosen, rank, (a, rank), (b, rank)) for a, b in zip(new, old, strict=True)
+    )
 
 
 @primitive("cond", kind="control")
@@ -401,12 +434,14 @@ def cond(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value
     avals = _compat.output_avals(equation)
     branches = [_compat.open_jaxpr(branch) for branch in equation.params["branches"]]
     forms = forms_of(
-        [v.aval for v in equation.invars[1:]], list(map(pattern_of, operands))
+        context.algebra,
+        [v.aval for v in equation.invars[1:]],
+        list(map(pattern_of, operands)),
     )
     packed = pack_all(forms, operands)
 
     def run(branch: tuple[Any, list[Any]], packed: list[Packed]) -> list[Value]:
-        return evaluate(context, *branch, unpack_all(forms, packed, context.algebra))
+        return evaluate(context, *branch, unpack_all(forms, packed))
 
     patterns: list[Pattern] = [()] * len(avals)
     for branch in branches:
@@ -417,30 +452,35 @@ def cond(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value
 
         jax.eval_shape(look, packed)
         patterns = union(patterns, found)
-    results = forms_of(avals, patterns)
+    results = forms_of(context.algebra, avals, patterns)
     chosen = lax.switch(
         index,
         [lambda packed, b=b: pack_all(results, run(b, packed)) for b in branches],
         packed,
     )
-    return unpack_all(results, chosen, context.algebra)
+    return unpack_all(results, chosen)
 
 
 @primitive("shard_map", kind="parallel")
 def shard_map(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """The same map over the mesh; every channel is split as its value is."""
+    """The same map over the mesh; every channel is split as its value is.
+
+    A family crosses with its directions last: there a spec, which names leading axes,
+    leaves them together.
+    """
     params = equation.params
     jaxpr, consts = _compat.open_jaxpr(params["jaxpr"])
     patterns = list(map(pattern_of, inputs))
-    whole = forms_of([v.aval for v in equation.invars], patterns)
-    local = forms_of([v.aval for v in jaxpr.invars], patterns)
+    forms_in = partial(forms_of, context.algebra, directions=LAST)
+    whole = forms_in([v.aval for v in equation.invars], patterns)
+    local = forms_in([v.aval for v in jaxpr.invars], patterns)
     found: list[Pattern] = []
 
     def body(*packed: Packed) -> list[Packed]:
-        values = unpack_all(local, packed, context.algebra)
+        values = unpack_all(local, packed)
         outputs = evaluate(context, jaxpr, consts, values)
         found[:] = map(pattern_of, outputs)
-        return pack_all(forms_of([v.aval for v in jaxpr.outvars], found), outputs)
+        return pack_all(forms_in([v.aval for v in jaxpr.outvars], found), outputs)
 
     mapped = jax.shard_map(
         body,
@@ -451,5 +491,5 @@ def shard_map(context: Context, equation: Any, inputs: Sequence[Value]) -> list[
         check_vma=params["check_vma"],
     )
     outputs = mapped(*pack_all(whole, inputs))
-    forms = forms_of(_compat.output_avals(equation), found)
-    return unpack_all(forms, outputs, context.algebra)
+    forms = forms_in(_compat.output_avals(equation), found)
+    return unpack_all(forms, outputs)
