@@ -11,6 +11,7 @@ operands otherwise). No other module imports `jax.extend`, `jax.core`, `jax.inte
 `jax._src`, so a change inside JAX is answered in this file alone.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -234,6 +235,28 @@ def reached_by(jaxpr: Jaxpr, start: Iterable[Any]) -> set[Any]:
         if any(v in reached for v in operands):
             reached.update(equation.outvars)
     return reached
+
+
+def numbers_made(jaxpr: Jaxpr) -> tuple[int, int]:
+    """Returns how many numbers a jaxpr's equations make, and the most that one makes.
+
+    What a loop makes in each of its turns counts each time.
+    """
+    made = widest = 0
+    for equation in jaxpr.eqns:
+        turns, inner = equation.params.get("length", 1), bodies(equation)
+        found = [numbers_made(body) for body in inner] or [
+            (math.prod(aval.shape),) * 2 for aval in output_avals(equation)
+        ]
+        made += turns * sum(numbers for numbers, _ in found)
+        widest = max(widest, *(most for _, most in found))
+    return made, widest
+
+
+def bytes_of(array: Any) -> int:
+    """Returns the size of an array, or of a number."""
+    aval = jax.typeof(array)
+    return math.prod(aval.shape) * aval.dtype.itemsize
 
 
 def literal_value(literal: Any) -> Any:

@@ -12,6 +12,7 @@ program. Python's and NumPy's numbers are brought to the precision of the points
 `jax.jit` sees them, because it would make an int32 of `10**10`.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -24,6 +25,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from opcompiler import _compat
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.frontend import NormalForm
@@ -33,18 +35,21 @@ from opcompiler.runtime.indexed import gathered
 from opcompiler.runtime.networks import (
     check_callable,
     check_outputs,
+    Group,
     Network,
     read_networks,
 )
-from opcompiler.runtime.points import check_names, read_points
+from opcompiler.runtime.points import check_names, Points, read_points
 from opcompiler.runtime.precision import columns_from_host, parameters_from_host
 from opcompiler.runtime.pushes import evaluate_functionals
-from opcompiler.runtime.quadrature import Rule
+from opcompiler.runtime.quadrature import read_quadrature, Rule
 from opcompiler.runtime.shell import run_program
-from opcompiler.runtime.sites import read_scene, site_points
-from opcompiler.runtime.sums import evaluate_sites, evaluate_sums, Numbers
+from opcompiler.runtime.sites import read_numbers, read_scene, site_points
+from opcompiler.runtime.sums import evaluate_sites, evaluate_sums, LONG, Numbers
+from opcompiler.runtime.tiles import add_up, tile_size
+from opcompiler.runtime.weights import read_weight, weights_from_host
 from opcompiler.sampling import draws as draws_of, Estimator
-from opcompiler.sampling.estimator import check_key
+from opcompiler.sampling.estimator import check_key, Draws
 from opcompiler.taylor.misuse import explained
 from opcompiler.taylor.tuning import DEFAULT, Tuning
 
@@ -61,6 +66,35 @@ class Inputs(NamedTuple):
     key: Array | None
     numbers: dict[str, Any]
     quadrature: Rules
+
+
+class Batch(NamedTuple):
+    """Points as rows, and all that a call says of them.
+
+    Attributes:
+        points: (N, D).
+        varying: parameters that vary with the point, (N, ...), by name.
+        others: all other parameters, functions among them, by name.
+        quadrature: rules by integration variable.
+        draws: of the indices of sums.
+    """
+
+    points: Array
+    varying: dict[str, Array]
+    others: dict[str, Any]
+    quadrature: Rules
+    draws: Draws
+
+    def rows(self) -> Any:
+        """Returns all that varies with the point, arrays (N, ...)."""
+        return self.points, self.varying, self.draws.rows(self.points.shape[0])
+
+    def at(self, rows: Any) -> "Batch":
+        """Returns the batch of some of the points, of which these are the rows."""
+        points, varying, drawn = rows
+        return self._replace(
+            points=points, varying=varying, draws=self.draws.at(drawn)
+        )
 
 
 def _a_call(residual: "Residual", start: str = "residual(net") -> str:
@@ -297,23 +331,104 @@ class Residual:
 
     @explained("the networks cannot be run")
     def _evaluate(self, net: Any, functions: Functions, inputs: Inputs) -> list[Array]:
-        """Returns one array per equation."""
+        """Returns one array per equation, of the shape of the points."""
+        where, batch = self._batch(functions, inputs)
+        values = self._values(read_networks(net, self.operator), batch)
+        return [where.restore(value) for value in values]
+
+    @explained("the networks cannot be run")
+    def _mean_square(
+        self, net: Any, functions: Functions, inputs: Inputs, weights: list[Any]
+    ) -> Array:
+        """Returns the mean over points of squares, summed over equations, (); by tiles."""
+        where, batch = self._batch(functions, inputs)
+        count = where.flat.shape[0]
+        if not count:
+            raise OperatorError(
+                "a mean over no points",
+                expression=f"points {where.flat.shape}",
+                hint="give one point or more",
+            )
+        groups = read_networks(net, self.operator)
+        factors = [read_weight(weight, where) for weight in weights]
+        rows = batch.rows(), [factor for factor in factors if factor.ndim]
+
+        def squares(rows: Any, inside: Array | None) -> Array:
+            own, by_point = batch.at(rows[0]), iter(rows[1])
+            here = Points(own.points, own.points.shape[:1])
+            total: Any = 0
+            for value, factor in zip(
+                self._values(groups, own), factors, strict=True
+            ):
+                array = here.restore(value)
+                square = jnp.real(array) ** 2
+                if jnp.iscomplexobj(array):
+                    square = square + jnp.imag(array) ** 2
+                total = total + (next(by_point) if factor.ndim else factor) * square
+            return jnp.sum(total if inside is None else jnp.where(inside, total, 0))
+
+        size = self.tuning.tile or self._tile_size(groups, batch)
+        return add_up(squares, rows, size) / count
+
+    def _batch(self, functions: Functions, inputs: Inputs) -> tuple[Points, Batch]:
+        """Reads points as rows, numbers and draws of the indices of sums."""
+        operator = self.operator
+        where = read_points(inputs.points, operator.columns, operator.parameters)
+        given = {**inputs.numbers, **dict(functions)}
+        varying, others = read_numbers(where, operator, given)
+        count, dtype = where.flat.shape[0], where.flat.dtype
+        draws = draws_of(self.estimator, inputs.key, operator.sites, count, dtype)
+        return where, Batch(where.flat, varying, others, inputs.quadrature, draws)
+
+    def _tile_size(self, groups: list[Group], batch: Batch) -> int:
+        """Returns how many points make a tile, from what is made of one point."""
+        operator, points = self.operator, batch.points
+        widths = {column.name: column.width for column in operator.columns}
+        variables = [name for name, _, _ in operator.axes]
+        rules = read_quadrature(batch.quadrature, variables, points.dtype)
+        nodes = {
+            name: rule[0].size
+            for (_, name, _), rule in zip(operator.axes, rules, strict=True)
+        }
+        numbers, widest, held = points.shape[1], 1, 0
+        for group in groups:
+            for push in self._plan_for(group.fields).pushes:
+                site = operator.sites[push.site]
+                sizes = [1 if name is None else widths[name] for name in site.vectors]
+                like = lambda rows, width: jnp.tile(rows[:, :1], width)
+                one = jax.eval_shape(partial(like, width=sum(sizes)), points)
+                made, most, own = group.network.size(one)
+                widest, held = max(widest, most), held + own
+                # A running direction is as many channels as it is pushed at a time; the
+                # last channel is summed.
+                algebra, count = push.algebra, 1
+                if site.sampled:
+                    count = min(batch.draws(site).count, self.tuning.chunk or LONG)
+                channels = sum(
+                    1 if channel.degree in (0, algebra.order) else count
+                    for channel in algebra.channels
+                )
+                inputs = [nodes[name] for name in site.program.inputs if name in nodes]
+                numbers += made * channels * math.prod(inputs)
+        return tile_size(numbers, widest, held, points.dtype.itemsize)
+
+    def _values(self, groups: list[Group], batch: Batch) -> list[Any]:
+        """Returns one number per equation and point, or one per equation."""
         operator = self.operator
 
-        # Points as rows, parameters, quadrature rules; draws of the indices of sums.
-        where = read_points(inputs.points, operator.columns, operator.parameters)
-        parameters = {**inputs.numbers, **dict(functions)}
-        scene = read_scene(where, operator, parameters, inputs.quadrature)
-        rows, dtype = where.flat.shape[0], where.flat.dtype
-        draws = draws_of(self.estimator, inputs.key, rows, dtype)
+        # What programs read at the points; the fields' arguments at all sites.
+        where = Points(batch.points, batch.points.shape[:1])
+        parameters = {**batch.others, **batch.varying}
+        scene = read_scene(where, operator, parameters, batch.quadrature)
+        dtype, draws = where.flat.dtype, batch.draws
+        sites = site_points(operator, where, scene)
 
         # Networks, each pushed at all its sites. A functional is a number per point, or
         # at a site whose directions run with indices one per point and tuple of indices.
-        sites = site_points(operator, where, scene)
         plain = {n: given.points for n, given in sites.items() if given.plain}
         values: dict[Functional, Array] = {}
         running: Numbers = {}
-        for group in read_networks(net, operator):
+        for group in groups:
             plan = self._plan_for(group.fields)
             if plan.pushes:
                 points = sites[plan.pushes[0].site].points
@@ -333,8 +448,20 @@ class Residual:
 
         # The shell: what the equations make of all that.
         known |= {g.name: gathered(g, {}, 0, scene) for g in operator.gathers}
-        outputs = run_program(operator.program, known, dtype)
-        return [where.restore(output) for output in outputs]
+        return run_program(operator.program, known, dtype)
+
+    def _weights(self, given: Any, points: Any) -> list[Any]:
+        """Returns a weight per equation, those of Python and NumPy as the points are."""
+        if "weights" in self.parameters:
+            raise OperatorError(
+                "weights are those of the loss, and a parameter of the equations has the "
+                "same name",
+                expression="weights",
+                hint="give the parameter another name",
+            )
+        equations = self.operator.equations
+        count = 0 if equations.single else len(self.operator.shell)
+        return weights_from_host(given, equations.keys, count, points)
 
     def _like_equations(self, outputs: list[Array]) -> Any:
         equations = self.operator.equations
@@ -353,6 +480,10 @@ class Bound:
         self.residual = residual
         self._apply = apply
         self._jitted = jax.jit(self._run, static_argnums=0)
+        self._loss = jax.jit(self._run_loss, static_argnums=0)
+        self._slope = jax.jit(
+            jax.value_and_grad(self._run_loss, argnums=1), static_argnums=0
+        )
 
     @public(lambda bound: _a_call(bound.residual, "f(params"))
     def __call__(
@@ -383,6 +514,125 @@ class Bound:
         outputs = self._jitted(functions, params, inputs)
         # Outside of jit, which would sort the keys of a dict.
         return self.residual._like_equations(outputs)
+
+    @public(lambda bound: _a_call(bound.residual, "f.loss(params"))
+    def loss(
+        self,
+        params: Any,
+        points: Any,
+        /,
+        *,
+        weights: Any = None,
+        key: Array | None = None,
+        quadrature: Rules = None,
+        **parameters: Any,
+    ) -> Array:
+        r"""Returns $\frac1N \sum_k \sum_e w_{ek}\, |r_e(x_k)|^2$, a tile of points at a time.
+
+        The mean over N points of the squared residual, summed over equations e. Equal to
+        what `f(params, points)` gives, squared and averaged; but only one tile of points is
+        held in memory at a time, and a gradient is taken tile by tile, so that neither
+        grows with N. How many points make a tile is `residual.tuning.tile`.
+
+        Everything that JAX does to a function works, and by tiles: `jax.jit`, `jax.vmap`,
+        `jax.grad` and `jax.value_and_grad` by `params`, points, weights and parameters,
+        second derivatives, forward mode. Losses at several sets of points, of several
+        residuals, are added:
+        `jax.value_and_grad(lambda p: f.loss(p, inside) + 10 * g.loss(p, wall))`.
+
+        Args:
+            params: a pytree, the first argument of `apply`.
+            points: (..., D) in the order of `coordinates`, or a dict of columns.
+            weights: a number, or an array that broadcasts to the shape of the points,
+                (...), for all equations; for several equations also a tuple or dict of
+                these like the residual's values, one for each equation. All 1 by default.
+                Their sum is not divided by.
+            key: for an estimator, `jax.random.key`; one key gives the draw that it gives in
+                a call, for all tiles together.
+            quadrature: for each integration variable the (nodes, weights) of a rule.
+            **parameters: values of the residual's parameters; an array over the points is
+                cut with them.
+
+        Returns:
+            One real number, ().
+
+        Raises:
+            OperatorError: if networks, points, weights or parameters do not fit the
+                operator; if there are no points.
+
+        Example: `f.loss(params, points, weights=1 + points[:, 0])`.
+        """
+        functions, inputs, factors = self._loss_inputs(
+            params, points, weights, key, quadrature, parameters
+        )
+        return self._loss(functions, params, inputs, factors)
+
+    @public(lambda bound: _a_call(bound.residual, "f.value_and_grad(params"))
+    def value_and_grad(
+        self,
+        params: Any,
+        points: Any,
+        /,
+        *,
+        weights: Any = None,
+        key: Array | None = None,
+        quadrature: Rules = None,
+        **parameters: Any,
+    ) -> tuple[Array, Any]:
+        """Returns `loss` and its gradient by the network's parameters, compiled together.
+
+        It is `jax.value_and_grad(f.loss)`, in one line. For a gradient by a parameter of
+        the equation, or by weights, take `jax.value_and_grad` of a function of them, or of
+        a dict: `jax.grad(lambda p: f.loss(p["net"], points, nu=p["nu"]))`.
+
+        Args:
+            params: a pytree of floating-point arrays, the first argument of `apply`.
+            points: (..., D) in the order of `coordinates`, or a dict of columns.
+            weights: by point, by equation, or both; see `loss`.
+            key: for an estimator, `jax.random.key`.
+            quadrature: for each integration variable the (nodes, weights) of a rule.
+            **parameters: values of the residual's parameters.
+
+        Returns:
+            The loss, (), and a pytree like `params`.
+
+        Raises:
+            OperatorError: as `loss`; if `params` hold integers, which have no gradient.
+
+        Example: `value, slopes = f.value_and_grad(params, points, nu=0.01)`.
+        """
+        functions, inputs, factors = self._loss_inputs(
+            params, points, weights, key, quadrature, parameters
+        )
+        for path, leaf in jax.tree.leaves_with_path(params):
+            if not _compat.differentiable(jnp.result_type(leaf)):
+                raise OperatorError(
+                    "there is no gradient by what is no floating-point number",
+                    expression=f"params{jax.tree_util.keystr(path)} = {leaf!r}"[:200],
+                    hint="cast it, or let apply close over it",
+                )
+        return self._slope(functions, params, inputs, factors)
+
+    def _loss_inputs(
+        self,
+        params: Any,
+        points: Any,
+        weights: Any,
+        key: Array | None,
+        quadrature: Rules,
+        parameters: Mapping[str, Any],
+    ) -> tuple[Functions, Inputs, list[Any]]:
+        """Returns what a loss is computed from, as JAX may see it."""
+        residual = self.residual
+        functions, inputs = residual._read(points, key, quadrature, parameters)
+        _check_params(params)
+        return functions, inputs, residual._weights(weights, inputs.points)
+
+    def _run_loss(
+        self, functions: Functions, params: Any, inputs: Inputs, weights: list[Any]
+    ) -> Array:
+        net = self._network(params)
+        return self.residual._mean_square(net, functions, inputs, weights)
 
     def lower(
         self,
@@ -434,11 +684,12 @@ class Bound:
         return Bound, (self.residual, self._apply)
 
     def _run(self, functions: Functions, params: Any, inputs: Inputs) -> list[Array]:
+        return self.residual._evaluate(self._network(params), functions, inputs)
+
+    def _network(self, params: Any) -> Any:
         if isinstance(self._apply, Mapping):
-            net: Any = {key: _with(params, apply) for key, apply in self._apply.items()}
-        else:
-            net = _with(params, self._apply)
-        return self.residual._evaluate(net, functions, inputs)
+            return {key: _with(params, apply) for key, apply in self._apply.items()}
+        return _with(params, self._apply)
 
 
 def _check_params(params: Any) -> None:

@@ -23,6 +23,42 @@ from opcompiler.runtime.quadrature import read_quadrature
 from opcompiler.runtime.shell import run_program
 
 
+def read_numbers(
+    where: Points, operator: Operator, parameters: Mapping[str, Any]
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Reads the parameters that are numbers; functions of the point wait for a scene.
+
+    Returns:
+        What varies with the point, (N, ...); and all other parameters.
+
+    Raises:
+        OperatorError: for missing or unknown names, and shapes that do not fit.
+    """
+    check_names("parameter", parameters, operator.given, required=operator.given)
+    numbers = {n: v for n, v in parameters.items() if not callable(v)}
+    reach = _reach(operator)
+    plain = [name for name in operator.parameters if name in numbers]
+    found = read_parameters(numbers, plain, where)
+    arrays = [(name, shape) for name, shape in operator.arrays if name in numbers]
+    found |= read_arrays(numbers, arrays, reach, where)
+    ranks = {name: len(reach.get(name, ())) for name in found}
+    rows = {name: array for name, array in found.items() if array.ndim > ranks[name]}
+    others = {**parameters, **found}
+    return rows, {name: v for name, v in others.items() if name not in rows}
+
+
+def _reach(operator: Operator) -> dict[str, list[list[Extent]]]:
+    """Returns of each array parameter the places that are read, by axis."""
+    declared = {name for name, _ in operator.arrays}
+    reach: dict[str, list[list[Extent]]] = {}
+    for gather in operator.all_gathers():
+        if gather.array in declared:
+            axes = reach.setdefault(gather.array, [[] for _ in gather.places])
+            for axis, extent in zip(axes, gather.reach, strict=False):
+                axis.append(extent)
+    return reach
+
+
 def read_scene(
     where: Points, operator: Operator, parameters: Mapping[str, Any], rules: Any = None
 ) -> Scene:
@@ -45,14 +81,7 @@ def read_scene(
             plain |= dict(zip(column.components, part.T, strict=True))
         else:
             arrays[column.name] = part
-    # Of each array parameter the places that are read, by axis.
-    declared = {name for name, _ in operator.arrays}
-    reach: dict[str, list[list[Extent]]] = {}
-    for gather in operator.all_gathers():
-        if gather.array in declared:
-            axes = reach.setdefault(gather.array, [[] for _ in gather.places])
-            for axis, extent in zip(axes, gather.reach, strict=False):
-                axis.append(extent)
+    reach = _reach(operator)
     ranks = dict.fromkeys(arrays, 1) | {name: len(axes) for name, axes in reach.items()}
     plain |= read_parameters(parameters, operator.parameters, where)
     for name, numbers in operator.constants:

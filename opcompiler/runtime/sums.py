@@ -56,7 +56,7 @@ from opcompiler.taylor.push import push as taylor_push
 from opcompiler.taylor.tuning import Tuning
 from opcompiler.taylor.value import AlgebraArray
 
-_LONG = 256
+LONG = 256
 """More directions than this are pushed in chunks, so that memory stays bounded."""
 
 _FEW, _WINDOW, _LINE = 2**12, 2**17, 16
@@ -170,8 +170,8 @@ def _pushed(
             parts = [(_single(site.directions[n], given, scene), c) for n, c in tangent]
             scaled = [part if c == 1 else float(c) * part for part, c in parts]
             seeds.append(sum(scaled[1:], scaled[0]))
-    if tuning.chunk is None and count > _LONG:
-        tuning = replace(tuning, chunk=_LONG // 2)
+    if tuning.chunk is None and count > LONG:
+        tuning = replace(tuning, chunk=LONG // 2)
     wanted = {k for readout in run.readouts for _, k, _ in readout.terms}
     (value,) = taylor_push(
         jax.vmap(group.network), given.points, seeds, algebra, wanted, tuning,

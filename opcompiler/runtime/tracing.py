@@ -53,6 +53,15 @@ class Traced:
         *_, result = self._at(self._point(points))
         return result
 
+    def size(self, points: Any) -> tuple[int, int, int]:
+        """Returns what the function takes at one of points, (N, d).
+
+        How many numbers it makes, the most that one operation makes, and how many bytes it
+        holds.
+        """
+        program, consts, _ = self._at(self._point(points))
+        return *_compat.numbers_made(program), sum(map(_compat.bytes_of, consts))
+
     @staticmethod
     def _point(points: Array) -> Any:
         # A sum over the points has the type of one, also inside of `shard_map`.

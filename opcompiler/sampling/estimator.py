@@ -97,9 +97,62 @@ class Draw:
         index = self.indices[number]
         return index.integers if isinstance(index, Span) else index
 
+    def rows(self, points: int) -> dict[str, Array]:
+        """Returns what differs from point to point, an axis of so many points first."""
+        named = zip(_numbered(self.indices), self.indices, strict=True)
+        parts = {name: index for name, index in named if not isinstance(index, Span)}
+        parts["weight"] = jnp.asarray(self.weight)
+        found = {n: a for n, a in parts.items() if a.ndim == 2 and len(a) == points}
+        return found | {
+            f"law {law}": jnp.moveaxis(array, 1, 0)
+            for law, array in self.tangents.items()
+            if array.ndim == 4
+        }
 
-Draws = Callable[[Site], Draw]
-"""Which index tuples a site's directions run over, the same at each call."""
+    def at(self, rows: Mapping[str, Array]) -> "Draw":
+        """Returns the draw at some of the points, of which these are the rows."""
+        names = _numbered(self.indices)
+        return Draw(
+            tuple(rows.get(n, i) for n, i in zip(names, self.indices, strict=True)),
+            self.count,
+            rows.get("weight", self.weight),
+            {
+                law: jnp.moveaxis(rows[f"law {law}"], 0, 1)
+                if f"law {law}" in rows
+                else array
+                for law, array in self.tangents.items()
+            },
+        )
+
+
+def _numbered(indices: Sequence[Index]) -> list[str]:
+    return [f"index {number}" for number in range(len(indices))]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Which index tuples every site's directions run over.
+
+    Attributes:
+        drawn: by the range and the laws of a site; sites that are not here run over all
+            tuples.
+    """
+
+    drawn: Mapping[object, Draw] = field(default_factory=dict)
+
+    def __call__(self, site: Site) -> Draw:
+        """Returns the draw of a site."""
+        found = self.drawn.get(_group(site))
+        return every(site.extents) if found is None else found
+
+    def rows(self, points: int) -> list[dict[str, Array]]:
+        """Returns what differs from point to point, an axis of so many points first."""
+        return [draw.rows(points) for draw in self.drawn.values()]
+
+    def at(self, rows: Sequence[Mapping[str, Array]]) -> "Draws":
+        """Returns the draws at some of the points, of which these are the rows."""
+        pairs = zip(self.drawn.items(), rows, strict=True)
+        return Draws({group: draw.at(own) for (group, draw), own in pairs})
 
 
 @public("oc.Sparse(16) or oc.Dense(16)")
@@ -191,13 +244,18 @@ def every(extents: Sequence[Extent]) -> Draw:
 
 
 def draws(
-    estimator: Estimator | None, key: Array | None, points: int, dtype: Any
+    estimator: Estimator | None,
+    key: Array | None,
+    sites: Sequence[Site],
+    points: int,
+    dtype: Any,
 ) -> Draws:
-    """Returns what draws for each site; sites over the same indices have one draw.
+    """Draws for all sites; sites over the same indices have one draw.
 
     Args:
         estimator: how; `None` for all tuples.
         key: `jax.random.key`; the same key gives the same draws.
+        sites: of the operator.
         points: their number.
         dtype: of random directions.
 
@@ -206,29 +264,33 @@ def draws(
     """
     check_key(estimator, key)
     if estimator is None or key is None:
-        return lambda site: every(site.extents)
-    known: dict[object, Draw] = {}
+        return Draws()
+    drawn: dict[object, Draw] = {}
     # Keys are numbered as they are first asked for: one order of sites, one set of keys.
     numbers: dict[object, int] = {}
+    rows = points if estimator.per_point else None
+    for site in sites:
+        group = _group(site)
+        if not site.sampled or group in drawn:
+            continue
 
-    def draw(site: Site) -> Draw:
-        if not site.extents:
-            return every(())
-        laws = tuple(dict.fromkeys(random_laws(site)))
-        # Terms and random directions over the same indices are different draws.
-        group = (site.extents, site.draw, bool(laws))
-
-        def key_of(*name: object) -> Array:
-            number = numbers.setdefault((group, *name), len(numbers))
+        # Of the laws alone the names count: two sites may share one and differ in others.
+        def key_of(*name: object, same: object = group[:-1]) -> Array:
+            number = numbers.setdefault((same, *name), len(numbers))
             return jax.random.fold_in(key, number)
 
-        if (group, laws) not in known:
-            numbers.setdefault((group,), len(numbers))
-            rows = points if estimator.per_point else None
-            known[group, laws] = estimator.draw(site, key_of, rows, dtype)
-        return known[group, laws]
+        numbers.setdefault((group[:-1],), len(numbers))
+        drawn[group] = estimator.draw(site, key_of, rows, dtype)
+    return Draws(drawn)
 
-    return draw
+
+def _group(site: Site) -> tuple[object, ...]:
+    """Returns what sites with one draw have in common.
+
+    Terms and random directions over the same indices are different draws.
+    """
+    laws = tuple(dict.fromkeys(random_laws(site)))
+    return site.extents, site.draw, bool(laws), laws
 
 
 def random_laws(site: Site) -> list[str]:

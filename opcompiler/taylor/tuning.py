@@ -35,6 +35,7 @@ class Tuning:
     compose_upto: int = 4
     chunk: int | None = None
     remat: bool = False
+    tile: int | None = None
 
     def __post_init__(self) -> None:
         if self.chunk is not None and self.chunk < 2:
