@@ -416,6 +416,11 @@ def is_concrete(array: Any) -> bool:
     return not isinstance(array, jax.core.Tracer)
 
 
+def is_compiled() -> bool:
+    """Whether operations become part of a program now, as inside of `jax.jit`."""
+    return not is_concrete(jax.lax.full((), 0.0))
+
+
 def moves(tangent: Any) -> bool:
     """Whether a tangent handed to a custom rule is an array, not a symbolic zero."""
     return not isinstance(tangent, SymbolicZero)

@@ -24,7 +24,8 @@ from jax import Array
 from opcompiler._compat import is_concrete
 from opcompiler.errors import OperatorError
 
-_HOST = (Number, np.generic, np.ndarray, list, tuple)
+HOST = (Number, np.generic, np.ndarray, list, tuple)
+"""Numbers and arrays of Python and NumPy."""
 
 
 def complex_of(dtype: Any) -> Any:
@@ -159,7 +160,7 @@ def from_host(name: str, value: Any, dtype: Any) -> Any:
     """
     if callable(value):
         return value
-    if not isinstance(value, _HOST):
+    if not isinstance(value, HOST):
         if not hasattr(value, "dtype") and not hasattr(value, "__jax_array__"):
             raise not_numbers(name, value)
         return _cast(name, value, dtype) if _is_wider(value, dtype) else value
@@ -217,7 +218,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_integer(value: Any) -> bool:
-    return isinstance(value, _HOST) and np.asarray(value).dtype.kind in "iuO"
+    return isinstance(value, HOST) and np.asarray(value).dtype.kind in "iuO"
 
 
 def _is_wider(value: Any, dtype: Any) -> bool:

@@ -46,7 +46,7 @@ from opcompiler.runtime.quadrature import read_quadrature, Rule
 from opcompiler.runtime.shell import run_program
 from opcompiler.runtime.sites import read_numbers, read_scene, site_points
 from opcompiler.runtime.sums import evaluate_sites, evaluate_sums, LONG, Numbers
-from opcompiler.runtime.tiles import add_up, tile_size
+from opcompiler.runtime.tiles import add_up, Footprint, map_tiles
 from opcompiler.runtime.weights import read_weight, weights_from_host
 from opcompiler.sampling import draws as draws_of, Estimator
 from opcompiler.sampling.estimator import check_key, Draws
@@ -92,9 +92,7 @@ class Batch(NamedTuple):
     def at(self, rows: Any) -> "Batch":
         """Returns the batch of some of the points, of which these are the rows."""
         points, varying, drawn = rows
-        return self._replace(
-            points=points, varying=varying, draws=self.draws.at(drawn)
-        )
+        return self._replace(points=points, varying=varying, draws=self.draws.at(drawn))
 
 
 def _a_call(residual: "Residual", start: str = "residual(net") -> str:
@@ -333,8 +331,19 @@ class Residual:
     def _evaluate(self, net: Any, functions: Functions, inputs: Inputs) -> list[Array]:
         """Returns one array per equation, of the shape of the points."""
         where, batch = self._batch(functions, inputs)
-        values = self._values(read_networks(net, self.operator), batch)
-        return [where.restore(value) for value in values]
+        groups, count = read_networks(net, self.operator), where.flat.shape[0]
+
+        def at(batch: Batch) -> list[Array]:
+            here = Points(batch.points, batch.points.shape[:1])
+            return [here.restore(value) for value in self._values(groups, batch)]
+
+        values = None
+        if _compat.is_compiled():
+            footprint = self._footprint(groups, batch)
+            if footprint.worth_tiles(count):
+                size = self.tuning.tile or footprint.tile()
+                values = map_tiles(lambda rows: at(batch.at(rows)), batch.rows(), size)
+        return [where.restore(value) for value in values or at(batch)]
 
     @explained("the networks cannot be run")
     def _mean_square(
@@ -357,9 +366,7 @@ class Residual:
             own, by_point = batch.at(rows[0]), iter(rows[1])
             here = Points(own.points, own.points.shape[:1])
             total: Any = 0
-            for value, factor in zip(
-                self._values(groups, own), factors, strict=True
-            ):
+            for value, factor in zip(self._values(groups, own), factors, strict=True):
                 array = here.restore(value)
                 square = jnp.real(array) ** 2
                 if jnp.iscomplexobj(array):
@@ -367,7 +374,7 @@ class Residual:
                 total = total + (next(by_point) if factor.ndim else factor) * square
             return jnp.sum(total if inside is None else jnp.where(inside, total, 0))
 
-        size = self.tuning.tile or self._tile_size(groups, batch)
+        size = self.tuning.tile or self._footprint(groups, batch).tile()
         return add_up(squares, rows, size) / count
 
     def _batch(self, functions: Functions, inputs: Inputs) -> tuple[Points, Batch]:
@@ -380,8 +387,8 @@ class Residual:
         draws = draws_of(self.estimator, inputs.key, operator.sites, count, dtype)
         return where, Batch(where.flat, varying, others, inputs.quadrature, draws)
 
-    def _tile_size(self, groups: list[Group], batch: Batch) -> int:
-        """Returns how many points make a tile, from what is made of one point."""
+    def _footprint(self, groups: list[Group], batch: Batch) -> Footprint:
+        """Returns what one point takes, all pushes of all networks together."""
         operator, points = self.operator, batch.points
         widths = {column.name: column.width for column in operator.columns}
         variables = [name for name, _, _ in operator.axes]
@@ -390,17 +397,17 @@ class Residual:
             name: rule[0].size
             for (_, name, _), rule in zip(operator.axes, rules, strict=True)
         }
-        numbers, widest, held = points.shape[1], 1, 0
+        made, widest, held = points.shape[1], 1, 0
         for group in groups:
             for push in self._plan_for(group.fields).pushes:
                 site = operator.sites[push.site]
                 sizes = [1 if name is None else widths[name] for name in site.vectors]
-                like = lambda rows, width: jnp.tile(rows[:, :1], width)
-                one = jax.eval_shape(partial(like, width=sum(sizes)), points)
-                made, most, own = group.network.size(one)
-                widest, held = max(widest, most), held + own
-                # A running direction is as many channels as it is pushed at a time; the
-                # last channel is summed.
+                like = partial(jnp.repeat, repeats=sum(sizes), axis=1)
+                one = jax.eval_shape(lambda rows, like=like: like(rows[:, :1]), points)
+                check_outputs(group, one, dict(operator.kinds))
+                numbers, most, own = group.network.size(one)
+                # A running direction is as many channels as are pushed at a time; what is
+                # read last is summed.
                 algebra, count = push.algebra, 1
                 if site.sampled:
                     count = min(batch.draws(site).count, self.tuning.chunk or LONG)
@@ -409,8 +416,9 @@ class Residual:
                     for channel in algebra.channels
                 )
                 inputs = [nodes[name] for name in site.program.inputs if name in nodes]
-                numbers += made * channels * math.prod(inputs)
-        return tile_size(numbers, widest, held, points.dtype.itemsize)
+                made += numbers * channels * math.prod(inputs)
+                widest, held = max(widest, most), max(held, own)
+        return Footprint(made, widest, held, points.dtype.itemsize)
 
     def _values(self, groups: list[Group], batch: Batch) -> list[Any]:
         """Returns one number per equation and point, or one per equation."""
@@ -527,12 +535,13 @@ class Bound:
         quadrature: Rules = None,
         **parameters: Any,
     ) -> Array:
-        r"""Returns $\frac1N \sum_k \sum_e w_{ek}\, |r_e(x_k)|^2$, a tile of points at a time.
+        r"""Returns the mean over points of the squared residual, summed over equations.
 
-        The mean over N points of the squared residual, summed over equations e. Equal to
-        what `f(params, points)` gives, squared and averaged; but only one tile of points is
-        held in memory at a time, and a gradient is taken tile by tile, so that neither
-        grows with N. How many points make a tile is `residual.tuning.tile`.
+        $$ \frac1N \sum_{k=1}^N \sum_e w_{ek}\, |r_e(x_k)|^2 . $$
+
+        That is what `f(params, points)` gives, squared and averaged; but points are
+        evaluated a tile at a time, and a gradient is taken tile by tile, so that memory
+        does not grow with N. `residual.tuning.tile` is how many points make a tile.
 
         Everything that JAX does to a function works, and by tiles: `jax.jit`, `jax.vmap`,
         `jax.grad` and `jax.value_and_grad` by `params`, points, weights and parameters,

@@ -1,23 +1,27 @@
-r"""Sums over points, a tile of points at a time.
+"""Sums over points, a tile of points at a time.
 
-In: a function of some points that returns one number, and what varies with the point, N rows
-of it. Out: the sum of that number over all tiles, with derivatives of every order:
+In: a function of some points that returns one number, and all that varies with the point,
+arrays of N rows. Out: the sum of that number over all tiles:
 
     add_up(lambda rows, inside: jnp.sum(f(rows) ** 2), points, size=64)
 
-All channels of all layers at all points would have to be kept for a gradient. A tile keeps
-its own alone: they stay in the cache of a CPU, and memory does not grow with N.
+A gradient at all points at once keeps all channels of all layers at all points. A tile
+keeps its own alone: they stay in a CPU's caches, and memory does not grow with N.
 
-The gradient of a tile is taken where the tile is evaluated, so nothing is evaluated twice:
-the sum has a JVP rule of its own, in which value and gradient come from one `lax.scan`, and
-the tangent is the product of that gradient with the tangents that come in. What does not move
-has a symbolic zero for a tangent, and no gradient. The rule is an ordinary program, so that
-second derivatives, forward mode and `vmap` need nothing more. Whatever the function closes over,
-parameters of networks first of all, is found by tracing it, and moves as any argument does.
+The gradient of a tile is taken where the tile is evaluated, so that nothing is evaluated
+twice. The sum has a JVP rule, in which one `lax.scan` makes value and gradient, and the
+tangent is the product of that gradient with the tangents that come in. An argument that
+does not move has a symbolic zero for a tangent, and no gradient is taken by it. The rule is
+an ordinary program of JAX, so forward mode, `vmap` and second derivatives come by themselves.
+(Reverse mode over reverse mode keeps all tiles: JAX forgets `checkpoint` there. The usual
+product with a Hessian, `jax.jvp` of `jax.grad`, keeps one.) A tile's function closes over
+the networks' parameters and whatever else they read: tracing it finds all that, and the sum
+is differentiated by it as by an argument.
 """
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -42,35 +46,55 @@ _HELD = 8
 """A tile may always take so many times what the network holds: once per tile, parameters
 are read and their gradient is added up."""
 
+_MANY = 8
+"""Values at all points at once may take so many times the bytes of a tile."""
+
 _LEAST, _EVEN = 16, 8
 """Points of a tile at least; and what their number is a multiple of, if it can be."""
 
 
-def tile_size(made: int, widest: int, held: int, itemsize: int) -> int:
-    """Returns how many points make a tile.
+@dataclass(frozen=True)
+class Footprint:
+    """What one point takes.
 
-    On a CPU an array of a layer shall stay in the first cache, and have half as many rows as
-    the layer is wide, because a matrix product puts its weights in order first. Measured
-    with layers of 32, 64, 128 and 256: 256, 64 to 128, 64 and 128 to 512 points are best.
-
-    Args:
-        made: numbers in all channels of all layers, of one point.
+    Attributes:
+        made: numbers in all channels of all layers.
         widest: numbers in the largest array of one channel.
-        held: bytes of the network's parameters.
+        held: bytes of the network's parameters, of all points together.
         itemsize: bytes of a number.
     """
-    if jax.default_backend() == "cpu":
-        best = max(widest // 2, _LINE // (max(widest, 1) * itemsize))
-        budget = _CACHE
-    else:
-        best, budget = sys.maxsize, _MEMORY
-    most = max(budget, _HELD * held) // (max(made, 1) * itemsize)
-    return max(_LEAST, _power_of_two(min(best, most)))
 
+    made: int
+    widest: int
+    held: int
+    itemsize: int
 
-def _power_of_two(number: int) -> int:
-    """Returns the largest power of two up to a number."""
-    return 2 ** (max(number, 1).bit_length() - 1)
+    def tile(self) -> int:
+        """Returns how many points make a tile.
+
+        On a CPU an array of a layer shall stay in the first cache, and have half as many
+        rows as the layer is wide, because a matrix product puts its weights in order first.
+        Measured with layers of 32, 64, 128 and 256: 256, 64 to 128, 64 and 128 to 512
+        points are best.
+        """
+        if jax.default_backend() == "cpu":
+            best = max(self.widest // 2, _LINE // (self.widest * self.itemsize))
+            budget = _CACHE
+        else:
+            best, budget = sys.maxsize, _MEMORY
+        most = max(budget, _HELD * self.held) // (self.made * self.itemsize)
+        # The largest power of two up to that.
+        return max(_LEAST, 2 ** (max(min(best, most), 1).bit_length() - 1))
+
+    def worth_tiles(self, count: int) -> bool:
+        """Whether values at so many points are quicker by tiles, and their gradient too.
+
+        A gradient evaluates every tile a second time then. On a CPU the caches give back
+        more than that from about 50 MiB on; elsewhere they do not.
+        """
+        budget = max(_CACHE, _HELD * self.held)
+        whole = count * self.made * self.itemsize
+        return jax.default_backend() == "cpu" and whole > _MANY * budget
 
 
 def add_up(fun: Tile, rows: Any, size: int) -> Array:
@@ -84,46 +108,75 @@ def add_up(fun: Tile, rows: Any, size: int) -> Array:
     """
     leaves, structure = jax.tree.flatten(rows)
     count = leaves[0].shape[0]
-    tiles = -(-count // size)
-    if tiles <= 1:
+    if count <= size:
         return fun(rows, None)
-    even = -(-count // (tiles * _EVEN)) * _EVEN
-    size = min(even, size)
-    missing = tiles * size - count
-    if missing:
-        # What fills up repeats points that there are: it is finite wherever they are.
-        leaves = [jnp.concatenate([leaf, leaf[:missing]]) for leaf in leaves]
-        leaves.append(jnp.arange(tiles * size) < count)
+    parts = _cut(leaves, size)
+    tiles, size = parts[0].shape[:2]
+    full = tiles * size == count
+    if not full:
+        parts += _cut([jnp.arange(tiles * size) < count], size)
 
-    def of_leaves(*leaves: Array) -> Array:
-        own = leaves[:-1] if missing else leaves
-        return fun(jax.tree.unflatten(structure, own), leaves[-1] if missing else None)
+    def of_leaves(*tile: Array) -> Array:
+        own = jax.tree.unflatten(structure, tile[: len(leaves)])
+        return fun(own, None if full else tile[-1])
 
-    # Tile k takes the points k, k + tiles, k + 2 tiles, ...: where the points are spread over
-    # devices, so is every tile.
-    parts = [
-        jnp.swapaxes(leaf.reshape(size, tiles, *leaf.shape[1:]), 0, 1)
-        for leaf in leaves
-    ]
     one = jax.eval_shape(lambda: [part[0] for part in parts])
     program, consts = _compat.trace(of_leaves, *one)
     return _summed(partial(_compat.run, program), consts, parts)
+
+
+def map_tiles(fun: Callable[[Any], list[Array]], rows: Any, size: int) -> list[Array]:
+    """Returns values at all points, (N,), from a function of tiles.
+
+    A gradient evaluates every tile a second time, so that it keeps one tile alone.
+
+    Args:
+        fun: of the rows of a tile; returns arrays (T,).
+        rows: a pytree of arrays (N, ...).
+        size: points of a tile, at most.
+    """
+    leaves, structure = jax.tree.flatten(rows)
+    count = leaves[0].shape[0]
+    if count <= size:
+        return fun(rows)
+    one = jax.checkpoint(
+        lambda tile: fun(jax.tree.unflatten(structure, tile)), prevent_cse=False
+    )
+    found = lax.map(one, _cut(leaves, size))
+    return [jnp.swapaxes(values, 0, 1).reshape(-1)[:count] for values in found]
+
+
+def _cut(leaves: Sequence[Array], size: int) -> list[Array]:
+    """Cuts rows (N, ...) into tiles, (tiles, T, ...) with T <= size.
+
+    Tile k takes the points k, k + tiles, k + 2 tiles, ...: where the points are spread over
+    devices, so is every tile. The last tiles are filled up with points that there are: what
+    is finite at all points is finite there.
+    """
+    count = leaves[0].shape[0]
+    tiles = -(-count // size)
+    size = min(size, -(-count // (tiles * _EVEN)) * _EVEN)
+    missing = tiles * size - count
+    if missing:
+        leaves = [jnp.concatenate([leaf, leaf[:missing]]) for leaf in leaves]
+    return [
+        jnp.swapaxes(leaf.reshape(size, tiles, *leaf.shape[1:]), 0, 1)
+        for leaf in leaves
+    ]
 
 
 def _summed(
     run: Callable[..., list[Any]], consts: Sequence[Any], parts: Sequence[Array]
 ) -> Array:
     """Returns the sum of run(constants, *tile) over all tiles, (tiles, T, ...) each."""
-
-    # A derivative of the sum, and of its gradient, evaluates a tile anew, so that no more
-    # than one tile is kept.
-    kept_none = partial(jax.checkpoint, prevent_cse=False)
+    # Where JAX reverses a scan, it evaluates every tile anew, and keeps one alone.
+    anew = partial(jax.checkpoint, prevent_cse=False)
 
     def at(consts: Sequence[Any], tile: Sequence[Any]) -> Array:
         (value,) = run(consts, *tile)
         return value
 
-    value_at = kept_none(at)
+    value_at = anew(at)
 
     def plain(consts: Sequence[Any], parts: Sequence[Any]) -> Array:
         one = jax.eval_shape(lambda: value_at(consts, [part[0] for part in parts]))
@@ -156,7 +209,7 @@ def _summed(
                 _replaced(consts, of_consts, own), _replaced(tile, of_parts, own_rows)
             )
 
-        slope = kept_none(jax.value_and_grad(of_moving, (0, 1)))
+        slope = anew(jax.value_and_grad(of_moving, (0, 1)))
 
         def step(totals: Any, tile: Any) -> Any:
             own_rows = [tile[k] for k in of_parts]

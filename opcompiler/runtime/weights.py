@@ -1,7 +1,7 @@
 """Weights of a loss, by point and by equation.
 
-In: what a call gives, one of these forms. Out: one weight per equation, a number or an array
-over the points:
+In: what a call gives, one of these forms. Out: one weight per equation, a number or an
+array over the points:
 
     0.5                                  of all equations, at all points
     array of the shape of the points     of all equations
@@ -17,7 +17,7 @@ from jax import Array
 
 from opcompiler.errors import OperatorError
 from opcompiler.runtime.points import Points
-from opcompiler.runtime.precision import as_real, floating_of, from_host
+from opcompiler.runtime.precision import as_real, floating_of, from_host, HOST
 
 
 def weights_from_host(
@@ -50,11 +50,13 @@ def weights_from_host(
         each = given
     dtype = floating_of(points) or jnp.result_type(float)
     for weight in each:
-        if callable(weight):
+        if callable(weight) or not (
+            isinstance(weight, HOST) or hasattr(weight, "dtype")
+        ):
             raise OperatorError(
-                "a weight of the loss is a function",
+                "a weight of the loss is not a number",
                 expression=f"weights={given!r}"[:200],
-                hint="give its values at the points, an array",
+                hint="give a number, or an array over the points",
             )
     return [from_host("a weight of the loss", weight, dtype) for weight in each]
 

@@ -25,9 +25,13 @@ class Tuning:
             evaluates every chunk a second time.
         remat: keep only the results of matrix products for a gradient, and evaluate
             everything elementwise a second time: less memory, more time.
+        tile: points that are evaluated at a time where there are many: in the loss of a
+            bound residual, and on a CPU in values of more than about 50 MiB. If `None`,
+            so many that the arrays of a layer stay in a CPU's caches, or that a tile
+            takes 1 GiB on other devices.
 
     Raises:
-        OperatorError: for a chunk of fewer than two directions.
+        OperatorError: for a chunk of fewer than two directions, and a tile of no points.
     """
 
     fold_from: int = 13
@@ -43,6 +47,12 @@ class Tuning:
                 "a chunk holds at least two directions",
                 expression=f"chunk={self.chunk}",
                 hint="give a chunk of 2 or more, or None for all directions at once",
+            )
+        if self.tile is not None and self.tile < 1:
+            raise OperatorError(
+                "a tile holds at least one point",
+                expression=f"tile={self.tile}",
+                hint="give a tile of 1 or more, or None for what the device is best at",
             )
 
 

@@ -1,0 +1,394 @@
+"""A loss by tiles is the mean of squares, and so are all of its derivatives."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+
+x, y, a = sp.symbols("x y a")
+u, v = sp.Function("u")(x, y), sp.Function("v")(x, y)
+psi = sp.Function("psi", complex=True)(x, y)
+X = oc.vector("x", 12)
+w = sp.Function("w")(X)
+i = oc.index("i", X)
+table = sp.IndexedBase("c")
+HEAT = u.diff(x) - a * u.diff(y, 2) + u**3
+
+
+def close(got: Any, want: Any, tolerance: float = 1e-12) -> None:
+    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+        scale = max(1.0, float(np.max(np.abs(b))))
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * scale)
+
+
+def parameters(width: int, outputs: tuple[int, ...] = ()) -> Any:
+    keys = jax.random.split(jax.random.key(0), 2)
+    return {
+        "first": jax.random.normal(keys[0], (width, 6)),
+        "last": jax.random.normal(keys[1], (6, *outputs)),
+    }
+
+
+def apply(params: Any, point: Any) -> Any:
+    return jnp.tanh(point @ params["first"]) @ params["last"]
+
+
+def cloud(*shape: int) -> Any:
+    return jax.random.uniform(jax.random.key(1), shape, minval=-1.0)
+
+
+def squares(values: Any, weights: Any = 1.0) -> Any:
+    """The mean over points of squares, summed over equations, as one would write it."""
+    listed = jax.tree.leaves(values)
+    each = weights if isinstance(weights, list) else [weights] * len(listed)
+    return sum(jnp.mean(q * jnp.abs(r) ** 2) for q, r in zip(each, listed, strict=True))
+
+
+@dataclass(frozen=True)
+class Case:
+    residual: Any
+    params: Any
+    points: Any
+    given: Mapping[str, Any] = field(default_factory=dict)
+    apply: Any = apply
+
+
+def networks(params: Any, point: Any) -> Any:
+    return jnp.sin(apply(params, point))
+
+
+RULE = {"s": oc.gauss_legendre(3)}
+KEY = {"key": jax.random.key(5)}
+INTEGRAL = u - oc.Integral(
+    sp.Function("u")(sp.Symbol("s"), y) * x, (sp.Symbol("s"), 0, x)
+)
+WEIGHTED = oc.Sum(table[i] * oc.D(w, X[i], 2), i) + w
+CASES: dict[str, Callable[[], Case]] = {
+    "single": lambda: Case(HEAT, parameters(2), cloud(21, 2), {"a": 0.3}),
+    "several axes": lambda: Case(HEAT, parameters(2), cloud(3, 7, 2), {"a": 0.3}),
+    "dict of columns": lambda: Case(
+        HEAT, parameters(2), {"x": cloud(21), "y": 0.25}, {"a": 0.3}
+    ),
+    "parameter per point": lambda: Case(
+        HEAT, parameters(2), cloud(3, 7, 2), {"a": cloud(7)}
+    ),
+    "parameter of the point": lambda: Case(
+        HEAT, parameters(2), cloud(21, 2), {"a": lambda p: p[0] * p[1]}
+    ),
+    "tuple": lambda: Case(
+        oc.compile([u.diff(x, 2) - v, v.diff(y) * u], fields=[u, v]),
+        parameters(2, (2,)),
+        cloud(21, 2),
+    ),
+    "dict": lambda: Case(
+        oc.compile({"z": u.diff(x, 2) - v, "b": v.diff(y) * u}),
+        parameters(2),
+        cloud(21, 2),
+        apply={"u": apply, "v": networks},
+    ),
+    "constant equation": lambda: Case(
+        [u.diff(x, y), a**2], parameters(2), cloud(21, 2), {"a": 0.3}
+    ),
+    "complex": lambda: Case(
+        sp.I * psi.diff(x) + psi.diff(y, 2) + sp.Abs(psi) ** 2 * psi,
+        parameters(2, (2,)),
+        cloud(21, 2),
+    ),
+    "integral": lambda: Case(
+        INTEGRAL, parameters(2), cloud(21, 2), {"quadrature": RULE}
+    ),
+    "sum": lambda: Case(oc.laplacian(w, X) + w**2, parameters(12), cloud(21, 12)),
+    "array": lambda: Case(WEIGHTED, parameters(12), cloud(21, 12), {"c": cloud(12)}),
+    "array per point": lambda: Case(
+        WEIGHTED, parameters(12), cloud(3, 7, 12), {"c": cloud(3, 7, 12)}
+    ),
+    "array of the point": lambda: Case(
+        WEIGHTED, parameters(12), cloud(21, 12), {"c": lambda p: p**2}
+    ),
+    "one draw": lambda: estimated(oc.Sparse(4)),
+    "a draw per point": lambda: estimated(oc.Sparse(4, per_point=True)),
+    "importance per point": lambda: estimated(
+        oc.Sparse(4, per_point=True, replace=True, importance=tuple(range(1, 13)))
+    ),
+    "random directions": lambda: estimated(oc.Dense(4)),
+    "random directions per point": lambda: estimated(oc.Dense(4, per_point=True)),
+}
+
+
+def estimated(estimator: Any) -> Case:
+    residual = oc.compile(oc.laplacian(w, X) + w, estimator=estimator)
+    return Case(residual, parameters(12), cloud(21, 12), KEY)
+
+
+def bound(case: Case, tile: int | None) -> Any:
+    residual = case.residual
+    if not isinstance(residual, oc.Residual):
+        residual = oc.compile(residual)
+    return residual.tuned(replace(residual.tuning, tile=tile)).bind(case.apply)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_loss_by_tiles_is_the_mean_of_squares(name: str) -> None:
+    case = CASES[name]()
+    f = bound(case, 8)
+    plain = lambda p: squares(f(p, case.points, **case.given))
+    want = jax.value_and_grad(plain)(case.params)
+    close(f.value_and_grad(case.params, case.points, **case.given), want)
+    close(f.loss(case.params, case.points, **case.given), want[0])
+
+
+@pytest.mark.parametrize("tile", [1, 7, 20, 21, 22, None])
+def test_tiles_of_every_size(tile: int | None) -> None:
+    case = CASES["single"]()
+    f = bound(case, tile)
+    plain = lambda p: squares(f(p, case.points, **case.given))
+    want = jax.value_and_grad(plain)(case.params)
+    close(f.value_and_grad(case.params, case.points, **case.given), want)
+
+
+def pair(points: Any) -> tuple[Any, Any, Any]:
+    """A loss by tiles of everything that it is differentiable in, and as one writes it."""
+    f = bound(CASES["single"](), 8)
+    tiled = lambda p, z, q, s: f.loss(p, z, weights=q, a=s)
+    plain = lambda p, z, q, s: squares(f(p, z, a=s), q)
+    return tiled, plain, (parameters(2), points, cloud(21), cloud(21) ** 2)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_gradients_by_everything(number: int) -> None:
+    tiled, plain, given = pair(cloud(21, 2))
+    close(jax.grad(tiled, number)(*given), jax.grad(plain, number)(*given))
+
+
+def test_forward_mode() -> None:
+    tiled, plain, given = pair(cloud(21, 2))
+    close(jax.jvp(tiled, given, given), jax.jvp(plain, given, given))
+    close(jax.jacfwd(tiled, 0)(*given), jax.jacfwd(plain, 0)(*given))
+
+
+@pytest.mark.parametrize("outer", [jax.jacfwd, jax.jacrev])
+@pytest.mark.parametrize("inner", [jax.jacfwd, jax.jacrev])
+def test_second_derivatives(outer: Any, inner: Any) -> None:
+    tiled, plain, given = pair(cloud(21, 2))
+    second = lambda f: outer(inner(f, (0, 2)), (0, 3))(*given)
+    close(second(tiled), second(plain))
+
+
+def test_third_derivatives() -> None:
+    tiled, plain, (params, *given) = pair(cloud(21, 2))
+    along = lambda f: lambda p: jax.jvp(lambda q: f(q, *given), (p,), (params,))[1]
+    twice = lambda f: lambda p: jax.jvp(along(f), (p,), (params,))[1]
+    close(jax.grad(twice(tiled))(params), jax.grad(twice(plain))(params))
+
+
+def test_maps_jit_and_scan() -> None:
+    tiled, plain, (params, *given) = pair(cloud(21, 2))
+    crowd = jax.tree.map(lambda leaf: jnp.stack([leaf, 2 * leaf]), params)
+    both = lambda f: jax.vmap(jax.value_and_grad(f), (0, None, None, None))(
+        crowd, *given
+    )
+    close(both(tiled), both(plain))
+    close(jax.jit(jax.grad(tiled))(params, *given), jax.grad(plain)(params, *given))
+
+    def trained(f: Any) -> Any:
+        def step(p: Any, _: Any) -> Any:
+            slopes = jax.grad(f)(p, *given)
+            return jax.tree.map(lambda leaf, g: leaf - 0.01 * g, p, slopes), None
+
+        return jax.lax.scan(step, params, None, 3)[0]
+
+    close(trained(tiled), trained(plain))
+
+
+def test_what_is_closed_over_has_a_gradient() -> None:
+    residual = oc.compile(HEAT)
+    residual = residual.tuned(replace(residual.tuning, tile=8))
+    params, points = parameters(2), cloud(21, 2)
+
+    def scaled(scale: Any) -> Any:
+        f = residual.bind(lambda p, z: scale * apply(p, z))
+        own = {"a": lambda p: scale * p[0]}
+        return f.loss(params, points, **own), squares(f(params, points, **own))
+
+    tiled, plain = jax.jacrev(scaled)(0.7)
+    close(tiled, plain)
+    close(
+        jax.jacfwd(jax.grad(lambda s: scaled(s)[0]))(0.7), jax.hessian(scaled)(0.7)[1]
+    )
+
+
+def test_losses_of_several_sets_are_added() -> None:
+    case = CASES["single"]()
+    f = bound(case, 8)
+    g = oc.compile(u.subs(x, 0) - sp.Symbol("b"), coordinates=[x, y]).bind(apply)
+    walls, data = cloud(30, 2), cloud(30)
+    value, slopes = jax.value_and_grad(
+        lambda p: f.loss(p, case.points, a=0.3) + 10 * g.loss(p, walls, b=data)
+    )(case.params)
+    want = jax.value_and_grad(
+        lambda p: squares(f(p, case.points, a=0.3)) + 10 * squares(g(p, walls, b=data))
+    )(case.params)
+    close((value, slopes), want)
+
+
+def test_weights_by_equation_and_point() -> None:
+    case = CASES["tuple"]()
+    f, by_point = bound(case, 8), cloud(21)
+    for weights, each in (
+        ((2, 0.5), [2, 0.5]),
+        ([by_point, 3.0], [by_point, 3.0]),
+        ((1, np.arange(21)), [1, np.arange(21)]),
+        (np.asarray(by_point), [by_point, by_point]),
+        (2, [2, 2]),
+    ):
+        want = jax.value_and_grad(lambda p, e=each: squares(f(p, case.points), e))
+        got = f.value_and_grad(case.params, case.points, weights=weights)
+        close(got, want(case.params))
+    case = CASES["dict"]()
+    f = bound(case, 8)
+    plain = squares(list(f(case.params, case.points).values()), [2.0, by_point])
+    close(f.loss(case.params, case.points, weights={"b": by_point, "z": 2.0}), plain)
+    case = CASES["single"]()
+    f = bound(case, 8)
+    plain = squares(f(case.params, case.points, a=0.3), jnp.asarray(by_point))
+    got = f.loss(case.params, case.points, weights=by_point.tolist(), a=0.3)
+    close(got, plain)
+
+
+def test_what_fills_up_a_tile_counts_nowhere() -> None:
+    # Where the network is not finite, so is the loss; but only there.
+    root = oc.compile(u.diff(x)).tuned(oc.compile(u.diff(x)).tuning)
+    f = root.tuned(replace(root.tuning, tile=8)).bind(lambda p, z: p * jnp.sqrt(z[0]))
+    points = jnp.linspace(0.5, 2.0, 27).reshape(-1, 1) * jnp.ones(2)
+    for count in range(1, 28):
+        value, slope = f.value_and_grad(2.0, points[:count])
+        want = jnp.mean(1 / points[:count, 0])
+        close((value, slope), (want, want))
+    assert not np.isfinite(f.loss(2.0, points.at[3].set(-1.0)))
+
+
+def test_a_network_without_reverse_mode() -> None:
+    def settled(params: Any, point: Any) -> Any:
+        step = lambda z: jnp.tanh(point @ params["first"] + 0.1 * z)
+        state = (0, jnp.zeros(6))
+        loop = lambda s: (s[0] + 1, step(s[1]))
+        _, z = jax.lax.while_loop(lambda s: s[0] < 20, loop, state)
+        return z @ params["last"]
+
+    residual = oc.compile(u.diff(x) - u)
+    f = residual.tuned(replace(residual.tuning, tile=8)).bind(settled)
+    params, points = parameters(2), cloud(21, 2)
+    along = lambda loss: jax.jvp(loss, (params,), (params,))
+    got = along(lambda p: f.loss(p, points))
+    close(got, along(lambda p: squares(f(p, points))))
+    with pytest.raises(oc.OperatorError, match="has no reverse mode"):
+        f.value_and_grad(params, points)
+
+
+def test_one_network_run_once() -> None:
+    calls = []
+
+    def counting(params: Any, point: Any) -> Any:
+        calls.append(1)
+        return apply(params, point)
+
+    residual = oc.compile(HEAT)
+    f = residual.tuned(replace(residual.tuning, tile=8)).bind(counting)
+    f.value_and_grad(parameters(2), cloud(21, 2), a=0.3)
+    f.value_and_grad(parameters(2), 2 * cloud(21, 2), a=0.4)
+    assert len(calls) == 1
+
+
+def test_memory_is_that_of_a_tile() -> None:
+    case = CASES["single"]()
+    f = bound(case, None)
+    loss = lambda p, z: f.loss(p, z, a=0.3)
+
+    def kept(run: Any, count: int) -> float:
+        points = jax.ShapeDtypeStruct((count, 2), float)
+        planned = jax.jit(run).lower(case.params, points).compile().memory_analysis()
+        return planned.temp_size_in_bytes - 3 * 8 * 2 * count  # points, put in tiles
+
+    for run in (
+        lambda p, z: f.value_and_grad(p, z, a=0.3),
+        jax.grad(loss),
+        lambda p, z: jax.jvp(jax.grad(lambda q: loss(q, z)), (p,), (p,)),
+        jax.grad(lambda p, z: jax.jvp(lambda q: loss(q, z), (p,), (p,))[1]),
+    ):
+        assert kept(run, 2**16) < 1.2 * kept(run, 2**13) + 2**16
+
+
+def test_values_at_many_points_are_tiled() -> None:
+    net = eqx.nn.MLP(2, "scalar", 32, 2, jnp.tanh, key=jax.random.key(0))
+    params, form = eqx.partition(net, eqx.is_array)
+    f = oc.compile(HEAT).bind(lambda p, z: eqx.combine(p, form)(z))
+    points = jax.random.uniform(jax.random.key(1), (20_011, 2))
+    few = 4_000
+    own = jnp.linspace(0.0, 1.0, len(points))
+    values = f(params, points, a=own)
+    close(values[:few], f(params, points[:few], a=own[:few]))
+    close(values[-few:], f(params, points[-few:], a=own[-few:]))
+    loss = lambda p: squares(f(p, points, a=own))
+    close(jax.grad(loss)(params), f.value_and_grad(params, points, a=own)[1])
+    planned = jax.jit(jax.grad(loss)).lower(params).compile().memory_analysis()
+    assert planned.temp_size_in_bytes < 2**23
+
+
+def test_a_million_points_in_single_precision() -> None:
+    residual = oc.compile(u.diff(x) - u)
+    f = residual.tuned(replace(residual.tuning, tile=64)).bind(
+        lambda p, z: p * jnp.sin(3 * z[0])
+    )
+    points = np.linspace(0, 1, 10**6, dtype=np.float32)[:, None] * np.ones(
+        2, np.float32
+    )
+    exact = points[:, 0].astype(float)
+    want = np.mean((3 * np.cos(3 * exact) - np.sin(3 * exact)) ** 2)
+    value, slope = f.value_and_grad(jnp.float32(1.0), points)
+    assert value.dtype == slope.dtype == np.float32
+    np.testing.assert_allclose([value, slope / 2], want, rtol=2e-7)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"points": jnp.zeros((0, 2))}, "no points"),
+        ({"weights": jnp.ones(20)}, "does not fit points of shape"),
+        ({"weights": 1j}, "complex"),
+        ({"weights": {"u": 1.0}}, "not one for each of 1"),
+        ({"weights": "all"}, "not a number"),
+        ({"weights": lambda p: 1.0}, "not a number"),
+        (
+            {"params": {"first": jnp.ones((2, 6), int), "last": jnp.ones(6)}},
+            "no gradient",
+        ),
+        ({"a": jnp.ones(20)}, "does not fit points of shape"),
+        ({"b": 1.0}, "there is no parameter b"),
+        ({"key": jax.random.key(0)}, "nothing is random"),
+    ],
+)
+def test_what_is_refused(change: dict[str, Any], words: str) -> None:
+    f = bound(CASES["single"](), 8)
+    given = {"params": parameters(2), "points": cloud(21, 2), "a": 0.3} | change
+    with pytest.raises(oc.OperatorError, match=words):
+        f.value_and_grad(given.pop("params"), given.pop("points"), **given)
+
+
+def test_weights_of_several_equations_are_as_many() -> None:
+    f = bound(CASES["tuple"](), 8)
+    with pytest.raises(oc.OperatorError, match="not one for each of 2"):
+        f.loss(parameters(2, (2,)), cloud(21, 2), weights=(1.0, 2.0, 3.0))
+    f = bound(CASES["dict"](), 8)
+    with pytest.raises(oc.OperatorError, match="keys 'z', 'b'"):
+        f.loss(parameters(2), cloud(21, 2), weights=(1.0, 2.0))
+    named = oc.compile(u.diff(x) - sp.Symbol("weights"), coordinates=[x, y]).bind(apply)
+    with pytest.raises(oc.OperatorError, match="the same name"):
+        named.loss(parameters(2), cloud(21, 2), weights=1.0)
