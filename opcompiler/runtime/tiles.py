@@ -12,7 +12,7 @@ The gradient of a tile is taken where the tile is evaluated, so that nothing is 
 twice. The sum has a JVP rule, in which one `lax.scan` makes value and gradient, and the
 tangent is the product of that gradient with the tangents that come in. An argument that
 does not move has a symbolic zero for a tangent, and no gradient is taken by it. The rule is
-an ordinary program of JAX, so forward mode, `vmap` and second derivatives come by themselves.
+an ordinary program of JAX, so forward mode, `vmap` and second derivatives come along.
 (Reverse mode over reverse mode keeps all tiles: JAX forgets `checkpoint` there. The usual
 product with a Hessian, `jax.jvp` of `jax.grad`, keeps one.) A tile's function closes over
 the networks' parameters and whatever else they read: tracing it finds all that, and the sum

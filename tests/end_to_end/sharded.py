@@ -9,6 +9,8 @@ parameter gradients, and whether the first layer is ever gathered on one device.
 
 import argparse
 import sys
+from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -54,7 +56,7 @@ def network(params, point):
 
 
 def functions(residual, sampled):
-    """Values, and the gradient of their mean square."""
+    """Values, the gradient of their mean square, and both by tiles of points."""
     given = {"key": jax.random.key(7)} if sampled else {}
 
     def values(params, points):
@@ -64,7 +66,8 @@ def functions(residual, sampled):
     def loss(params, points):
         return sum(jnp.mean(r**2) for r in values(params, points))
 
-    return values, jax.grad(loss)
+    tiles = residual.tuned(replace(residual.tuning, tile=8)).bind(network)
+    return values, jax.grad(loss), partial(tiles.value_and_grad, **given)
 
 
 def compared(name, shape):
