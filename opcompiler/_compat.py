@@ -21,6 +21,7 @@ import numpy as np
 
 # What `jax.extend.core` names too; but importing `jax.extend` brings Pallas along.
 from jax._src import core as jex
+from jax._src.numpy import linalg as numpy_linalg
 from jax.custom_derivatives import SymbolicZero
 from jax.interpreters import ad, batching, mlir
 
@@ -190,6 +191,11 @@ def _depending(body: Any) -> Any:
         return [jax.lax.select_n(test, output, output) for output in outputs]
 
     return jax.make_jaxpr(chosen)(*(variable.aval for variable in opened.invars))
+
+
+def jax_derivatives(name: str) -> list[Any]:
+    """Returns what `jax.numpy.linalg` gives to `defjvp` under a name, if it does."""
+    return [getattr(numpy_linalg, name)] if hasattr(numpy_linalg, name) else []
 
 
 def custom_derivatives(equation: Equation) -> Iterator[Any]:

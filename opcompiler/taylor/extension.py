@@ -29,8 +29,8 @@ from opcompiler.taylor.misuse import explained
 from opcompiler.taylor.primitives import (
     Context,
     CUSTOM,
+    custom,
     one_output,
-    Primitive,
     primitive,
     Rule,
     TABLE,
@@ -147,7 +147,7 @@ def register_rule(
     if is_primitive:
         primitive(name, kind=given[0], **traits)(rule)
     else:
-        CUSTOM[id(derivative)] = derivative, Primitive(name, given[0], rule, **traits)
+        custom(derivative, name=name, kind=given[0], **traits)(rule)
 
 
 def _given_derivative(target: Any, name: str) -> Any:

@@ -130,8 +130,36 @@ def primitive(
 
 
 CUSTOM: dict[int, tuple[Any, Primitive]] = {}
-"""Functions with a custom derivative that a user gave a rule: by the `id` of what was given
-to `defjvp` or `defvjp`, which is kept alive beside the row."""
+"""Functions with a custom derivative that have a rule: by the `id` of what was given to
+`defjvp` or `defvjp`, which is kept alive beside the row."""
+
+
+def custom(
+    *derivatives: Any,
+    name: str,
+    kind: str,
+    entries: Entries = "",
+    sparse: SparseRule | None = None,
+) -> Callable[[Rule], Rule]:
+    """Declares the rule of a function with a custom derivative.
+
+    Args:
+        derivatives: what was given to `defjvp` or `defvjp`; none, where this version of
+            JAX has no such function.
+        name: of the function.
+        kind: as of `Primitive`.
+        entries: as of `Primitive`.
+        sparse: as of `Primitive`.
+    """
+
+    def declare(rule: Rule) -> Rule:
+        bent = entries == "selecting"
+        row = Primitive(name, kind, rule, entries, bent, sparse)
+        for derivative in derivatives:
+            CUSTOM[id(derivative)] = derivative, row
+        return rule
+
+    return declare
 
 
 def row_of(equation: Equation) -> Primitive:

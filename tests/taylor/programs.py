@@ -62,8 +62,13 @@ def _as_vector(outputs: Any) -> jax.Array:
 
 def primitives_of(fun: Callable[[Any], Any], *examples: Any) -> set[str]:
     """Returns the names of all primitives in a program, in its inner programs too."""
+    return set(names_in(fun, *examples))
+
+
+def names_in(fun: Callable[[Any], Any], *examples: Any) -> list[str]:
+    """Returns the primitive of every equation, in the order of the program."""
     jaxpr, _ = _compat.trace(fun, *examples)
-    return {equation.primitive.name for equation in _equations(jaxpr)}
+    return [equation.primitive.name for equation in _equations(jaxpr)]
 
 
 def _equations(jaxpr: Any) -> Iterator[Any]:

@@ -1,5 +1,7 @@
 """Folding directions into families changes the layout and nothing else."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,11 @@ import sympy as sp
 import opcompiler as oc
 from opcompiler.algebra.families import fold
 from opcompiler.algebra.weil import univariate
+from opcompiler.taylor import push
+from opcompiler.taylor.diagonal import powers_algebra
 from opcompiler.taylor.tuning import DEFAULT, NEVER, Tuning
+from tests.taylor.primitives import PROGRAMS, SLOW
+from tests.taylor.programs import names_in, Program
 
 DIM = 15
 X = sp.symbols(f"x1:{DIM + 1}")
@@ -116,3 +122,30 @@ def test_folded_equals_the_exact_derivative(operator: str) -> None:
     weights = jnp.array([1.0, *(np.arange(1, DIM + 1) / DIM)])
     got = residual(lambda z: jnp.sin(z @ weights), points)
     np.testing.assert_allclose(got, exact(*points.T), rtol=1e-11)
+
+
+# --- no primitive writes directions out -------------------------------------------------
+
+
+def _equations_with(count: int, program: Program, start) -> int:
+    """Returns the length of a push with a family of some directions."""
+    order = min(3, program.order)
+    algebra = powers_algebra(order, count, False)
+    shape = (*start.shape[:1], count, *start.shape[1:])
+    seed = jnp.cos(jnp.arange(math.prod(shape), dtype=float)).reshape(shape)
+
+    def channels(x):
+        (output,) = push(program, x, [seed, *[None] * (order - 1)], algebra)
+        return getattr(output, "coefficients", output)
+
+    return len(names_in(channels, start))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in PROGRAMS],
+)
+def test_a_push_is_as_long_for_many_directions_as_for_few(name: str) -> None:
+    program = PROGRAMS[name]
+    start, _ = program.start(name)
+    assert _equations_with(7, program, start) == _equations_with(5, program, start)

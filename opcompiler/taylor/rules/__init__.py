@@ -9,6 +9,7 @@ bilinear.py     products under any bilinear operation: dot_general, conv
 subprograms.py  programs inside programs: calls, custom rules, checkpoint, scan, while, cond
 reductions.py   sorting, extrema and products along an axis, a user's reductions
 linalg.py       linear solves, cholesky, lu, qr
+determinants.py slogdet, det
 spectral.py     eigh, svd
 
 Where a family changes an operand at a few places only, see `taylor/places.py`:
@@ -22,6 +23,7 @@ from opcompiler.taylor.rules import (
     bilinear,
     binary,
     composition,
+    determinants,
     elementwise,
     linalg,
     linear,
@@ -36,6 +38,7 @@ __all__ = [
     "bilinear",
     "binary",
     "composition",
+    "determinants",
     "elementwise",
     "linalg",
     "linear",
