@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = ["README.md", "docs/calculus.md", "docs/guide.md"]
+PAGES = ["README.md", "docs/calculus.md", "docs/guide.md", "docs/wavefunctions.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)

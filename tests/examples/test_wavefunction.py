@@ -1,0 +1,122 @@
+"""A network of electrons: antisymmetry, local energies, the gradient, a short run."""
+
+from functools import partial
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from examples import wavefunction as example
+
+LITHIUM = example.System(2, 1, charge=3, stiffness=0.0, repulsion=1, energy=-7.478)
+KEYS = jax.random.split(jax.random.key(0), 3)
+
+
+def setting(complex_valued):
+    return (
+        example.init(KEYS[0], LITHIUM, complex_valued),
+        jax.random.normal(KEYS[1], (3, 3)),
+    )
+
+
+@pytest.mark.parametrize("complex_valued", [False, True])
+def test_two_electrons_of_equal_spin_change_the_sign(complex_valued) -> None:
+    params, at = setting(complex_valued)
+    phase, log = example.sign_and_log(params, LITHIUM, at)
+    other, same = example.sign_and_log(params, LITHIUM, at[jnp.array([1, 0, 2])])
+    np.testing.assert_allclose(other, -phase, rtol=1e-12)
+    np.testing.assert_allclose(same, log, rtol=1e-12)
+    assert jnp.iscomplexobj(phase) == complex_valued
+
+
+def by_hessian(log_psi, at):
+    """The kinetic energy by nested forward mode, which takes complex results."""
+    row = lambda x: log_psi(x.reshape(at.shape))
+    flat = at.reshape(-1)
+    slope = jax.jacfwd(row)(flat)
+    return -(jnp.trace(jax.jacfwd(jax.jacfwd(row))(flat)) + jnp.sum(slope**2)) / 2
+
+
+@pytest.mark.parametrize("complex_valued", [False, True])
+def test_local_energy(complex_valued) -> None:
+    params, at = setting(complex_valued)
+    found = jax.jit(example.local_energy, static_argnums=1)(params, LITHIUM, at)
+    log_psi = partial(example.log_psi, params, LITHIUM)
+    wanted = jax.jit(partial(by_hessian, log_psi))(at) + LITHIUM.potential(at)
+    np.testing.assert_allclose(found, wanted, rtol=1e-9)
+
+
+# --- the gradient of the energy ---------------------------------------------------------
+
+
+WELL = example.System(1, 0, charge=0, stiffness=1.0, repulsion=0, energy=1.5)
+
+
+def gaussian(params, system, at):
+    """psi = exp(-a r^2/2) with <H> = 3 (a + 1/a)/4 in the trap of stiffness 1."""
+    return -params * jnp.sum(at**2) / 2
+
+
+def test_the_gradient_of_the_energy_and_the_trap(monkeypatch) -> None:
+    monkeypatch.setattr(example, "log_psi", gaussian)
+    monkeypatch.setattr(example, "clipped", lambda energies: energies)
+    a, count = jnp.asarray(1.5), 100_000
+    # |psi|^2 is a normal law of variance 1/(2 a).
+    walkers = jax.random.normal(KEYS[2], (count, 1, 3)) / (2 * a) ** 0.5
+    energies, slope = example.energies_and_gradient(a, WELL, walkers)
+    exact = 3 * (1 - 1 / a**2) / 4
+    error = float(jnp.std(energies)) / count**0.5
+    assert jnp.mean(energies) == pytest.approx(
+        float(3 * (a + 1 / a) / 4), abs=5 * error
+    )
+    assert slope == pytest.approx(float(exact), rel=0.05)
+    # The gradient of local energies at fixed walkers has the mean 0.
+    one = lambda a, at: example.local_energy(a, WELL, at)
+    naive = jax.vmap(jax.grad(one), (None, 0))(a, walkers)
+    error = float(jnp.std(naive)) / count**0.5
+    assert jnp.mean(naive) == pytest.approx(0.0, abs=5 * error)
+    assert 20 * error < exact
+
+
+def test_outliers_are_clipped() -> None:
+    energies = jnp.append(jnp.linspace(-1.0, 1.0, 9), 1e6)
+    kept = example.clipped(energies)
+    np.testing.assert_array_equal(kept[:-1], energies[:-1])
+    assert kept[-1] < energies[-1]
+
+
+# --- runs -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("system", "steps", "within"),
+    [
+        ("hooke", 120, 0.03),
+        pytest.param("trap", 400, 0.02, marks=pytest.mark.slow),
+        pytest.param("helium", 400, 0.03, marks=pytest.mark.slow),
+    ],
+)
+def test_the_ground_state_is_found(system, steps, within) -> None:
+    options = SimpleNamespace(system=system, steps=steps, seed=0)
+    found = example.main(options)
+    known = example.SYSTEMS[system].energy
+    # Above the ground state, up to what the sample does not know.
+    assert known - 5 * found.error < found.energy < known + within + 5 * found.error
+    assert found.error < 0.02
+
+
+def test_move_keeps_the_law() -> None:
+    """Walkers of the trap's ground state stay such: <r^2> = 3/2."""
+    params = example.init(KEYS[0], WELL)
+    params = jax.tree.map(jnp.zeros_like, params) | {
+        "decay": jnp.ones((example.DETERMINANTS, 1)), "jastrow": jnp.ones(2)
+    }  # fmt: skip
+    params["bias"] = [jnp.ones_like(b) for b in params["bias"]]
+    walkers = jax.random.normal(KEYS[1], (4000, 1, 3)) / 2**0.5
+    walk = example.moved(params, WELL, walkers, KEYS[2], jnp.asarray(0.7), 10)
+    squares = jnp.sum(walk.at**2, axis=(1, 2))
+    error = float(jnp.std(squares)) / len(squares) ** 0.5
+    assert float(jnp.mean(squares)) == pytest.approx(1.5, abs=5 * error)
+    assert 0.2 < walk.taken < 0.9
