@@ -57,7 +57,7 @@ from opcompiler.taylor.tuning import Tuning
 from opcompiler.taylor.value import AlgebraArray
 
 LONG = 256
-"""More directions than this are pushed in chunks, so that memory stays bounded."""
+"""More directions than this are pushed in chunks, if they need much memory."""
 
 _FEW, _WINDOW, _LINE = 2**12, 2**17, 16
 """On a CPU, sums of more terms than the first, all points together, go window by window:
@@ -170,12 +170,10 @@ def _pushed(
             parts = [(_single(site.directions[n], given, scene), c) for n, c in tangent]
             scaled = [part if c == 1 else float(c) * part for part, c in parts]
             seeds.append(sum(scaled[1:], scaled[0]))
-    if tuning.chunk is None and count > LONG:
-        tuning = replace(tuning, chunk=LONG // 2)
     wanted = {k for readout in run.readouts for _, k, _ in readout.terms}
     (value,) = taylor_push(
         jax.vmap(group.network), given.points, seeds, algebra, wanted, tuning,
-        mapped=True,
+        mapped=True, piece=LONG // 2 if count > LONG else None,
     )  # fmt: skip
 
     def read(k: int, field: str) -> Array:

@@ -22,8 +22,10 @@ import numpy as np
 from jax import Array
 
 from opcompiler import _compat
+from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.errors import OperatorError
-from opcompiler.taylor.value import Coefficient, family_axis
+from opcompiler.taylor.support import spread, supports, unit_vectors
+from opcompiler.taylor.value import AlgebraArray, Coefficient, Value
 
 Shape = tuple[int, ...]
 
@@ -80,17 +82,22 @@ class Coordinates:
             found.append(jnp.asarray(flat.reshape(leaf.shape), leaf.dtype))
         return found
 
-    def unit_seeds(self) -> list[Coefficient]:
-        """Returns all unit vectors as one family, leaf by leaf."""
-        found: list[Coefficient] = []
+    def unit_family(self, algebra: TaylorAlgebra, most: int | None) -> list[Value]:
+        """Returns the leaves with all unit vectors as the family of channel 1.
+
+        Args:
+            algebra: the algebra.
+            most: lanes up to which the family is held in lanes, see `support.localised`.
+        """
+        found: list[Value] = []
         start = 0
         for leaf in self.leaves:
-            unit = np.zeros((leaf.size, self.count))
-            unit[:, start : start + leaf.size] = np.eye(leaf.size)
+            unit, support = unit_vectors(leaf, start, self.count, most)
+            series = (leaf, unit, *(None,) * (algebra.size - 2))
+            value = AlgebraArray(leaf.shape, leaf.dtype, series, support)
+            local = supports(algebra) and support.pays
+            found.append(value if local else spread(value))
             start += leaf.size
-            shaped = unit.reshape(*leaf.shape, self.count)
-            moved = np.moveaxis(shaped, -1, family_axis(leaf.ndim))
-            found.append(jnp.asarray(moved, leaf.dtype))
         return found
 
 

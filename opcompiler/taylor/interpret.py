@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from opcompiler import _compat
@@ -24,6 +25,7 @@ from opcompiler.taylor.arithmetic import Series
 from opcompiler.taylor.places import densified, SparseArray
 from opcompiler.taylor.primitives import Context, row_of, Rule
 from opcompiler.taylor.rank import has_family, settled
+from opcompiler.taylor.support import is_local, spread
 from opcompiler.taylor.value import (
     AlgebraArray,
     Coefficient,
@@ -88,7 +90,7 @@ def evaluate(
         known.update(zip(equation.outvars, outputs, strict=True))
         for variable in gone:
             known.pop(variable, None)
-        if context.reducible:
+        if context.reducible or context.watch is not None:
             context, changed = settled(context, known, jaxpr.eqns[place + 1 :])
             known.update(changed)
     return list(map(read, jaxpr.outvars))
@@ -112,6 +114,11 @@ def apply(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
         if outputs is not None:
             return outputs
         inputs = [densified(value) for value in inputs]
+    if any(map(is_local, inputs)):
+        outputs = row.local(context, equation, inputs) if row.local else None
+        if outputs is not None:
+            return outputs
+        inputs = [spread(value) for value in inputs]
     return row.rule(context, equation, inputs)
 
 
@@ -161,9 +168,14 @@ def refold(folding: Folding, value: Value) -> Value:
             folded.append(rows[0])
             continue
         shape = jnp.broadcast_shapes(*shapes)
+        # Seeds that are known stay of numpy: then it is known, too, where they are zero.
+        known = all(c is None or isinstance(c, np.ndarray) for c in rows)
+        library: Any = np if known else jnp
         full = [
-            jnp.zeros(shape, value.dtype) if c is None else jnp.broadcast_to(c, shape)
+            library.zeros(shape, value.dtype)
+            if c is None
+            else library.broadcast_to(c, shape)
             for c in rows
         ]
-        folded.append(jnp.stack(full, family_axis(len(shape))))
+        folded.append(library.stack(full, family_axis(len(shape))))
     return make(folded, value.shape, value.dtype)

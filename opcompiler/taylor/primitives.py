@@ -64,7 +64,7 @@ Rule = Callable[[Context, Equation, Sequence[Value]], list[Value]]
 """(context, equation, operands) -> outputs."""
 
 SparseRule = Callable[[Context, Equation, Sequence[Value]], list[Value] | None]
-"""A rule that takes sparse values; `None` from it: this one has to be dense."""
+"""A rule that takes sparse or local values; `None` from it: they are written out."""
 
 Entries = Literal["", "curved", "flat", "selecting"]
 
@@ -84,6 +84,8 @@ class Primitive:
         kink: whether it is there to bend a piecewise linear function; what selects is.
         sparse: the rule for values that a family changes at a few places only (see
             `places.py`), if it has one; for the others they are written out.
+        local: the rule for values whose families are held in lanes (see `support.py`), if
+            it has one; for the others they are written out.
         inlined: whether the rule runs the equation's body in its place, in the same
             algebra.
     """
@@ -94,6 +96,7 @@ class Primitive:
     entries: Entries = ""
     kink: bool = False
     sparse: SparseRule | None = None
+    local: SparseRule | None = None
     inlined: bool = False
 
 
@@ -110,6 +113,7 @@ def primitive(
     entries: Entries = "",
     kink: bool = False,
     sparse: SparseRule | None = None,
+    local: SparseRule | None = None,
     inlined: bool = False,
 ) -> Callable[[Rule], Rule]:
     """Declares primitives that share a rule; each can be declared only once.
@@ -122,8 +126,9 @@ def primitive(
             if name in TABLE:
                 raise AssertionError(f"{name} already has the rule {TABLE[name].rule}")
             bent = kink or entries == "selecting"
-            row = Primitive(name, kind, rule, entries, bent, sparse, inlined)
-            TABLE[name] = row
+            TABLE[name] = Primitive(
+                name, kind, rule, entries, bent, sparse, local, inlined
+            )
         return rule
 
     return declare

@@ -19,7 +19,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+import numpy as np
 
 from opcompiler import _compat
 from opcompiler.algebra.families import fold
@@ -33,6 +33,7 @@ from opcompiler.taylor.onehot import seeded
 from opcompiler.taylor.places import densified, SparseArray
 from opcompiler.taylor.primitives import Context
 from opcompiler.taylor.rank import Points, Watch, weights_of
+from opcompiler.taylor.support import by_element, localised, spread
 from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import Active, AlgebraArray, primal, type_of, Value
 
@@ -46,6 +47,7 @@ def push(
     wanted: Collection[int] | None = None,
     tuning: Tuning = DEFAULT,
     mapped: bool = False,
+    piece: int | None = None,
 ) -> list[Value]:
     """Evaluates a function on an algebra-valued array, or a pytree of them.
 
@@ -66,6 +68,8 @@ def push(
         tuning: how the algebra is laid out.
         mapped: whether the function is a `jax.vmap` over the leading axis of the point;
             then each of its points may have directions of its own.
+        piece: directions that are pushed at a time if the families would be large
+            otherwise; all by default.
 
     Returns:
         The leaves of the result, each an `AlgebraArray`, or a plain array where it
@@ -101,13 +105,11 @@ def fits(
     starts: Sequence[Value],
     chunk: int,
 ) -> bool:
-    """Whether a program soon reduces its family, so that it need not go in chunks.
+    """Whether a program keeps its families small, so that it need not go in chunks.
 
-    Until then no family may be larger than those of a chunk become, or than what the
-    program is given: the first layer's matrix is the family behind it.
+    None may be larger than those of a chunk become, or than what the program is given: the
+    first layer's matrix is the family behind it.
     """
-    if not context.reducible:
-        return False
     watch = Watch()
     trial = replace(context, watch=watch)
     jax.eval_shape(lambda: list(map(primal, evaluate(trial, jaxpr, consts, starts))))
@@ -115,7 +117,7 @@ def fits(
     avals = [v.aval for e in jaxpr.eqns for v in e.outvars]
     widest = max((math.prod(a.shape) for a in avals if hasattr(a, "shape")), default=0)
     given = max((jnp.size(a) for a in arrays), default=0)
-    return watch.reduced and watch.largest <= max(chunk * widest, given)
+    return watch.largest <= max(chunk * widest, given)
 
 
 def _like_point(seed: Any, structure: Any) -> list[Any]:
@@ -139,6 +141,7 @@ def push_tree(
     wanted: Collection[int] | None = None,
     tuning: Tuning = DEFAULT,
     mapped: bool = False,
+    piece: int | None = None,
 ) -> Any:
     """Evaluates a function of several arrays, some of them algebra-valued.
 
@@ -149,6 +152,7 @@ def push_tree(
         wanted: the channels that will be read; all by default.
         tuning: how the algebra is laid out.
         mapped: whether the function is mapped over the leading axes of all arguments.
+        piece: as of `push`.
 
     Returns:
         The values, as those of `push`, in the structure of the function's result.
@@ -172,6 +176,12 @@ def push_tree(
     )
     if folding is not None:
         starts = [refold(folding, start) for start in starts]
+    local = [
+        localised(by_element(start, tuning.sparsity), context.algebra, tuning.sparsity)
+        for start in starts
+    ]
+    if any(isinstance(start, SparseArray) for start in local):
+        local = starts
     places = folding.places if folding else [(k, 0) for k in range(algebra.size)]
     read = range(algebra.size) if wanted is None else wanted
     channels = frozenset(places[k][0] for k in read)
@@ -182,12 +192,15 @@ def push_tree(
         points = Points(jaxpr, longer) if mapped else None
         context = replace(context, reducible=True, points=points)
     chunk = tuning.chunk if context.algebra.has_families else None
-    if chunk is not None and not fits(context, jaxpr, consts, starts, chunk):
+    if chunk is None and piece and not fits(context, jaxpr, consts, local, piece):
+        chunk = piece
+    if chunk is not None:
         context = replace(context, reducible=False)
+        starts = [spread(start) for start in starts]
         outputs = evaluate_in_chunks(context, jaxpr, consts, starts, chunk, channels)
     else:
-        outputs = evaluate(context, jaxpr, consts, starts)
-    outputs = [densified(output) for output in outputs]
+        outputs = evaluate(context, jaxpr, consts, local)
+    outputs = [spread(densified(output)) for output in outputs]
     if folding is not None:
         outputs = [unfold(folding, output, wanted) for output in outputs]
     return jax.tree.unflatten(jax.tree.structure(result), outputs)
@@ -227,10 +240,11 @@ def _varying(value: Value, axes: frozenset[Any]) -> Value:
     return replace(value, coefficients=(_compat.vary(first, axes), *rest))
 
 
-def tangent_row(tangent: Tangent, dim: int, dtype: Any) -> Array | None:
-    """Returns a sparse tangent as a vector (dim,); `None` if it is empty."""
+def tangent_row(tangent: Tangent, dim: int, dtype: Any) -> np.ndarray | None:
+    """Returns a sparse tangent as a vector (dim,) of numpy; `None` if it is empty."""
     if not tangent:
         return None
-    places = jnp.array([place for place, _ in tangent])
-    components = jnp.array([float(c) for _, c in tangent], dtype)
-    return jnp.zeros((dim,), dtype).at[places].set(components)
+    row = np.zeros((dim,), dtype)
+    for place, c in tangent:
+        row[place] = float(c)
+    return row

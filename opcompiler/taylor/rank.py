@@ -36,6 +36,7 @@ from opcompiler import _compat
 from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.places import family_place, SparseArray
 from opcompiler.taylor.primitives import Context
+from opcompiler.taylor.support import is_local
 from opcompiler.taylor.value import AlgebraArray, Coefficient, family_axis, Value
 
 
@@ -89,15 +90,16 @@ def settled(
         following: the equations that are still to come.
     """
     carrying = {v: x for v, x in known.items() if has_family(context.algebra, x)}
-    dense = [x for x in carrying.values() if isinstance(x, AlgebraArray)]
-    if dense:
+    arrays = [x for x in carrying.values() if isinstance(x, AlgebraArray)]
+    dense = [x for x in arrays if not is_local(x)]
+    if dense and context.reducible:
         # A program inside of this one may have passed a bottleneck.
         context = with_directions(context, _directions(context, dense[0]))
     watch = context.watch
     if watch is not None and not watch.reduced:
-        sizes = [c.size for x in dense for c in _families(context.algebra, x).values()]
+        sizes = [c.size for x in arrays for c in _families(context.algebra, x).values()]
         watch.largest = max(watch.largest, *sizes, 0)
-    if len(carrying) != 1 or not dense:
+    if len(carrying) != 1 or not dense or not context.reducible:
         return context, {}
     ((variable, value),) = carrying.items()
     families = _Families(context, value, variable)

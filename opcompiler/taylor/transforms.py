@@ -339,15 +339,16 @@ def _second_order(
     family = count >= tuning.fold_from
     algebra = _quadratic_algebra(count, known, family)
     if family:
-        seeds = [where.unit_seeds()]
+        starts, seeds = where.unit_family(algebra, tuning.sparsity), 1
     else:
-        seeds = [where.seed([i], [1.0]) for i in range(count)]
-    rest = [None] * (algebra.size - 1 - len(seeds))
-    starts = [
-        make([leaf, *(seed[n] for seed in seeds), *rest], leaf.shape, leaf.dtype)
-        for n, leaf in enumerate(where.leaves)
-    ]
-    second = range(1 + len(seeds), algebra.size)
+        rows = [where.seed([i], [1.0]) for i in range(count)]
+        seeds = len(rows)
+        rest = [None] * (algebra.size - 1 - seeds)
+        starts = [
+            make([leaf, *(row[n] for row in rows), *rest], leaf.shape, leaf.dtype)
+            for n, leaf in enumerate(where.leaves)
+        ]
+    second = range(1 + seeds, algebra.size)
     wanted = {0, *second} | (set(range(1, second.start)) if with_gradient else set())
     outputs = _pushed(fun, where, starts, algebra, wanted, tuning)
 

@@ -23,6 +23,8 @@ class Tuning:
         chunk: directions of a family that are pushed at a time; all, if `None`. Memory
             grows with the chunk, time by one plain evaluation per chunk; a gradient
             evaluates every chunk a second time.
+        sparsity: directions on which an element may depend while its family holds those
+            alone; a third of them, if `None`, and 0 switches it off.
         remat: keep only the results of matrix products for a gradient, and evaluate
             everything elementwise a second time: less memory, more time.
         tile: points that are evaluated at a time where there are many: in the loss of a
@@ -38,6 +40,7 @@ class Tuning:
     stack_from: int = 13
     compose_upto: int = 4
     chunk: int | None = None
+    sparsity: int | None = None
     remat: bool = False
     tile: int | None = None
 

@@ -55,11 +55,15 @@ class AlgebraArray(Active):
             along which it does not change may have length 1, so that tangents that are
             the same at all points are stored once. A family's coefficient has one more
             axis for its directions, see `family_axis`. `None` is a structural zero.
+        support: says of which directions families are, if not of all: then their axis
+            has a lane for each direction that an element depends on, see `support.py`.
+            Only the rules of `rules/local.py` see such values.
     """
 
     shape: tuple[int, ...]
     dtype: Any
     coefficients: tuple[Coefficient, ...]
+    support: Any = None
 
     @property
     def primal(self) -> Array:

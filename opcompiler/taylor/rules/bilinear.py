@@ -21,7 +21,7 @@ from jax import Array, lax
 from opcompiler import _compat
 from opcompiler.taylor.arithmetic import product, Series
 from opcompiler.taylor.primitives import Context, one_output, primitive
-from opcompiler.taylor.rules import sparse_sums
+from opcompiler.taylor.rules import local, sparse_sums
 from opcompiler.taylor.value import (
     AlgebraArray,
     Coefficient,
@@ -35,7 +35,7 @@ from opcompiler.taylor.value import (
 
 
 @primitive("dot_general", kind="bilinear",
-           sparse=sparse_sums.dot_general)  # fmt: skip
+           sparse=sparse_sums.dot_general, local=local.dot_general)  # fmt: skip
 @one_output
 def dot_general(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Matrix products of every batching; free axes may be narrow."""

@@ -34,7 +34,7 @@ from opcompiler.taylor.arithmetic import (
     sums_of_products,
 )
 from opcompiler.taylor.primitives import Context, one_output, primitive
-from opcompiler.taylor.rules import sparse_entries
+from opcompiler.taylor.rules import local, sparse_entries
 from opcompiler.taylor.rules.composition import Channels
 from opcompiler.taylor.rules.elementwise import exponential, logarithm
 from opcompiler.taylor.value import (
@@ -50,7 +50,12 @@ from opcompiler.taylor.value import (
     Value,
 )
 
-_entrywise = partial(primitive, kind="elementwise", sparse=sparse_entries.pointwise)
+_entrywise = partial(
+    primitive,
+    kind="elementwise",
+    sparse=sparse_entries.pointwise,
+    local=local.entrywise,
+)
 
 # --- sums and products ------------------------------------------------------------------
 

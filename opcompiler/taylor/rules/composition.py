@@ -46,6 +46,7 @@ from opcompiler.taylor.arithmetic import (
 )
 from opcompiler.taylor.interpret import apply
 from opcompiler.taylor.primitives import Context, one_output, primitive, row_of
+from opcompiler.taylor.rules import local
 from opcompiler.taylor.rules.sparse_entries import pointwise as pointwise_at_places
 from opcompiler.taylor.value import (
     AlgebraArray,
@@ -71,7 +72,12 @@ Derivatives = Callable[[_compat.Equation, Array, int], Curve]
 Both = Callable[[TaylorAlgebra, Channels], Curve]
 """A recurrence in an algebra, at a series, whose plain value is known."""
 
-_one_array = partial(primitive, kind="elementwise", sparse=pointwise_at_places)
+_one_array = partial(
+    primitive,
+    kind="elementwise",
+    sparse=pointwise_at_places,
+    local=local.entrywise,
+)
 
 
 def elementwise(*names: str, curved: bool = True) -> Callable[[Recurrence], Recurrence]:

@@ -35,7 +35,7 @@ from opcompiler.taylor.arithmetic import (
     sums_of_products,
 )
 from opcompiler.taylor.primitives import Context, one_output, primitive
-from opcompiler.taylor.rules import sparse_entries
+from opcompiler.taylor.rules import local, sparse_entries
 from opcompiler.taylor.rules.composition import (
     by_derivatives,
     Channels,
@@ -50,14 +50,15 @@ from opcompiler.taylor.value import primal, Value
 
 @primitive("and", "eq", "ge", "gt", "is_finite", "le", "lt", "ne", "not", "or", "sign",
            "stop_gradient", kind="constant", entries="flat",
-           sparse=sparse_entries.steps)  # fmt: skip
+           sparse=sparse_entries.steps, local=local.plainly)  # fmt: skip
 @primitive("argmax", "argmin", "axis_index", "bitcast_convert_type", "ceil", "clz",
            "eq_to", "floor", "iota", "le_to", "lt_to", "mulhi", "population_count",
            "random_bits", "random_clone", "random_fold_in", "random_seed",
            "random_split", "random_unwrap", "random_wrap", "rng_bit_generator",
            "rng_uniform", "round", "shift_left", "shift_right_arithmetic",
            "shift_right_logical", "threefry2x32", "xor",
-           kind="constant", sparse=sparse_entries.steps)  # fmt: skip
+           kind="constant", sparse=sparse_entries.steps,
+           local=local.plainly)  # fmt: skip
 def constant(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Runs the primitive on the plain values."""
     del context
@@ -433,7 +434,7 @@ def _binomial_series(x: Array, n: int, order: int) -> Series:
 
 
 @primitive("abs", kind="elementwise", entries="flat", kink=True,
-           sparse=sparse_entries.pointwise)  # fmt: skip
+           sparse=sparse_entries.pointwise, local=local.entrywise)  # fmt: skip
 @one_output
 def absolute(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """|u|: the sign times u; of complex u, the root of re^2 + im^2."""

@@ -24,7 +24,7 @@ from opcompiler import _compat
 from opcompiler.taylor.arithmetic import product, Series
 from opcompiler.taylor.fallback import any_primitive
 from opcompiler.taylor.primitives import Context, one_output, primitive, SparseRule
-from opcompiler.taylor.rules import sparse_entries, sparse_sums
+from opcompiler.taylor.rules import local, sparse_entries, sparse_sums
 from opcompiler.taylor.rules.elementwise import constant
 from opcompiler.taylor.value import (
     coefficients,
@@ -43,7 +43,12 @@ Shape = tuple[int, ...]
 Narrow = Callable[[dict[str, Any], Shape, Array], Array | None]
 """(parameters, shape of the value, narrow channel) -> channel of the output, if it can."""
 
-_entrywise = partial(primitive, kind="linear", sparse=sparse_entries.pointwise)
+_entrywise = partial(
+    primitive,
+    kind="linear",
+    sparse=sparse_entries.pointwise,
+    local=local.entrywise,
+)
 
 # --- one operand ------------------------------------------------------------------------
 
@@ -104,7 +109,12 @@ def _narrow_sum(params: dict[str, Any], full: Shape, c: Array) -> Array:
 
 
 shaped("cumsum", "fft", "reduce_window_sum", "tile")
-shaped("reduce_sum", narrow=_narrow_sum, sparse=sparse_sums.reduce_sum)
+shaped(
+    "reduce_sum",
+    narrow=_narrow_sum,
+    sparse=sparse_sums.reduce_sum,
+    local=local.reduce_sum,
+)
 
 # --- several operands -------------------------------------------------------------------
 
@@ -151,6 +161,7 @@ def jointly(
     of: Sequence[int] | None = None,
     kind: str = "linear",
     sparse: SparseRule | None = None,
+    local: SparseRule | None = None,
 ) -> None:
     """Declares primitives that are linear in some operands together.
 
@@ -159,18 +170,19 @@ def jointly(
         of: the operands; by default those that have channels.
         kind: as of `primitive`.
         sparse: as of `primitive`.
+        local: as of `primitive`.
     """
 
     def rule(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
         active = [n for n, value in enumerate(inputs) if is_active(value)]
         return jointly_linear(context, equation, inputs, active if of is None else of)
 
-    primitive(*names, kind=kind, sparse=sparse)(rule)
+    primitive(*names, kind=kind, sparse=sparse, local=local)(rule)
 
 
 jointly("complex", of=(0, 1))
 jointly("dynamic_update_slice", of=(0, 1))
-jointly("unstack", of=(0,))
+jointly("unstack", of=(0,), local=local.moved)
 jointly(
     "scatter-add", "scatter-sub", "scatter_add", "scatter_sub", "scatter", of=(0, 2)
 )

@@ -5,7 +5,7 @@ puts them. Every primitive is declared here once, with all that follows from whe
 go: what becomes of a *narrow* channel, which has axes of length 1, and what becomes of a
 sparse value, in which each direction of a family stands at a *place* (see `places.py`).
 
-    shaped("transpose", narrow=_narrow_transpose, sparse=_moving(_transposed))
+    shaped("transpose", narrow=_narrow_transpose, sparse=_moving(_transposed), local=moved)
 
 A move of places says three things: where they go, which directions are cut off, and how an
 array that has one entry per direction is carried along. Such an array has length 1 along
@@ -38,6 +38,7 @@ from opcompiler.taylor.places import (
 from opcompiler.taylor.primitives import Context, one_output, primitive, SparseRule
 from opcompiler.taylor.rules import sparse_sums
 from opcompiler.taylor.rules.linear import jointly, jointly_linear, shaped
+from opcompiler.taylor.rules.local import moved
 from opcompiler.taylor.rules.sparse_entries import apart, on_bases, sparse, split_of
 from opcompiler.taylor.value import (
     Active,
@@ -278,15 +279,15 @@ def _turned(params: Params, before: Shape, after: Shape, places: Places) -> Move
     return replace(places, indices=indices), carry
 
 
-shaped("transpose", narrow=_narrow_transpose, sparse=_moving(_transposed))
+shaped("transpose", narrow=_narrow_transpose, sparse=_moving(_transposed), local=moved)
 shaped(
     "broadcast_in_dim", narrow=_narrow_broadcast, entries="flat",
-    sparse=_moving(_broadcast),
+    sparse=_moving(_broadcast), local=moved,
 )  # fmt: skip
-shaped("squeeze", narrow=_narrow_squeeze, sparse=_moving(_reshaped))
-shaped("reshape", narrow=_narrow_reshape, sparse=_moving(_reshaped))
-shaped("expand_dims", sparse=_moving(_reshaped))
-shaped("rev", sparse=_moving(_turned))
+shaped("squeeze", narrow=_narrow_squeeze, sparse=_moving(_reshaped), local=moved)
+shaped("reshape", narrow=_narrow_reshape, sparse=_moving(_reshaped), local=moved)
+shaped("expand_dims", sparse=_moving(_reshaped), local=moved)
+shaped("rev", sparse=_moving(_turned), local=moved)
 
 # --- parts of arrays: places count from where the part begins ---------------------------
 
@@ -339,7 +340,7 @@ def _window(
     return replace(places, indices=tuple(indices))
 
 
-shaped("slice", narrow=_narrow_slice, sparse=_moving(_cut))
+shaped("slice", narrow=_narrow_slice, sparse=_moving(_cut), local=moved)
 
 
 def _parted(
@@ -365,7 +366,7 @@ def _parted(
     return _moved(context, equation, inputs, moves)
 
 
-jointly("split", of=(0,), sparse=_parted)
+jointly("split", of=(0,), sparse=_parted, local=moved)
 
 
 def _cut_anywhere(
@@ -406,7 +407,7 @@ def _from(places: Places, axis: int, start: Array, size: int, length: int) -> Pl
     return replace(places, indices=tuple(indices))
 
 
-jointly("dynamic_slice", of=(0,), sparse=_cut_anywhere)
+jointly("dynamic_slice", of=(0,), sparse=_cut_anywhere, local=moved)
 
 
 def _padded(
@@ -447,7 +448,7 @@ def _spread(places: Places, axis: int, gap: int) -> Places:
     return replace(places, indices=tuple(indices))
 
 
-jointly("pad", of=(0, 1), sparse=_padded)
+jointly("pad", of=(0, 1), sparse=_padded, local=moved)
 
 # --- joining ----------------------------------------------------------------------------
 
@@ -529,7 +530,7 @@ def _concatenated(
     return lax.concatenate(pieces, axis)
 
 
-@primitive("concatenate", kind="linear", sparse=_sparse_concatenate)
+@primitive("concatenate", kind="linear", sparse=_sparse_concatenate, local=moved)
 @one_output
 def concatenate(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Joins channels; an axis that is narrow in all pieces stays narrow."""
@@ -557,13 +558,13 @@ def _sparse_stack(
     return rewritten(context, joined, inputs)
 
 
-@primitive("stack", kind="linear", sparse=_sparse_stack)
+@primitive("stack", kind="linear", sparse=_sparse_stack, local=moved)
 def stack(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Stacks channels; operands without one give zeros."""
     return jointly_linear(context, equation, inputs, range(len(inputs)))
 
 
-@primitive("gather", kind="linear", sparse=sparse_sums.gather)
+@primitive("gather", kind="linear", sparse=sparse_sums.gather, local=moved)
 @one_output
 def gather(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Gathers from every channel; beyond the array the value is constant."""

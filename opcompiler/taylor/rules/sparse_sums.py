@@ -163,7 +163,7 @@ def dot_general(
     ranks = [len(_shape(value)) for value in inputs]
     sides = [side for side in (0, 1) if isinstance(inputs[side], Active)]
     if all(len(contract[s]) + len(batch[s]) == rank for s, rank in enumerate(ranks)):
-        return _as_sum(context, equation, inputs)
+        return as_sum(context, equation, inputs)
     if len(sides) == 2 or batch[0] or equation.params.get("out_sharding") is not None:
         return None
     (side,) = sides
@@ -190,7 +190,7 @@ def _shape(value: Value) -> Shape:
     return value.shape if isinstance(value, Active) else jnp.shape(value)
 
 
-def _as_sum(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+def as_sum(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Multiplies entry by entry and sums, which is the same without free axes."""
     contract, batch = equation.params["dimension_numbers"]
     (aval,) = _compat.output_avals(equation)

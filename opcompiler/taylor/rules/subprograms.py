@@ -39,6 +39,7 @@ from opcompiler.taylor.rules.composition import (
     pointwise,
 )
 from opcompiler.taylor.rules.linear import jointly_linear
+from opcompiler.taylor.rules.local import entrywise
 from opcompiler.taylor.rules.sparse_entries import apart, on_bases, sparse, split_of
 from opcompiler.taylor.value import (
     Active,
@@ -66,11 +67,33 @@ def body_alone(context: Context, equation: Any, inputs: Sequence[Value]) -> list
 
 
 _call("composite", "custom_vjp_call", "custom_vjp_call_jaxpr", "custom_vmap_call",
-      sparse=body_alone, inlined=True)(body_alone)  # fmt: skip
+      sparse=body_alone, local=body_alone, inlined=True)(body_alone)  # fmt: skip
+
+
+def composed_in_lanes(
+    context: Context, equation: Any, inputs: Sequence[Value]
+) -> list[Value] | None:
+    """Takes a function that acts entry by entry on one array for what it is."""
+    active = [value for value in inputs if isinstance(value, Active)]
+    avals = _compat.output_avals(equation)
+    if len(active) != 1 or len(avals) != 1 or avals[0].shape != active[0].shape:
+        return None
+    if not is_pointwise_call(equation, avals[0].shape):
+        return None
+    return entrywise(context, equation, inputs)
+
+
+def inlined_in_lanes(
+    context: Context, equation: Any, inputs: Sequence[Value]
+) -> list[Value]:
+    """Interprets the body in place, lane by lane where it acts entry by entry."""
+    if is_pointwise(context, equation, inputs):
+        return entrywise(context, equation, inputs)
+    return body_alone(context, equation, inputs)
 
 
 @_call("jit", "pjit", "closed_call", "call", "core_call", "eval_jaxpr",
-       sparse=body_alone, inlined=True)  # fmt: skip
+       sparse=body_alone, local=inlined_in_lanes, inlined=True)  # fmt: skip
 def inlined(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Interprets the body in place; a pointwise body of one value is composed."""
     if is_pointwise(context, equation, inputs):
@@ -128,7 +151,7 @@ def composed_at_places(
     return [sparse(parts, aval, base, patches)]
 
 
-@_call("custom_jvp_call", kink=True, sparse=composed_at_places)
+@_call("custom_jvp_call", kink=True, sparse=composed_at_places, local=composed_in_lanes)
 def custom_jvp(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Honours the user's rule at every order, by the raise identity."""
     if is_pointwise(context, equation, inputs):
@@ -181,7 +204,9 @@ def _opened(value: Value) -> tuple[Any, Any]:
     return value, lambda array: array
 
 
-_call("remat2", "checkpoint", "remat", sparse=checkpoint, inlined=True)(checkpoint)
+_call(
+    "remat2", "checkpoint", "remat", sparse=checkpoint, local=checkpoint, inlined=True
+)(checkpoint)
 
 # --- values as tuples of full arrays ----------------------------------------------------
 

@@ -1,0 +1,499 @@
+r"""Which directions of a family an element depends on: its support.
+
+Where a network treats its inputs in parts (electrons, nodes, patches), an element depends
+on the coordinates of its own part only. A family of d directions is then held in K
+*lanes*: `index` says which direction each lane of an element is.
+
+    h, (50, 64), of 50 nodes with 4 coordinates each:    200 directions
+    data (50, 4, 64)      instead of (50, 200, 64)       family axis second, as always
+    index (50, 4, 1)      4 i, 4 i + 1, 4 i + 2, 4 i + 3 at node i
+
+One-hot seeds are K = 1. An entrywise rule does not see the difference, because the product
+of two lanes of one number is the product of two directions, once the operands are *aligned*
+to the same index; so the squares of a Laplacian cost K, not d. What moves entries moves the
+index alike; a sum over elements unites what they depend on. `rules/local.py` has these
+rules. For any other primitive the family is written out in full (`spread`), as it is where
+more lanes are needed than pay.
+
+The index is known when a program is traced. Directions that are drawn at run time are in
+`places.py`, which looks at a family from the other side: from each direction to the places
+that it changes.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from opcompiler.algebra.weil import TaylorAlgebra
+from opcompiler.taylor.places import family_place, SparseArray
+from opcompiler.taylor.value import (
+    AlgebraArray,
+    Coefficient,
+    coefficients,
+    family_axis,
+    raised,
+    Value,
+)
+
+Shape = tuple[int, ...]
+
+NONE = -1
+"""The index of a lane that an element does not use; its data are zero."""
+
+
+@dataclass(frozen=True, eq=False)
+class Support:
+    """The index of a value's families.
+
+    Attributes:
+        index: of numpy, (K, ...): the directions that each element depends on, each once,
+            or `NONE`. Its other axes are those of the value, of length 1 where the index
+            is the same all along.
+        count: number of directions of the family.
+        most: lanes up to which a family is kept so.
+    """
+
+    index: np.ndarray
+    count: int
+    most: int
+
+    @property
+    def lanes(self) -> int:
+        """K."""
+        return len(self.index)
+
+    def at(self, index: np.ndarray) -> "Support":
+        """Returns the support of another value of the same directions."""
+        return replace(self, index=index)
+
+    def varies(self, axis: int) -> bool:
+        """Whether elements along an axis depend on different directions."""
+        return self.index.shape[1 + axis] > 1
+
+    @property
+    def pays(self) -> bool:
+        """Whether there are few enough lanes."""
+        return self.lanes <= self.most
+
+
+def supports(algebra: TaylorAlgebra) -> bool:
+    """Whether the families of an algebra may be held in lanes."""
+    # Constants that differ from one direction to the next stand along the family's axis.
+    return algebra.has_families and not any(
+        isinstance(c, tuple) for *_, c in algebra.products
+    )
+
+
+def families_of(value: AlgebraArray) -> dict[int, Array]:
+    """Returns the channels that have the axis of a family."""
+    rank = len(value.shape)
+    series = enumerate(value.coefficients)
+    return {k: c for k, c in series if c is not None and c.ndim > rank}
+
+
+def is_local(value: Value) -> bool:
+    """Whether a value holds its families in lanes."""
+    return isinstance(value, AlgebraArray) and value.support is not None
+
+
+def bare(value: Value) -> Value:
+    """Returns a value as one with a family of K directions, for rules that need no more."""
+    return replace(value, support=None) if is_local(value) else value
+
+
+def supported(value: Value, support: Support) -> Value:
+    """Returns the result of such a rule as what it is; written out where that pays."""
+    if not isinstance(value, AlgebraArray) or not families_of(value):
+        return value
+    local = replace(value, support=support)
+    return local if support.pays else spread(local)
+
+
+# --- seeds ------------------------------------------------------------------------------
+
+
+def localised(value: Value, algebra: TaylorAlgebra, most: int | None = None) -> Value:
+    """Holds families that are known before anything runs in lanes, if these are few.
+
+    Args:
+        value: whose families are arrays of numpy, or it is returned as it is.
+        algebra: of the value.
+        most: lanes up to which a family is kept so; a third of its directions by default.
+    """
+    if not isinstance(value, AlgebraArray) or is_local(value) or not supports(algebra):
+        return value
+    found, rank = families_of(value), len(value.shape)
+    if not found or not all(isinstance(c, np.ndarray) for c in found.values()):
+        return value
+    count = max(channel.count for channel in algebra.channels)
+    axis = family_axis(rank)
+    first = {k: np.moveaxis(c, axis, 0) for k, c in found.items()}
+    used = np.any(
+        np.broadcast_arrays(*(np.asarray(c) != 0 for c in first.values())), axis=0
+    )
+    if len(used) != count:
+        return value
+    # An axis of one entry in all channels stays one in the index.
+    lanes = int(used.sum(0).max(initial=1))
+    index = np.where(used, np.arange(count).reshape(-1, *[1] * rank), count)
+    index = np.sort(index, axis=0)[:lanes]
+    index = np.where(index == count, NONE, index)
+    support = Support(index, count, count // 3 if most is None else most)
+    if not support.pays:
+        return value
+    series: list[Coefficient] = list(value.coefficients)
+    for k, c in first.items():
+        wide = np.broadcast_to(
+            c, (count, *np.broadcast_shapes(c.shape[1:], used.shape[1:]))
+        )
+        at = np.broadcast_to(np.maximum(index, 0), (lanes, *wide.shape[1:]))
+        data = np.where(index == NONE, 0, np.take_along_axis(wide, at, 0))
+        series[k] = jnp.asarray(np.moveaxis(data, 0, axis), value.dtype)
+    return replace(value, coefficients=tuple(series), support=support)
+
+
+def by_element(value: Value, most: int | None = None) -> Value:
+    """Holds one-hot directions in lanes, if their places are known before anything runs.
+
+    Args:
+        value: if it is not such a value it is returned as it is.
+        most: as of `localised`.
+    """
+    if not isinstance(value, SparseArray) or len(value.patches) != 1:
+        return value
+    (patch,), algebra = value.patches, value.split.algebra
+    rank = len(value.shape)
+    known = [i for i in patch.places.indices if isinstance(i.array, np.ndarray)]
+    if len(known) != 1 or patch.places.inside is not None or not supports(algebra):
+        return value
+    (index,) = known
+    count, size = value.split.count, value.shape[index.axis]
+    line = index.array.ravel()
+    if line.size != count or len(np.unique(line)) != count:
+        return value
+    direction = np.full(size, NONE)
+    direction[line] = np.arange(count)
+    dims = [1] * rank
+    dims[index.axis] = size
+    support = Support(
+        direction.reshape(1, *dims), count, count // 3 if most is None else most
+    )
+    if not support.pays:
+        return value
+    series: list[Coefficient] = [None] * algebra.size
+    for k, c in zip(
+        value.split.kept, coefficients(value.base, value.split.bare), strict=True
+    ):
+        series[k] = c
+    axis, place = family_axis(rank), family_place(index.axis, rank)
+    for k, channel in enumerate(algebra.channels):
+        c = patch.series[k]
+        if channel.count == 1 or c is None:
+            continue
+        if c.shape[axis] > 1 and not np.array_equal(direction, np.arange(count)):
+            c = jnp.take(c, np.maximum(direction, 0), axis)
+        c = jnp.swapaxes(c, axis, place)
+        if (direction < 0).any():
+            there = np.expand_dims((direction >= 0).reshape(dims), axis)
+            c = jnp.where(there, c, 0)
+        series[k] = c
+    return AlgebraArray(value.shape, value.dtype, tuple(series), support)
+
+
+def unit_vectors(
+    point: Array, start: int, count: int, most: int | None = None
+) -> tuple[Array, Support]:
+    """Returns the unit vectors of a point's entries, which are `start` and the next ones.
+
+    Args:
+        point: an array.
+        start: the number of its first entry.
+        count: number of all directions.
+        most: lanes up to which a family is kept so; a third of its directions by default.
+
+    Returns:
+        The data, one lane that is 1 at every entry, and their support.
+    """
+    index = start + np.arange(point.size).reshape(1, *point.shape)
+    data = jnp.ones((1,) * (point.ndim + 1), point.dtype)
+    return data, Support(index, count, count // 3 if most is None else most)
+
+
+# --- out --------------------------------------------------------------------------------
+
+
+def spread(value: Value) -> Value:
+    """Writes families out in all directions."""
+    if not is_local(value):
+        return value
+    support = value.support
+    everything = np.arange(support.count).reshape(-1, *[1] * len(value.shape))
+    return replace(routed(value, support.at(everything)), support=None)
+
+
+# --- from one index to another ----------------------------------------------------------
+
+_SELECTED = 64
+"""Pairs of lanes up to which entries are selected pair by pair; others are gathered."""
+
+
+def routed(value: AlgebraArray, support: Support) -> AlgebraArray:
+    """Puts the lanes of a value where they stand in another index, which has them all."""
+    before, after = value.support.index, support.index
+    if before is after:
+        return value
+    rank = len(value.shape)
+    axis = family_axis(rank)
+    # Whether lane k of an element becomes its lane s: (s, k, ...).
+    small = len(before) * len(after) <= _SELECTED
+    same = (before[None] == after[:, None]) & (before[None] >= 0) if small else None
+
+    def one(c: Array) -> Array:
+        data = jnp.moveaxis(c, axis, 0)
+        if data.shape[0] != len(before):
+            data = jnp.broadcast_to(data, (len(before), *data.shape[1:]))
+        if same is not None:
+            rows = _selected(data, same)
+        elif _is_everything(after):
+            rows = _scattered(data, before, len(after))
+        else:
+            rows = _gathered(data, before, after)
+        return jnp.moveaxis(rows, 0, axis)
+
+    series = list(value.coefficients)
+    for k, c in families_of(value).items():
+        series[k] = one(c)
+    return replace(value, coefficients=tuple(series), support=support)
+
+
+def _is_everything(index: np.ndarray) -> bool:
+    """Whether each element has all directions, in order."""
+    return index.size == len(index) and np.array_equal(
+        index.ravel(), np.arange(len(index))
+    )
+
+
+def _selected(data: Array, same: np.ndarray) -> Array:
+    rows = []
+    for row in same:
+        terms = [
+            data[k] if mask.all() else jnp.where(mask, data[k], 0)
+            for k, mask in enumerate(row)
+            if mask.any()
+        ]
+        rows.append(sum(terms[1:], terms[0]) if terms else jnp.zeros_like(data[0]))
+    shape = jnp.broadcast_shapes(*(row.shape for row in rows))
+    return jnp.stack([jnp.broadcast_to(row, shape) for row in rows])
+
+
+def _scattered(data: Array, before: np.ndarray, count: int) -> Array:
+    """Compares each direction with the index: nothing is picked one by one."""
+    shape = jnp.broadcast_shapes(data.shape[1:], before.shape[1:])
+    number = lax.broadcasted_iota(np.int32, (count, *[1] * len(shape)), 0)
+    total: Any = None
+    for lane, index in zip(data, before.astype(np.int32), strict=True):
+        part = jnp.where(number == index, lane, 0)
+        total = part if total is None else total + part
+    return total
+
+
+def _gathered(data: Array, before: np.ndarray, after: np.ndarray) -> Array:
+    dims = np.broadcast_shapes(before.shape[1:], after.shape[1:])
+    old = np.broadcast_to(before, (len(before), *dims))
+    new = np.broadcast_to(after, (len(after), *dims))
+    from_lane = np.full(new.shape, len(old))
+    for k, row in enumerate(old):
+        from_lane[(new == row) & (new >= 0)] = k
+    spare = jnp.concatenate([data, jnp.zeros_like(data[:1])])
+    shape = jnp.broadcast_shapes(spare.shape[1:], dims)
+    spare = jnp.broadcast_to(spare, (len(spare), *shape))
+    at = np.broadcast_to(from_lane, (len(new), *shape)).astype(np.int32)
+    return jnp.take_along_axis(spare, jnp.asarray(at), 0)
+
+
+def united(indices: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns an index that holds others, element by element."""
+    first, *others = indices
+    for other in others:
+        if first.shape == other.shape and np.array_equal(first, other):
+            continue
+        dims = np.broadcast_shapes(first.shape[1:], other.shape[1:])
+        first, other = (np.broadcast_to(i, (len(i), *dims)) for i in (first, other))
+        # The first keeps its lanes; behind them is what the other has beside it.
+        known = (other[:, None] == first[None]).any(1)
+        more = np.where(known, NONE, other)
+        first = _compact(np.concatenate([first, more[(more >= 0).any(_axes(more))]]))
+    return first
+
+
+def _axes(index: np.ndarray) -> Shape:
+    return tuple(range(1, index.ndim))
+
+
+def _compact(index: np.ndarray) -> np.ndarray:
+    """Drops lanes that are empty if the others move up."""
+    needed = int((index >= 0).sum(0).max(initial=1))
+    if needed == len(index):
+        return index
+    order = np.argsort(index < 0, axis=0, kind="stable")[:needed]
+    return np.take_along_axis(index, order, 0)
+
+
+def united_along(index: np.ndarray, axes: Sequence[int]) -> np.ndarray:
+    """Returns an index of all that elements along some axes depend on, in order."""
+    moved = np.moveaxis(index, [1 + a for a in axes], range(len(axes)))
+    rows = moved.reshape(-1, *moved.shape[len(axes) + 1 :])
+    rows = np.sort(rows, axis=0)
+    fresh = np.concatenate([rows[:1] >= 0, (rows[1:] != rows[:-1]) & (rows[1:] >= 0)])
+    found = _compact(np.where(fresh, rows, NONE))
+    return np.expand_dims(found, [1 + a for a in sorted(axes)])
+
+
+def aligned(
+    values: Sequence[Value], shape: Shape
+) -> tuple[list[Value], Support | None]:
+    """Brings the operands of an entrywise operation to one index.
+
+    Args:
+        values: some of them local.
+        shape: of the result.
+
+    Returns:
+        The operands without supports, and the support of the result; `None`, if one of
+        them has a family that is written out, or the lanes are too many: then all are.
+    """
+    values = [_raised(value, shape) for value in values]
+    local = [value for value in values if is_local(value)]
+    full = [
+        value
+        for value in values
+        if isinstance(value, AlgebraArray)
+        and not is_local(value)
+        and families_of(value)
+    ]
+    support = local[0].support
+    if not full:
+        support = support.at(united([value.support.index for value in local]))
+    if full or not support.pays:
+        return [spread(value) for value in values], None
+    values = [routed(value, support) if is_local(value) else value for value in values]
+    return [bare(value) for value in values], support
+
+
+def _raised(value: Value, shape: Shape) -> Value:
+    """Gives the index of a number the axes of the array beside it, as its channels."""
+    if not is_local(value) or value.shape or not shape:
+        return raised(value, shape)
+    index = value.support.index.reshape(-1, *[1] * len(shape))
+    return replace(raised(bare(value), shape), support=value.support.at(index))
+
+
+def unified(value: AlgebraArray, axes: Sequence[int]) -> AlgebraArray:
+    """Gives elements along some axes the same index; their data are full along these."""
+    axes = [a for a in axes if value.support.varies(a)]
+    if not axes:
+        return value
+    support = value.support.at(united_along(value.support.index, axes))
+    if not support.pays:
+        return spread(value)
+    return routed(value, support)
+
+
+# --- sums -------------------------------------------------------------------------------
+
+
+def grouped(index: np.ndarray, count: int, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sorts the lanes of a column of elements by direction.
+
+    Args:
+        index: (rows, columns), what each lane of each element is.
+        count: number of all directions.
+        most: lanes up to which a family is kept so.
+
+    Returns:
+        The directions of each column, (lanes, columns) or all of them, (count, 1); and for
+        each the rows that have it, (lanes, L, columns), padded with `NONE`.
+    """
+    order = np.argsort(index, axis=0, kind="stable")
+    rows = np.take_along_axis(index, order, 0)
+    there = rows >= 0
+    first = there & np.concatenate([there[:1], rows[1:] != rows[:-1]])
+    lanes = max(int(first.sum(0).max(initial=0)), 1)
+    if lanes <= most:
+        lane, found = np.cumsum(first, 0) - 1, np.full((lanes, index.shape[1]), NONE)
+    else:
+        lanes, lane, found = count, rows, np.arange(count)[:, None]
+    start = np.maximum.accumulate(np.where(first, np.arange(len(rows))[:, None], 0), 0)
+    nth = np.arange(len(rows))[:, None] - start
+    longest = int(nth[there].max(initial=0)) + 1
+    sources = np.full((lanes, longest, index.shape[1]), NONE)
+    column = np.broadcast_to(np.arange(index.shape[1]), rows.shape)
+    sources[lane[there], nth[there], column[there]] = order[there]
+    if lanes <= most:
+        found[lane[there], column[there]] = rows[there]
+    return found, sources
+
+
+def summed(
+    value: AlgebraArray, axes: Sequence[int]
+) -> tuple[dict[int, Array], Support]:
+    """Sums families over axes along which their index varies.
+
+    Returns:
+        For each family's channel its sum, and their support, of the axes that are left;
+        all directions in order, where more lanes would be needed than pay.
+    """
+    rank, support = len(value.shape), value.support
+    axes = sorted(axes)
+    kept = [a for a in range(rank) if a not in axes]
+    order = [0, *(1 + a for a in axes), *(1 + a for a in kept)]
+    depth = math.prod(value.shape[a] for a in axes)
+    index = np.broadcast_to(
+        support.index,
+        tuple(
+            value.shape[a - 1] if a - 1 in axes else n
+            for a, n in enumerate(support.index.shape)
+        ),
+    ).transpose(order)
+    dims = index.shape[1 + len(axes) :]
+    found, sources = grouped(
+        index.reshape(support.lanes * depth, -1), support.count, support.most
+    )
+    same = [1] * len(dims) if found.shape[1] == 1 else dims
+    after = found.reshape(-1, *same)
+    lanes, longest, columns = sources.shape
+    axis = family_axis(rank)
+
+    def one(c: Array) -> Array:
+        data = jnp.moveaxis(c, axis, 0)
+        whole = (
+            value.shape[a] if a in axes else n for a, n in enumerate(data.shape[1:])
+        )
+        data = jnp.broadcast_to(data, (support.lanes, *whole))
+        data = data.transpose(order).reshape(-1, *(data.shape[1 + a] for a in kept))
+        if columns == 1:
+            line = sources.reshape(-1)
+            if np.array_equal(line, np.arange(len(data))):
+                picked = data
+            else:
+                picked = jnp.take(data, jnp.asarray(np.maximum(line, 0)), axis=0)
+                if (line < 0).any():
+                    there = (line >= 0).reshape(-1, *[1] * len(kept))
+                    picked = jnp.where(there, picked, 0)
+        else:
+            shape = jnp.broadcast_shapes(data.shape[1:], dims)
+            at = np.broadcast_to(sources.reshape(-1, *dims), (lanes * longest, *shape))
+            data = jnp.broadcast_to(data, (len(data), *shape))
+            picked = jnp.take_along_axis(data, jnp.asarray(np.maximum(at, 0)), 0)
+            picked = jnp.where(at >= 0, picked, 0)
+        rows = picked.reshape(lanes, longest, *picked.shape[1:])
+        rows = rows[:, 0] if longest == 1 else jnp.sum(rows, 1, dtype=c.dtype)
+        return jnp.moveaxis(rows, 0, family_axis(len(kept)))
+
+    sums = {k: one(c) for k, c in families_of(value).items()}
+    return sums, support.at(after)

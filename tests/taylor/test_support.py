@@ -1,0 +1,280 @@
+"""Families in lanes: the same numbers as written out, for networks of parts."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+from opcompiler.taylor import support
+from opcompiler.taylor.rules import local
+from opcompiler.taylor.tuning import Tuning
+
+N, D, W = 6, 3, 4
+KEYS = jax.random.split(jax.random.key(5), 8)
+W1 = jax.random.normal(KEYS[0], (D, W))
+W2 = jax.random.normal(KEYS[1], (W, W))
+W3 = jax.random.normal(KEYS[2], (D + 1, W))
+W4 = jax.random.normal(KEYS[3], (N * D, W))
+V = jax.random.normal(KEYS[4], (W,))
+Z = jax.random.normal(KEYS[5], (N * D,))
+
+
+def nodes(z):
+    h = z.reshape(N, D)
+    for w in (W1, W2):
+        h = jnp.tanh(h @ w)
+    return jnp.sum(h @ V)
+
+
+def pairs(z):
+    x = z.reshape(N, D)
+    r = x[:, None] - x[None]
+    distance = jnp.sqrt(jnp.sum(r**2, -1) + jnp.eye(N))
+    h = jnp.tanh(jnp.concatenate([r, distance[..., None]], -1) @ W3)
+    h = jax.nn.silu(h @ W2) + h
+    return jnp.sum(h.mean(0) @ V)
+
+
+def before_and_after_mixing(z):
+    h = jnp.tanh(z.reshape(N, D) @ W1)
+    mean = jnp.broadcast_to(h.mean(0), (N, W))
+    return jnp.sum(jnp.tanh(jnp.concatenate([h, mean], -1)) @ jnp.concatenate([V, V]))
+
+
+def attention(z):
+    h = z.reshape(N, D) @ W1
+    return jnp.sum(jax.nn.softmax(h @ h.T / 3, -1) @ h @ V)
+
+
+def moved(z):
+    x = z.reshape(N, D)
+    y = jnp.stack([x, x[::-1]]).transpose(1, 0, 2)
+    y = jnp.pad(y, ((1, 0), (0, 0), (0, 2)), constant_values=0.3)
+    a, b = jnp.split(y, [4], 0)
+    return (
+        jnp.sum(jnp.sin(a[:3]) * b[:3])
+        + jnp.sum(jnp.roll(z, 2) * z**2)
+        + jnp.sum(jnp.sin(z[::2]) * z[1::2])
+        + jnp.sum(z[jnp.array([3, 1, 1])] ** 2)
+        + jnp.sum(jax.lax.pad(z[:4], 0.5, ((1, -1, 2),)) ** 3)
+    )
+
+
+def others(z):
+    x = z.reshape(N, D)
+    return (
+        jnp.max(jnp.sin(z))
+        + jnp.sum(jnp.cumsum(z) ** 2)
+        + jnp.linalg.norm(x, axis=1).prod()
+        + jnp.sum(jax.lax.sort(z)[:4] ** 3)
+        + jnp.sum(jnp.convolve(jnp.sin(z), V) ** 2)
+        + jax.lax.fori_loop(0, 3, lambda i, s: jnp.sin(s) @ W4 @ W4.T, z)[0]
+    )
+
+
+NETWORKS = {
+    "nodes": nodes,
+    "pairs": pairs,
+    "neighbours": lambda z: jnp.sum(
+        jnp.where(z[1:] > 0, z[1:] ** 3, jnp.exp(z[:-1])) + jnp.sin(z[1:] * z[:-1])
+    ),
+    "perceptron": lambda z: jnp.sum(jnp.tanh(jnp.tanh(z @ W4) @ W2)),
+    "matrix on the left": lambda z: jnp.sum(jnp.tanh(W4.T @ jnp.sin(z))),
+    "hard constraint": lambda z: (1 - z @ z) * jnp.sum(jnp.tanh(z @ W4)),
+    "before and after mixing": before_and_after_mixing,
+    "attention": attention,
+    "moved": moved,
+    "no rule": others,
+    "determinant": lambda z: jnp.linalg.slogdet(
+        jnp.tanh(z.reshape(N, D) @ W1)[:W] + 2 * jnp.eye(W)
+    )[1],
+    "inside of calls": jax.checkpoint(jax.jit(pairs)),
+    "several outputs": lambda z: jnp.tanh(z.reshape(N, D) @ W1),
+    "complex": lambda z: jnp.sum(jnp.exp(1j * z.reshape(N, D) @ W1)),
+    "two inputs meet": lambda z: jnp.einsum(
+        "id,jd,ij->", jnp.sin(z.reshape(N, D)), z.reshape(N, D), jnp.tri(N)
+    ),
+}  # fmt: skip
+
+
+def second_derivatives(f, z):
+    """By nested forward mode, (..., d)."""
+    units = jnp.eye(z.size)
+    along = lambda e: jax.jvp(lambda y: jax.jvp(f, (y,), (e,))[1], (z,), (e,))[1]
+    return jnp.moveaxis(jax.vmap(along)(units), 0, -1)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_operators_on_plain_functions(name):
+    f = NETWORKS[name]
+    every = second_derivatives(f, Z)
+    scale = float(jnp.abs(every).max())
+    value, gradient, laplacian = oc.taylor.forward_laplacian(f)(Z)
+    np.testing.assert_allclose(value, f(Z), rtol=1e-12)
+    slopes = jax.jacfwd(f)(Z)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-10, atol=1e-11 * scale)
+    np.testing.assert_allclose(laplacian, every.sum(-1), rtol=1e-9, atol=1e-10 * scale)
+    # Every point of a batch, with weights that are known only when it runs.
+    weighted = lambda z, w: oc.taylor.laplacian(f, weights=w)(z)
+    batch = jnp.stack([Z, Z / 2])
+    weights = jnp.cos(jnp.arange(N * D))
+    found = jax.jit(jax.vmap(weighted, (0, None)))(batch, weights)
+    np.testing.assert_allclose(found[0], every @ weights, rtol=1e-9, atol=1e-10 * scale)
+
+
+X = oc.vector("x", N * D)
+I = oc.index("i", X)
+U = sp.Function("u")(X)
+
+
+@pytest.mark.parametrize("name", [n for n in NETWORKS if n != "several outputs"])
+def test_sums_of_compiled_operators(name):
+    f = NETWORKS[name]
+    every = second_derivatives(f, Z)
+    scale = float(jnp.abs(every).max())
+    operators = {
+        "laplacian": (oc.laplacian(U, X), every.sum()),
+        "weights": (oc.Sum(X[I] ** 2 * oc.D(U, X[I], 2), I), Z**2 @ every),
+        "squares": (oc.Sum(oc.D(U, X[I], 2) ** 2, I), (every**2).sum()),
+    }
+    residual = oc.compile({key: operator for key, (operator, _) in operators.items()})
+    found = residual(f, Z)
+    for key, (_, expected) in operators.items():
+        np.testing.assert_allclose(
+            found[key], expected, rtol=1e-9, atol=1e-10 * scale * max(1, scale)
+        )
+
+
+def test_higher_orders():
+    """Fourth powers, and a second derivative along one more direction."""
+    t = sp.Symbol("t")
+    v = sp.Function("v")(t, X)
+    net = lambda p: jnp.cos(p[0]) * pairs(p[1:]) + nodes(p[0] * p[1:])
+    point = jnp.concatenate([jnp.array([0.3]), Z])
+    residual = oc.compile(
+        (oc.Sum(oc.D(v, X[I], 4), I), oc.laplacian(v.diff(t), X))
+    )  # fmt: skip
+    fourth, mixed = residual(net, point)
+
+    def power(e):
+        line = lambda s: net(point + s * e)
+        for _ in range(4):
+            line = jax.jacfwd(line)
+        return line(0.0)
+
+    units = jnp.eye(1 + N * D)[1:]
+    np.testing.assert_allclose(fourth, jax.vmap(power)(units).sum(), rtol=1e-9)
+    lap = lambda p: second_derivatives(net, p)[1:].sum()
+    np.testing.assert_allclose(mixed, jax.grad(lap)(point)[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("most", [0, 2, 5, 10**6])
+def test_how_many_directions_an_element_may_have(most):
+    x = sp.symbols(f"y0:{N * D}")
+    v = sp.Function("v")(*x)
+    residual = oc.compile(sum(v.diff(s, 2) for s in x)).tuned(Tuning(sparsity=most))
+    for name in ("pairs", "attention", "moved", "hard constraint"):
+        f = NETWORKS[name]
+        every = second_derivatives(f, Z)
+        np.testing.assert_allclose(
+            residual(f, Z), every.sum(), rtol=1e-9, atol=1e-10 * float(abs(every).max())
+        )
+
+
+def test_parts_cost_what_they_depend_on():
+    """The largest array of a program of nodes has a lane per coordinate of one node."""
+    batch = jnp.ones((2, N * D))
+    program = jax.make_jaxpr(jax.vmap(oc.taylor.laplacian(nodes)))(batch)
+    assert _largest(program.jaxpr) <= 2 * N * W * (D + 1)
+    dense = jax.vmap(oc.taylor.laplacian(lambda z: nodes(jnp.cumsum(z))))
+    assert _largest(jax.make_jaxpr(dense)(batch).jaxpr) >= 2 * N * W * N * D
+
+
+def _largest(jaxpr):
+    sizes = [v.aval.size for e in jaxpr.eqns for v in e.outvars]
+    inner = [
+        _largest(getattr(p, "jaxpr", p))
+        for e in jaxpr.eqns
+        for p in e.params.values()
+        if hasattr(getattr(p, "jaxpr", p), "eqns")
+    ]
+    return max(sizes + inner, default=0)
+
+
+def test_gradients_by_parameters():
+    def net(params, z):
+        h = jnp.tanh(z.reshape(N, D) @ params[0])
+        return jnp.sum(jnp.tanh(h @ params[1]) @ V) + jnp.sum(h * h[::-1])
+
+    ours = lambda p: oc.taylor.laplacian(lambda z: net(p, z))(Z) ** 2
+    theirs = lambda p: second_derivatives(lambda z: net(p, z), Z).sum() ** 2
+    for a, b in zip(jax.grad(ours)((W1, W2)), jax.grad(theirs)((W1, W2)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10 * float(abs(b).max()))
+
+
+# --- indices ----------------------------------------------------------------------------
+
+
+def random_index(rng, lanes, dims, count):
+    """Distinct directions at every element, some lanes empty."""
+    rows = np.argsort(rng.random((count, *dims)), axis=0)[:lanes]
+    return np.where(rng.random(rows.shape) < 0.3, support.NONE, rows)
+
+
+def dense(index, data, count):
+    found = np.zeros((count, *data.shape[1:]))
+    for at in np.ndindex(index.shape):
+        if index[at] >= 0:
+            found[(index[at], *at[1:])] += data[at]
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_union_and_routes(seed):
+    rng = np.random.default_rng(seed)
+    count, dims = int(rng.integers(4, 40)), (3, 4)
+    a, b = (random_index(rng, int(rng.integers(1, 4)), dims, count) for _ in range(2))
+    union = support.united([a, b])
+    for index in (a, b):
+        data = rng.random(index.shape) * (index >= 0)
+        value = support.AlgebraArray(
+            dims, jnp.dtype(float),
+            (jnp.zeros(dims), jnp.moveaxis(jnp.asarray(data), 0, 1)),
+            support.Support(index, count, count),
+        )  # fmt: skip
+        there = support.routed(value, value.support.at(union))
+        moved = np.moveaxis(np.asarray(there.coefficients[1]), 1, 0)
+        expected = dense(index, data, count)
+        np.testing.assert_array_equal(dense(union, moved, count), expected)
+        full = support.spread(value).coefficients[1]
+        np.testing.assert_array_equal(np.moveaxis(np.asarray(full), 1, 0), expected)
+        for most in (2, count):
+            value = support.replace(value, support=support.Support(index, count, most))
+            sums, after = support.summed(value, [1])
+            total = np.moveaxis(np.asarray(sums[1]), 1, 0)
+            wide = np.broadcast_to(after.index, (after.lanes, 3))
+            np.testing.assert_allclose(dense(wide, total, count), expected.sum(-1))
+    together = [set(np.r_[a, b][:, i, j]) - {-1} for i in range(3) for j in range(4)]
+    assert union.shape[0] == max(map(len, together))
+
+
+@pytest.mark.parametrize("name", ["moved", "pairs", "neighbours"])
+def test_indices_move_as_entries_do(monkeypatch, name):
+    """What is done to indices by hand is what the rules themselves do to numbers."""
+    f, found = NETWORKS[name], []
+    narrow = local.narrow
+
+    def noted(index):
+        found.append(narrow(index))
+        return found[-1]
+
+    monkeypatch.setattr(local, "narrow", noted)
+    oc.taylor.laplacian(f)(Z)
+    by_hand, found = found, []
+    monkeypatch.setattr(local, "INDEX_MOVES", {})
+    oc.taylor.laplacian(f)(Z)
+    assert len(by_hand) == len(found) > 3
+    for a, b in zip(by_hand, found, strict=True):
+        np.testing.assert_array_equal(a, b)
