@@ -104,9 +104,10 @@ def instantiate(
         count: directions of the channel: zeros for a family need to be told.
     """
     axis = family_axis(len(shape))
+    is_family = count > 1
     if coefficient is not None and coefficient.ndim > len(shape):
-        count = coefficient.shape[axis]
-    if count > 1:
+        is_family, count = True, coefficient.shape[axis]
+    if is_family:
         shape = (*shape[:axis], count, *shape[axis:])
     if coefficient is None:
         return jnp.zeros(shape, dtype)
