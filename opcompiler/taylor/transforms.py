@@ -48,7 +48,11 @@ see `ir.HIGHEST_ORDER`: these are for series.
 
 @public("oc.taylor.laplacian(f)(x)")
 def laplacian(
-    fun: Callable[..., Any], *, weights: Any = None, chunk: int | None = None
+    fun: Callable[..., Any],
+    *,
+    weights: Any = None,
+    chunk: int | None = None,
+    sparsity: int | None = None,
 ) -> Callable[..., Any]:
     r"""Returns $\sum_i w_i\, \partial_i^2 f$, the Laplacian; d + 2 channels.
 
@@ -59,6 +63,9 @@ def laplacian(
             broadcasts to the point, or one number. 1 by default; for masses $m_i$ give
             $1/m_i$. Numbers that are traced cost 2d + 1 channels.
         chunk: coordinates that are pushed at a time, to bound memory; all by default.
+        sparsity: number of coordinates on which an element of an intermediate array may
+            depend while it holds the derivatives by those alone, as in networks that treat
+            electrons or nodes one by one; a third of all by default, none if 0.
 
     Returns:
         A function of ONE point, and of further arguments that `fun` gets as they are;
@@ -76,7 +83,7 @@ def laplacian(
     Source: Li et al., *A computational framework for neural network-based variational
     Monte Carlo with forward Laplacian* (2024).
     """
-    tuning = Tuning(chunk=chunk)
+    tuning = Tuning(chunk=chunk, sparsity=sparsity)
 
     @public("oc.taylor.laplacian(f)(x)")
     def at(point: Any, *others: Any, **named: Any) -> Any:
@@ -91,7 +98,11 @@ def laplacian(
 
 @public("oc.taylor.forward_laplacian(f)(x)")
 def forward_laplacian(
-    fun: Callable[..., Any], *, weights: Any = None, chunk: int | None = None
+    fun: Callable[..., Any],
+    *,
+    weights: Any = None,
+    chunk: int | None = None,
+    sparsity: int | None = None,
 ) -> Callable[..., tuple[Any, Any, Any]]:
     r"""Returns f, $\nabla f$ and $\sum_i w_i\, \partial_i^2 f$, all from ONE pass.
 
@@ -106,6 +117,9 @@ def forward_laplacian(
             array or a pytree that broadcasts to the point, or one number; 1 by default.
             The gradient has no weights.
         chunk: coordinates that are pushed at a time, to bound memory; all by default.
+        sparsity: number of coordinates on which an element of an intermediate array may
+            depend while it holds the derivatives by those alone, as in networks that treat
+            electrons or nodes one by one; a third of all by default, none if 0.
 
     Returns:
         A function of ONE point, and of further arguments that `fun` gets as they are.
@@ -123,7 +137,7 @@ def forward_laplacian(
 
     Source: as `laplacian`.
     """
-    tuning = Tuning(chunk=chunk)
+    tuning = Tuning(chunk=chunk, sparsity=sparsity)
 
     @public("oc.taylor.forward_laplacian(f)(x)")
     def at(point: Any, *others: Any, **named: Any) -> tuple[Any, Any, Any]:

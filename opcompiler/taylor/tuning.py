@@ -33,7 +33,8 @@ class Tuning:
             takes 1 GiB on other devices.
 
     Raises:
-        OperatorError: for a chunk of fewer than two directions, and a tile of no points.
+        OperatorError: for a chunk of fewer than two directions, a tile of no points, and a
+            negative sparsity.
     """
 
     fold_from: int = 13
@@ -50,6 +51,12 @@ class Tuning:
                 "a chunk holds at least two directions",
                 expression=f"chunk={self.chunk}",
                 hint="give a chunk of 2 or more, or None for all directions at once",
+            )
+        if self.sparsity is not None and self.sparsity < 0:
+            raise OperatorError(
+                "an element depends on a number of directions",
+                expression=f"sparsity={self.sparsity}",
+                hint="give 0 to write all directions out, or None for what pays",
             )
         if self.tile is not None and self.tile < 1:
             raise OperatorError(

@@ -183,12 +183,17 @@ def test_how_many_directions_an_element_may_have(most):
         )
 
 
+def test_a_negative_number_of_directions_is_refused():
+    with pytest.raises(oc.OperatorError, match="number of directions"):
+        oc.taylor.laplacian(nodes, sparsity=-1)
+
+
 def test_parts_cost_what_they_depend_on():
     """The largest array of a program of nodes has a lane per coordinate of one node."""
     batch = jnp.ones((2, N * D))
     program = jax.make_jaxpr(jax.vmap(oc.taylor.laplacian(nodes)))(batch)
     assert _largest(program.jaxpr) <= 2 * N * W * (D + 1)
-    dense = jax.vmap(oc.taylor.laplacian(lambda z: nodes(jnp.cumsum(z))))
+    dense = jax.vmap(oc.taylor.laplacian(nodes, sparsity=0))
     assert _largest(jax.make_jaxpr(dense)(batch).jaxpr) >= 2 * N * W * N * D
 
 
