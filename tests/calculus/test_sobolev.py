@@ -52,8 +52,9 @@ def along(fun, *places):
     return fun
 
 
-def test_burgers_to_order_five() -> None:
-    family = oc.compile(oc.sobolev(BURGERS, 5, x))
+@pytest.mark.parametrize("top", [3, pytest.param(5, marks=pytest.mark.slow)])
+def test_burgers_to_high_order(top: int) -> None:
+    family = oc.compile(oc.sobolev(BURGERS, top, x))
     assert len(family.plan.pushes) == 1
     single = oc.compile(BURGERS)
     points = jax.random.normal(jax.random.key(2), (4, 2)) / 2

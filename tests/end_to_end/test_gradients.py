@@ -90,7 +90,19 @@ PROBLEMS = {
     "biharmonic_2d": _biharmonic(),
     "kdv": _kdv(),
 }
-EACH = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+
+
+def each(*kept):
+    """All of them, those named by default."""
+    return pytest.mark.parametrize(
+        "problem",
+        [
+            pytest.param(
+                problem, id=name, marks=() if name in kept else pytest.mark.slow
+            )
+            for name, problem in PROBLEMS.items()
+        ],
+    )
 
 
 def loss_of(evaluate):
@@ -120,7 +132,7 @@ def assert_close(values, wanted, tolerance=TOLERANCE):
         assert np.max(np.abs(np.asarray(value) - np.asarray(want))) <= tolerance * scale
 
 
-@EACH
+@each("kdv", "navier_stokes_2d")
 def test_gradient_is_the_reference(problem):
     args = problem.params(), problem.points(), 0.3
     gradient = functools.partial(jax.value_and_grad, argnums=(0, 2))
@@ -129,7 +141,7 @@ def test_gradient_is_the_reference(problem):
     assert_close(values, wanted)
 
 
-@EACH
+@each()
 def test_gradient_under_vmap_over_parameters(problem):
     nus = jnp.asarray([0.1, 0.4, 2.0])
     params = jax.tree.map(
@@ -159,7 +171,7 @@ def test_vmap_over_nu_alone_and_over_points():
     np.testing.assert_allclose(one, many[1], rtol=1e-10, atol=1e-12)
 
 
-@EACH
+@each("burgers")
 def test_training_loop_inside_scan(problem):
     bound = problem.compiled().bind(problem.apply)
 
@@ -178,7 +190,7 @@ def test_training_loop_inside_scan(problem):
     assert_close(values, train(loss_of(problem.reference)))
 
 
-@EACH
+@each("navier_stokes_2d")
 def test_bound_residual_is_traced_once(problem):
     calls = 0
     reference = jax.jit(problem.reference)
@@ -200,7 +212,7 @@ def test_bound_residual_is_traced_once(problem):
     assert_close(first, reference(problem.params(0), problem.points(), 0.3))
 
 
-@EACH
+@each("kdv")
 def test_float32_stays_float32(problem):
     params, points = problem.params(0, np.float32), problem.points(np.float32)
     net = functools.partial(problem.apply, params)

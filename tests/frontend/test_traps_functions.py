@@ -8,6 +8,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.shares import one_in
 
 t, x, n, a = sp.symbols("t x n a")
 real_t, real_x = sp.symbols("t x", real=True)
@@ -157,9 +158,13 @@ PARTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("order", [1, 2])
-@pytest.mark.parametrize("by", [x, real_x], ids=["undeclared", "real"])
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize(
+    ("name", "by", "order"),
+    one_in(
+        3,
+        [(name, by, order) for name in PARTS for by in (x, real_x) for order in (1, 2)],
+    ),
+)
 def test_parts_of_a_complex_field(name, by, order) -> None:
     symbolic, numeric = PARTS[name]
     field = F(real_t if by is real_x else t, by)

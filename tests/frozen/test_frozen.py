@@ -11,7 +11,7 @@ STORED = stored()
 # A bound on rounding, relative to the largest value of the equation.
 ROUNDING = {"double": 1e-11, "slope": 1e-11, "single": 3e-5}
 
-QUICK = 8
+QUICK = 20
 """One case in so many runs in the default suite."""
 
 

@@ -14,6 +14,7 @@ from opcompiler.ir import MultiIndex, OperatorSymbol
 from opcompiler.planning.contamination import contamination
 from opcompiler.planning.partition import single_jet
 from opcompiler.planning.slots import contents
+from tests.shares import one_in
 
 
 def partial(*exponents):
@@ -136,7 +137,7 @@ e = sp.Symbol("e")
 
 @pytest.mark.parametrize(
     "seed",
-    [*range(4), *(pytest.param(n, marks=pytest.mark.slow) for n in range(4, 12))],
+    one_in(12, range(12)),
 )
 def test_against_direct_taylor_expansion(seed: int) -> None:
     """A random polynomial along a random curve, dense tangents included."""

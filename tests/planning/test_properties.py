@@ -45,7 +45,7 @@ def proves_itself(wanted: tuple[Functional, ...]) -> None:
         assert Plan.from_json(plan.to_json()) == plan
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(functionals(4, 3, 3))
 def test_plans_prove_themselves(wanted) -> None:
     proves_itself(wanted)
@@ -112,7 +112,7 @@ def order(readout) -> int:
     return readout.functional.symbol.order
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=5, deadline=None, derandomize=True)
 @given(functionals(4, 3, 3))
 def test_strategies_agree_in_numbers(wanted) -> None:
     agrees(wanted)

@@ -8,6 +8,7 @@ import sympy as sp
 import opcompiler as oc
 from opcompiler.frontend import write_out
 from tests.runtime.test_sums import DIM, network, OPERATORS, points, width
+from tests.shares import one_in
 
 x, t = oc.vector("x", DIM), sp.Symbol("t")
 i, j = oc.index("i", x), oc.index("j", x)
@@ -18,8 +19,10 @@ KEY = jax.random.key(4)
 SAMPLED = ["heat", "two indices", "hard constraint", "term by term", "neighbours"]
 
 
-@pytest.mark.parametrize("per_point", [False, True], ids=["shared", "per point"])
-@pytest.mark.parametrize("name", SAMPLED)
+@pytest.mark.parametrize(
+    ("name", "per_point"),
+    one_in(3, [(name, choice) for name in SAMPLED for choice in (False, True)]),
+)
 def test_all_terms_are_the_exact_sum(name, per_point) -> None:
     equation = OPERATORS[name]
     dim = width(equation)

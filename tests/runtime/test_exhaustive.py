@@ -1,5 +1,6 @@
 """Sums over all indices, at once and window by window."""
 
+import itertools
 from dataclasses import replace
 
 import jax
@@ -11,6 +12,7 @@ from jax.test_util import check_grads
 
 import opcompiler as oc
 from opcompiler.runtime import sums
+from tests.shares import only
 
 DIM, POINTS = 101, 3
 x, s = oc.vector("x", DIM), sp.Symbol("s")
@@ -45,16 +47,31 @@ SUMS = {
 }
 
 
-@pytest.fixture(params=["at once", "windows of 16", "one window", "long tails"])
-def lengths(request, monkeypatch):
+LENGTHS = ("at once", "windows of 16", "one window", "long tails")
+
+
+@pytest.fixture
+def length(request, monkeypatch):
     if request.param != "at once":
         monkeypatch.setattr(sums, "_FEW", 0)
         width = {"windows of 16": 1, "one window": 2**20, "long tails": 40 * POINTS}
         monkeypatch.setattr(sums, "_WINDOW", width[request.param])
 
 
-@pytest.mark.usefixtures("lengths")
-@pytest.mark.parametrize("name", SUMS)
+@pytest.mark.usefixtures("length")
+@pytest.mark.parametrize(
+    ("length", "name"),
+    # Every sum, and every length, with another one; sums that read neighbours by windows.
+    only(
+        [
+            ("at once", "squares"), ("windows of 16", "neighbours"),
+            ("long tails", "both neighbours, in part"), ("windows of 16", "numbers"),
+            ("one window", "sines of numbers"), ("long tails", "without points"),
+        ],
+        itertools.product(LENGTHS, SUMS),
+    ),
+    indirect=["length"],
+)  # fmt: skip
 def test_a_sum_is_the_sum(name):
     """And its derivatives by parameters, forwards and backwards, are."""
     expression, truth = SUMS[name]

@@ -12,6 +12,7 @@ from sympy.codegen import cfunctions
 
 import opcompiler as oc
 from opcompiler.runtime import special
+from tests.shares import one_in
 
 x, n = sp.symbols("x n")
 u = sp.Function("u")(x)
@@ -134,7 +135,8 @@ def slope(function: Callable, z: mp.mpf) -> mp.mpf:
     return mp.diff(function, z, h=abs(z) * mp.mpf(10) ** -12)
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+# `tests/trust/test_function_table.py` has all of them, and derivatives, by default.
+@pytest.mark.parametrize("name", one_in(6, SMOOTH))
 def test_values_and_slopes_by_jax(name: str) -> None:
     expression, function, points = SMOOTH[name]
     residual = oc.compile(expression)
@@ -150,7 +152,7 @@ def test_values_and_slopes_by_jax(name: str) -> None:
     close(slopes / jnp.array(points), points, lambda z: slope(function, z))
 
 
-@pytest.mark.parametrize("name", sorted(SMOOTH.keys() - NOT_BY_SYMPY))
+@pytest.mark.parametrize("name", one_in(6, sorted(SMOOTH.keys() - NOT_BY_SYMPY)))
 def test_slopes_by_sympy(name: str) -> None:
     expression, function, points = SMOOTH[name]
     residual = oc.compile(sp.Derivative(expression, x))
@@ -243,7 +245,7 @@ def test_constants_are_numbers() -> None:
     np.testing.assert_allclose(found, float(wanted), rtol=1e-15)
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("name", one_in(3, SMOOTH))
 def test_single_precision_stays_single(name: str) -> None:
     expression, _, points = SMOOTH[name]
     given = jax.ShapeDtypeStruct((len(points), 1), jnp.float32)

@@ -9,6 +9,7 @@ import sympy as sp
 
 import opcompiler as oc
 from opcompiler.runtime import special
+from tests.shares import only
 
 x, y, n = sp.symbols("x y n")
 u = sp.Function("u")
@@ -67,7 +68,7 @@ def test_every_order_at_zero() -> None:
         np.testing.assert_allclose(found, SINC, atol=1e-7)
 
 
-@pytest.mark.parametrize("k", range(7))
+@pytest.mark.parametrize("k", only([0, 3], range(7)))
 def test_jax_differentiates_by_the_next_order(k: int) -> None:
     at = jnp.array([0.0, 1e-9, 0.3, 8.0, -40.0])
     for function in (special.mean_of_cos, special.mean_of_cosh, special.sin_pi):
