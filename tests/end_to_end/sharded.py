@@ -33,20 +33,17 @@ def low_dimensional():
     return [momentum, u.diff(x, y) + v.diff(x, 2, y)]
 
 
+EQUATION = partial(distributed.equation, DIM)
 RESIDUALS = {
-    "low-dimensional": (oc.compile(low_dimensional(), fields=["u", "v"]), 3),
-    "sum, exact": (oc.compile(distributed.equation(DIM)), DIM),
-    "sum, sampled": (
-        oc.compile(distributed.equation(DIM), estimator=oc.Sparse(5)), DIM,
-    ),
+    "low-dimensional": (low_dimensional, {"fields": ["u", "v"]}, 3),
+    "sum, exact": (EQUATION, {}, DIM),
+    "sum, sampled": (EQUATION, {"estimator": oc.Sparse(5)}, DIM),
     "sum, sampled per point": (
-        oc.compile(distributed.equation(DIM), estimator=oc.Sparse(5, per_point=True)),
-        DIM,
+        EQUATION, {"estimator": oc.Sparse(5, per_point=True)}, DIM,
     ),
-    "sum, random directions": (
-        oc.compile(distributed.equation(DIM), estimator=oc.Dense(5)), DIM,
-    ),
+    "sum, random directions": (EQUATION, {"estimator": oc.Dense(5)}, DIM),
 }  # fmt: skip
+"""What makes the equations, how they are compiled, and the number of coordinates."""
 
 
 def network(params, point):
@@ -72,7 +69,8 @@ def functions(residual, sampled):
 
 def compared(name, shape):
     """The largest difference to one device, and whether the layer was gathered."""
-    residual, dim = RESIDUALS[name]
+    equations, options, dim = RESIDUALS[name]
+    residual = oc.compile(equations(), **options)
     mesh = Mesh(np.array(jax.devices()).reshape(shape), ("points", "coordinates"))
     params = distributed.initial(jax.random.key(0), dim, jnp.float64)
     points = jax.random.uniform(jax.random.key(1), (POINTS, dim)) / 8

@@ -5,10 +5,10 @@ import pytest
 from tests.end_to_end.test_devices import finished, started
 
 
-def test_every_primitive_and_residuals() -> None:
+def test_programs_and_residuals_of_every_kind() -> None:
     assert not finished(started(2, "tests.trust.sharded_programs")).strip()
 
 
 @pytest.mark.slow
-def test_every_program() -> None:
+def test_every_program_and_residual() -> None:
     assert not finished(started(2, "tests.trust.sharded_programs", "--all")).strip()
