@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.shares import one_in
 from tests.taylor.singular import CASES
 
 BETTER = {
@@ -64,7 +65,8 @@ def alike(got: float, wanted: list[float]) -> bool:
     )
 
 
-@pytest.mark.parametrize("name", sorted(CASES.keys() - BETTER))
+# `tests/taylor/test_singular.py` has the true values of every coefficient.
+@pytest.mark.parametrize("name", one_in(4, sorted(CASES.keys() - BETTER)))
 def test_the_first_of_two_coefficients(name: str) -> None:
     fun, point, _ = CASES[name]
     point, slope = jnp.float64(point), jnp.float64(-1.3)
