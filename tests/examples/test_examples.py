@@ -29,6 +29,7 @@ def test_poisson_with_equinox(steps: int, error: float) -> None:
     assert float(found[1]) < error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [20])
 def test_viscosity_with_flax(steps: int) -> None:
     assert "true 0.2" in run("viscosity_from_data.py", steps)

@@ -60,6 +60,7 @@ def test_remat_keeps_less() -> None:
     assert kept(oc.compile(PLATE, remat=True)) < 0.9 * kept(oc.compile(PLATE))
 
 
+@pytest.mark.slow
 def test_autotune_returns_the_same_operator() -> None:
     residual = oc.compile(PLATE)
     points = jax.random.uniform(jax.random.key(1), (16, 2))
