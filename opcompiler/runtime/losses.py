@@ -77,6 +77,14 @@ class SobolevTerm:
         kept = (*rows.parameters, "key", "quadrature")
         return {name: value for name, value in given.items() if name in kept}
 
+    def loss(self, net: Any, points: Any, given: Mapping[str, Any]) -> Array:
+        """Returns the weighted mean of squares at one point set."""
+        own = self.own(given)
+        if isinstance(self.rows, Bound):
+            return self.rows.loss(net, points, weights=self.weights, **own)
+        rows = self.rows(net, points, **own)
+        return reduce(operator.add, map(_weighted, self.weights, rows))
+
 
 @public("oc.sobolev_loss(equation, 2, x)")
 @dataclass(frozen=True)
@@ -120,15 +128,7 @@ class SobolevLoss:
         )
         return reduce(
             operator.add,
-            (
-                _weighted(weight, jnp.real(row) ** 2 + jnp.imag(row) ** 2)
-                for name, term in self.terms.items()
-                for weight, row in zip(
-                    term.weights,
-                    term.rows(net, sets[name], **term.own(given)),
-                    strict=True,
-                )
-            ),
+            (term.loss(net, sets[name], given) for name, term in self.terms.items()),
         )
 
     @public("loss.bind(lambda params, point: ...)")
@@ -142,6 +142,7 @@ class SobolevLoss:
         return SobolevLoss(terms, self.fields, self.parameters)
 
 
-def _weighted(weight: Any, squares: Array) -> Array:
+def _weighted(weight: Any, row: Array) -> Array:
+    squares = jnp.real(row) ** 2 + jnp.imag(row) ** 2
     own = from_host("a weight of the loss", weight, squares.dtype)
     return own * jnp.mean(squares)

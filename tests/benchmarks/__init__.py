@@ -11,6 +11,7 @@
     node_local.py        contestants for a network that sees every node alone
     wavefunction.py      contestants for kinetic energies, and for determinants alone
     narrow.py            contestants for exact Laplacians behind a narrow first layer
+    tiles.py             the mean square of a residual at many points
     rivals.py            Laplacians of folx and of ferminet's loop, in one form
     sparse.py            sampled Laplacians in up to a million dimensions; run by itself
     report.py            tables on screen and under docs/benchmarks

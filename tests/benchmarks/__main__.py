@@ -15,6 +15,7 @@ from tests.benchmarks import (
     series,
     small,
     sparse,
+    tiles,
     wavefunction,
 )
 from tests.benchmarks.timing import measure
@@ -38,6 +39,7 @@ ROWS = {
     "wavefunction": wavefunction.network_row,
     "slogdet": wavefunction.determinants_row,
     "narrow-2000d": lambda: narrow.row(2_000, 64, 32, sampled=False),
+    "tiles-10d": lambda: tiles.row(10, 8192),
     "narrow-100000d": lambda: narrow.row(100_000, 128, 100, sampled=True),
 }
 
