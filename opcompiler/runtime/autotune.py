@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "fold_from": (2, DEFAULT.fold_from, NEVER),
     "stack_from": (2, DEFAULT.stack_from, NEVER),
     "compose_upto": (0, DEFAULT.compose_upto, NEVER),
+    "tile": (32, 64, 128, 256, 512, 2**14),
 }
 _WORTH = 0.97
 """A choice must be this much faster than the one before to be taken."""
@@ -38,7 +39,8 @@ def autotune(
     Each choice of `Tuning` is tried in turn, the others as they are best so far, on a
     training step: values, and the gradient of their mean square by the network's arrays
     where the network is a pytree (an Equinox module), by the points where it is a plain
-    function. `chunk` and `remat`, which trade time for memory, stay as they are.
+    function. They are those of the loss of a bound residual, so that the tile of points is
+    tuned too. `chunk` and `remat`, which trade time for memory, stay as they are.
 
     Args:
         residual: any compiled residual.
@@ -91,13 +93,20 @@ def _step(residual: Residual, net: Any, parameters: Any) -> Callable[..., Any]:
     leaves, structure = jax.tree.flatten(net)
     places = [k for k, leaf in enumerate(leaves) if _is_trained(leaf)]
 
-    def loss(arrays: Sequence[Any], points: Any) -> Any:
+    def of_arrays(arrays: Sequence[Any]) -> Any:
         filled = list(leaves)
         for place, array in zip(places, arrays, strict=True):
             filled[place] = array
-        values = residual(jax.tree.unflatten(structure, filled), points, **parameters)
-        return sum(jnp.mean(jnp.abs(v) ** 2) for v in jax.tree.leaves(values))
+        return jax.tree.unflatten(structure, filled)
 
+    apply: Any = lambda arrays, point: of_arrays(arrays)(point)
+    if isinstance(net, Mapping):
+        apply = {
+            key: lambda arrays, point, key=key: of_arrays(arrays)[key](point)
+            for key in net
+        }
+    f = residual.bind(apply)
+    loss = lambda arrays, points: f.loss(arrays, points, **parameters)
     return jax.value_and_grad(loss, argnums=0 if places else 1)
 
 

@@ -354,7 +354,7 @@ class Residual:
         count = where.flat.shape[0]
         if not count:
             raise OperatorError(
-                "a mean over no points",
+                "a loss is a mean over points, and there are none",
                 expression=f"points {where.flat.shape}",
                 hint="give one point or more",
             )

@@ -65,11 +65,13 @@ def _not_one_each(
     given: Any, keys: Sequence[object] | None, count: int
 ) -> OperatorError:
     if keys is not None:
-        form = f"a dict with the keys {', '.join(map(repr, keys))}; "
+        form = f"a dict with the keys {', '.join(map(repr, keys))}, "
     else:
-        form = f"a tuple of {count}; " if count else ""
+        form = f"a tuple of {count}, " if count else ""
     return OperatorError(
-        f"the weights are not one for each of {max(count, 1)} equation(s)",
+        f"the weights are not one for each of {count} equations"
+        if count
+        else "there is one equation, and the weights are those of several",
         expression=f"weights={given!r}"[:200],
         hint=f"give {form}a number, or an array over the points",
     )

@@ -360,10 +360,10 @@ def test_a_million_points_in_single_precision() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"points": jnp.zeros((0, 2))}, "no points"),
+        ({"points": jnp.zeros((0, 2))}, "there are none"),
         ({"weights": jnp.ones(20)}, "does not fit points of shape"),
         ({"weights": 1j}, "complex"),
-        ({"weights": {"u": 1.0}}, "not one for each of 1"),
+        ({"weights": {"u": 1.0}}, "there is one equation"),
         ({"weights": "all"}, "not a number"),
         ({"weights": lambda p: 1.0}, "not a number"),
         (

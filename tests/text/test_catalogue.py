@@ -113,6 +113,19 @@ PYTHON = {
         "oc.compile(u(t, x) - oc.Integral(u(s, x), (s, 0, t)))(net, points)",
         "oc.compile(u(t, x) - oc.Integral(u(s, x), (s, 0, t)))"
         "(net, points, quadrature={'s': 3})",
+        "oc.compile(u(t, x).diff(x)).bind(lambda p, z: p*net(z)).loss(2.0, points[:0])",
+        "oc.compile(u(t, x).diff(x)).bind(lambda p, z: p*net(z))"
+        ".loss(2.0, points, weights=np.ones(3))",
+        "oc.compile(u(t, x).diff(x)).bind(lambda p, z: p*net(z))"
+        ".loss(2.0, points, weights=1j)",
+        "oc.compile(u(t, x).diff(x)).bind(lambda p, z: p*net(z))"
+        ".loss(2.0, points, weights='all')",
+        "oc.compile([u(t, x).diff(x), u(t, x)]).bind(lambda p, z: p*net(z))"
+        ".loss(2.0, points, weights=(1, 2, 3))",
+        "oc.compile(sp.Symbol('weights')*u(t, x)).bind(lambda p, z: p*net(z))"
+        ".loss(2.0, points, weights=1)",
+        "oc.compile(u(t, x).diff(x)).bind(lambda p, z: p*net(z))"
+        ".value_and_grad(2, points)",
     ],
     "Estimators": [
         "oc.Sparse(0)",
