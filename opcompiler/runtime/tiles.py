@@ -90,7 +90,7 @@ class Footprint:
         """Whether values at so many points are quicker by tiles, and their gradient too.
 
         A gradient evaluates every tile a second time then. On a CPU the caches give back
-        more than that from about 50 MiB on; elsewhere they do not.
+        more than that from about 64 MiB on; elsewhere they do not.
         """
         budget = max(_CACHE, _HELD * self.held)
         whole = count * self.made * self.itemsize

@@ -28,7 +28,7 @@ class Tuning:
         remat: keep only the results of matrix products for a gradient, and evaluate
             everything elementwise a second time: less memory, more time.
         tile: points that are evaluated at a time where there are many: in the loss of a
-            bound residual, and on a CPU in values of more than about 50 MiB. If `None`,
+            bound residual, and on a CPU in values of more than about 64 MiB. If `None`,
             so many that the arrays of a layer stay in a CPU's caches, or that a tile
             takes 1 GiB on other devices.
 
