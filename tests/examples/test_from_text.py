@@ -36,7 +36,11 @@ def test_the_reference_has_converged() -> None:
 
 @pytest.mark.parametrize(
     ("steps", "error", "miss"),
-    [(20, 1, 0.5), pytest.param(3000, 0.03, 0.02, marks=pytest.mark.slow)],
+    [
+        (20, 1, 0.5),
+        pytest.param(60, 1, 0.25, marks=pytest.mark.slow),
+        pytest.param(3000, 0.03, 0.02, marks=pytest.mark.slow),
+    ],
 )
 def test_the_script_runs(tmp_path, steps, error, miss) -> None:
     given = ["--steps", str(steps), "--out", str(tmp_path)]

@@ -218,9 +218,9 @@ def test_terminal_values_are_those_of_each_point() -> None:
     assert len(set(rows)) > 1
 
 
+@pytest.mark.parametrize("dim", [3, pytest.param(6, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", parabolic.PROBLEMS)
-def test_terminal_problems_against_hessians(name) -> None:
-    dim = 3
+def test_terminal_problems_against_hessians(name, dim) -> None:
     given = parabolic.PROBLEMS[name](dim)
     net = lambda z: jnp.sin(jnp.arange(1.0, dim + 2) @ z) / 2
     points = given.problem.sample(jax.random.key(3), 4)
