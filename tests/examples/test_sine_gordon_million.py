@@ -29,7 +29,7 @@ def scene():
     return coefficients, params, example.in_ball(jax.random.key(2), POINTS, DIM)
 
 
-@pytest.mark.parametrize("scheme", ["engine", "stde"])
+@pytest.mark.parametrize("scheme", ["exact", "engine", "stde"])
 def test_all_coordinates_give_one_residual(scheme, scene) -> None:
     """So the source found by the compiler is the one by hand, and so is the split."""
 
@@ -42,6 +42,20 @@ def test_all_coordinates_give_one_residual(scheme, scene) -> None:
 
     mine, other = both(scene, jax.random.key(3))
     np.testing.assert_allclose(mine, other, rtol=2e-5, atol=2e-5 * np.abs(other).max())
+
+
+def test_the_last_layer_is_solved(scene) -> None:
+    """With more points than weights the residuals are as small as they get."""
+    coefficients, params, _ = scene
+    chosen = options("exact")
+    chosen.points = 200
+    solved = example.solved(chosen, coefficients, params, KEY)
+    before, after = (
+        example.tested(SimpleNamespace(**vars(chosen), tests=400), coefficients, p, KEY)
+        for p in (params, solved)
+    )
+    assert before[0] > 0.9
+    assert after[0] < 0.3
 
 
 @pytest.mark.parametrize("scheme", ["opcompiler", "engine", "stde"])
