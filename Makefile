@@ -22,7 +22,7 @@ demo: $(STAMP)  ## compile Navier-Stokes and Burgers, train a Burgers network
 # Most of the suite's time went into XLA's optimisations of programs that run once.
 QUICK := JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS=--xla_cpu_use_fusion_emitters=false
 
-test: $(STAMP)  ## the whole suite but the slow tests, 14 minutes on 2 cores
+test: $(STAMP)  ## the whole suite but the slow tests, 13 minutes on 2 cores
 	$(QUICK) $(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 test-optimised: $(STAMP)  ## the same, compiled as users have it, which takes longer

@@ -194,7 +194,8 @@ TEXT = """# Benchmarks
 | [strategies.md](strategies.md) | every strategy on the corpus, predicted and measured |
 | [derivatives.png](derivatives.png) | all derivatives up to n: n-TangentProp's figure |
 | [derivative_grid.md](derivative_grid.md) | the same over depth, width and points |
-{sparse}| [sine_gordon_million.md](sine_gordon_million.md) | 10^6 dimensions, one GPU |
+{sparse}| [structure.md](structure.md) | parts, narrow layers, many points |
+| [sine_gordon_million.md](sine_gordon_million.md) | 10^6 dimensions, one GPU |
 
 ## Targets
 
