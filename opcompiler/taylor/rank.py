@@ -45,11 +45,9 @@ class Watch:
     """What a trial run of a program finds out, see `push.fits`.
 
     Attributes:
-        reduced: whether directions became fewer.
-        largest: numbers in the largest family before they did.
+        largest: numbers in the largest family.
     """
 
-    reduced: bool = False
     largest: int = 0
 
 
@@ -96,7 +94,7 @@ def settled(
         # A program inside of this one may have passed a bottleneck.
         context = with_directions(context, _directions(context, dense[0]))
     watch = context.watch
-    if watch is not None and not watch.reduced:
+    if watch is not None:
         sizes = [c.size for x in arrays for c in _families(context.algebra, x).values()]
         watch.largest = max(watch.largest, *sizes, 0)
     if len(carrying) != 1 or not dense or not context.reducible:
@@ -105,8 +103,6 @@ def settled(
     families = _Families(context, value, variable)
     if not families.pays(following):
         return context, {}
-    if watch is not None:
-        watch.reduced = True
     context, value = families.reduced()
     return context, {variable: value}
 
