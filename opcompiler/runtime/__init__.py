@@ -1,6 +1,8 @@
 """From plan and network to a JAX function.
 
 residual.py    the compiled operator that a user calls: the way of a call, in order
+bound.py       the same with the form of its network fixed
+calls.py       what a call gives, as JAX may see it
 precision.py   numbers in the precision of the points
 points.py      points and parameters as flat arrays; quadrature.py rules for integrals
 networks.py    which callable gives which fields; tracing.py runs each in Python once
@@ -14,9 +16,10 @@ source.py      the emitted function, and how sums are evaluated, to be read
 """
 
 from opcompiler.runtime.autotune import autotune
+from opcompiler.runtime.bound import Bound
 from opcompiler.runtime.losses import SobolevLoss, SobolevTerm, unbiased_square
 from opcompiler.runtime.quadrature import gauss_legendre
-from opcompiler.runtime.residual import Bound, Residual
+from opcompiler.runtime.residual import Residual
 
 __all__ = [
     "Bound",

@@ -27,9 +27,10 @@ from jax import Array
 
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
+from opcompiler.runtime.bound import Bound
 from opcompiler.runtime.points import check_names
 from opcompiler.runtime.precision import from_host
-from opcompiler.runtime.residual import Bound, Residual
+from opcompiler.runtime.residual import Residual
 from opcompiler.sampling.estimator import check_key
 
 

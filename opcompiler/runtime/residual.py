@@ -13,11 +13,9 @@ program. Python's and NumPy's numbers are brought to the precision of the points
 """
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from numbers import Number
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,18 +29,19 @@ from opcompiler.errors import OperatorError
 from opcompiler.frontend import NormalForm
 from opcompiler.ir import Functional
 from opcompiler.planning import Plan, plan_functionals
+from opcompiler.runtime.bound import Bound
+from opcompiler.runtime.calls import a_call, Functions, Inputs, is_array, Rules, split
 from opcompiler.runtime.indexed import gathered
 from opcompiler.runtime.networks import (
     check_callable,
     check_outputs,
     Group,
-    Network,
     read_networks,
 )
 from opcompiler.runtime.points import check_names, Points, read_points
 from opcompiler.runtime.precision import columns_from_host, parameters_from_host
 from opcompiler.runtime.pushes import evaluate_functionals
-from opcompiler.runtime.quadrature import read_quadrature, Rule
+from opcompiler.runtime.quadrature import read_quadrature
 from opcompiler.runtime.shell import run_program
 from opcompiler.runtime.sites import read_numbers, read_scene, site_points
 from opcompiler.runtime.sums import evaluate_sites, evaluate_sums, LONG, Numbers
@@ -52,20 +51,6 @@ from opcompiler.sampling import draws as draws_of, Estimator
 from opcompiler.sampling.estimator import check_key, Draws
 from opcompiler.taylor.misuse import explained
 from opcompiler.taylor.tuning import DEFAULT, Tuning
-
-Rules = Mapping[str, Rule] | None
-
-Functions = tuple[tuple[str, Any], ...]
-"""Parameters that are functions of the point, by name; static for `jax.jit`."""
-
-
-class Inputs(NamedTuple):
-    """What a call gives besides the network and functions; JAX may trace all of it."""
-
-    points: Any
-    key: Array | None
-    numbers: dict[str, Any]
-    quadrature: Rules
 
 
 class Batch(NamedTuple):
@@ -93,25 +78,6 @@ class Batch(NamedTuple):
         """Returns the batch of some of the points, of which these are the rows."""
         points, varying, drawn = rows
         return self._replace(points=points, varying=varying, draws=self.draws.at(drawn))
-
-
-def _a_call(residual: "Residual", start: str = "residual(net") -> str:
-    """Returns a right call of a residual, for hints."""
-    columns = residual.operator.columns
-    names = ", ".join(column.name for column in columns)
-    width = sum(column.width for column in columns)
-    more = "".join(f", {name}=..." for name in residual.parameters)
-    if residual.estimator is not None:
-        more += ", key=jax.random.key(0)"
-    if residual.operator.axes:
-        rules = (
-            f"{axis[0]!r}: oc.gauss_legendre(16)" for axis in residual.operator.axes
-        )
-        more += f", quadrature={{{', '.join(rules)}}}"
-    text = (
-        f"{start}, points{more}): points are one array (..., {width}), columns {names}"
-    )
-    return f"{text}; what follows goes by name" if more else text
 
 
 @public("oc.compile(equation)")
@@ -159,7 +125,7 @@ class Residual:
         functionals = tuple(f for f in self.operator.functionals if f.field in fields)
         return plan_functionals(functionals, self.operator.sites, self._strategy)
 
-    @public(_a_call)
+    @public(a_call)
     def __call__(
         self,
         net: Any,
@@ -205,8 +171,8 @@ class Residual:
             outputs = self._evaluate(net, functions, inputs)
         else:
             leaves, structure = jax.tree.flatten(net)
-            arrays = [leaf if _is_array(leaf) else None for leaf in leaves]
-            others = tuple(None if _is_array(leaf) else leaf for leaf in leaves)
+            arrays = [leaf if is_array(leaf) else None for leaf in leaves]
+            others = tuple(None if is_array(leaf) else leaf for leaf in leaves)
             outputs = self._compiled((structure, others, functions), arrays, inputs)
         return self._like_equations(outputs)
 
@@ -220,7 +186,7 @@ class Residual:
         return self._evaluate(jax.tree.unflatten(structure, leaves), functions, inputs)
 
     @public("residual.bind(lambda params, point: ...)")
-    def bind(self, apply: Any) -> "Bound":
+    def bind(self, apply: Any) -> Bound:
         """Fixes the form of the network; returns a jit-compiled function.
 
         Args:
@@ -324,7 +290,7 @@ class Residual:
         points = columns_from_host(points)
         known = {**self.defaults, **given}
         check_names("parameter", known, self.parameters, required=())
-        functions, numbers = _split(parameters_from_host(known, points))
+        functions, numbers = split(parameters_from_host(known, points))
         return functions, Inputs(points, key, numbers, quadrature)
 
     @explained("the networks cannot be run")
@@ -478,252 +444,3 @@ class Residual:
         if equations.keys is not None:
             return dict(zip(equations.keys, outputs, strict=True))
         return tuple(outputs)
-
-
-@public("residual.bind(apply)")
-class Bound:
-    """A residual with the form of its network fixed; see `Residual.bind`."""
-
-    def __init__(self, residual: Residual, apply: Any) -> None:
-        self.residual = residual
-        self._apply = apply
-        self._jitted = jax.jit(self._run, static_argnums=0)
-        self._loss = jax.jit(self._run_loss, static_argnums=0)
-        self._slope = jax.jit(
-            jax.value_and_grad(self._run_loss, argnums=1), static_argnums=0
-        )
-
-    @public(lambda bound: _a_call(bound.residual, "f(params"))
-    def __call__(
-        self,
-        params: Any,
-        points: Any,
-        /,
-        *,
-        key: Array | None = None,
-        quadrature: Rules = None,
-        **parameters: Any,
-    ) -> Any:
-        """Evaluates the residual with the network's parameters `params`.
-
-        Args:
-            params: the pytree that `apply` takes.
-            points: (..., D) in the order of the coordinates, or a dict of columns.
-            key: for an estimator, `jax.random.key`; one key gives one draw.
-            quadrature: for each integration variable the (nodes, weights) of a rule.
-            **parameters: values of the residual's parameters; a new function object is a
-                new program.
-
-        Returns:
-            What the residual returns: an array (...), or a tuple or dict of them.
-        """
-        functions, inputs = self.residual._read(points, key, quadrature, parameters)
-        _check_params(params)
-        outputs = self._jitted(functions, params, inputs)
-        # Outside of jit, which would sort the keys of a dict.
-        return self.residual._like_equations(outputs)
-
-    @public(lambda bound: _a_call(bound.residual, "f.loss(params"))
-    def loss(
-        self,
-        params: Any,
-        points: Any,
-        /,
-        *,
-        weights: Any = None,
-        key: Array | None = None,
-        quadrature: Rules = None,
-        **parameters: Any,
-    ) -> Array:
-        r"""Returns the mean over points of the squared residual, summed over equations.
-
-        $$ \frac1N \sum_{k=1}^N \sum_e w_{ek}\, |r_e(x_k)|^2 . $$
-
-        That is what `f(params, points)` gives, squared and averaged; but points are
-        evaluated a tile at a time, and a gradient is taken tile by tile, so that memory
-        does not grow with N. `residual.tuning.tile` is how many points make a tile.
-
-        Everything that JAX does to a function works, and by tiles: `jax.jit`, `jax.vmap`,
-        `jax.grad` and `jax.value_and_grad` by `params`, points, weights and parameters,
-        second derivatives, forward mode. Losses at several sets of points, of several
-        residuals, are added:
-        `jax.value_and_grad(lambda p: f.loss(p, inside) + 10 * g.loss(p, wall))`.
-
-        Args:
-            params: a pytree, the first argument of `apply`.
-            points: (..., D) in the order of `coordinates`, or a dict of columns.
-            weights: a number, or an array that broadcasts to the shape of the points,
-                (...), for all equations; for several equations also a tuple or dict of
-                these like the residual's values, one for each equation. All 1 by default.
-                Their sum is not divided by.
-            key: for an estimator, `jax.random.key`; one key gives the draw that it gives in
-                a call, for all tiles together.
-            quadrature: for each integration variable the (nodes, weights) of a rule.
-            **parameters: values of the residual's parameters; an array over the points is
-                cut with them.
-
-        Returns:
-            One real number, ().
-
-        Raises:
-            OperatorError: if networks, points, weights or parameters do not fit the
-                operator; if there are no points.
-
-        Example: `f.loss(params, points, weights=1 + points[:, 0])`.
-        """
-        functions, inputs, factors = self._loss_inputs(
-            params, points, weights, key, quadrature, parameters
-        )
-        return self._loss(functions, params, inputs, factors)
-
-    @public(lambda bound: _a_call(bound.residual, "f.value_and_grad(params"))
-    def value_and_grad(
-        self,
-        params: Any,
-        points: Any,
-        /,
-        *,
-        weights: Any = None,
-        key: Array | None = None,
-        quadrature: Rules = None,
-        **parameters: Any,
-    ) -> tuple[Array, Any]:
-        """Returns `loss` and its gradient by the network's parameters, compiled together.
-
-        It is `jax.value_and_grad(f.loss)`, in one line. For a gradient by a parameter of
-        the equation, or by weights, take `jax.value_and_grad` of a function of them, or of
-        a dict: `jax.grad(lambda p: f.loss(p["net"], points, nu=p["nu"]))`.
-
-        Args:
-            params: a pytree of floating-point arrays, the first argument of `apply`.
-            points: (..., D) in the order of `coordinates`, or a dict of columns.
-            weights: by point, by equation, or both; see `loss`.
-            key: for an estimator, `jax.random.key`.
-            quadrature: for each integration variable the (nodes, weights) of a rule.
-            **parameters: values of the residual's parameters.
-
-        Returns:
-            The loss, (), and a pytree like `params`.
-
-        Raises:
-            OperatorError: as `loss`; if `params` hold integers, which have no gradient.
-
-        Example: `value, slopes = f.value_and_grad(params, points, nu=0.01)`.
-        """
-        functions, inputs, factors = self._loss_inputs(
-            params, points, weights, key, quadrature, parameters
-        )
-        for path, leaf in jax.tree.leaves_with_path(params):
-            if not _compat.differentiable(jnp.result_type(leaf)):
-                raise OperatorError(
-                    "there is no gradient by what is no floating-point number",
-                    expression=f"params{jax.tree_util.keystr(path)} = {leaf!r}"[:200],
-                    hint="cast it, or let apply close over it",
-                )
-        return self._slope(functions, params, inputs, factors)
-
-    def _loss_inputs(
-        self,
-        params: Any,
-        points: Any,
-        weights: Any,
-        key: Array | None,
-        quadrature: Rules,
-        parameters: Mapping[str, Any],
-    ) -> tuple[Functions, Inputs, list[Any]]:
-        """Returns what a loss is computed from, as JAX may see it."""
-        residual = self.residual
-        functions, inputs = residual._read(points, key, quadrature, parameters)
-        _check_params(params)
-        return functions, inputs, residual._weights(weights, inputs.points)
-
-    def _run_loss(
-        self, functions: Functions, params: Any, inputs: Inputs, weights: list[Any]
-    ) -> Array:
-        net = self._network(params)
-        return self.residual._mean_square(net, functions, inputs, weights)
-
-    def lower(
-        self,
-        params: Any,
-        points: Any,
-        /,
-        *,
-        key: Array | None = None,
-        quadrature: Rules = None,
-        **parameters: Any,
-    ) -> jax.stages.Lowered:
-        """Lowers the program for the shapes of its arguments, as `jax.jit(f).lower` does.
-
-        Args:
-            params: the pytree that `apply` takes, of arrays or `jax.ShapeDtypeStruct`s.
-            points: the points, or their shapes.
-            key: for an estimator, a key or its shape.
-            quadrature: for each integration variable a rule.
-            **parameters: values, or their shapes. Functions, and defaults that are not
-                given, become part of the program.
-
-        Returns:
-            The lowered program: `.as_text()`, `.compile()`. What it compiles to is called
-            with the same arguments, functions left out; a dict of equations comes back
-            as an `OrderedDict`.
-
-        Raises:
-            OperatorError: if networks, points or parameters do not fit the operator.
-
-        Example: `f.lower(params, points, nu=0.01).compile().cost_analysis()`.
-        """
-        functions, numbers = _split(parameters)
-        _check_params(params)
-
-        def run(params: Any, points: Any, **given: Any) -> Any:
-            key, quadrature = given.pop("key", None), given.pop("quadrature", None)
-            given |= dict(functions)
-            own, inputs = self.residual._read(points, key, quadrature, given)
-            outputs = self._run(own, params, inputs)
-            values = self.residual._like_equations(outputs)
-            return OrderedDict(values) if isinstance(values, dict) else values
-
-        optional = {"key": key, "quadrature": quadrature}
-        given = {name: value for name, value in optional.items() if value is not None}
-        return jax.jit(run).lower(params, points, **given, **numbers)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # What is compiled stays here: a copy compiles anew.
-        return Bound, (self.residual, self._apply)
-
-    def _run(self, functions: Functions, params: Any, inputs: Inputs) -> list[Array]:
-        return self.residual._evaluate(self._network(params), functions, inputs)
-
-    def _network(self, params: Any) -> Any:
-        if isinstance(self._apply, Mapping):
-            return {key: _with(params, apply) for key, apply in self._apply.items()}
-        return _with(params, self._apply)
-
-
-def _check_params(params: Any) -> None:
-    """Refuses what JAX could not trace: a module with functions among its leaves."""
-    for path, leaf in jax.tree.leaves_with_path(params):
-        if not _is_array(leaf) and not isinstance(leaf, Number):
-            raise OperatorError(
-                "the network's parameters hold what is no array",
-                expression=f"params{jax.tree_util.keystr(path)} = {leaf!r}"[:200],
-                hint="bind takes arrays: split the module, eqx.partition(model, "
-                "eqx.is_array), and combine it inside apply; or call "
-                "residual(model, points), which takes it whole",
-            )
-
-
-def _with(params: Any, apply: Callable[[Any, Array], Any]) -> Network:
-    return lambda point: apply(params, point)
-
-
-def _split(parameters: Mapping[str, Any]) -> tuple[Functions, dict[str, Any]]:
-    """Splits parameters into functions, which are static, and numbers."""
-    functions = tuple(sorted((k, v) for k, v in parameters.items() if callable(v)))
-    numbers = {k: v for k, v in parameters.items() if not callable(v)}
-    return functions, numbers
-
-
-def _is_array(leaf: Any) -> bool:
-    return hasattr(leaf, "shape") and hasattr(leaf, "dtype")

@@ -13,7 +13,7 @@ PUBLIC = {
     *(f"opcompiler.taylor.{name}" for name in taylor.__all__),
     "opcompiler.integrations.deepxde.pde",
     "opcompiler.integrations.jinns.dynamic_loss",
-    "opcompiler.runtime.residual.Bound",  # what `Residual.bind` returns
+    "opcompiler.runtime.bound.Bound",  # what `Residual.bind` returns
 }
 # Where a file has the name of its function, the name alone would show the file.
 IN_FILES_OF_THEIR_NAME = {
