@@ -35,7 +35,13 @@ from opcompiler.calculus import (
 )
 from opcompiler.errors import OperatorError
 from opcompiler.planning import Plan, register_strategy
-from opcompiler.runtime import autotune, gauss_legendre, Residual, unbiased_square
+from opcompiler.runtime import (
+    autotune,
+    gauss_legendre,
+    least_squares,
+    Residual,
+    unbiased_square,
+)
 from opcompiler.sampling import Dense, Sparse
 from opcompiler.symbols import D, index, Integral, Sum, vector
 from opcompiler.taylor import jet
@@ -89,6 +95,7 @@ __all__ = [
     "index",
     "jet",
     "laplacian",
+    "least_squares",
     "load",
     "material",
     "norm",

@@ -11,22 +11,27 @@ pushes.py      the pushes of a plan, run on a network
 sums.py        sums over components; indexed.py programs that read at indices
 shell.py       programs on arrays; special.py and trigonometry.py what JAX lacks
 losses.py      unbiased squares and Sobolev losses
+least_squares.py  sums of squares for Gauss-Newton methods, of terms (terms.py);
+               layers.py finds a network's layers, gram.py multiplies their gradients
 autotune.py    measuring how a plan is laid out best
 source.py      the emitted function, and how sums are evaluated, to be read
 """
 
 from opcompiler.runtime.autotune import autotune
 from opcompiler.runtime.bound import Bound
+from opcompiler.runtime.least_squares import least_squares, LeastSquares
 from opcompiler.runtime.losses import SobolevLoss, SobolevTerm, unbiased_square
 from opcompiler.runtime.quadrature import gauss_legendre
 from opcompiler.runtime.residual import Residual
 
 __all__ = [
     "Bound",
+    "LeastSquares",
     "Residual",
     "SobolevLoss",
     "SobolevTerm",
     "autotune",
     "gauss_legendre",
+    "least_squares",
     "unbiased_square",
 ]

@@ -126,12 +126,12 @@ def add_up(fun: Tile, rows: Any, size: int) -> Array:
 
 
 def map_tiles(fun: Callable[[Any], list[Array]], rows: Any, size: int) -> list[Array]:
-    """Returns values at all points, (N,), from a function of tiles.
+    """Returns values at all points, (N, ...), from a function of tiles.
 
     A gradient evaluates every tile a second time, so that it keeps one tile alone.
 
     Args:
-        fun: of the rows of a tile; returns arrays (T,).
+        fun: of the rows of a tile; returns arrays (T, ...).
         rows: a pytree of arrays (N, ...).
         size: points of a tile, at most.
     """
@@ -143,7 +143,10 @@ def map_tiles(fun: Callable[[Any], list[Array]], rows: Any, size: int) -> list[A
         lambda tile: fun(jax.tree.unflatten(structure, tile)), prevent_cse=False
     )
     found = lax.map(one, _cut(leaves, size))
-    return [jnp.swapaxes(values, 0, 1).reshape(-1)[:count] for values in found]
+    return [
+        jnp.swapaxes(values, 0, 1).reshape(-1, *values.shape[2:])[:count]
+        for values in found
+    ]
 
 
 def _cut(leaves: Sequence[Array], size: int) -> list[Array]:

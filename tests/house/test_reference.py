@@ -14,12 +14,14 @@ PUBLIC = {
     "opcompiler.integrations.deepxde.pde",
     "opcompiler.integrations.jinns.dynamic_loss",
     "opcompiler.runtime.bound.Bound",  # what `Residual.bind` returns
+    "opcompiler.runtime.least_squares.LeastSquares",  # what `least_squares` returns
 }
 # Where a file has the name of its function, the name alone would show the file.
 IN_FILES_OF_THEIR_NAME = {
     "opcompiler.calculus.sobolev.sobolev": "opcompiler.sobolev",
     "opcompiler.planning.contamination.contamination": "opcompiler.contamination",
     "opcompiler.runtime.autotune.autotune": "opcompiler.autotune",
+    "opcompiler.runtime.least_squares.least_squares": "opcompiler.least_squares",
     "opcompiler.taylor.jet.jet": "opcompiler.taylor.jet",
     "opcompiler.taylor.push.push": "opcompiler.taylor.push",
 }
