@@ -12,7 +12,8 @@ sums.py        sums over components; indexed.py programs that read at indices
 shell.py       programs on arrays; special.py and trigonometry.py what JAX lacks
 losses.py      unbiased squares and Sobolev losses
 least_squares.py  sums of squares for Gauss-Newton methods, of terms (terms.py);
-               layers.py finds a network's layers, gram.py multiplies their gradients
+               layers.py finds a network's layers, gram.py multiplies their gradients,
+               kfac.py has Kronecker factors
 autotune.py    measuring how a plan is laid out best
 source.py      the emitted function, and how sums are evaluated, to be read
 """

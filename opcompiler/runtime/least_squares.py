@@ -26,6 +26,7 @@ from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.runtime.calls import check_params
 from opcompiler.runtime.gram import add_products, Gradient
+from opcompiler.runtime.kfac import curvature, Form, KFac
 from opcompiler.runtime.layers import gradients, Part, parts, Program, trace
 from opcompiler.runtime.terms import A_TERM, read_term, Term
 from opcompiler.runtime.tiles import add_up, map_tiles
@@ -189,6 +190,26 @@ class LeastSquares:
         """
         return self._call("gram", self._gram, params)
 
+    def kfac(self, params: Any) -> KFac:
+        r"""Returns Kronecker factors of JᵀJ, one pair of matrices per layer.
+
+        $J^\top J \approx A \otimes G$ for each dense or convolution layer, with the mean A
+        of the outer squares of its inputs and the sum G of those of its gradients, over
+        points, equations and channels; the exact block of JᵀJ for all other parameters.
+
+        Args:
+            params: the parameters, a pytree.
+
+        Returns:
+            The curvatures; `.solve(gradient, damping)` gives the step.
+
+        Raises:
+            OperatorError: as `residual`.
+
+        Example: `step = squares.kfac(params).solve(jax.grad(squares.loss)(params), 1e-3)`.
+        """
+        return self._call("kfac", self._kfac, params)
+
     # What is compiled.
 
     def _call(
@@ -322,6 +343,11 @@ class LeastSquares:
             own = [gradient[place] for gradient in found]
             total = add_products(total, own, widths)
         return total
+
+    def _kfac(self, params: Any) -> KFac:
+        divided, _, found = self._by_parts(params)
+        own = [curvature([g[n] for g in found]) for n, _ in enumerate(divided)]
+        return KFac(own, Form(params, divided))
 
     def _by_parts(
         self, params: Any

@@ -14,6 +14,8 @@ PUBLIC = {
     "opcompiler.integrations.deepxde.pde",
     "opcompiler.integrations.jinns.dynamic_loss",
     "opcompiler.runtime.bound.Bound",  # what `Residual.bind` returns
+    "opcompiler.integrations.lineax.jacobian",
+    "opcompiler.runtime.kfac.KFac",  # what `LeastSquares.kfac` returns
     "opcompiler.runtime.least_squares.LeastSquares",  # what `least_squares` returns
 }
 # Where a file has the name of its function, the name alone would show the file.
