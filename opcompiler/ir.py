@@ -594,6 +594,13 @@ class Operator:
     program: Program
 
     @property
+    def indexed(self) -> bool:
+        """Whether anything runs with indices, or is read at one."""
+        vectors = any(c.size is not None and not c.components for c in self.columns)
+        plain = all(site.plain for site in self.sites)
+        return bool(vectors or self.sums or self.gathers or self.arrays) or not plain
+
+    @property
     def used(self) -> tuple[str, ...]:
         """The fields that the equations hold; all, but for a part of a problem."""
         pairs = zip(self.fields, self.arity, strict=True)

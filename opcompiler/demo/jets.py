@@ -64,8 +64,8 @@ def by_jets(residual: oc.Residual) -> Callable[..., Any]:
                     continue
                 given = check_outputs(group, site.points, dict(operator.kinds))
                 for functional, array in _evaluated(given, here, site.points).items():
-                    values[names[functional]] = array.reshape(site.shape)
-        outputs = run_program(operator.program, values, where.flat.dtype)
+                    values[names[functional]] = array.reshape(site.where.shape)
+        outputs = run_program(operator.program, values, where.dtype)
         found = [where.restore(r) for r in outputs]
         keys = operator.equations.keys
         return found if keys is None else dict(zip(keys, found, strict=True))

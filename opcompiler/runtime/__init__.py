@@ -4,7 +4,8 @@ residual.py    the compiled operator that a user calls: the way of a call, in or
 bound.py       the same with the form of its network fixed
 calls.py       what a call gives, as JAX may see it
 precision.py   numbers in the precision of the points
-points.py      points and parameters as flat arrays; quadrature.py rules for integrals
+points.py      points and parameters as arrays; grid.py points that are a product of axes
+quadrature.py  rules for integrals
 networks.py    which callable gives which fields; tracing.py runs each in Python once
 sites.py       what programs read, and the fields' arguments at every site
 pushes.py      the pushes of a plan, run on a network
@@ -20,6 +21,7 @@ source.py      the emitted function, and how sums are evaluated, to be read
 
 from opcompiler.runtime.autotune import autotune
 from opcompiler.runtime.bound import Bound
+from opcompiler.runtime.grid import Grid, grid
 from opcompiler.runtime.least_squares import least_squares, LeastSquares
 from opcompiler.runtime.losses import SobolevLoss, SobolevTerm, unbiased_square
 from opcompiler.runtime.quadrature import gauss_legendre
@@ -27,12 +29,14 @@ from opcompiler.runtime.residual import Residual
 
 __all__ = [
     "Bound",
+    "Grid",
     "LeastSquares",
     "Residual",
     "SobolevLoss",
     "SobolevTerm",
     "autotune",
     "gauss_legendre",
+    "grid",
     "least_squares",
     "unbiased_square",
 ]

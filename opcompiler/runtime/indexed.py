@@ -20,6 +20,7 @@ from jax import Array, lax
 
 from opcompiler.errors import OperatorError
 from opcompiler.ir import Body, Gather
+from opcompiler.runtime.points import Points
 from opcompiler.runtime.shell import run_program
 from opcompiler.sampling.estimator import Index, Span
 
@@ -29,28 +30,31 @@ class Input:
     """The points of a site, and where each argument stands in them.
 
     Attributes:
-        points: (N, D), what the network is called with.
+        where: what the network is called with.
         places: first column of every argument.
         sizes: number of its columns.
         vectors: per argument the vector that it is, or `None`.
         plain: whether the site's directions are its arguments.
-        shape: of the values there; integration variables have axes before the points'.
     """
 
-    points: Array
+    where: Points
     places: tuple[int, ...]
     sizes: tuple[int, ...]
     vectors: tuple[str | None, ...]
     plain: bool
-    shape: tuple[int, ...] = (-1,)
+
+    @property
+    def points(self) -> Array:
+        """What the network is called with, as rows, (N, D)."""
+        return self.where.flat
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What bodies read, at N points.
+    """What programs and bodies read. Bodies are run at points that are rows.
 
     Attributes:
-        plain: coordinates, parameters and functionals, (N,) or ().
+        plain: coordinates, parameters and functionals, (*axes) of the points, or ().
         arrays: vector coordinates (N, d); parameters with axes, as given or with N first.
         ranks: number of axes of each array, that of the points left out.
         dtype: of the points.

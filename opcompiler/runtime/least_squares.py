@@ -247,7 +247,7 @@ class LeastSquares:
                 map_tiles(
                     lambda rows, term=term: [term.at(params, rows)],
                     rows,
-                    term.size(params, rows),
+                    term.tiles(params, rows),
                 )[0].reshape(-1)
                 for term, rows in self._rows(params)
             ]
@@ -278,8 +278,8 @@ class LeastSquares:
                     found if inside is None else jnp.where(inside[:, None], found, 0)
                 )
 
-            size = term.size(params, rows)
-            total = total + add_up(own, (rows, beside), size)
+            tiles = term.tiles(params, rows)
+            total = total + add_up(own, (rows, beside), tiles)
         return total
 
     def _loss(self, params: Any) -> Array:
@@ -330,9 +330,9 @@ class LeastSquares:
                 one = jax.tree.map(lambda leaf: leaf[None], row)
                 return jax.jacrev(lambda flat: term.at(unravel(flat), one)[0])(flat)
 
-            size = term.size(params, rows)
+            tiles = term.tiles(params, rows)
             of_tile = lambda rows, of_row=of_row: [jax.vmap(of_row)(rows)]
-            found.append(map_tiles(of_tile, rows, size)[0].reshape(-1, flat.size))
+            found.append(map_tiles(of_tile, rows, tiles)[0].reshape(-1, flat.size))
         return jnp.concatenate(found)
 
     def _gram(self, params: Any) -> Array:
@@ -371,16 +371,16 @@ class LeastSquares:
 
             row = jax.eval_shape(lambda arrays=arrays: [a[0] for a in arrays])
             programs.append(trace(at, leaves, row))
-            everywhere.append((arrays, term.size(params, rows)))
+            everywhere.append((arrays, term.tiles(params, rows)))
         divided = parts(programs, [leaf.size for leaf in leaves])
         found, widths = [], []
-        for program, (arrays, size) in zip(programs, everywhere, strict=True):
+        for program, (arrays, tiles) in zip(programs, everywhere, strict=True):
             of_row = partial(gradients, program, divided, leaves)
             of_tile = lambda rows, of_row=of_row: jax.tree.leaves(
                 jax.vmap(of_row)(rows)
             )
             one = jax.eval_shape(of_row, [a[0] for a in arrays])
-            flat = map_tiles(of_tile, arrays, size)
+            flat = map_tiles(of_tile, arrays, tiles)
             _, gradient = jax.tree.unflatten(jax.tree.structure(one), flat)
             found.append(gradient)
             widths.append(one[0].size * arrays[0].shape[0])

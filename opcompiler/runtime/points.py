@@ -1,66 +1,243 @@
-"""Points and parameters as flat arrays, in the dtype of the points.
+"""Points and parameters as arrays, in the dtype of the points.
 
 In: what a call gives, in the shape the user has it. Out: N points as the rows of one array,
-parameters as arrays over those rows:
+or the axes of a grid, each on an axis of its own; parameters as arrays that broadcast with
+them:
 
     points (8, 16, 2), nu=0.1, f=<function of the point>
-      ->  Points(flat=(128, 2), leading=(8, 16)), {"nu": (), "f": (128,)}
+      ->  Points(parts=[(128, 2)], leading=(8, 16)), {"nu": (), "f": (128,)}
 
-Results get the shape back by `Points.restore`. What does not fit is refused here, by name,
-because JAX would broadcast or clip it.
+    oc.grid(t=ts, x=xs), nu=0.1, f=array (8, 1)
+      ->  Points(parts=[(8, 1, 1), (1, 16, 1)], leading=(8, 16)), {"nu": (), "f": (8, 1)}
+
+Everything between here and the results broadcasts, as NumPy does: what depends on t alone
+has shape (8, 1) all along. `Points.map` calls networks along those axes alone that they
+depend on. Results get the shape back by `Points.restore`. What does not fit is refused
+here, by name, because JAX would broadcast or clip it.
 """
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from opcompiler.errors import OperatorError
 from opcompiler.ir import Coordinate, Extent
+from opcompiler.runtime.grid import Grid
 from opcompiler.runtime.precision import as_precise_as, floating_of, not_numbers
 from opcompiler.runtime.tracing import Traced
 from opcompiler.taylor.misuse import explained
+from opcompiler.taylor.product import over_product, Piece
 
 
 @dataclass(frozen=True)
 class Points:
-    """N points as rows.
+    """N points: as rows, or as the product of axes.
 
     Attributes:
-        flat: shape (N, D), floating.
+        parts: columns side by side that vary along the same axes, (*axes, w), floating, of
+            length 1 along the axes on which they do not vary. Rows are one part, (N, D).
+        columns: the numbers of each part's columns, sorted.
         leading: the shape the user gave before the coordinate axis, prod = N.
     """
 
-    flat: Array
+    parts: tuple[Array, ...]
+    columns: tuple[tuple[int, ...], ...]
     leading: tuple[int, ...]
 
-    def restore(self, values: Any) -> Array:
-        """Gives a result of N values, or one that does not depend on the point,
-        the shape of the user's points.
+    @classmethod
+    def rows(cls, array: Array) -> "Points":
+        """Returns points, (N, D), as rows."""
+        return cls((array,), (tuple(range(array.shape[1])),), array.shape[:1])
+
+    @classmethod
+    def beside(cls, arrays: Sequence[Array]) -> "Points":
+        """Returns points whose columns, (*axes, w) in their order, are given.
+
+        What varies along the same axes becomes one part. If all that vary at all do so
+        along the same axes, there is one part: nothing is won by keeping numbers apart.
         """
-        array = as_precise_as(self.flat.dtype, jnp.asarray(values))
-        if array.ndim > 1:  # the axes of integrals, summed over
-            array = array.reshape(array.shape[-1:])
-        return jnp.broadcast_to(array, self.flat.shape[:1]).reshape(self.leading)
+        rank = max(array.ndim for array in arrays)
+        arrays = [array.reshape((1,) * (rank - array.ndim) + array.shape)
+                  for array in arrays]  # fmt: skip
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for number, array in enumerate(arrays):
+            axes = tuple(a for a, n in enumerate(array.shape[:-1]) if n != 1)
+            groups.setdefault(axes, []).append(number)
+        if len(groups.keys() - {()}) <= 1:
+            groups = {(): list(range(len(arrays)))}
+        ends = np.cumsum([0, *(array.shape[-1] for array in arrays)])
+        parts, columns = [], []
+        for numbers in groups.values():
+            own = [arrays[n] for n in numbers]
+            shape = jnp.broadcast_shapes(*(array.shape[:-1] for array in own))
+            wide = [jnp.broadcast_to(a, (*shape, a.shape[-1])) for a in own]
+            parts.append(jnp.concatenate(wide, axis=-1))
+            columns.append(
+                tuple(k for n in numbers for k in range(ends[n], ends[n + 1]))
+            )
+        found = cls(tuple(parts), tuple(columns), ())
+        return replace(found, leading=found.shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of all axes; of rows (N,)."""
+        return jnp.broadcast_shapes(*(part.shape[:-1] for part in self.parts))
+
+    @property
+    def count(self) -> int:
+        """N."""
+        return math.prod(self.shape)
+
+    @property
+    def width(self) -> int:
+        """D, the number of columns."""
+        return sum(map(len, self.columns))
+
+    @property
+    def dtype(self) -> Any:
+        """That of all parts."""
+        return self.parts[0].dtype
+
+    @property
+    def flat(self) -> Array:
+        """All points as rows, (N, D)."""
+        if len(self.parts) == 1:
+            (part,) = self.parts
+            return part.reshape(-1, part.shape[-1])
+        shape = self.shape
+        wide = [jnp.broadcast_to(p, (*shape, p.shape[-1])) for p in self.parts]
+        order = np.argsort([k for own in self.columns for k in own])
+        return jnp.concatenate(wide, axis=-1)[..., order].reshape(-1, self.width)
+
+    @property
+    def like(self) -> Any:
+        """The type of all points as rows."""
+        return jax.eval_shape(lambda: self.flat)
+
+    @property
+    def one(self) -> Any:
+        """The type of one point, (D,)."""
+        return jax.eval_shape(lambda: self.flat.sum(axis=0))
+
+    def column(self, first: int, width: int) -> Array:
+        """Returns consecutive columns that vary along the same axes, (*axes, width)."""
+        for part, own in zip(self.parts, self.columns, strict=True):
+            if first in own:
+                start = own.index(first)
+                return part[..., start : start + width]
+        raise AssertionError(f"there is no column {first}")
+
+    def only(self, columns: Sequence[int]) -> "Points":
+        """Returns some of the columns, in an order of their own; axes of others go."""
+        if len(self.parts) == 1:
+            return replace(
+                Points.beside([self.parts[0][..., list(columns)]]), leading=self.leading
+            )
+        return Points.beside([self.column(number, 1) for number in columns])
+
+    def along(self, array: Array) -> Array:
+        """Gives an array over the points, that broadcasts to `leading`, their axes.
+
+        Raises:
+            ValueError: if it does not broadcast.
+        """
+        wide = jnp.broadcast_shapes(array.shape, self.leading)
+        if wide != self.leading:
+            raise ValueError(f"{array.shape} does not broadcast to {self.leading}")
+        if len(self.parts) == 1:
+            return jnp.broadcast_to(array, self.leading).reshape(self.shape)
+        # As long as the array itself along each axis of the grid, and 1 along the axes of
+        # integration variables, which stand before the last axis.
+        own = (1,) * (len(self.leading) - array.ndim) + array.shape
+        extra = len(self.shape) - len(own)
+        return array.reshape(*own[:-1], *(1,) * extra, *own[-1:])
+
+    def restore(self, values: Any) -> Array:
+        """Gives values that broadcast to the axes the shape of the user's points."""
+        array = as_precise_as(self.dtype, jnp.asarray(values))
+        shape = self.shape
+        # The axes of integrals are summed over.
+        array = array.reshape(array.shape[max(array.ndim - len(shape), 0) :])
+        return jnp.broadcast_to(array, shape).reshape(self.leading)
+
+    # Functions of one point, at all points.
+
+    @property
+    def starts(self) -> tuple[Array, ...]:
+        """What a function `over` the points takes: (n, w) of each part."""
+        return tuple(part.reshape(-1, part.shape[-1]) for part in self.parts)
+
+    @property
+    def mapped(self) -> bool:
+        """Whether a function `over` the points is a `jax.vmap` over rows."""
+        return len(self.parts) == 1
+
+    def over(self, function: Callable[[Array], Any]) -> Callable[..., Any]:
+        """Returns a function of `starts` that gives a function of one point at all points.
+
+        `unrolled` gives what it returns the points' axes.
+        """
+        if self.mapped:
+            return jax.vmap(function)
+        pieces = [
+            Piece(own, tuple(a for a, n in enumerate(part.shape[:-1]) if n != 1))
+            for own, part in zip(self.columns, self.parts, strict=True)
+        ]
+        return over_product(function, pieces, self.shape)
+
+    def seed(self, row: Any) -> Any:
+        """Returns a direction, (D,) of numpy, as a tangent of `starts`; `None` for zero."""
+        if row is None:
+            return None
+        parts = [row[list(own)] for own in self.columns]
+        return tuple(part[None, :] if part.any() else None for part in parts)
+
+    def unrolled(self, values: Array) -> Array:
+        """Returns what a function `over` the points gives, with the points' axes first.
+
+        They have length 1 where it does not depend on them.
+        """
+        if not self.mapped:
+            return values
+        return values.reshape(*self.shape, *values.shape[1:])
+
+    def map(self, function: Callable[[Array], Any]) -> Any:
+        """Returns a function of one point at all points, a pytree of (*axes, ...)."""
+        found = self.over(function)(*self.starts)
+        return jax.tree.map(self.unrolled, found)
 
 
 def read_points(
-    given: Any, columns: Sequence[Coordinate], parameters: Sequence[str] = ()
+    given: Any,
+    columns: Sequence[Coordinate],
+    parameters: Sequence[str] = (),
+    rank: int | None = None,
 ) -> Points:
-    """Reads an array (..., D) in the order of the coordinates, or a dict of (...).
+    """Reads an array (..., D) in the order of the coordinates, a dict of (...), or a grid.
 
     A vector of d components has d columns, and the shape (..., d) in a dict. Where there
     are too many columns, some of `parameters` may have been meant.
+
+    Args:
+        given: the points.
+        columns: the coordinates.
+        parameters: names of the parameters.
+        rank: how many integration variables have axes; `None`, if a grid must be rows.
 
     Raises:
         OperatorError: for a wrong number of columns, unknown or missing coordinates,
             shapes that do not broadcast, or integer points.
     """
     width = sum(column.width for column in columns)
+    if isinstance(given, Grid):
+        return _from_grid(given, columns, rank)
     if isinstance(given, Mapping):
         array = _from_columns(given, columns)
     else:
@@ -80,8 +257,31 @@ def read_points(
             expression=f"points {array.dtype}{array.shape}",
             hint="give real floating-point points, e.g. points.astype(float)",
         )
-    leading = array.shape[:-1]
-    return Points(array.reshape((-1, width)), leading)
+    return replace(Points.rows(array.reshape((-1, width))), leading=array.shape[:-1])
+
+
+def _from_grid(given: Grid, columns: Sequence[Coordinate], rank: int | None) -> Points:
+    """Reads a grid: each axis on an axis of its own.
+
+    Integration variables have axes before the last one of the points. So what programs
+    compute broadcasts, and sums over nodes are over the same axis as of rows.
+    """
+    ends = np.cumsum([0, *(column.width for column in columns)])
+    axes = given.columns(columns)
+    parts, numbers, lengths = [], [], [len(array) for array, _ in axes]
+    for number, (array, named) in enumerate(axes):
+        own = [k for n in named for k in range(ends[n], ends[n + 1])]
+        if own != sorted(own):
+            array = array[:, np.argsort(own)]
+        shape = [1] * len(axes)
+        shape[number] = lengths[number]
+        shape[-1:-1] = [1] * (rank or 0)
+        parts.append(array.reshape(*shape, len(own)))
+        numbers.append(tuple(sorted(own)))
+    found = Points(tuple(parts), tuple(numbers), tuple(lengths))
+    if rank is None or len(parts) == 1:
+        return replace(Points.rows(found.flat), leading=found.leading)
+    return found
 
 
 def _meant(array: Array, width: int, parameters: Sequence[str]) -> str:
@@ -152,7 +352,7 @@ def read_parameters(
     """Reads parameters: scalars, arrays over the points, or functions of the point.
 
     Returns:
-        Arrays of shape () or (N,), in the points' precision.
+        Arrays of shape (), or (*axes), in the points' precision.
 
     Raises:
         OperatorError: for shapes that do not fit.
@@ -163,10 +363,10 @@ def read_parameters(
             array = _of_points(name, given[name], points)
         else:
             array = _numbers(name, given[name])
-        array = as_precise_as(points.flat.dtype, array)
+        array = as_precise_as(points.dtype, array)
         if array.ndim and not callable(given[name]):
             try:
-                array = jnp.broadcast_to(array, points.leading).reshape(-1)
+                array = points.along(array)
             except ValueError:
                 raise OperatorError(
                     f"parameter {name} of shape {array.shape} does not fit points of shape "
@@ -208,11 +408,11 @@ def read_arrays(
             if function
             else _numbers(name, given[name])
         )
-        array = as_precise_as(points.flat.dtype, array)
+        array = as_precise_as(points.dtype, array)
         rank = len(reach[name])
         own = array.shape[array.ndim - rank :] if array.ndim >= rank else None
         leading = array.shape[: array.ndim - rank]
-        rows = points.flat.shape[:1]
+        rows = (points.count,)
         per_point = (rows,) if function else (points.leading, rows, ())
         if own is None or (shape and own != shape) or leading not in per_point:
             wanted = shape or ("...",) * rank
@@ -246,15 +446,15 @@ def _numbers(name: str, given: Any) -> Array:
 
 
 def _of_points(name: str, given: Callable[[Array], Any], points: Points) -> Array:
-    """Returns a function of the point at all points, (N,)."""
+    """Returns a function of the point at all points, (*axes)."""
     traced = Traced(given)
-    one = points.flat.shape[1:]
+    one = (points.width,)
     with explained(
         f"parameter {name} cannot be called on one point of shape {one}",
         "a parameter that is a function takes ONE point, all coordinates side by side, "
         "and returns one number",
     ):
-        found = traced.result(points.flat)
+        found = traced.result(points.like)
     shape = getattr(found, "shape", None)
     if shape != ():
         returned = type(found).__name__ if shape is None else f"shape {shape}"
@@ -263,7 +463,7 @@ def _of_points(name: str, given: Callable[[Array], Any], points: Points) -> Arra
             expression=f"{name}(point) of {returned}",
             hint="return one number per point",
         )
-    return jnp.asarray(jax.vmap(traced)(points.flat))
+    return jnp.asarray(points.map(traced))
 
 
 def check_names(

@@ -23,6 +23,7 @@ from jax import Array
 
 from opcompiler._compat import is_concrete
 from opcompiler.errors import OperatorError
+from opcompiler.runtime.grid import Grid
 
 HOST = (Number, np.generic, np.ndarray, list, tuple)
 """Numbers and arrays of Python and NumPy."""
@@ -136,10 +137,12 @@ def columns_from_host(points: Any) -> Any:
 
 
 def floating_of(points: Any) -> Any | None:
-    """Returns the dtype that points have, an array or a dict of columns, if it is real
+    """Returns the dtype that points have, an array, columns or a grid, if it is real
     and floating.
     """
-    columns = points.values() if isinstance(points, Mapping) else (points,)
+    columns: Any = points.values() if isinstance(points, Mapping) else (points,)
+    if isinstance(points, Grid):
+        columns = points.axes
     try:
         dtype = jnp.result_type(*(_typed(column) for column in columns))
     except (TypeError, ValueError):  # no points: reading them refuses them

@@ -1,7 +1,7 @@
 """Runs the pushes of a plan on a network, at all points of a site at once.
 
 In: a plan, the network of a group of fields, the points of every plain site. Out: the
-values of the functionals, one number per point:
+values of the functionals, one number per point, with the axes of the points:
 
     evaluate_functionals(plan, group, {0: points})  ->  {u_xx at site 0: (N,), ...}
 
@@ -26,6 +26,7 @@ from opcompiler.errors import OperatorError
 from opcompiler.ir import Functional
 from opcompiler.planning import make_plan, Plan, Push
 from opcompiler.runtime.networks import Group
+from opcompiler.runtime.points import Points
 from opcompiler.runtime.precision import as_precise_as
 from opcompiler.taylor.primitives import row_of
 from opcompiler.taylor.push import push as taylor_push, tangent_row
@@ -33,26 +34,26 @@ from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import AlgebraArray, instantiate
 
 Channels = Callable[[int], Array]
-"""Channel number -> its array at all points, (N,) or (N, m)."""
+"""Channel number -> its array at all points, (*axes) or (*axes, m)."""
 
 
 def evaluate_functionals(
-    plan: Plan, group: Group, sites: Mapping[int, Array], tuning: Tuning = DEFAULT
+    plan: Plan, group: Group, sites: Mapping[int, Points], tuning: Tuning = DEFAULT
 ) -> dict[Functional, Array]:
-    """Evaluates every functional of a plan; returns arrays of shape (N,).
+    """Evaluates every functional of a plan; returns arrays that broadcast to the points.
 
     Args:
         plan: for functionals of the group's fields only.
         group: the fields and the network that gives them.
-        sites: the points, (N, number of arguments), of each site to be evaluated.
+        sites: the points of each site to be evaluated.
         tuning: how the algebras are laid out.
 
     Raises:
         OperatorError: if the plan is none, or its numbers do not fit the points' dtype.
     """
-    check_runs(plan, sites.values())
+    check_runs(plan, (points.dtype for points in sites.values()))
     orders_matter = any(
-        group.network.orders_matter(sites[push.site])
+        group.network.orders_matter(sites[push.site].like)
         for push in plan.pushes
         if push.site in sites
     )
@@ -81,19 +82,20 @@ def evaluate_functionals(
         total: Any = jnp.zeros((), points.dtype)
         for number, (push, channel, c) in enumerate(readout.terms):
             array = pushed[push](channel)
-            array = group.pick(array, functional.field) if array.ndim == 2 else array
+            if array.ndim > len(points.shape):
+                array = group.pick(array, functional.field)
             term = array if c == 1 else array * float(c)
             total = term if number == 0 else total + term
         values[functional] = as_precise_as(points.dtype, total)
     return values
 
 
-def check_runs(plan: Plan, points: Iterable[Array]) -> None:
+def check_runs(plan: Plan, dtypes: Iterable[Any]) -> None:
     """Refuses a plan that does not mean one thing, or not in a dtype.
 
     Args:
         plan: to be run.
-        points: of its sites.
+        dtypes: of the points of its sites.
 
     Raises:
         OperatorError: if the plan is not of the form that its proof is of, or one of its
@@ -101,7 +103,7 @@ def check_runs(plan: Plan, points: Iterable[Array]) -> None:
     """
     plan.check()
     least, most = plan.range
-    for dtype in {array.dtype for array in points}:
+    for dtype in set(dtypes):
         tiny, large = float(jnp.finfo(dtype).tiny), float(jnp.finfo(dtype).max)
         if least < tiny or most > large:
             extreme = least if least < tiny else most
@@ -126,7 +128,7 @@ class Pass:
 
     Attributes:
         group: the fields and the network that gives them.
-        points: (N, d).
+        points: of the site.
         push: what is to be computed.
         wanted: the channels that read-outs use.
         fields: the fields that are read from it.
@@ -135,7 +137,7 @@ class Pass:
     """
 
     group: Group
-    points: Array
+    points: Points
     push: Push
     wanted: frozenset[int]
     fields: frozenset[str]
@@ -143,21 +145,23 @@ class Pass:
 
     def row(self, tangent: Tangent) -> Array | None:
         """Returns a tangent as a vector, (d,); none if it is empty."""
-        return tangent_row(tangent, self.points.shape[1], self.points.dtype)
+        return tangent_row(tangent, self.points.width, self.points.dtype)
 
 
 def taylor(one: Pass, tuning: Tuning) -> Channels:
     """One pass of our engine: the batched network, interpreted in the algebra."""
-    push, wanted = one.push, one.wanted
+    push, wanted, points = one.push, one.wanted, one.points
     rows = [one.row(tangent) for tangent in push.seeds[1:]]
-    seeds = [None if row is None else row[None, :] for row in rows]  # at all points
+    seeds = [points.seed(row) for row in rows]
     curved = [k for k in wanted if push.algebra.channels[k].degree > 1]
 
-    def run(points: Array) -> dict[int, Array]:
+    def run(*starts: Array) -> dict[int, Array]:
         network = one.group.network
+        over = points.over(network)
         (value,) = taylor_push(
-            jax.vmap(network), points, seeds, push.algebra, wanted, tuning, mapped=True
-        )
+            lambda starts: over(*starts), starts, seeds, push.algebra, wanted, tuning,
+            mapped=points.mapped,
+        )  # fmt: skip
         if isinstance(value, AlgebraArray):
             found = {k: value.dense(k) for k in wanted}
             flat = all(value.coefficients[k] is None for k in curved)
@@ -165,7 +169,7 @@ def taylor(one: Pass, tuning: Tuning) -> Channels:
             zero = lambda: instantiate(None, value.shape, value.dtype)
             found = {k: zero() if k else value for k in wanted}
             flat = True
-        if curved and flat and _has_kinks(jax.make_jaxpr(network)(points[0])):
+        if curved and flat and _has_kinks(jax.make_jaxpr(network)(points.one)):
             warnings.warn(
                 "derivatives of order 2 and higher of this network are zero everywhere: "
                 "it is piecewise linear in its arguments (relu?); take a smooth activation "
@@ -173,11 +177,11 @@ def taylor(one: Pass, tuning: Tuning) -> Channels:
                 category=UserWarning,
                 stacklevel=2,
             )
-        return found
+        return {k: points.unrolled(array) for k, array in found.items()}
 
     if tuning.remat:
         run = jax.checkpoint(run, policy=jax.checkpoint_policies.dots_saveable)
-    return run(one.points).__getitem__
+    return run(*points.starts).__getitem__
 
 
 def _has_kinks(jaxpr: Any) -> bool:
@@ -207,7 +211,7 @@ def nested(one: Pass, tuning: Tuning) -> Channels:
         fun: Any = network.by_body if word else network
         for tangent in word:
             fun = _directional(fun, one.row(tangent))
-        return jax.vmap(fun)(one.points)
+        return one.points.map(fun)
 
     total = along(words[0])
     for word in words[1:]:
@@ -228,9 +232,12 @@ def reverse(one: Pass, tuning: Tuning) -> Channels:
     """One forward pass, and a reverse pass for each output that is asked for.
 
     What JAX cannot reverse (a `while_loop`), and complex values, which would need two
-    passes each, go through our engine in the same algebra.
+    passes each, go through our engine in the same algebra; so do the axes of a grid, which
+    a reverse pass would join.
     """
     group, points = one.group, one.points
+    if not points.mapped:
+        return taylor(one, tuning)
     places = [n for f in group.fields if f in one.fields for n in group.places(f)]
 
     def at(point: Array) -> tuple[Array, Array]:
@@ -243,12 +250,12 @@ def reverse(one: Pass, tuning: Tuning) -> Channels:
         return value, jnp.stack(rows).reshape(*value.shape, point.size)
 
     try:
-        shape, _ = jax.eval_shape(at, points[0])
+        shape, _ = jax.eval_shape(at, points.one)
     except (NotImplementedError, TypeError, ValueError):
         return taylor(one, tuning)
     if jnp.issubdtype(shape.dtype, jnp.complexfloating):
         return taylor(one, tuning)
-    value, slopes = jax.vmap(at)(points)
+    value, slopes = points.map(at)
 
     def channel(number: int) -> Array:
         tangent = one.push.seeds[number]

@@ -12,7 +12,6 @@ program. Python's and NumPy's numbers are brought to the precision of the points
 `jax.jit` sees them, because it would make an int32 of `10**10`.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -41,11 +40,14 @@ from opcompiler.runtime.networks import (
 from opcompiler.runtime.points import check_names, Points, read_points
 from opcompiler.runtime.precision import columns_from_host, parameters_from_host
 from opcompiler.runtime.pushes import evaluate_functionals
-from opcompiler.runtime.quadrature import read_quadrature
 from opcompiler.runtime.shell import run_program
-from opcompiler.runtime.sites import read_numbers, read_scene, site_points
+from opcompiler.runtime.sites import (
+    read_numbers,
+    read_scene,
+    site_points,
+)
 from opcompiler.runtime.sums import evaluate_sites, evaluate_sums, LONG, Numbers
-from opcompiler.runtime.tiles import add_up, Footprint, map_tiles
+from opcompiler.runtime.tiles import add_up, Footprint, map_tiles, Tiles
 from opcompiler.runtime.weights import read_weight, weights_from_host
 from opcompiler.sampling import draws as draws_of, Estimator
 from opcompiler.sampling.estimator import check_key, Draws
@@ -54,29 +56,32 @@ from opcompiler.taylor.tuning import DEFAULT, Tuning
 
 
 class Batch(NamedTuple):
-    """Points as rows, and all that a call says of them.
+    """Points, and all that a call says of them.
 
     Attributes:
-        points: (N, D).
-        varying: parameters that vary with the point, (N, ...), by name.
+        points: rows or a product, of their own shape.
+        varying: parameters that vary with the point, (*axes, ...), by name.
         others: all other parameters, functions among them, by name.
         quadrature: rules by integration variable.
         draws: of the indices of sums.
     """
 
-    points: Array
+    points: Points
     varying: dict[str, Array]
     others: dict[str, Any]
     quadrature: Rules
     draws: Draws
 
     def rows(self) -> Any:
-        """Returns all that varies with the point, arrays (N, ...)."""
-        return self.points, self.varying, self.draws.rows(self.points.shape[0])
+        """Returns all that varies with the point, arrays (*axes, ...)."""
+        rows = self.draws.rows(self.points.count)
+        return self.points.parts, self.varying, rows
 
     def at(self, rows: Any) -> "Batch":
         """Returns the batch of some of the points, of which these are the rows."""
-        points, varying, drawn = rows
+        parts, varying, drawn = rows
+        points = replace(self.points, parts=parts)
+        points = replace(points, leading=points.shape)
         return self._replace(points=points, varying=varying, draws=self.draws.at(drawn))
 
 
@@ -151,7 +156,8 @@ class Residual:
                 the field's own arguments in the order in which they are written. A
                 field that is declared complex may be two real outputs, re and im.
             points: (..., D) in the order of `coordinates`, a vector's components side
-                by side, or a dict of arrays (...), (..., d) for a vector.
+                by side; or a dict of arrays (...), (..., d) for a vector; or a grid of
+                axes, `opcompiler.grid`.
             key: for an estimator, `jax.random.key`; one key gives one draw.
             quadrature: for each integration variable the (nodes, weights) of a rule on
                 [-1, 1], each (Q,), which is mapped to the limits; `gauss_legendre(Q)`.
@@ -297,18 +303,19 @@ class Residual:
     def _evaluate(self, net: Any, functions: Functions, inputs: Inputs) -> list[Array]:
         """Returns one array per equation, of the shape of the points."""
         where, batch = self._batch(functions, inputs)
-        groups, count = read_networks(net, self.operator), where.flat.shape[0]
+        groups = read_networks(net, self.operator)
 
         def at(batch: Batch) -> list[Array]:
-            here = Points(batch.points, batch.points.shape[:1])
-            return [here.restore(value) for value in self._values(groups, batch)]
+            values = self._values(groups, batch)
+            return [batch.points.restore(value) for value in values]
 
         values = None
         if _compat.is_compiled():
             footprint = self._footprint(groups, batch)
-            if footprint.worth_tiles(count):
-                size = self.tuning.tile or footprint.tile()
-                values = map_tiles(lambda rows: at(batch.at(rows)), batch.rows(), size)
+            if footprint.worth_tiles(where.count):
+                most = self.tuning.tile or footprint.tile()
+                tiles = Tiles.of(where.shape, most)
+                values = map_tiles(lambda rows: at(batch.at(rows)), batch.rows(), tiles)
         return [where.restore(value) for value in values or at(batch)]
 
     @explained("the networks cannot be run")
@@ -317,11 +324,10 @@ class Residual:
     ) -> Array:
         """Returns the mean over points of squares, summed over equations, (); by tiles."""
         where, batch = self._batch(functions, inputs)
-        count = where.flat.shape[0]
-        if not count:
+        if not where.count:
             raise OperatorError(
                 "a loss is a mean over points, and there are none",
-                expression=f"points {where.flat.shape}",
+                expression=f"points {(*where.leading, where.width)}",
                 hint="give one point or more",
             )
         groups = read_networks(net, self.operator)
@@ -330,48 +336,50 @@ class Residual:
 
         def squares(rows: Any, inside: Array | None) -> Array:
             own, by_point = batch.at(rows[0]), iter(rows[1])
-            here = Points(own.points, own.points.shape[:1])
             total: Any = 0
             for value, factor in zip(self._values(groups, own), factors, strict=True):
-                array = here.restore(value)
+                array = own.points.restore(value)
                 square = jnp.real(array) ** 2
                 if jnp.iscomplexobj(array):
                     square = square + jnp.imag(array) ** 2
                 total = total + (next(by_point) if factor.ndim else factor) * square
             return jnp.sum(total if inside is None else jnp.where(inside, total, 0))
 
-        size = self.tuning.tile or self._footprint(groups, batch).tile()
-        return add_up(squares, rows, size) / count
+        most = self.tuning.tile or self._footprint(groups, batch).tile()
+        return add_up(squares, rows, Tiles.of(where.shape, most)) / where.count
 
-    def _batch(self, functions: Functions, inputs: Inputs) -> tuple[Points, Batch]:
-        """Reads points as rows, numbers and draws of the indices of sums."""
+    def _batch(
+        self, functions: Functions, inputs: Inputs, as_rows: bool = False
+    ) -> tuple[Points, Batch]:
+        """Reads points, a grid perhaps as rows, numbers and draws of indices of sums."""
         operator = self.operator
-        where = read_points(inputs.points, operator.columns, operator.parameters)
+        rank = None if operator.indexed or as_rows else len(operator.axes)
+        where = read_points(inputs.points, operator.columns, operator.parameters, rank)
         given = {**inputs.numbers, **dict(functions)}
         varying, others = read_numbers(where, operator, given)
-        count, dtype = where.flat.shape[0], where.flat.dtype
+        count, dtype = where.count, where.dtype
         draws = draws_of(self.estimator, inputs.key, operator.sites, count, dtype)
-        return where, Batch(where.flat, varying, others, inputs.quadrature, draws)
+        here = replace(where, leading=where.shape)
+        return where, Batch(here, varying, others, inputs.quadrature, draws)
 
     def _footprint(self, groups: list[Group], batch: Batch) -> Footprint:
         """Returns what one point takes, all pushes of all networks together."""
+        found: list[Footprint] = []
+        # Nothing of what is computed for it becomes part of the program.
+        jax.eval_shape(lambda: found.append(self._measured(groups, batch)))
+        return found[0]
+
+    def _measured(self, groups: list[Group], batch: Batch) -> Footprint:
         operator, points = self.operator, batch.points
-        widths = {column.name: column.width for column in operator.columns}
-        variables = [name for name, _, _ in operator.axes]
-        rules = read_quadrature(batch.quadrature, variables, points.dtype)
-        nodes = {
-            name: rule[0].size
-            for (_, name, _), rule in zip(operator.axes, rules, strict=True)
-        }
-        made, widest, held = points.shape[1], 1, 0
+        parameters = {**batch.others, **batch.varying}
+        scene = read_scene(points, operator, parameters, batch.quadrature)
+        sites = site_points(operator, points, scene)
+        made, widest, held = float(points.width), 1.0, 0
         for group in groups:
             for push in self._plan_for(group.fields).pushes:
-                site = operator.sites[push.site]
-                sizes = [1 if name is None else widths[name] for name in site.vectors]
-                like = partial(jnp.repeat, repeats=sum(sizes), axis=1)
-                one = jax.eval_shape(lambda rows, like=like: like(rows[:, :1]), points)
-                check_outputs(group, one, dict(operator.kinds))
-                numbers, most, own = group.network.size(one)
+                site, where = operator.sites[push.site], sites[push.site].where
+                check_outputs(group, where.like, dict(operator.kinds))
+                numbers, most, own = group.network.size(where)
                 # A running direction is as many channels as are pushed at a time; what is
                 # read last is summed.
                 algebra, count = push.algebra, 1
@@ -381,8 +389,8 @@ class Residual:
                     1 if channel.degree in (0, algebra.order) else count
                     for channel in algebra.channels
                 )
-                inputs = [nodes[name] for name in site.program.inputs if name in nodes]
-                made += numbers * channels * math.prod(inputs)
+                # A condition has fewer points than all, an integral more.
+                made += numbers * channels * where.count / max(points.count, 1)
                 widest, held = max(widest, most), max(held, own)
         return Footprint(made, widest, held, points.dtype.itemsize)
 
@@ -391,24 +399,23 @@ class Residual:
         operator = self.operator
 
         # What programs read at the points; the fields' arguments at all sites.
-        where = Points(batch.points, batch.points.shape[:1])
+        where = batch.points
         parameters = {**batch.others, **batch.varying}
         scene = read_scene(where, operator, parameters, batch.quadrature)
-        dtype, draws = where.flat.dtype, batch.draws
+        dtype, draws = where.dtype, batch.draws
         sites = site_points(operator, where, scene)
 
         # Networks, each pushed at all its sites. A functional is a number per point, or
         # at a site whose directions run with indices one per point and tuple of indices.
-        plain = {n: given.points for n, given in sites.items() if given.plain}
+        plain = {n: given.where for n, given in sites.items() if given.plain}
         values: dict[Functional, Array] = {}
         running: Numbers = {}
         for group in groups:
             plan = self._plan_for(group.fields)
             if plan.pushes:
-                points = sites[plan.pushes[0].site].points
-                group = check_outputs(group, points, dict(operator.kinds))
-            pushed = evaluate_functionals(plan, group, plain, self.tuning)
-            values |= {f: v.reshape(sites[f.site].shape) for f, v in pushed.items()}
+                like = sites[plan.pushes[0].site].where.like
+                group = check_outputs(group, like, dict(operator.kinds))
+            values |= evaluate_functionals(plan, group, plain, self.tuning)
             running |= evaluate_sites(
                 operator, plan, group, sites, scene, draws, self.tuning
             )

@@ -3,9 +3,9 @@
 In: the points, and what a call gives by name. Out: a `Scene`, which programs and bodies
 read, and for every site an `Input`, the points that a network is called with there:
 
-    u(x, y)    at the points themselves      Input(points=(N, 2))
+    u(x, y)    at the points themselves      (N, 2)
     u(0, y)    on the boundary               the site's program gives 0 and y
-    u(s, y)    under an integral over s      the points times the nodes, shape (Q, N)
+    u(s, y)    under an integral over s      s (Q, 1) and y (N,): a product of two axes
 """
 
 from collections.abc import Mapping
@@ -73,26 +73,27 @@ def read_scene(
     arrays: dict[str, Array] = {}
     start = 0
     for column in operator.columns:
-        part = where.flat[:, start : start + column.width]
+        part = where.column(start, column.width)
         start += column.width
         if column.size is None:
-            plain[column.name] = part[:, 0]
+            plain[column.name] = part[..., 0]
         elif column.components:
-            plain |= dict(zip(column.components, part.T, strict=True))
+            parts = jnp.moveaxis(part, -1, 0)
+            plain |= dict(zip(column.components, parts, strict=True))
         else:
             arrays[column.name] = part
     reach = _reach(operator)
     ranks = dict.fromkeys(arrays, 1) | {name: len(axes) for name, axes in reach.items()}
     plain |= read_parameters(parameters, operator.parameters, where)
     for name, numbers in operator.constants:
-        own = [finite(c, where.flat.dtype) for c in numbers]
-        arrays[name], ranks[name] = jnp.asarray(own, where.flat.dtype), 1
+        own = [finite(c, where.dtype) for c in numbers]
+        arrays[name], ranks[name] = jnp.asarray(own, where.dtype), 1
     arrays |= read_arrays(parameters, operator.arrays, reach, where)
     variables = [name for name, _, _ in operator.axes]
-    read = read_quadrature(rules, variables, where.flat.dtype)
+    read = read_quadrature(rules, variables, where.dtype)
     for (_, *inputs), rule in zip(operator.axes, read, strict=True):
         plain |= dict(zip(inputs, rule, strict=True))
-    return Scene(plain, arrays, ranks, where.flat.dtype)
+    return Scene(plain, arrays, ranks, where.dtype)
 
 
 def site_points(operator: Operator, where: Points, scene: Scene) -> dict[int, Input]:
@@ -116,14 +117,14 @@ def _input(site: Site, operator: Operator, where: Points, scene: Scene) -> Input
     )
     # At the points themselves, or at some of their columns, no program runs.
     if site.whole:
-        return made(where.flat)
+        return made(where)
     if site.columns is not None and site.plain:
         firsts: list[int] = []  # vectors count as one column, or by component
         start = 0
         for column in operator.columns:
             firsts += range(start, start + max(len(column.components), 1))
             start += column.width
-        return made(where.flat[:, [firsts[n] for n in site.columns]])
+        return made(where.only([firsts[n] for n in site.columns]))
 
     pairs = zip(site.arguments, site.vectors, strict=True)
     scalars = [argument for argument, vector in pairs if vector is None]
@@ -137,18 +138,13 @@ def _input(site: Site, operator: Operator, where: Points, scene: Scene) -> Input
         )
         for argument, value in zip(scalars, found, strict=True)
     ]
-    rows = where.flat.shape[:1]
-    # Under integrals, at all their nodes: integration variables are axes before the points.
-    if operator.axes and not any(site.vectors):
-        shape = jnp.broadcast_shapes(*(v.shape for v in values)) or rows
-        columns = [jnp.broadcast_to(v, shape).reshape(-1) for v in values]
-        return made(jnp.stack(columns, axis=1), shape=shape)
-    # Elsewhere, what the program gives and whole vectors side by side.
+    # Beside what the program gives stand whole vectors. Integration variables have axes
+    # before that of the points, so all arguments broadcast.
     pending = iter(values)
     parts = [
-        jnp.broadcast_to(next(pending), rows)[:, None]
-        if name is None
-        else scene.arrays[name]
+        next(pending)[..., None] if name is None else scene.arrays[name]
         for name in site.vectors
     ]
-    return made(jnp.concatenate(parts, axis=1))
+    if where.mapped and (any(site.vectors) or not operator.axes):
+        parts = [jnp.broadcast_to(p, (where.count, p.shape[-1])) for p in parts]
+    return made(Points.beside(parts))

@@ -80,7 +80,7 @@ def evaluate_sites(
     tuning: Tuning,
 ) -> Numbers:
     """Evaluates the functionals of all sites that are not plain, for one network."""
-    check_runs(plan, (given.points for given in inputs.values()))
+    check_runs(plan, (given.where.dtype for given in inputs.values()))
     found: Numbers = {}
     for push_number, push in enumerate(plan.pushes):
         site, given = operator.sites[push.site], inputs[push.site]

@@ -28,7 +28,7 @@ from opcompiler.runtime.calls import is_array
 from opcompiler.runtime.networks import read_networks
 from opcompiler.runtime.points import Points, read_points
 from opcompiler.runtime.precision import columns_from_host
-from opcompiler.runtime.tiles import Footprint
+from opcompiler.runtime.tiles import Footprint, Tiles
 from opcompiler.runtime.weights import read_weight
 
 A_TERM = "oc.least_squares([(f, points, weight), ...])"
@@ -50,6 +50,10 @@ class Term:
     at: Callable[[Any, Any], Array]
     size: Callable[[Any, Any], int]
     count: int
+
+    def tiles(self, params: Any, rows: Any) -> Tiles:
+        """Returns how the rows are cut."""
+        return Tiles.of((self.count,), self.size(params, rows))
 
 
 def read_term(given: Any) -> Term:
@@ -93,7 +97,8 @@ def _of_residual(bound: Bound, points: Any, weight: Any, keywords: Any) -> Term:
     def read(params: Any) -> tuple[Points, Any]:
         named = dict(keywords(params) if callable(keywords) else keywords)
         key, quadrature = named.pop("key", None), named.pop("quadrature", None)
-        where, batch = residual._batch(*residual._read(points, key, quadrature, named))
+        given = residual._read(points, key, quadrature, named)
+        where, batch = residual._batch(*given, as_rows=True)
         if callable(keywords) and batch.varying:
             raise OperatorError(
                 "a parameter that depends on params is an array over the points",
@@ -106,7 +111,7 @@ def _of_residual(bound: Bound, points: Any, weight: Any, keywords: Any) -> Term:
     def rows(params: Any) -> Any:
         where, batch = read(params)
         factors = [
-            jnp.broadcast_to(read_weight(w, where), where.flat.shape[:1])
+            jnp.broadcast_to(read_weight(w, where), (where.count,))
             for w in residual._weights(weight, points)
         ]
         return batch.rows(), _roots(jnp.stack(factors, -1))
@@ -115,8 +120,7 @@ def _of_residual(bound: Bound, points: Any, weight: Any, keywords: Any) -> Term:
         (own, factors), (_, batch) = rows, read(params)
         groups = read_networks(bound._network(params), residual.operator)
         batch = batch.at(own)
-        here = Points(batch.points, batch.points.shape[:1])
-        values = [here.restore(v) for v in residual._values(groups, batch)]
+        values = [batch.points.restore(v) for v in residual._values(groups, batch)]
         return _real(
             [value * factors[:, e].astype(value.real.dtype)
              for e, value in enumerate(values)]
@@ -129,7 +133,7 @@ def _of_residual(bound: Bound, points: Any, weight: Any, keywords: Any) -> Term:
 
     columns = residual.operator.columns
     where = read_points(columns_from_host(points), columns, residual.parameters)
-    return Term(rows, at, size, _counted(where.flat.shape[0]))
+    return Term(rows, at, size, _counted(where.count))
 
 
 def _of_function(function: Callable[..., Any], points: Any, weight: Any) -> Term:

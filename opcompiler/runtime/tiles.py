@@ -1,9 +1,10 @@
 """Sums over points, a tile of points at a time.
 
 In: a function of some points that returns one number, and all that varies with the point,
-arrays of N rows. Out: the sum of that number over all tiles:
+arrays with the axes of the points in front: one of N rows, or those of a grid, of length 1
+where an array does not vary. Out: the sum of that number over all tiles:
 
-    add_up(lambda rows, inside: jnp.sum(f(rows) ** 2), points, size=64)
+    add_up(lambda rows, inside: jnp.sum(f(rows) ** 2), points, Tiles.of((N,), 64))
 
 A gradient at all points at once keeps all channels of all layers at all points. A tile
 keeps its own alone: they stay in a CPU's caches, and memory does not grow with N.
@@ -19,10 +20,12 @@ the networks' parameters and whatever else they read: tracing it finds all that,
 is differentiated by it as by an argument.
 """
 
+import math
+import operator
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import jax
@@ -58,14 +61,15 @@ class Footprint:
     """What one point takes.
 
     Attributes:
-        made: numbers in all channels of all layers.
-        widest: numbers in the largest array of one channel.
+        made: numbers in all channels of all layers; on a grid, where many points share
+            what depends on one axis alone, their mean.
+        widest: numbers in the largest array of one channel, in the same way.
         held: bytes of the network's parameters, of all points together.
         itemsize: bytes of a number.
     """
 
-    made: int
-    widest: int
+    made: float
+    widest: float
     held: int
     itemsize: int
 
@@ -78,11 +82,12 @@ class Footprint:
         points are best.
         """
         if jax.default_backend() == "cpu":
-            best = max(self.widest // 2, _LINE // (self.widest * self.itemsize))
+            widest = max(self.widest, 1)
+            best = int(max(widest // 2, _LINE // (widest * self.itemsize)))
             budget = _CACHE
         else:
             best, budget = sys.maxsize, _MEMORY
-        most = max(budget, _HELD * self.held) // (self.made * self.itemsize)
+        most = int(max(budget, _HELD * self.held) // (self.made * self.itemsize))
         # The largest power of two up to that.
         return max(_LEAST, 2 ** (max(min(best, most), 1).bit_length() - 1))
 
@@ -97,75 +102,139 @@ class Footprint:
         return jax.default_backend() == "cpu" and whole > _MANY * budget
 
 
-def add_up(fun: Tile, rows: Any, size: int) -> Array:
+@dataclass(frozen=True)
+class Tiles:
+    """How points are cut.
+
+    Attributes:
+        lengths: of the axes of the points.
+        counts: of tiles along each axis.
+        sizes: of a tile along each axis.
+    """
+
+    lengths: tuple[int, ...]
+    counts: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, lengths: Sequence[int], most: int) -> "Tiles":
+        """Cuts the longest axes until a tile has no more points than `most`.
+
+        On a grid that keeps the sides of a tile alike: least is computed again for the axes
+        of the next one.
+        """
+        sizes = list(lengths)
+        while math.prod(sizes) > most and max(sizes) > 1:
+            longest = sizes.index(max(sizes))
+            others = math.prod(sizes) // sizes[longest]
+            half = -(-sizes[longest] // 2) if len(sizes) > 1 else 1
+            sizes[longest] = max(min(half, sizes[longest] - 1), most // others, 1)
+        counts = [-(-n // size) for n, size in zip(lengths, sizes, strict=True)]
+        # A multiple of some points runs better; the last tiles are filled up.
+        sizes = [
+            n if count == 1 else min(size, -(-n // (count * _EVEN)) * _EVEN)
+            for n, count, size in zip(lengths, counts, sizes, strict=True)
+        ]
+        return cls(tuple(lengths), tuple(counts), tuple(sizes))
+
+    @property
+    def one(self) -> bool:
+        """Whether all points are in one tile."""
+        return math.prod(self.counts) <= 1
+
+    def cut(self, leaf: Array) -> Array:
+        """Cuts an array (*axes, ...) into tiles, (tiles, *sizes, ...).
+
+        Tile k takes the points k, k + tiles, k + 2 tiles, ... of an axis: where the points
+        are spread over devices, so is every tile. The last tiles are filled up with points
+        that there are: what is finite at all points is finite there.
+        """
+        rank, split = len(self.lengths), []
+        for axis, (count, size) in enumerate(zip(self.counts, self.sizes, strict=True)):
+            if leaf.shape[axis] == 1:
+                split += [1, 1]
+                continue
+            missing = count * size - leaf.shape[axis]
+            if missing:
+                more = lax.slice_in_dim(leaf, 0, missing, axis=axis)
+                leaf = jnp.concatenate([leaf, more], axis)
+            split += [size, count]
+        rest = leaf.shape[rank:]
+        order = [*range(1, 2 * rank, 2), *range(0, 2 * rank, 2)]
+        order += range(2 * rank, 2 * rank + len(rest))
+        parts = leaf.reshape(*split, *rest).transpose(order)
+        parts = jnp.broadcast_to(parts, (*self.counts, *parts.shape[rank:]))
+        return parts.reshape(-1, *parts.shape[rank:])
+
+    def inside(self) -> list[Array]:
+        """Returns for each axis that does not come out even which of its places count.
+
+        They have the axes of the points, and are as long as all tiles.
+        """
+        found = []
+        rank = len(self.lengths)
+        for axis, n in enumerate(self.lengths):
+            full = self.counts[axis] * self.sizes[axis]
+            if full != n:
+                shape = [full if a == axis else 1 for a in range(rank)]
+                found.append((jnp.arange(full) < n).reshape(shape))
+        return found
+
+    def joined(self, values: Array) -> Array:
+        """Returns values of tiles, (tiles, *sizes, ...), with the axes of the points."""
+        rank, rest = len(self.lengths), values.shape[1 + len(self.lengths) :]
+        split = values.reshape(*self.counts, *self.sizes, *rest)
+        order = [a for axis in range(rank) for a in (rank + axis, axis)]
+        order += range(2 * rank, split.ndim)
+        full = [n * size for n, size in zip(self.counts, self.sizes, strict=True)]
+        whole = split.transpose(order).reshape(*full, *rest)
+        return whole[tuple(slice(n) for n in self.lengths)]
+
+
+def add_up(fun: Tile, rows: Any, tiles: Tiles) -> Array:
     """Returns the sum of a function over tiles of points.
 
     Args:
-        fun: of the rows of a tile, and of booleans (T,) where some of them do not count,
-            because they fill up a tile.
-        rows: a pytree of arrays (N, ...).
-        size: points of a tile, at most.
+        fun: of the rows of a tile, and of booleans that broadcast to its sizes where some
+            of them do not count, because they fill up a tile.
+        rows: a pytree of arrays (*axes, ...).
+        tiles: how they are cut.
     """
     leaves, structure = jax.tree.flatten(rows)
-    count = leaves[0].shape[0]
-    if count <= size:
+    if tiles.one:
         return fun(rows, None)
-    parts = _cut(leaves, size)
-    tiles, size = parts[0].shape[:2]
-    full = tiles * size == count
-    if not full:
-        parts += _cut([jnp.arange(tiles * size) < count], size)
+    parts = list(map(tiles.cut, (*leaves, *tiles.inside())))
 
     def of_leaves(*tile: Array) -> Array:
         own = jax.tree.unflatten(structure, tile[: len(leaves)])
-        return fun(own, None if full else tile[-1])
+        masks = tile[len(leaves) :]
+        return fun(own, reduce(operator.and_, masks) if masks else None)
 
     one = jax.eval_shape(lambda: [part[0] for part in parts])
     program, consts = _compat.trace(of_leaves, *one)
     return _summed(partial(_compat.run, program), consts, parts)
 
 
-def map_tiles(fun: Callable[[Any], list[Array]], rows: Any, size: int) -> list[Array]:
-    """Returns values at all points, (N, ...), from a function of tiles.
+def map_tiles(
+    fun: Callable[[Any], list[Array]], rows: Any, tiles: Tiles
+) -> list[Array]:
+    """Returns values at all points, (*axes, ...), from a function of tiles.
 
     A gradient evaluates every tile a second time, so that it keeps one tile alone.
 
     Args:
-        fun: of the rows of a tile; returns arrays (T, ...).
-        rows: a pytree of arrays (N, ...).
-        size: points of a tile, at most.
+        fun: of the rows of a tile; returns arrays (*sizes, ...).
+        rows: a pytree of arrays (*axes, ...).
+        tiles: how they are cut.
     """
     leaves, structure = jax.tree.flatten(rows)
-    count = leaves[0].shape[0]
-    if count <= size:
+    if tiles.one:
         return fun(rows)
     one = jax.checkpoint(
         lambda tile: fun(jax.tree.unflatten(structure, tile)), prevent_cse=False
     )
-    found = lax.map(one, _cut(leaves, size))
-    return [
-        jnp.swapaxes(values, 0, 1).reshape(-1, *values.shape[2:])[:count]
-        for values in found
-    ]
-
-
-def _cut(leaves: Sequence[Array], size: int) -> list[Array]:
-    """Cuts rows (N, ...) into tiles, (tiles, T, ...) with T <= size.
-
-    Tile k takes the points k, k + tiles, k + 2 tiles, ...: where the points are spread over
-    devices, so is every tile. The last tiles are filled up with points that there are: what
-    is finite at all points is finite there.
-    """
-    count = leaves[0].shape[0]
-    tiles = -(-count // size)
-    size = min(size, -(-count // (tiles * _EVEN)) * _EVEN)
-    missing = tiles * size - count
-    if missing:
-        leaves = [jnp.concatenate([leaf, leaf[:missing]]) for leaf in leaves]
-    return [
-        jnp.swapaxes(leaf.reshape(size, tiles, *leaf.shape[1:]), 0, 1)
-        for leaf in leaves
-    ]
+    found = lax.map(one, list(map(tiles.cut, leaves)))
+    return list(map(tiles.joined, found))
 
 
 def _summed(

@@ -53,14 +53,19 @@ class Traced:
         *_, result = self._at(self._point(points))
         return result
 
-    def size(self, points: Any) -> tuple[int, int, int]:
-        """Returns what the function takes at one of points, (N, d).
+    def size(self, points: Any) -> tuple[float, float, int]:
+        """Returns what the function takes at one of `Points`; where they share, the mean.
 
         How many numbers it makes, the most that one operation makes, and how many bytes it
         holds.
         """
-        program, consts, _ = self._at(self._point(points))
-        return *_compat.numbers_made(program), sum(map(_compat.bytes_of, consts))
+        program, consts, _ = self._at(self._point(points.like))
+        held = sum(map(_compat.bytes_of, consts))
+        if points.mapped:
+            return *_compat.numbers_made(program), held
+        program, _ = _compat.trace(points.over(self), *points.starts)
+        made, widest = _compat.numbers_made(program)
+        return made / points.count, widest / points.count, held
 
     @staticmethod
     def _point(points: Array) -> Any:

@@ -78,13 +78,13 @@ def _not_one_each(
 
 
 def read_weight(given: Any, points: Points) -> Array:
-    """Returns a weight of one equation, () or (N,), in the points' precision.
+    """Returns a weight of one equation, () or (*axes), in the points' precision.
 
     Raises:
         OperatorError: for a shape that does not fit, and for complex weights.
     """
     weight = as_real(
-        points.flat.dtype,
+        points.dtype,
         1.0 if given is None else given,
         "a weight of the loss",
         "a loss is real: give real weights",
@@ -92,7 +92,7 @@ def read_weight(given: Any, points: Points) -> Array:
     if not weight.ndim:
         return weight
     try:
-        return jnp.broadcast_to(weight, points.leading).reshape(-1)
+        return points.along(weight)
     except ValueError:
         raise OperatorError(
             f"a weight of shape {weight.shape} does not fit points of shape "

@@ -24,6 +24,7 @@ from opcompiler.ir import Functional
 from opcompiler.planning import make_plan, Plan
 from opcompiler.planning.strategies import STRATEGIES
 from opcompiler.runtime.networks import Group
+from opcompiler.runtime.points import Points
 from opcompiler.runtime.pushes import evaluate_functionals
 from opcompiler.runtime.tracing import Traced
 from tests.benchmarks import report
@@ -109,7 +110,9 @@ def race(plans: dict[str, Plan], wanted: tuple[Functional, ...]) -> dict:
     def evaluate(plan):
         def values(params, points):
             group = Group(fields, Traced(lambda z: apply(params, z)))
-            found = evaluate_functionals(plan, group, dict.fromkeys(places, points))
+            found = evaluate_functionals(
+                plan, group, dict.fromkeys(places, Points.rows(points))
+            )
             return jnp.stack([found[f] for f in wanted])
 
         return values

@@ -12,6 +12,7 @@ from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
 from opcompiler.planning import make_plan, Plan
 from opcompiler.planning.strategies import STRATEGIES
 from opcompiler.runtime.networks import Group
+from opcompiler.runtime.points import Points
 from opcompiler.runtime.pushes import evaluate_functionals
 from opcompiler.runtime.tracing import Traced
 
@@ -88,7 +89,7 @@ def agrees(wanted: tuple[Functional, ...]) -> None:
         got = {}
         for strategy in (*STRATEGIES, "auto"):
             plan = make_plan(wanted, sites(wanted), strategy)
-            found = evaluate_functionals(plan, group, {0: points})
+            found = evaluate_functionals(plan, group, {0: Points.rows(points)})
             got[strategy] = [found[f] for f in wanted]
         return got, [by_nested_jvp(net, points, f.symbol) for f in wanted]
 

@@ -337,6 +337,7 @@ def run_by_jax(plan: Plan) -> list[float]:
     import jax.numpy as jnp
 
     from opcompiler.runtime.networks import Group
+    from opcompiler.runtime.points import Points
     from opcompiler.runtime.pushes import evaluate_functionals
     from opcompiler.runtime.tracing import Traced
 
@@ -348,6 +349,8 @@ def run_by_jax(plan: Plan) -> list[float]:
         width = len(plan.sites[functional.site])
         points = jnp.array([point(functional.site, width)], float)
         group = Group((functional.field,), Traced(network(*key, width)))
-        values = evaluate_functionals(plan, group, {functional.site: points})
+        values = evaluate_functionals(
+            plan, group, {functional.site: Points.rows(points)}
+        )
         found[key] = {f: float(v.reshape(-1)[0]) for f, v in values.items()}
     return [found[f.field, f.site][f] for f in plan.functionals]

@@ -16,6 +16,7 @@ from opcompiler.ir import Functional, MultiIndex, OperatorSymbol
 from opcompiler.planning import Plan, Push, ReadOut
 from opcompiler.planning.kinds import KINDS
 from opcompiler.runtime.networks import Group
+from opcompiler.runtime.points import Points
 from opcompiler.runtime.pushes import evaluate_functionals
 from opcompiler.runtime.tracing import Traced
 
@@ -150,7 +151,7 @@ def test_what_is_not_of_the_form_is_neither_proved_nor_run(name: str) -> None:
     plan = WRONG[name]
     assert not plan.verify()
     group = Group(("u",), Traced(sine))
-    points = {site: jnp.ones((1, 2)) for site in range(len(plan.sites))}
+    points = {site: Points.rows(jnp.ones((1, 2))) for site in range(len(plan.sites))}
     with pytest.raises(oc.OperatorError, match="this is not a plan"):
         evaluate_functionals(plan, group, points)
 
@@ -160,7 +161,7 @@ def test_the_plan_by_hand_is_right() -> None:
     assert plan.verify()
     points = jnp.array([[0.3, 0.7]])
     ((_, value),) = evaluate_functionals(
-        plan, Group(("u",), Traced(sine)), {0: points}
+        plan, Group(("u",), Traced(sine)), {0: Points.rows(points)}
     ).items()
     np.testing.assert_allclose(value, -np.sin(0.3) * 0.7, rtol=1e-13)
 
@@ -196,10 +197,10 @@ def test_numbers_that_float32_does_not_hold_are_refused_there() -> None:
     assert plan.verify()
     group = Group(("u",), Traced(sine))
     points = jnp.array([[0.3, 0.7]])
-    (value,) = evaluate_functionals(plan, group, {0: points}).values()
+    (value,) = evaluate_functionals(plan, group, {0: Points.rows(points)}).values()
     np.testing.assert_allclose(value, -np.sin(0.3) * 0.7, rtol=1e-12)
     with pytest.raises(oc.OperatorError, match="float32"):
-        evaluate_functionals(plan, group, {0: points.astype(jnp.float32)})
+        evaluate_functionals(plan, group, {0: Points.rows(points.astype(jnp.float32))})
 
 
 def test_two_square_roots_are_not_compared() -> None:
@@ -221,7 +222,7 @@ def test_an_algebra_that_is_not_associative_is_found() -> None:
 
 def test_every_kind_of_push_is_run_and_proved() -> None:
     """The names of the proof are those of the run."""
-    points = {0: jnp.array([[0.3, 0.7]])}
+    points = {0: Points.rows(jnp.array([[0.3, 0.7]]))}
     group = Group(("u",), Traced(lambda p: jnp.sin(p[0]) * p[1] ** 2))
     want = np.cos(0.3) * 0.7**2
     first = Functional("u", 0, OperatorSymbol.partial(MultiIndex((1, 0))))

@@ -1,0 +1,336 @@
+"""On a grid a residual gives what it gives at the grid's points as a list."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+from tests.corpus import Record
+from tests.end_to_end import test_corpus as corpus
+from tests.shares import one_in
+
+t, x, y, nu = sp.symbols("t x y nu")
+u = sp.Function("u")(t, x, y)
+X = oc.vector("x", 3)
+w = sp.Function("w")(t, X)
+i = oc.index("i", X)
+TS, XS, YS = (jnp.linspace(0.1, 0.9, n) ** 2 for n in (3, 4, 5))
+GRID = oc.grid(t=TS, x=XS, y=YS)
+FULL = jnp.stack(jnp.meshgrid(TS, XS, YS, indexing="ij"), -1)
+
+KEYS = jax.random.split(jax.random.key(0), 3)
+PARAMS = {
+    "a": jax.random.normal(KEYS[0], (3, 1, 8)),
+    "b": jax.random.normal(KEYS[1], (3, 8, 8)) / 3,
+    "m": jax.random.normal(KEYS[2], (3, 8)),
+}
+
+
+def separable(params: Any, q: Any) -> Any:
+    axis = lambda a, b, s: jnp.tanh(jnp.tanh(s[None] @ a) @ b)
+    return jnp.sum(jnp.prod(jax.vmap(axis)(params["a"], params["b"], q), 0))
+
+
+def mixing(params: Any, q: Any) -> Any:
+    return jnp.sum(jnp.sin(jnp.tanh(q @ params["m"]) @ params["b"][0]))
+
+
+APPLY = {"separable": separable, "mixing": mixing}
+EQUATIONS = [
+    u.diff(t) - nu * u.diff(x, 2) + u.diff(y, 3) * u + sp.sin(x) * t,
+    u.subs(t, 0) - sp.cos(x) * y,
+    u.diff(x).subs(x, 1),
+]
+RESIDUAL = oc.compile(EQUATIONS)
+NUMBERS = {
+    "number": 0.1,
+    "along an axis": XS[:, None],
+    "along two": TS[:, None, None] * YS,
+    "at all points": FULL.sum(-1),
+    "of the point": lambda q: q[0] * q[2],
+}
+
+
+def close(got: Any, want: Any, tolerance: float = 1e-12) -> None:
+    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+        assert np.shape(a) == np.shape(b)
+        scale = max(1.0, float(np.max(np.abs(b))))
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("apply", APPLY)
+@pytest.mark.parametrize("number", NUMBERS)
+def test_equations_and_conditions(apply: str, number: str) -> None:
+    f = RESIDUAL.bind(APPLY[apply])
+    values = f(PARAMS, GRID, nu=NUMBERS[number])
+    assert [value.shape for value in values] == [(3, 4, 5)] * 3
+    close(values, f(PARAMS, FULL, nu=NUMBERS[number]))
+
+
+@pytest.mark.parametrize("apply", APPLY)
+@pytest.mark.parametrize("tile", [None, 1, 7, 24, 1000])
+def test_losses_and_gradients_by_tiles(apply: str, tile: int | None) -> None:
+    f = RESIDUAL.bind(APPLY[apply])
+    tiled = RESIDUAL.tuned(replace(RESIDUAL.tuning, tile=tile)).bind(APPLY[apply])
+    given = {"nu": XS[:, None], "weights": (1.0, TS[:, None, None], FULL[..., 1])}
+    want = f.value_and_grad(PARAMS, FULL, **given)
+    close(tiled.value_and_grad(PARAMS, GRID, **given), want)
+
+
+def test_gradients_by_axes_parameters_and_weights() -> None:
+    f = RESIDUAL.tuned(replace(RESIDUAL.tuning, tile=16)).bind(separable)
+
+    def on_grid(axes: Any, number: Any, weight: Any) -> Any:
+        grid = oc.grid(t=axes[0], x=axes[1], y=axes[2])
+        return f.loss(PARAMS, grid, nu=number, weights=weight)
+
+    def on_list(axes: Any, number: Any, weight: Any) -> Any:
+        points = jnp.stack(jnp.meshgrid(*axes, indexing="ij"), -1)
+        return f.loss(PARAMS, points, nu=number, weights=weight)
+
+    given = (TS, XS, YS), XS[:, None] + 0.5, TS[:, None, None]
+    got, want = (jax.grad(loss, (0, 1, 2))(*given) for loss in (on_grid, on_list))
+    close(got, want)
+    product = lambda loss: jax.jvp(jax.grad(loss), given[:1], given[:1])[1]
+    close(
+        product(lambda axes: on_grid(axes, *given[1:])),
+        product(lambda axes: on_list(axes, *given[1:])),
+    )
+
+
+@pytest.mark.parametrize("strategy", ["nested", "partition", "polarization", "algebra"])
+def test_every_strategy(strategy: str) -> None:
+    residual = oc.compile(EQUATIONS, strategy=strategy)
+    for apply in APPLY.values():
+        net = lambda q, apply=apply: apply(PARAMS, q)
+        close(residual(net, GRID, nu=0.1), residual(net, FULL, nu=0.1))
+
+
+def test_first_derivatives_alone_and_values() -> None:
+    for equation in (
+        u,
+        u.diff(x),
+        sp.sqrt(u.diff(x) ** 2 + u.diff(y) ** 2) + u.diff(t),
+    ):
+        residual = oc.compile(equation, coordinates=[t, x, y])
+        for apply in APPLY.values():
+            net = lambda q, apply=apply: apply(PARAMS, q)
+            close(residual(net, GRID), residual(net, FULL))
+
+
+def test_axes_of_several_coordinates_and_their_order() -> None:
+    places = jax.random.uniform(KEYS[0], (6, 2))
+    full = jnp.concatenate(
+        [
+            jnp.broadcast_to(TS[:, None, None], (3, 6, 1)),
+            jnp.broadcast_to(places, (3, 6, 2)),
+        ],
+        -1,
+    )
+    f = RESIDUAL.bind(separable)
+    want = f(PARAMS, full, nu=0.1)
+    for grid in (
+        oc.grid(t=TS, xy=places),
+        oc.grid({t: TS, (x, y): places}),
+        oc.grid(t=TS, yx=places[:, ::-1]),
+    ):
+        assert grid.shape == (3, 6)
+        close(f(PARAMS, grid, nu=0.1), want)
+    turned = oc.grid(yx=places[:, ::-1], t=TS)
+    close(f(PARAMS, turned, nu=0.1), [value.T for value in want])
+    close(f(PARAMS, oc.grid(txy=full[0]), nu=0.1), f(PARAMS, full[0], nu=0.1))
+    close(
+        f(PARAMS, oc.grid(t=TS[:1], x=XS, y=YS[:1]), nu=0.1),
+        f(PARAMS, FULL[:1, :, :1], nu=0.1),
+    )
+
+
+def test_sums_over_components_on_a_grid_of_times_and_places() -> None:
+    places = jax.random.uniform(KEYS[0], (6, 3))
+    full = jnp.concatenate(
+        [
+            jnp.broadcast_to(TS[:, None, None], (3, 6, 1)),
+            jnp.broadcast_to(places, (3, 6, 3)),
+        ],
+        -1,
+    )
+    table = sp.IndexedBase("c")
+    equation = (
+        w.diff(t) + oc.laplacian(w, X) + oc.Sum(table[i] * X[i] * oc.D(w, X[i]), i) * nu
+    )
+    net = lambda q: jnp.sin(q[0]) * jnp.sum(jnp.tanh(q[1:] @ PARAMS["m"]))
+    given = {"c": jnp.arange(3.0), "nu": TS[:, None]}
+    for options in ({}, {"estimator": oc.Sparse(2, per_point=True)}):
+        residual = oc.compile(equation, **options)
+        drawn = {"key": jax.random.key(1)} if options else {}
+        grid = oc.grid(t=TS, x=places)
+        close(
+            residual(net, grid, **given, **drawn),
+            residual(net, full, **given, **drawn),
+        )
+
+
+def test_integrals_on_a_grid() -> None:
+    s = sp.Symbol("s")
+    field = sp.Function("u")
+    equation = (
+        u.diff(x)
+        - oc.Integral(field(s, x, y) * sp.cos(t * s), (s, 0, 1))
+        + oc.Integral(field(t, s, 0).diff(t), (s, 0, x))
+    )
+    residual = oc.compile(equation, coordinates=[t, x, y])
+    rule = {"s": oc.gauss_legendre(4)}
+    for apply in APPLY.values():
+        for tile in (None, 20):
+            f = residual.tuned(replace(residual.tuning, tile=tile)).bind(apply)
+            close(f(PARAMS, GRID, quadrature=rule), f(PARAMS, FULL, quadrature=rule))
+            close(
+                f.value_and_grad(PARAMS, GRID, quadrature=rule),
+                f.value_and_grad(PARAMS, FULL, quadrature=rule),
+            )
+
+
+def test_modules_jit_vmap_and_precision() -> None:
+    class Net(eqx.Module):
+        params: Any
+
+        def __call__(self, q: Any) -> Any:
+            return separable(self.params, q)
+
+    want = RESIDUAL(Net(PARAMS), FULL, nu=0.1)
+    close(RESIDUAL(Net(PARAMS), GRID, nu=0.1), want)
+    close(jax.jit(lambda n, g: RESIDUAL(n, g, nu=0.1))(Net(PARAMS), GRID), want)
+    grids = oc.grid(t=TS, x=XS, y=YS)
+    several = jax.tree.map(lambda a: jnp.stack([a, a + 0.1]), grids)
+    mapped = jax.vmap(lambda g: RESIDUAL(Net(PARAMS), g, nu=0.1))(several)
+    close([value[0] for value in mapped], want)
+    close([v[1] for v in mapped], RESIDUAL(Net(PARAMS), FULL + 0.1, nu=0.1))
+    narrow = oc.grid(t=np.float32(TS), x=np.float32(XS), y=np.float32(YS))
+    single = jax.tree.map(jnp.float32, PARAMS)
+    values = RESIDUAL(lambda q: separable(single, q), narrow, nu=0.1)
+    assert {value.dtype for value in values} == {jnp.dtype(jnp.float32)}
+    close(values, want, 1e-4)
+    numbers = oc.grid(t=[0, 1], x=np.arange(3), y=YS)
+    assert RESIDUAL(Net(PARAMS), numbers, nu=0.1)[0].shape == (2, 3, 5)
+
+
+def test_what_takes_points_takes_a_grid() -> None:
+    bound = RESIDUAL.bind(separable)
+    shapes = oc.grid(t=jax.ShapeDtypeStruct((3,), TS.dtype), x=XS, y=YS)
+    compiled = bound.lower(PARAMS, shapes, nu=0.1).compile()
+    close(compiled(PARAMS, GRID, nu=jnp.asarray(0.1)), bound(PARAMS, FULL, nu=0.1))
+    tuned = oc.autotune(
+        RESIDUAL,
+        lambda q: separable(PARAMS, q),
+        GRID,
+        repeats=1,
+        progress=False,
+        nu=0.1,
+    )
+    close(tuned.bind(separable)(PARAMS, GRID, nu=0.1), bound(PARAMS, FULL, nu=0.1))
+    loss = oc.sobolev_loss(
+        u.diff(t) - u.diff(x, 2),
+        1,
+        [t, x],
+    ).bind(separable)
+    three = oc.grid(t=TS, x=XS, y=YS)
+    close(loss(PARAMS, three), loss(PARAMS, FULL))
+
+
+def largest(residual: Any, net: Any, grid: Any) -> int:
+    """Returns how many numbers the largest array holds, but for the values themselves."""
+    program = jax.make_jaxpr(lambda g: residual(net, g))(grid).jaxpr
+    made = [e for e in program.eqns if e.outvars[0] not in program.outvars]
+    return max(e.outvars[0].aval.size for e in made)
+
+
+def test_a_condition_costs_its_own_face() -> None:
+    grid = oc.grid(t=jnp.ones(30), x=jnp.ones(40), y=jnp.ones(50))
+    net = lambda q: mixing(PARAMS, q)
+    face = oc.compile(u.subs(t, 0).diff(x, 2) - sp.sin(x), coordinates=[t, x, y])
+    assert largest(face, net, grid) <= 8 * 40 * 50
+    line = oc.compile(u.subs({t: 0, y: 1}), coordinates=[t, x, y])
+    assert largest(line, net, grid) <= 8 * 40
+
+
+def test_a_separable_network_is_evaluated_along_axes() -> None:
+    grid = oc.grid(t=jnp.ones(30), x=jnp.ones(40), y=jnp.ones(50))
+    residual = oc.compile(u.diff(t) - u.diff(x, 2) - u.diff(y, 2))
+    assert largest(residual, lambda q: separable(PARAMS, q), grid) <= 30 * 40 * 50
+
+
+# The corpus ---------------------------------------------------------------------------
+
+
+def product(field: Any) -> Any:
+    """A network that is partly separable, and positive where it was."""
+    return lambda z: field(z) * (1 + 0.1 * jnp.prod(jnp.sin(z + 0.3)))
+
+
+def on_grid_and_list(
+    residual: oc.Residual, record: Record, given: Mapping[str, Any]
+) -> None:
+    bank = corpus.bank(record, activations=("tanh",))
+    nets = {name: product(bank.field("tanh", name)) for name in residual.fields}
+    rules = corpus.quadrature(residual)
+    at = corpus.points(record)
+    columns = {c.name: at[:, n] for n, c in enumerate(residual.operator.columns)}
+    lengths = [2, 3, *[1] * len(columns)][: len(columns)]
+    axes = {n: a[:k] for (n, a), k in zip(columns.items(), lengths, strict=True)}
+    full = np.stack(np.meshgrid(*axes.values(), indexing="ij"), -1)
+    run = jax.jit(lambda points: residual(nets, points, quadrature=rules, **given))
+    close(run(oc.grid(axes)), run(full))
+
+
+@pytest.mark.parametrize(
+    "record", one_in(4, corpus.RECORDS), ids=lambda record: record.name
+)
+def test_corpus(record: Record) -> None:
+    residual = oc.compile(
+        list(record.equations),
+        fields=list(record.functions),
+        coordinates=list(record.coordinates),
+    )
+    on_grid_and_list(residual, record, corpus.parameters(record))
+
+
+# Mistakes -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "part"),
+    [
+        (lambda: oc.grid(), "none is given"),
+        (lambda: oc.grid(t=0.5), "t=0.5"),
+        (lambda: oc.grid(t=jnp.sin), "the axis of t"),
+        (lambda: oc.grid(t=jnp.ones((2, 2, 2))), "the axis of t"),
+        (lambda: oc.grid(t=1j * jnp.ones(2)), "the axis of t"),
+        (lambda: use(oc.grid(t=TS, x=XS)), "no axis of the grid is that of y"),
+        (lambda: use(oc.grid(t=TS, x=XS, z=YS)), "there is no coordinate z"),
+        (lambda: use(oc.grid(t=TS, xy=XS)), r"the axis of x, y has shape \(4,\)"),
+        (lambda: use(oc.grid(t=TS, x=XS, xy=FULL[0, 0, :, :2])), "two axes"),
+        (lambda: use(GRID, nu=jnp.ones(7)), "parameter nu of shape"),
+        (lambda: use(GRID, nu=jnp.ones((1, 1, 1, 1))), "parameter nu of shape"),
+    ],
+)
+def test_mistakes(make: Any, part: str) -> None:
+    with pytest.raises(oc.OperatorError, match=part):
+        make()
+
+
+def use(grid: Any, **given: Any) -> Any:
+    return RESIDUAL(lambda q: mixing(PARAMS, q), grid, **{"nu": 0.1, **given})
+
+
+def test_names_in_a_row_that_are_not_clear() -> None:
+    a, ab, b = sp.symbols("a ab b")
+    residual = oc.compile(sp.Function("u")(a, ab, b).diff(a))
+    with pytest.raises(oc.OperatorError, match="may be read as"):
+        residual(lambda q: q[0], oc.grid(aabb=jnp.ones((2, 3)), ab=TS))

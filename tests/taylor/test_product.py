@@ -1,0 +1,160 @@
+"""A function at the points of a product gives what it gives at each point."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from opcompiler import _compat
+from opcompiler.taylor.product import over_product, Piece
+from tests.shares import one_in
+
+KEYS = jax.random.split(jax.random.key(0), 8)
+A = jax.random.normal(KEYS[0], (3, 1, 8))
+B = jax.random.normal(KEYS[1], (3, 8, 8)) / 3
+M = jax.random.normal(KEYS[2], (3, 8))
+V = jax.random.normal(KEYS[3], (8,))
+LENGTHS = (4, 5, 6)
+TS, XS, YS = (
+    jax.random.normal(key, (n,)) for key, n in zip(KEYS[4:], LENGTHS, strict=False)
+)
+
+
+def axis(number: int, s: jax.Array) -> jax.Array:
+    return jnp.tanh(jnp.tanh(s[None] @ A[number]) @ B[number])
+
+
+def stacked(q: jax.Array, activation: Callable = jnp.tanh) -> jax.Array:
+    one = lambda a, b, s: activation(activation(s[None] @ a) @ b)
+    return jax.vmap(one)(A, B, q)
+
+
+def unpacked(q: jax.Array) -> jax.Array:
+    t, x, y = (q - 0.1) / 2
+    return jnp.einsum("r,r,r->", axis(0, t), axis(1, x), axis(2, y))
+
+
+def attention(q: jax.Array) -> jax.Array:
+    tokens = q[:, None] * M
+    return jnp.sum(jax.nn.softmax(tokens @ tokens.T) @ tokens)
+
+
+def scanned(q: jax.Array) -> jax.Array:
+    step = lambda h, w: (jnp.tanh(h @ w), None)
+    return jnp.sum(jax.lax.scan(step, q @ M, B)[0])
+
+
+NETWORKS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "a product of axes": lambda q: jnp.sum(
+        axis(0, q[0]) * axis(1, q[1]) * axis(2, q[2])
+    ),
+    "unpacked after scaling": unpacked,
+    "axes by vmap": lambda q: jnp.sum(jnp.prod(stacked(q), 0)),
+    "several outputs": lambda q: jnp.prod(stacked(q), 0).reshape(2, 4).sum(1),
+    "custom rules by vmap": lambda q: jnp.sum(jnp.prod(stacked(q, jax.nn.relu), 0)),
+    "softplus by vmap": lambda q: jnp.sum(jnp.prod(stacked(q, jax.nn.softplus), 0)),
+    "a layer of all": lambda q: jnp.tanh(jnp.tanh(q @ M) @ B[0]) @ V,
+    "matrices on the left": lambda q: V @ jnp.tanh(B[0].T @ jnp.tanh(M.T @ q + 0.3)),
+    "features side by side": lambda q: jnp.tanh(
+        jnp.concatenate([jnp.sin(2 * q), jnp.cos(q[:2]), jnp.ones(1)])[:, None] * V
+    ).sum(),
+    "two against one": lambda q: jnp.tanh(q[:2] @ M[:2]) @ (jnp.tanh(q[2:] @ M[2:])),
+    "norm, maximum": lambda q: (
+        jnp.sum(q**2) + jnp.max(q) * jnp.linalg.norm(q) + jnp.min(q[:2])
+    ),
+    "gathered and reversed": lambda q: jnp.sum(q[jnp.array([2, 0])] ** 3 * q[::-1][:2]),
+    "rolled, padded, sorted": lambda q: (
+        jnp.roll(q, 1)[0] + jnp.pad(q, 1)[1:4] @ jnp.sort(q)
+    ),
+    "at a place that is computed": lambda q: q[jnp.argmax(q)],
+    "outputs of single axes": lambda q: jnp.stack([q[1] * q[0], q[2], 3.0 * q[0]]),
+    "one axis alone": lambda q: jnp.stack([q[1], jnp.sin(q[1])]),
+    "constant": lambda q: jnp.ones(2),
+    "a product used twice": lambda q: (lambda p: jnp.sum(p) + jnp.max(p))(
+        2 * axis(0, q[0]) * axis(1, q[1])
+    ),
+    "a product times a vector": lambda q: (axis(0, q[0]) * axis(1, q[1])) @ V,
+    "a product times a matrix": lambda q: (axis(0, q[0]) * axis(1, q[1])) @ B[0],
+    "outer products": lambda q: jnp.sum(
+        jnp.outer(axis(0, q[0]), axis(1, q[1])) @ axis(2, q[2])
+    ),
+    "matrices of two axes": lambda q: jnp.sum(
+        jnp.outer(axis(0, q[0]), V) @ jnp.outer(axis(1, q[1]), axis(0, q[0]))
+    ),
+    "scan": scanned,
+    "attention": attention,
+    "a branch": lambda q: jax.lax.cond(q[0] > 0, jnp.sin, jnp.cos, q[1]) * q[2],
+    "where": lambda q: jnp.where(q > 0, q, q**2) @ jnp.clip(q, -1.0, 0.5),
+    "jit and remat": jax.jit(lambda q: jax.checkpoint(lambda s: axis(0, s))(q[0]) @ V),
+    "integers": lambda q: q[0] * (q[1] > 0).astype(int),
+    "complex": lambda q: jnp.exp(1j * q[0]) * axis(1, q[1]).sum(),
+}
+
+PIECES = {
+    "three axes": (LENGTHS, [((0,), (0,)), ((1,), (1,)), ((2,), (2,))]),
+    "two columns on one axis": ((4, 5), [((0, 2), (1,)), ((1,), (0,))]),
+    "a column that stands still": ((4, 5), [((0,), (0,)), ((1,), ()), ((2,), (1,))]),
+    "a column of two axes": ((4, 5), [((0,), (0, 1)), ((1, 2), (1,))]),
+}
+
+
+def columns(lengths: tuple, pieces: list) -> tuple[list, jax.Array]:
+    """Returns the arrays of the pieces, and all points, (*lengths, 3)."""
+    rng, arrays, full = np.random.default_rng(0), [], np.zeros((*lengths, 3))
+    for own, axes in pieces:
+        shape = [n if a in axes else 1 for a, n in enumerate(lengths)]
+        array = rng.normal(size=(*shape, len(own)))
+        full[..., list(own)] = array
+        arrays.append(jnp.asarray(array.reshape(-1, len(own))))
+    return arrays, jnp.asarray(full)
+
+
+def cases() -> list:
+    """Three axes with all networks; the others with every fourth, by default."""
+    first, *more = PIECES
+    found: list = [(name, first) for name in NETWORKS]
+    for start, pieces in enumerate(more):
+        found += one_in(4, [(name, pieces) for name in NETWORKS], start)
+    return found
+
+
+@pytest.mark.parametrize(("name", "pieces"), cases())
+def test_a_function_at_all_points_of_a_product(name: str, pieces: str) -> None:
+    network, (lengths, parts) = NETWORKS[name], PIECES[pieces]
+    arrays, full = columns(lengths, parts)
+    want = jax.vmap(network)(full.reshape(-1, 3))
+    got = over_product(network, [Piece(*part) for part in parts], lengths)(*arrays)
+    assert got.ndim == len(lengths) + want.ndim - 1
+    got = jnp.broadcast_to(got, (*lengths, *want.shape[1:]))
+    np.testing.assert_allclose(got.reshape(want.shape), want, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a product of axes", "unpacked after scaling", "axes by vmap", "softplus by vmap"],
+)
+def test_each_axis_is_computed_alone(name: str) -> None:
+    """Nothing but the products of factors has all points."""
+    pieces = [Piece((n,), (n,)) for n in range(3)]
+    lengths = (40, 50, 60)
+    arrays = [jnp.ones((n, 1)) for n in lengths]
+    program, _ = _compat.trace(over_product(NETWORKS[name], pieces, lengths), *arrays)
+    large = [
+        (equation.primitive.name, aval.shape)
+        for equation in program.eqns
+        for aval in _compat.output_avals(equation)
+        if aval.size > 40 * 50 * 60
+    ]
+    assert not large
+    assert [e.primitive.name for e in program.eqns].count("tanh") < 20
+
+
+def test_a_product_of_two_factors_is_one_matrix_product() -> None:
+    network = lambda q: jnp.sum(axis(0, q[0]) * axis(1, q[1]))
+    pieces = [Piece((0,), (0,)), Piece((1,), (1,))]
+    arrays = [jnp.ones((40, 1)), jnp.ones((50, 1))]
+    program, _ = _compat.trace(over_product(network, pieces, (40, 50)), *arrays)
+    sizes = [a.size for e in program.eqns for a in _compat.output_avals(e)]
+    assert max(sizes) == 40 * 50
