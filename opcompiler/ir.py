@@ -264,7 +264,8 @@ class Functional:
     symbol: OperatorSymbol
 
 
-Operand = str | bool | int | float | complex
+Operand = str | bool | int | float | complex | tuple[int, ...]
+"""A name, a number, or what is known when a program is written: places and axes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,15 @@ def Orthogonal(  # noqa: N802
 
 
 def _system(coordinates: Sequence[sp.Symbol], scales: Sequence[sp.Expr]) -> System:
+    return System(check_coordinates(coordinates), tuple(map(sp.S, scales)))
+
+
+def check_coordinates(coordinates: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
+    """Returns the coordinates of a system.
+
+    Raises:
+        OperatorError: unless they are distinct symbols, one or more.
+    """
     for coordinate in coordinates:
         if not isinstance(coordinate, sp.Symbol):
             raise OperatorError(
@@ -198,7 +207,7 @@ def _system(coordinates: Sequence[sp.Symbol], scales: Sequence[sp.Expr]) -> Syst
             expression=str(tuple(coordinates)),
             hint="name each coordinate once",
         )
-    return System(tuple(coordinates), tuple(map(sp.S, scales)))
+    return tuple(coordinates)
 
 
 Where = System | sp.Symbol | Sequence[sp.Symbol]

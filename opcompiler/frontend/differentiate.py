@@ -23,6 +23,7 @@ from sympy.core.function import ArgumentIndexError
 from opcompiler.errors import OperatorError
 from opcompiler.frontend.traversal import parts
 from opcompiler.functions import entry_of, Quadrature, reciprocal_gamma, untranslated
+from opcompiler.held_tensors import Element, HeldTensor
 
 LeafDerivative = Callable[[sp.Expr, sp.Expr], sp.Expr]
 """(leaf, symbol or component, coordinate) -> its derivative along the coordinate."""
@@ -56,6 +57,8 @@ def total_derivative(
             case Quadrature():  # limits are constant on the reference interval
                 slope = derive(node.args[0])
                 return Quadrature(slope, *node.args[1:]) if slope != 0 else sp.S.Zero
+            case Element():
+                return node.slope(derive)
             case sp.Function() | sp.Max() | sp.Min():
                 return _function_rule(node, derive)
         raise OperatorError(
@@ -130,7 +133,10 @@ def _rate(node: sp.Expr, place: int) -> sp.Expr:
 
 # --- What SymPy's `diff` makes of moduli -------------------------------------------------
 
-_READ = (sp.Add, sp.Mul, sp.Pow, sp.Function, sp.Piecewise, sp.Max, sp.Min)
+_READ = (
+    *(sp.Add, sp.Mul, sp.Pow, sp.Function, sp.Piecewise, sp.Max, sp.Min),
+    *(Element, HeldTensor, sp.Tuple),
+)
 
 
 def finite_at_zero(expr: sp.Expr) -> sp.Expr:

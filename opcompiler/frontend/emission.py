@@ -13,7 +13,7 @@ would wrap. Constants are evaluated first, whole, see `constants.py`; so no step
 with numbers alone, unless SymPy cannot.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from itertools import count
 
@@ -23,11 +23,21 @@ from sympy.utilities.iterables import sift
 
 from opcompiler.errors import OperatorError
 from opcompiler.frontend.constants import as_number
+from opcompiler.frontend.traversal import parts
 from opcompiler.functions import (
     entry_of,
     HIGHEST_ORDER,
     reciprocal_gamma,
     untranslated,
+)
+from opcompiler.held_tensors import (
+    Adjugate,
+    Determinant,
+    Einsum,
+    Element,
+    HeldTensor,
+    Inverse,
+    Written,
 )
 from opcompiler.ir import Operand, Program, Step
 
@@ -49,30 +59,43 @@ class _Emitter:
     """The steps written so far, and what is known by which name.
 
     A `Piecewise` is written last, where it is read, because a branch may need inputs of
-    its own, see `_branch`: until then a symbol stands for it, `_cases` tells which.
+    its own, see `_branch`: until then a symbol stands for it. A symbol stands for an
+    element of a held tensor as well, and for a common subexpression: `_stands_for` has all.
     """
 
     def __init__(self, inputs: Sequence[str]) -> None:
         self._inputs = tuple(inputs)
         self._steps: list[Step] = []
         self._known: dict[sp.Basic, Operand] = {}
-        self._cases: dict[sp.Basic, sp.Basic] = {}
+        self._stands_for: dict[sp.Basic, sp.Basic] = {}
         taken = set(inputs)
         self._fresh = (n for i in count() if (n := f"s{i}") not in taken)
 
     def program(self, expressions: list[sp.Expr]) -> Program:
         # What a branch needs is computed for that branch alone, so not shared.
         expressions = [self._without_cases(_without_poles(e)) for e in expressions]
+        # The elements of written tensors are expressions like the others: they share
+        # subexpressions with them, and with each other.
+        tensors = [p for p in parts(*expressions) if isinstance(p, HeldTensor)]
+        inner = list(dict.fromkeys(e for t in tensors for e in _expressions_of(t)))
+        outer = [self._without_elements(e) for e in (*expressions, *inner)]
         dummies = (sp.Dummy(f"shared_{i}") for i in count())
-        shared, bodies = sp.cse(expressions, symbols=dummies, order="canonical")
+        shared, bodies = sp.cse(outer, symbols=dummies, order="canonical")
         constants: dict[sp.Basic, sp.Basic] = {}
+        common: dict[sp.Basic, sp.Basic] = {}
         for symbol, body in shared:
             body = body.xreplace(constants)
             if body.is_number:  # only the whole constant it is part of has a value
                 constants[symbol] = body
             else:
-                self._known[symbol] = self._operand(body)
-        outputs = tuple(self._operand(body.xreplace(constants)) for body in bodies)
+                common[symbol] = body
+        bodies = [body.xreplace(constants) for body in bodies]
+        written = zip(inner, bodies[len(expressions) :], strict=True)
+        self._stands_for |= {e: body for e, body in written if e != body}
+        self._stands_for |= common
+        for symbol in common:
+            self._operand(symbol)
+        outputs = tuple(map(self._operand, bodies[: len(expressions)]))
         return Program(self._inputs, tuple(self._steps), outputs)
 
     def _without_cases(self, expr: sp.Basic) -> sp.Basic:
@@ -80,11 +103,22 @@ class _Emitter:
         if not expr.has(sp.Piecewise):
             return expr
         if isinstance(expr, sp.Piecewise):
-            known = {case: symbol for symbol, case in self._cases.items()}
-            symbol = known.get(expr) or sp.Dummy(f"cases_{len(self._cases)}")
-            self._cases[symbol] = expr
-            return symbol
+            return self._symbol_for(expr)
         return expr.func(*map(self._without_cases, expr.args))
+
+    def _without_elements(self, expr: sp.Basic) -> sp.Basic:
+        """Puts a symbol in the place of each element of a held tensor."""
+        if not expr.has(Element):
+            return expr
+        if isinstance(expr, Element):
+            return self._symbol_for(expr)
+        return expr.func(*map(self._without_elements, expr.args))
+
+    def _symbol_for(self, part: sp.Basic) -> sp.Basic:
+        known = {stood: symbol for symbol, stood in self._stands_for.items()}
+        symbol = known.get(part) or sp.Dummy(f"part_{len(self._stands_for)}")
+        self._stands_for[symbol] = part
+        return symbol
 
     def _step(self, function: str, *operands: Operand) -> str:
         name = next(self._fresh)
@@ -100,8 +134,8 @@ class _Emitter:
         return self._known[expr]
 
     def _write(self, expr: sp.Basic) -> Operand:
-        if expr in self._cases:
-            return self._operand(self._cases[expr])
+        if expr in self._stands_for:
+            return self._operand(self._stands_for[expr])
         if isinstance(expr, sp.Symbol):
             return expr.name
         number = as_number(expr)
@@ -118,7 +152,42 @@ class _Emitter:
                 return self._power(expr.base, expr.exp)
             case sp.Piecewise():
                 return self._piecewise(expr)
+            case Element():
+                tensor = self._operand(expr.tensor)
+                if not expr.place:
+                    return tensor
+                return self._step("linalg.element", tensor, expr.place)
+            case HeldTensor():
+                return self._tensor(expr)
         return self._call(expr)
+
+    def _tensor(self, tensor: HeldTensor) -> Operand:
+        """Writes a held tensor, one array with its axes first."""
+        match tensor:
+            case Written():
+                elements = map(self._operand, tensor.elements)
+                return self._step("linalg.stack", tensor.shape, *elements)
+            case Einsum():
+                return self._einsum(tensor)
+        name = _OF_MATRICES[type(tensor)]
+        return self._step(name, *map(self._operand, tensor.args))
+
+    def _einsum(self, tensor: Einsum) -> Operand:
+        total: Operand | None = None
+        for c, inputs, output, tensors in tensor.terms:
+            axes = [tuple(map(ord, letters)) for letters in (*inputs, output)]
+            part: Operand = self._operand(tensors[0])
+            if len(tensors) > 1 or inputs[0] != output:
+                part = self._step("linalg.einsum", *axes, *map(self._operand, tensors))
+            minus, size = c.could_extract_minus_sign(), _size(c)
+            if size != 1:
+                part = self._step("mul", self._operand(size), part)
+            if total is None:
+                total = self._step("neg", part) if minus else part
+            else:
+                total = self._step("sub" if minus else "add", total, part)
+        assert total is not None
+        return total
 
     def _sum(self, expr: sp.Add) -> Operand:
         numbers, terms = sift(expr.args, lambda term: term.is_number, binary=True)
@@ -193,7 +262,7 @@ class _Emitter:
         # The same program, but every symbol is read through a guard.
         inside = _Emitter(self._inputs)
         inside._steps, inside._fresh = self._steps, self._fresh
-        inside._cases = self._cases
+        inside._stands_for = self._stands_for
         for symbol in sorted(value.free_symbols, key=lambda s: s.name):
             inside._known[symbol] = self._step("guard", where, self._operand(symbol))
         return inside._operand(value)
@@ -214,6 +283,28 @@ class _Emitter:
         if entry.folded:
             return self._fold(entry.jax, operands)
         return self._step(entry.jax, *operands)
+
+
+_OF_MATRICES: dict[type[HeldTensor], str] = {
+    Inverse: "linalg.inverse",
+    Determinant: "linalg.det",
+    Adjugate: "linalg.adjugate",
+}
+
+
+def _expressions_of(tensor: HeldTensor) -> Iterable[sp.Expr]:
+    """Returns the expressions that stand in a tensor itself, not in others inside it."""
+    match tensor:
+        case Written():
+            return tensor.elements
+        case Einsum():
+            return (_size(c) for c, *_ in tensor.terms)
+    return ()
+
+
+def _size(factor: sp.Expr) -> sp.Expr:
+    """Returns a factor without its minus."""
+    return -factor if factor.could_extract_minus_sign() else factor
 
 
 def _is_order(order: sp.Basic) -> bool:

@@ -17,7 +17,7 @@ from jax import lax
 
 from opcompiler.errors import OperatorError
 from opcompiler.ir import Operand, Program, Step
-from opcompiler.runtime import special
+from opcompiler.runtime import linear_algebra, special
 from opcompiler.runtime.precision import literal
 
 _ARITHMETIC: dict[str, Callable[..., Any]] = {
@@ -28,7 +28,13 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "neg": operator.neg,
 }
 
-_MODULES = {"jnp": jnp, "lax": lax, "jsp": jsp, "special": special}
+_MODULES = {
+    "jnp": jnp,
+    "lax": lax,
+    "jsp": jsp,
+    "linalg": linear_algebra,
+    "special": special,
+}
 
 
 _NUMBER = float | complex
