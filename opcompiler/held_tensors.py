@@ -20,9 +20,9 @@ The shell of an equation keeps a node as steps on arrays (`frontend/emission.py`
 `runtime/linear_algebra.py` evaluates at all points together.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product
-from math import prod
+from functools import reduce
 
 import sympy as sp
 from sympy.core.symbol import Str
@@ -54,7 +54,7 @@ class HeldTensor(sp.Basic):
     @property
     def places(self) -> Iterator[tuple[int, ...]]:
         """The places of all elements, those of the last axis first."""
-        return product(*map(range, self.shape))
+        return tuples(self.shape)
 
     def _plain(self) -> sp.Matrix:
         return sp.Matrix(*self.shape, self.written_out())
@@ -99,7 +99,9 @@ class Written(HeldTensor):
             return self._nested(row, printer)
         _, columns = self.shape
         parts = list(map(printer._print, self.elements))
-        rows = (" & ".join(parts[k : k + columns]) for k in range(0, len(parts), columns))
+        rows = (
+            " & ".join(parts[k : k + columns]) for k in range(0, len(parts), columns)
+        )
         inside = " \\\\ ".join(rows)
         return f"\\begin{{pmatrix}}{inside}\\end{{pmatrix}}"
 
@@ -149,25 +151,30 @@ class Einsum(HeldTensor):
                     terms.append((c, spec, *others[0], slope, *others[1]))
         return Einsum(*terms) if terms else None
 
+    def product_at(self, place: Sequence[int]) -> sp.Expr:
+        """Returns one element as a sum of products of elements."""
+        total = sp.S.Zero
+        for c, inputs, output, tensors in self.terms:
+            sizes, at = _sizes(inputs, tensors), dict(zip(output, place, strict=True))
+            summed = [letter for letter in sizes if letter not in output]
+            for more in tuples([sizes[letter] for letter in summed]):
+                at |= dict(zip(summed, more, strict=True))
+                factors = (
+                    Element(tensor, *(at[letter] for letter in letters))
+                    for tensor, letters in zip(tensors, inputs, strict=True)
+                )
+                total += c * sp.Mul(*factors)
+        return total
+
     def written_out(self) -> list[sp.Expr]:
         """Returns the sums of products."""
-        found = [sp.S.Zero] * prod(self.shape)
-        for c, inputs, output, tensors in self.terms:
-            sizes = _sizes(inputs, tensors)
-            known = [
-                dict(zip(t.places, t.written_out(), strict=True)) for t in tensors
-            ]
-            summed = [letter for letter in sizes if letter not in output]
-            for number, place in enumerate(self.places):
-                at = dict(zip(output, place, strict=True))
-                for more in product(*(range(sizes[letter]) for letter in summed)):
-                    at |= dict(zip(summed, more, strict=True))
-                    factors = (
-                        elements[tuple(at[letter] for letter in letters)]
-                        for elements, letters in zip(known, inputs, strict=True)
-                    )
-                    found[number] += c.doit() * sp.Mul(*factors)
-        return found
+        tensors = {tensor for *_, tensors in self.terms for tensor in tensors}
+        found = {
+            Element(tensor, *place): value
+            for tensor in tensors
+            for place, value in zip(tensor.places, tensor.written_out(), strict=True)
+        }
+        return [self.product_at(place).xreplace(found).doit() for place in self.places]
 
     def _sympystr(self, printer: object) -> str:
         text = ""
@@ -193,11 +200,14 @@ class Inverse(HeldTensor):
     def slope(self, derive: Derive) -> HeldTensor | None:
         r"""Returns $-G\,dM\,G$."""
         slope = self.args[0].slope(derive)
-        return None if slope is None else Einsum((-1, "ab,bc,cd->ad", self, slope, self))
+        return (
+            None if slope is None else Einsum((-1, "ab,bc,cd->ad", self, slope, self))
+        )
 
     def written_out(self) -> list[sp.Expr]:
-        """Returns the elements as SymPy inverts the matrix."""
-        return list(self.args[0]._plain().inv())
+        """Returns the cofactors over the determinant."""
+        matrix = self.args[0]._plain()
+        return list(matrix.adjugate() / matrix.det(method="berkowitz"))
 
     def _sympystr(self, printer: object) -> str:
         return f"inverse({printer._print(self.args[0])})"
@@ -218,7 +228,9 @@ class Determinant(HeldTensor):
         r"""Returns $\mathrm{tr}(\mathrm{adj}(M)\, dM)$."""
         (matrix,) = self.args
         slope = matrix.slope(derive)
-        return None if slope is None else Einsum((1, "ab,ba->", Adjugate(matrix), slope))
+        return (
+            None if slope is None else Einsum((1, "ab,ba->", Adjugate(matrix), slope))
+        )
 
     def written_out(self) -> list[sp.Expr]:
         """Returns the determinant by SymPy, without divisions."""
@@ -339,6 +351,16 @@ def _sizes(inputs: Sequence[str], tensors: Sequence[HeldTensor]) -> dict[str, in
     }
 
 
+def tuples(sizes: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Yields the places of an array of some shape, those of the last axis first."""
+    return itertools.product(*map(range, sizes))
+
+
+def product(factors: Sequence[HeldTensor]) -> HeldTensor:
+    """Returns the product of matrices, from left to right."""
+    return reduce(lambda a, b: Einsum((1, "ab,bc->ac", a, b)), factors)
+
+
 def read_tensor(value: sp.MatrixBase | sp.NDimArray) -> HeldTensor:
     """Returns the held tensor whose elements these are, or else one that is written.
 
@@ -346,7 +368,7 @@ def read_tensor(value: sp.MatrixBase | sp.NDimArray) -> HeldTensor:
     is used whole; its transpose is too.
     """
     shape = tuple(map(int, value.shape))
-    places = list(product(*map(range, shape)))
+    places = list(tuples(shape))
     elements = [value[place] if place else value[()] for place in places]
     first = elements[0] if elements else None
     if isinstance(first, Element):

@@ -1,12 +1,23 @@
 """Vector calculus on SymPy expressions; everything stays held until it is compiled.
 
 systems.py        orthogonal coordinates by their scale factors, vector coordinates
+geometry.py       any metric: covariant derivatives, curvature
+matrices.py       inverses, determinants, products of matrices, held
 tensors.py        tensors by components, and the meaning of every operator
 operators.py      dot, grad, div, ... for SymPy users: checks, then tensors.py
 sympy_vectors.py  expressions of sympy.vector
 sobolev.py        a residual and its derivatives
 """
 
+from opcompiler.calculus.geometry import (
+    christoffel,
+    covariant,
+    einstein,
+    Metric,
+    ricci,
+    riemann,
+)
+from opcompiler.calculus.matrices import det, inverse, matmul, trace
 from opcompiler.calculus.operators import (
     advect,
     biharmonic,
@@ -38,6 +49,7 @@ from opcompiler.calculus.systems import (
 __all__ = [
     "Cartesian",
     "Cylindrical",
+    "Metric",
     "Orthogonal",
     "Polar",
     "Spherical",
@@ -45,18 +57,27 @@ __all__ = [
     "VectorField",
     "advect",
     "biharmonic",
+    "christoffel",
+    "covariant",
     "cross",
     "curl",
+    "det",
     "directional",
     "div",
     "dot",
+    "einstein",
     "grad",
     "hessian",
+    "inverse",
     "laplacian",
     "material",
+    "matmul",
     "norm",
     "outer",
+    "ricci",
+    "riemann",
     "sobolev",
     "strain",
+    "trace",
     "trace_hessian",
 ]

@@ -1,6 +1,6 @@
 r"""Metrics: covariant derivatives and curvature, as held tensors.
 
-In: a metric $g_{ab}$, a matrix of expressions in coordinates and fields, and the coordinates.
+In: a metric $g_{ab}$, a matrix of expressions in coordinates and fields; the coordinates.
 Out: tensors whose elements SymPy and `compile` take one by one, evaluated as arrays.
 
     g = Matrix([[1, 0], [0, sin(theta)**2]])       the sphere
@@ -23,7 +23,7 @@ Source: Misner, Thorne, Wheeler, *Gravitation* (1973), sections 8.5 and 8.7.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 
@@ -46,7 +46,9 @@ from opcompiler.held_tensors import (
 _HALF = sp.Rational(1, 2)
 
 
-def partial(tensor: HeldTensor, coordinates: Sequence[sp.Symbol], times: int = 1) -> Written:
+def partial(
+    tensor: HeldTensor, coordinates: Sequence[sp.Symbol], times: int = 1
+) -> Written:
     """Returns all partial derivatives of a tensor, held; their axes stand last."""
     axes = (len(coordinates),) * times
     found = []
@@ -66,7 +68,7 @@ class MetricSystem(System):
         metric: $g_{ab}$.
     """
 
-    metric: HeldTensor = Written(sp.Tuple(0, 0))
+    metric: HeldTensor = field(kw_only=True)
 
     @cached_property
     def inverse(self) -> HeldTensor:
@@ -226,6 +228,54 @@ def Metric(g: sp.MatrixBase, coordinates: Sequence[sp.Symbol]) -> System:  # noq
     Example: `oc.laplacian(u, oc.Metric(sympy.diag(1, sympy.sin(theta)**2), [theta, phi]))`.
     """
     return read_metric(g, coordinates)
+
+
+@public("oc.covariant(T, g, [t, x], up=1)")
+def covariant(
+    value: sp.Expr | sp.MatrixBase | sp.NDimArray | Sequence[sp.Expr],
+    g: sp.MatrixBase,
+    coordinates: Sequence[sp.Symbol],
+    up: int = 0,
+) -> sp.Matrix | sp.NDimArray:
+    r"""Returns the covariant derivative $\nabla_k T^{a\dots}{}_{b\dots}$, k last.
+
+    Args:
+        value: T: a scalar, a list or column of components, a matrix, an array of d by d by
+            ... components.
+        g: the matrix $g_{ab}$, symmetric.
+        coordinates: the symbols.
+        up: how many indices of T, the first ones, are upper ones; the others are lower.
+
+    Returns:
+        An array with one more index: of a scalar (d,), of a vector a matrix (d, d).
+
+    Raises:
+        OperatorError: for what is no symmetric matrix of that size, components that do not
+            fit it, and more upper indices than there are.
+
+    Example: `oc.covariant(g, g, [t, x])` is zero: the metric is constant.
+    """
+    system = read_metric(g, coordinates)
+    symbolic(value)
+    if isinstance(value, list | tuple):
+        value = sp.Array(value)
+    if isinstance(value, sp.MatrixBase) and value.shape[1] == 1:
+        value = sp.Array(list(value))
+    if isinstance(value, sp.Expr):
+        value = sp.Array(value)
+    if any(size != system.size for size in value.shape):
+        raise OperatorError(
+            f"a tensor of shape {value.shape} in {system.size} coordinates",
+            expression=value,
+            hint=f"each of its indices has {system.size} values",
+        )
+    if not 0 <= up <= len(value.shape):
+        raise OperatorError(
+            f"{up} upper indices of a tensor with {len(value.shape)}",
+            expression=f"up={up}",
+            hint="say how many of its indices are upper ones, those stand first",
+        )
+    return elements(system.covariant(read_tensor(value), up))
 
 
 @public("oc.christoffel(g, [t, x])")

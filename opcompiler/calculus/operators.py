@@ -16,6 +16,7 @@ from typing import Any
 import sympy as sp
 
 from opcompiler.calculus import tensors
+from opcompiler.calculus.geometry import MetricSystem
 from opcompiler.calculus.systems import (
     Anywhere,
     held,
@@ -222,6 +223,13 @@ def curl(value: Value, where: Where) -> Value:
         OperatorError: for other numbers of components.
     """
     system = read_system(where)
+    if isinstance(system, MetricSystem):
+        raise OperatorError(
+            "the curl by a metric",
+            expression=value,
+            hint="it is no vector but antisymmetric: take oc.grad, and subtract its "
+            "transpose",
+        )
     if (_rank(value), system.size) not in ((0, 2), (1, 2), (1, 3)):
         raise OperatorError(
             f"curl of this in {system.size} coordinates",
@@ -284,6 +292,10 @@ def directional(value: Value, along: Value, where: Anywhere) -> Value:
         where: coordinates of space: a system, one symbol, several (Cartesian), or a
             vector coordinate.
     """
+    system = read_system(where)
+    if isinstance(system, MetricSystem):
+        parts = _read(value, system), _read(along, system, "the direction")
+        return _given(tensors.directional(*parts, system))
     return dot(grad(value, where), along)
 
 

@@ -25,9 +25,11 @@ from typing import Any
 
 import sympy as sp
 
+from opcompiler.calculus.geometry import MetricSystem
 from opcompiler.calculus.systems import System, total
 from opcompiler.errors import OperatorError
 from opcompiler.frontend.symbolic import symbolic
+from opcompiler.held_tensors import Element, HeldTensor, Written
 
 Nested = Any
 """An expression, or a tuple of such: a vector, a matrix by rows, ..."""
@@ -120,6 +122,17 @@ def by_component(value: Any, size: int) -> Tensor:
     return value
 
 
+def node(value: Tensor) -> HeldTensor:
+    """Returns a written tensor as a held one."""
+    places = product(*map(range, value.shape))
+    return Written(sp.Tuple(*value.shape), *(value.at(*place) for place in places))
+
+
+def of_node(found: HeldTensor) -> Tensor:
+    """Returns a held tensor by its elements."""
+    return Tensor(found.shape, lambda *place: Element(found, *place))
+
+
 def each(function: Callable[[sp.Expr], sp.Expr], value: Tensor) -> Tensor:
     """Applies a function to every component."""
     return tensor(value.shape, lambda *i: function(value.at(*i)), value.is_written)
@@ -190,7 +203,12 @@ def slope(value: Tensor, system: System, place: tuple[Any, ...], j: Any) -> sp.E
 
 
 def gradient(value: Tensor, system: System) -> Tensor:
-    """Returns the covariant derivative: the index of the coordinate stands last."""
+    """Returns the covariant derivative: the index of the coordinate stands last.
+
+    With a metric that index too is an upper one.
+    """
+    if isinstance(system, MetricSystem):
+        return of_node(system.gradient(node(value)))
     return tensor(
         (*value.shape, system.size),
         lambda *index: slope(value, system, index[:-1], index[-1]),
@@ -198,8 +216,17 @@ def gradient(value: Tensor, system: System) -> Tensor:
     )
 
 
+def directional(value: Tensor, along: Tensor, system: System) -> Tensor:
+    r"""Returns $(a \cdot \nabla)$ of a tensor."""
+    if isinstance(system, MetricSystem):
+        return of_node(system.along(node(value), node(along)))
+    return dot(gradient(value, system), along)
+
+
 def divergence(value: Tensor, system: System) -> Tensor:
     """Returns the covariant derivative, summed over its index and the tensor's last one."""
+    if isinstance(system, MetricSystem):
+        return of_node(system.divergence(node(value)))
     return tensor(
         value.shape[:-1],
         lambda *index: system.total(lambda j: slope(value, system, (*index, j), j)),
@@ -220,6 +247,8 @@ def curl(value: Tensor, system: System) -> Tensor:
 
 def laplacian(value: Tensor, system: System) -> Tensor:
     r"""Returns $\nabla \cdot \nabla$ of a tensor."""
+    if isinstance(system, MetricSystem):
+        return of_node(system.laplacian(node(value)))
     if not system.is_straight:
         return divergence(gradient(value, system), system)
     # Second derivatives at once: short, and merged with derivatives that the value is.

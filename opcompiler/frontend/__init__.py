@@ -4,6 +4,7 @@ In the order in which an expression goes through them:
 
     symbolic.py           what is no expression stays outside, text above all
     equations.py          Eq, list, tuple, dict, Matrix -> residual expressions
+    sympy_matrices.py     SymPy's unevaluated matrices -> elements of held tensors
     signature.py          which symbols are fields, coordinates, parameters
     signature_checks.py   what is refused of them
     fields.py             which fields one network gives, in which order

@@ -61,6 +61,7 @@ class _Emitter:
     A `Piecewise` is written last, where it is read, because a branch may need inputs of
     its own, see `_branch`: until then a symbol stands for it. A symbol stands for an
     element of a held tensor as well, and for a common subexpression: `_stands_for` has all.
+    `_written_as` has the elements of written tensors over such symbols.
     """
 
     def __init__(self, inputs: Sequence[str]) -> None:
@@ -68,6 +69,7 @@ class _Emitter:
         self._steps: list[Step] = []
         self._known: dict[sp.Basic, Operand] = {}
         self._stands_for: dict[sp.Basic, sp.Basic] = {}
+        self._written_as: dict[sp.Basic, sp.Basic] = {}
         taken = set(inputs)
         self._fresh = (n for i in count() if (n := f"s{i}") not in taken)
 
@@ -90,8 +92,7 @@ class _Emitter:
             else:
                 common[symbol] = body
         bodies = [body.xreplace(constants) for body in bodies]
-        written = zip(inner, bodies[len(expressions) :], strict=True)
-        self._stands_for |= {e: body for e, body in written if e != body}
+        self._written_as |= zip(inner, bodies[len(expressions) :], strict=True)
         self._stands_for |= common
         for symbol in common:
             self._operand(symbol)
@@ -165,27 +166,37 @@ class _Emitter:
         """Writes a held tensor, one array with its axes first."""
         match tensor:
             case Written():
-                elements = map(self._operand, tensor.elements)
+                elements = map(self._inner, tensor.elements)
                 return self._step("linalg.stack", tensor.shape, *elements)
             case Einsum():
                 return self._einsum(tensor)
         name = _OF_MATRICES[type(tensor)]
         return self._step(name, *map(self._operand, tensor.args))
 
+    def _inner(self, expr: sp.Expr) -> Operand:
+        """Writes an expression that stands in a tensor."""
+        return self._operand(self._written_as.get(expr, expr))
+
     def _einsum(self, tensor: Einsum) -> Operand:
         total: Operand | None = None
         for c, inputs, output, tensors in tensor.terms:
-            axes = [tuple(map(ord, letters)) for letters in (*inputs, output)]
-            part: Operand = self._operand(tensors[0])
-            if len(tensors) > 1 or inputs[0] != output:
-                part = self._step("linalg.einsum", *axes, *map(self._operand, tensors))
             minus, size = c.could_extract_minus_sign(), _size(c)
-            if size != 1:
+            axes = [tuple(map(ord, letters)) for letters in inputs]
+            factors = list(map(self._operand, tensors))
+            if not size.is_number:  # a factor that moves is a tensor without axes
+                axes.append(())
+                factors.append(self._inner(size))
+            part = factors[0]
+            if len(factors) > 1 or inputs[0] != output:
+                out = tuple(map(ord, output))
+                part = self._step("linalg.einsum", *axes, out, *factors)
+            if size.is_number and size != 1:
                 part = self._step("mul", self._operand(size), part)
             if total is None:
                 total = self._step("neg", part) if minus else part
             else:
-                total = self._step("sub" if minus else "add", total, part)
+                name = "linalg.sub" if minus else "linalg.add"
+                total = self._step(name, len(output), total, part)
         assert total is not None
         return total
 
@@ -262,7 +273,7 @@ class _Emitter:
         # The same program, but every symbol is read through a guard.
         inside = _Emitter(self._inputs)
         inside._steps, inside._fresh = self._steps, self._fresh
-        inside._stands_for = self._stands_for
+        inside._stands_for, inside._written_as = self._stands_for, self._written_as
         for symbol in sorted(value.free_symbols, key=lambda s: s.name):
             inside._known[symbol] = self._step("guard", where, self._operand(symbol))
         return inside._operand(value)

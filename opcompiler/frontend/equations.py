@@ -22,7 +22,13 @@ from sympy.logic.boolalg import BooleanAtom
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from opcompiler.errors import OperatorError
+from opcompiler.frontend.sympy_matrices import (
+    has_entries,
+    tensor_of,
+    with_held_matrices,
+)
 from opcompiler.frontend.traversal import parts
+from opcompiler.held_tensors import elements
 
 MOST_ARGUMENTS = 2000
 """Of a field, each a coordinate by itself; a vector is one argument."""
@@ -48,8 +54,11 @@ def read_equations(given: object) -> Equations:
     if isinstance(given, Mapping):
         residuals = tuple(_residual(equation) for equation in given.values())
         return Equations(_not_empty(residuals, given), keys=tuple(given))
-    if isinstance(given, sp.Equality) and isinstance(given.lhs, sp.MatrixBase):
+    matrices = sp.MatrixBase | sp.MatrixExpr
+    if isinstance(given, sp.Equality) and isinstance(given.lhs, matrices):
         given = given.lhs - given.rhs
+    if isinstance(given, sp.MatrixExpr) and has_entries(given):
+        given = elements(tensor_of(given))
     if isinstance(given, sp.MatrixBase):
         given = list(given)
     if isinstance(given, sp.NDimArray):
@@ -128,6 +137,7 @@ def _expression(equation: object) -> sp.Expr:
             expression=repr(equation)[:200],
             hint=_how_to_hand_in(equation),
         )
+    equation = with_held_matrices(equation)
     held = _refuse_unread(equation)
     if held & {sp.nan, sp.zoo}:
         raise OperatorError(
@@ -188,8 +198,8 @@ def _refuse_unread(equation: sp.Expr) -> set[sp.Basic]:
             raise OperatorError(
                 f"a {type(part).__name__} that is not evaluated stands in the equation",
                 expression=part,
-                hint="write the entries out: .as_explicit() of a matrix, .trace() and "
-                ".det() of Matrix(...)",
+                hint="write it by matrices that have their entries, Matrix(...), with "
+                "inverses, transposes, powers, products and sums",
             )
     return found
 

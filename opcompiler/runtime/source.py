@@ -189,6 +189,13 @@ def _step(step: Step) -> str:
         return f"-{operands[0]}"
     if step.function == "lax.integer_pow":
         return f"{operands[0]}**{operands[1]}"
+    if step.function in ("linalg.add", "linalg.sub"):
+        return f" {_INFIX[step.function[-3:]]} ".join(operands[1:])
+    if step.function == "linalg.einsum":
+        axes = ["".join(map(chr, o)) for o in step.operands if isinstance(o, tuple)]
+        tensors = operands[len(axes) :]
+        spec = f"{','.join(axes[:-1])}->{axes[-1]}"
+        return f'linalg.einsum("{spec}", {", ".join(tensors)})'
     return f"{step.function}({', '.join(operands)})"
 
 

@@ -554,6 +554,8 @@ _TABLE: dict[str, Head] = {
     "outer": _of_values(lambda scope, a, b: shapes.outer(a, b), 2),
     "transpose": _of_values(lambda scope, a: shapes.transpose(a), 1),
     "trace": _of_values(lambda scope, a: shapes.trace(a), 1),
+    "det": _of_values(lambda scope, a: shapes.det(a), 1),
+    "inv": _of_values(lambda scope, a: shapes.inv(a), 1),
     "norm": _of_values(lambda scope, a: shapes.norm(a, scope), 1),
     "advect": _of_values(
         lambda scope, v, a: shapes.advect(v, a, scope.space, scope), 2

@@ -26,6 +26,7 @@ from sympy.core.relational import Relational
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.functions import Entry, entry_of
+from opcompiler.held_tensors import Determinant, Element, HeldTensor, Inverse
 from opcompiler.text.mistakes import MeaningError
 from opcompiler.text.problem import Coordinate, Field, Problem
 from opcompiler.text.scope import Scope
@@ -204,6 +205,8 @@ class Writer:
                 return self._indexed(str(expr.base.label), places)
             case sp.IndexedBase():
                 return self.shown(str(expr.label)), ATOM
+            case Element():
+                return self._element(expr)
             case sp.Sum():
                 body, ranges = expr.function, []
                 for index, lower, upper in expr.limits:
@@ -328,6 +331,23 @@ class Writer:
 
     def _indexed(self, base: str, places: str) -> Written:
         return f"{base}[{places}]", ATOM
+
+    def _element(self, expr: Element) -> Written:
+        """Writes a number of a held tensor; sums of products are written out."""
+        tensor = expr.tensor
+        if isinstance(tensor, Determinant):
+            return self._matrix_head("det", tensor.args[0]), ATOM
+        if isinstance(tensor, Inverse):
+            inverse = self._matrix_head("inv", tensor.args[0])
+            return self._indexed(inverse, ", ".join(str(k + 1) for k in expr.place))
+        return self._write(tensor.product_at(expr.place))
+
+    def _matrix_head(self, head: str, matrix: HeldTensor) -> str:
+        rows, columns = matrix.shape
+        table = tuple(
+            tuple(Element(matrix, i, j) for j in range(columns)) for i in range(rows)
+        )
+        return f"{head}{self.bracketed(self.value(table))}"
 
     def _ranges(self, ranges: list[tuple[str, str, str]], body: sp.Expr) -> Written:
         shown = [f"{index}={lower}..{upper}" for index, lower, upper in ranges]

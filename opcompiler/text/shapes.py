@@ -19,6 +19,7 @@ import sympy as sp
 from opcompiler.calculus import tensors
 from opcompiler.calculus.systems import System
 from opcompiler.calculus.tensors import Tensor, written
+from opcompiler.held_tensors import Determinant, Element, Inverse
 from opcompiler.text import limits
 from opcompiler.text.derivatives import slope
 from opcompiler.text.mistakes import MeaningError
@@ -127,10 +128,23 @@ def trace(value: Value) -> Value:
     return _bounded(tensors.trace(_matrix(value, "trace")))
 
 
+def det(value: Value) -> sp.Expr:
+    """Returns the determinant of a square matrix, held."""
+    return Element(Determinant(tensors.node(_matrix(value, "det"))))
+
+
+def inv(value: Value) -> Value:
+    """Returns the inverse of a square matrix, held."""
+    return tensors.of_node(Inverse(tensors.node(_matrix(value, "inv")))).nested
+
+
 def _matrix(value: Value, head: str) -> Tensor:
     form = shape(value)
-    if len(form) != 2 or (head == "trace" and form[0] != form[1]):
-        raise MeaningError(f"{head} of {shown(value)}", f"{head} takes a matrix")
+    if len(form) != 2 or (head != "transpose" and form[0] != form[1]):
+        square = "" if head == "transpose" else "square "
+        raise MeaningError(
+            f"{head} of {shown(value)}", f"{head} takes a {square}matrix"
+        )
     return written(value)
 
 

@@ -1,0 +1,323 @@
+"""Held inverses, determinants and products: against SymPy written out, and by hand."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+from opcompiler.runtime import linear_algebra
+
+x, y, k = sp.symbols("x y k")
+u, v = (sp.Function(name)(x, y) for name in "uv")
+POINTS = jnp.asarray(np.random.default_rng(0).uniform(0.2, 0.9, (6, 2)))
+NET = lambda p: jnp.stack([jnp.sin(p[0] * p[1] + 1), jnp.exp(p[0] - p[1])])
+M = sp.Matrix([
+    [2 + u, v * x, u.diff(x)],
+    [u * v, 3 + v.diff(y), k],
+    [y, v, sp.sin(u) - 4],
+])  # fmt: skip
+
+
+def values(equations, net=NET, points=POINTS, fields=(u, v), **parameters):
+    residual = oc.compile(equations, fields=list(fields), coordinates=[x, y])
+    return residual(net, points, **parameters)
+
+
+def same(held, written, rtol=1e-11, **parameters) -> None:
+    got, want = (values(e, **parameters) for e in (held, written))
+    for one, other in zip(got, want, strict=True):
+        np.testing.assert_allclose(one, other, rtol=rtol, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_against_sympy_written_out(size: int) -> None:
+    part = M[:size, :size]
+    inverse, det = oc.inverse(part), oc.det(part)
+    held = [*inverse, det, oc.trace(oc.matmul(inverse, part, part))]
+    written = [*(part.adjugate() / part.det()), part.det(), part.trace()]
+    given = {"k": 0.7} if size == 3 else {}
+    same(held, written, **given)
+    same(held, [entry.doit() for entry in held], **given)
+
+
+def test_derivatives_against_sympy_written_out() -> None:
+    part = sp.Matrix([[2 + u, v * x], [u * v, 3 + x]])
+    held = oc.inverse(part)[0, 1] * oc.det(part)
+    entry, det = part.inv()[0, 1], part.det()
+    written = entry * det
+    steps = [(x,), (x, y), (y, y), (x, y, y)]
+    same([oc.D(held, *s) for s in steps], [oc.D(written, *s) for s in steps], rtol=1e-9)
+    # SymPy's own diff knows the rules too.
+    same(
+        [held.diff(x), oc.det(part).diff(x, 2), oc.inverse(part)[1, 1].diff(x, y)],
+        [written.diff(x), det.diff(x, 2), part.inv()[1, 1].diff(x, y)],
+        rtol=1e-9,
+    )
+
+
+def test_the_chain_rule_in_four_rows_against_nested_derivatives() -> None:
+    key = np.random.default_rng(1)
+    scale = key.normal(size=(4, 4))
+    F = sp.Matrix(4, 4, lambda i, j: 3 * (i == j) + scale[i, j] * (u if i < j else v))
+
+    def matrix(q):
+        out = NET(q)
+        upper = jnp.triu(jnp.ones((4, 4)), 1)
+        return 3 * jnp.eye(4) + scale * (upper * out[0] + (1 - upper) * out[1])
+
+    functions = [
+        (oc.det(F), lambda q: jnp.linalg.det(matrix(q))),
+        (oc.inverse(F)[2, 1], lambda q: jnp.linalg.inv(matrix(q))[2, 1]),
+        (
+            oc.trace(oc.matmul(oc.inverse(F), F.T)),
+            lambda q: jnp.trace(jnp.linalg.inv(matrix(q)) @ matrix(q).T),
+        ),
+    ]
+    got = values([oc.D(e, a, b) for e, _ in functions for a, b in ((x, x), (x, y))])
+    for (_, function), *both in zip(functions, got[::2], got[1::2], strict=True):
+        second = jax.vmap(jax.jacfwd(jax.jacfwd(function)))(POINTS)
+        np.testing.assert_allclose(both[0], second[:, 0, 0], rtol=1e-9)
+        np.testing.assert_allclose(both[1], second[:, 0, 1], rtol=1e-9)
+
+
+def test_sympys_own_nodes_are_held() -> None:
+    A, B = sp.ImmutableMatrix(M[:2, :2]), sp.ImmutableMatrix([[u, 1], [y, v]])
+    lazy = [
+        sp.Determinant(A) + sp.Trace(sp.MatMul(A, B)),
+        sp.Derivative(sp.Determinant(A), x),
+        2 * sp.Trace(sp.MatMul(sp.Inverse(A), sp.Transpose(B), sp.MatPow(A, 2))),
+    ]
+    written = [
+        A.det() + (A * B).trace(),
+        sp.Derivative(A.det(), x),
+        2 * (A.inv() * B.T * A**2).trace(),
+    ]
+    same(lazy, written)
+    operator = oc.compile(lazy[0]).operator
+    assert "linalg.det" in {step.function for step in operator.program.steps}
+    product = sp.MatAdd(sp.MatMul(3, A, sp.Inverse(B)), sp.Identity(2))
+    same(product, 3 * A * B.inv() + sp.eye(2))
+    same(sp.Eq(sp.MatMul(A, B), B), A * B - B)
+
+
+def test_parts_that_stand_in_other_functions() -> None:
+    part = sp.Matrix([[2 + u, v], [x, 3]])
+    det, entry = oc.det(part), oc.inverse(part)[0, 0]
+    same(
+        [
+            sp.log(det) * sp.Abs(entry),
+            sp.Piecewise((entry, u > 0), (det, True)),
+            sp.Subs(oc.D(det, x), x, 0),
+            oc.det(
+                sp.Matrix([[sp.Abs(u), sp.Piecewise((u, x > 0), (1, True))], [1, v]])
+            ),
+            oc.inverse(sp.Matrix([[entry, 1], [det, 2]]))[0, 1],
+        ],
+        [
+            sp.log(part.det()) * sp.Abs(part.inv()[0, 0]),
+            sp.Piecewise((part.inv()[0, 0], u > 0), (part.det(), True)),
+            sp.Subs(oc.D(part.det(), x), x, 0),
+            sp.Abs(u) * v - sp.Piecewise((u, x > 0), (1, True)),
+            sp.Matrix([[part.inv()[0, 0], 1], [part.det(), 2]]).inv()[0, 1],
+        ],
+    )
+
+
+def test_a_singular_branch_that_is_not_taken() -> None:
+    part = sp.Matrix([[u, 1], [0, u]])
+    cases = sp.Piecewise((oc.inverse(part)[0, 0], u > 0), (0, True))
+    residual = oc.compile(cases, coordinates=[x, y])
+    points = jnp.array([[0.0, 0.0], [2.0, 0.0]])
+    loss = lambda a: jnp.sum(residual(lambda p: a * p[0], points))
+    np.testing.assert_allclose(jax.grad(loss)(1.0), -0.5, rtol=1e-12)
+
+
+def hessian_net(d: int):
+    weights = jnp.asarray(np.random.default_rng(d).normal(size=(d, 8))) / d
+    return lambda a: lambda p: jnp.sum(jnp.tanh(a * p @ weights)) + a * jnp.sum(p**2)
+
+
+@pytest.mark.parametrize("d", [5, 11])
+def test_determinants_of_hessians(d: int) -> None:
+    X = sp.symbols(f"x:{d}")
+    w = sp.Function("w")(*X)
+    residual = oc.compile(oc.det(oc.hessian(w, X)))
+    points = jnp.asarray(np.random.default_rng(0).uniform(size=(3, d)))
+    exact = lambda a: jax.vmap(
+        lambda p: jnp.linalg.det(jax.hessian(hessian_net(d)(a))(p))
+    )(points)
+    got = lambda a: residual(hessian_net(d)(a), points)
+    np.testing.assert_allclose(got(0.8), exact(0.8), rtol=1e-10)
+    slopes = [jax.grad(lambda a, f=f: jnp.sum(f(a) ** 2))(0.8) for f in (got, exact)]
+    np.testing.assert_allclose(*slopes, rtol=1e-9)
+
+
+def test_a_determinant_over_a_vector_coordinate() -> None:
+    X = oc.vector("X", 12)
+    w = sp.Function("w")(X)
+    part = sp.Matrix(3, 3, lambda i, j: oc.D(w, X[i], X[4 * j]) + int(i == j))
+    residual = oc.compile(oc.det(part) + oc.laplacian(w, X))
+    net = hessian_net(12)(0.8)
+    points = jnp.asarray(np.random.default_rng(0).uniform(size=(3, 12)))
+
+    def want(p):
+        second = jax.hessian(net)(p)
+        return jnp.linalg.det(second[:3, ::4] + jnp.eye(3)) + jnp.trace(second)
+
+    np.testing.assert_allclose(
+        residual(net, points), jax.vmap(want)(points), rtol=1e-10
+    )
+
+
+# Singular matrices: a determinant is a polynomial there as everywhere.
+
+
+@pytest.mark.parametrize("size", [2, 3, 5, 6])
+@pytest.mark.parametrize("rank", ["full", "one less", "two less", "none"])
+def test_polynomials_at_any_rank(size: int, rank: str) -> None:
+    key = np.random.default_rng(size)
+    keep = {"full": size, "one less": size - 1, "two less": max(size - 2, 0), "none": 0}
+    factor = key.normal(size=(size, keep[rank]))
+    matrix = jnp.asarray(factor @ factor.T) if rank != "full" else jnp.asarray(factor)
+    along = [jnp.asarray(key.normal(size=(size, size))) for _ in range(2)]
+    step = lambda s, t: linear_algebra.det(matrix + s * along[0] + t * along[1])
+    # The polynomial in s and t from its values at nodes, by LU.
+    nodes = np.cos(np.pi * (np.arange(size + 1) + 0.5) / (size + 1))
+    table = np.array([
+        [np.linalg.det(matrix + s * along[0] + t * along[1]) for t in nodes] for s in nodes
+    ])  # fmt: skip
+    inverse = np.linalg.inv(np.vander(nodes, increasing=True))
+    coefficients = inverse @ table @ inverse.T
+    scale = np.abs(table).max()
+    close = lambda got, want: np.testing.assert_allclose(
+        got, want, rtol=1e-8, atol=1e-9 * scale
+    )
+    close(step(0.0, 0.0), coefficients[0, 0])
+    close(jax.grad(step)(0.0, 0.0), coefficients[1, 0])
+    close(jax.grad(jax.grad(step), 1)(0.0, 0.0), coefficients[1, 1])
+    cofactors = linear_algebra.adjugate(matrix)
+    close(jnp.trace(cofactors @ along[0]), coefficients[1, 0])
+    turned = linear_algebra.adjugate(matrix, along[1])
+    close(jnp.trace(turned @ along[0]), coefficients[1, 1])
+    gradient = jax.grad(lambda m: jnp.sum(linear_algebra.adjugate(m) * along[0].T))
+    close(jnp.sum(gradient(matrix) * along[1]), coefficients[1, 1])
+
+
+def test_a_flat_network_has_a_gradient() -> None:
+    # The Hessian is zero: the determinant and its slope vanish, nothing is NaN.
+    X = sp.symbols("x:3")
+    w = sp.Function("w")(*X)
+    det = oc.det(oc.hessian(w, X))
+    residual = oc.compile([det, oc.D(det, X[0])])
+    points = jnp.ones((2, 3))
+
+    def loss(a):
+        net = lambda p: jnp.sum(p) + a * jnp.sum(p**2)
+        first, second = residual(net, points)
+        return jnp.sum(first + second)
+
+    assert loss(0.0) == 0
+    assert jax.grad(loss)(0.0) == 0
+    assert jax.grad(jax.grad(loss))(0.0) == 0
+    assert jax.grad(jax.grad(jax.grad(loss)))(0.0) == 2 * 48
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 6])
+def test_inverses_in_both_precisions(size: int) -> None:
+    key = np.random.default_rng(size)
+    matrices = (
+        jnp.asarray(key.normal(size=(size, size, 4, 3)))
+        + 3 * jnp.eye(size)[..., None, None]
+    )
+    for dtype, tolerance in ((jnp.float64, 1e-12), (jnp.float32, 2e-5)):
+        got = linear_algebra.inverse(matrices.astype(dtype))
+        assert got.dtype == dtype
+        last = jnp.moveaxis(matrices, (0, 1), (-2, -1))
+        want = jnp.moveaxis(jnp.linalg.inv(last), (-2, -1), (0, 1))
+        np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance)
+
+
+def test_complex_fields() -> None:
+    psi = sp.Function("psi", complex=True)(x, y)
+    part = sp.Matrix([[2 + psi, sp.conjugate(psi)], [sp.I, psi.diff(x)]])
+    net = lambda p: jnp.sin(p[0]) + 1j * jnp.cos(p[0] * p[1])
+    held = [*oc.inverse(part), oc.det(part), oc.D(oc.det(part), x)]
+    written = [*part.inv(), part.det(), oc.D(part.det(), x)]
+    got, want = (values(e, net, fields=[psi]) for e in (held, written))
+    for one, other in zip(got, want, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11)
+
+
+def test_under_an_integral() -> None:
+    s = sp.Symbol("s")
+    w = sp.Function("w")
+    part = sp.Matrix([[2 + w(s), s], [x, w(x)]])
+    other = sp.Matrix([[1, 2], [0, 3]])
+    mixed = sp.MatAdd(sp.MatMul(s, sp.ImmutableMatrix(part)), sp.ImmutableMatrix(other))
+    got, want = (
+        oc.compile(oc.Integral(e, (s, 0, x)), coordinates=[x])(
+            lambda p: jnp.sin(p[0]),
+            POINTS[:, :1],
+            quadrature={"s": oc.gauss_legendre(8)},
+        )
+        for e in (oc.det(part) + sp.Trace(mixed), part.det() + s * part.trace() + 4)
+    )
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+def test_a_held_inverse_is_one_node_again() -> None:
+    F = M.subs(k, 1)
+    inverse = oc.inverse(F)
+    operator = oc.compile([*oc.matmul(inverse, inverse.T), oc.det(inverse)]).operator
+    functions = [step.function for step in operator.program.steps]
+    assert functions.count("linalg.inverse") == 1
+    assert functions.count("linalg.stack") == 1
+
+
+def test_printed() -> None:
+    part = sp.Matrix([[x, 1], [0, y]])
+    assert str(oc.inverse(part)[0, 1]) == "inverse([[x, 1], [0, y]])[0, 1]"
+    assert str(oc.det(part)) == "det([[x, 1], [0, y]])"
+    assert sp.latex(oc.det(part)) == r"\det \begin{pmatrix}x & 1 \\ 0 & y\end{pmatrix}"
+    assert r"^{-1}\right)_{1 2}" in sp.latex(oc.inverse(part)[0, 1])
+    product = oc.matmul(part, part)[1, 0]
+    assert str(product).startswith("einsum('ab,bc->ac', [[x, 1]")
+    residual = oc.compile(oc.det(sp.Matrix([[u, 1], [v, u]])) + u, fields=[u, v])
+    text = residual.source()
+    compile(text, "<source>", "exec")
+    assert "s0 = linalg.stack((2, 2), u, 1.0, v, u)" in text
+    assert "s1 = linalg.det(s0)" in text
+    slope = oc.compile(oc.D(oc.inverse(sp.Matrix([[u, 1], [2, u]]))[0, 0], x))
+    assert 'linalg.einsum("ab,bc,cd->ad"' in slope.source()
+
+
+def test_matrices_of_numbers() -> None:
+    numbers = sp.Matrix([[1, 2], [3, 4]])
+    got = values(
+        u + oc.det(numbers) * oc.inverse(numbers)[1, 1], fields=[u], net=lambda p: p[0]
+    )
+    np.testing.assert_allclose(got, POINTS[:, 0] + 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: oc.inverse(sp.ones(2, 3)), "2 by 3"),
+        (lambda: oc.det([[u, v], [u]]), "no matrix"),
+        (lambda: oc.det(u), "no matrix"),
+        (lambda: oc.trace("M"), "not a SymPy expression"),
+        (lambda: oc.matmul(sp.eye(2), sp.eye(3)), "2 by 2 and 3 by 3"),
+        (lambda: oc.matmul(), "no matrices"),
+        (
+            lambda: oc.compile(sp.Determinant(sp.MatrixSymbol("A", 2, 2)) + u),
+            "Determinant",
+        ),
+    ],
+)
+def test_refused(call, message) -> None:
+    with pytest.raises(oc.OperatorError) as caught:
+        call()
+    assert message in str(caught.value)
+    assert caught.value.hint
