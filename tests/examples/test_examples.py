@@ -40,3 +40,16 @@ def test_viscosity_is_found() -> None:
     found = re.search(r"viscosity ([\d.]+)", run("viscosity_from_data.py", 4000))
     assert found is not None
     assert float(found[1]) == pytest.approx(0.2, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("steps", "error"), [(30, 100), pytest.param(1500, 1, marks=pytest.mark.slow)]
+)
+def test_neo_hooke(steps: int, error: float) -> None:
+    said = run("neo_hooke.py", steps)
+    nested = re.search(r"nested derivatives: (\S+)", said)
+    found = re.search(r"displacement ([\d.]+) %", said)
+    assert nested is not None
+    assert found is not None
+    assert float(nested[1]) < 1e-5
+    assert float(found[1]) < error
