@@ -321,3 +321,17 @@ def test_refused(call, message) -> None:
         call()
     assert message in str(caught.value)
     assert caught.value.hint
+
+
+def test_on_a_grid() -> None:
+    part = sp.Matrix([[2 + u, x], [y, 3 + v.diff(x)]])
+    slope = oc.D(oc.det(part) * oc.inverse(part)[0, 1], y)
+    scaled = sp.MatAdd(sp.MatMul(x, sp.ImmutableMatrix(part)), sp.Identity(2))
+    residual = oc.compile([slope, sp.Trace(scaled)], fields=[u, v], coordinates=[x, y])
+    xs, ys = POINTS[:, 0], POINTS[:4, 1]
+    every = jnp.stack(jnp.meshgrid(xs, ys, indexing="ij"), -1)
+    for got, want in zip(
+        residual(NET, oc.grid(x=xs, y=ys)), residual(NET, every), strict=True
+    ):
+        assert got.shape == (6, 4)
+        np.testing.assert_allclose(got, want, rtol=1e-12)
