@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-WRITTEN_OUT = 5
+WRITTEN_OUT = 4
 """Up to this size minors are written out, one step each; so are inverses, by adjugates."""
 
 POLYNOMIAL = 10

@@ -26,7 +26,13 @@ from sympy.core.relational import Relational
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.functions import Entry, entry_of
-from opcompiler.held_tensors import Determinant, Element, HeldTensor, Inverse
+from opcompiler.held_tensors import (
+    Determinant,
+    Einsum,
+    Element,
+    HeldTensor,
+    Inverse,
+)
 from opcompiler.text.mistakes import MeaningError
 from opcompiler.text.problem import Coordinate, Field, Problem
 from opcompiler.text.scope import Scope
@@ -55,6 +61,7 @@ class Writer:
     reals = "R"
     element = "in"
     infinity = "inf"
+    determinant = "det"
     constants = {sp.pi: "pi", sp.I: "I", sp.E: "exp(1)"}  # noqa: RUF012
 
     def __init__(self, problem: Problem) -> None:
@@ -336,18 +343,30 @@ class Writer:
         """Writes a number of a held tensor; sums of products are written out."""
         tensor = expr.tensor
         if isinstance(tensor, Determinant):
-            return self._matrix_head("det", tensor.args[0]), ATOM
+            return f"{self.determinant}{self._matrix(tensor.args[0])}", ATOM
         if isinstance(tensor, Inverse):
-            inverse = self._matrix_head("inv", tensor.args[0])
-            return self._indexed(inverse, ", ".join(str(k + 1) for k in expr.place))
-        return self._write(tensor.product_at(expr.place))
+            return self._inverse(tensor.args[0], expr.place), ATOM
+        if isinstance(tensor, Einsum):
+            return self._write(tensor.product_at(expr.place))
+        raise OperatorError(
+            f"the notation has no form for the {type(tensor).__name__} of a matrix",
+            expression=expr,
+            hint="hold the derivative, oc.D(oc.det(M), x), or write it out: .doit()",
+        )
 
-    def _matrix_head(self, head: str, matrix: HeldTensor) -> str:
+    def _inverse(self, matrix: HeldTensor, place: tuple[int, ...]) -> str:
+        i, j = place
+        return f"inv{self._matrix(matrix)}[{i + 1}, {j + 1}]"
+
+    def _matrix(self, matrix: HeldTensor) -> str:
+        """Returns a matrix in parentheses."""
+        return self.bracketed(self.value(self._table(matrix)))
+
+    def _table(self, matrix: HeldTensor) -> tuple[tuple[sp.Expr, ...], ...]:
         rows, columns = matrix.shape
-        table = tuple(
+        return tuple(
             tuple(Element(matrix, i, j) for j in range(columns)) for i in range(rows)
         )
-        return f"{head}{self.bracketed(self.value(table))}"
 
     def _ranges(self, ranges: list[tuple[str, str, str]], body: sp.Expr) -> Written:
         shown = [f"{index}={lower}..{upper}" for index, lower, upper in ranges]

@@ -15,6 +15,7 @@ import sympy as sp
 
 from opcompiler.edge import public
 from opcompiler.functions import Entry
+from opcompiler.held_tensors import HeldTensor
 from opcompiler.text.printing import (
     ATOM,
     negative,
@@ -70,6 +71,7 @@ class _Typesetter(Writer):
     reals = "\\mathbb{R}"
     element = "\\in"
     infinity = "\\infty"
+    determinant = "\\det"
     constants = {sp.pi: "\\pi", sp.I: "i", sp.E: "\\exp\\left(1\\right)"}  # noqa: RUF012
 
     def words(self, words: str) -> str:
@@ -179,6 +181,15 @@ class _Typesetter(Writer):
 
     def _indexed(self, base: str, places: str) -> Written:
         return f"{self.shown(base)}_{{{places}}}", ATOM
+
+    def _inverse(self, matrix: HeldTensor, place: tuple[int, ...]) -> str:
+        i, j = place
+        return f"\\left({self._matrix(matrix)}^{{-1}}\\right)_{{{i + 1} {j + 1}}}"
+
+    def _matrix(self, matrix: HeldTensor) -> str:
+        rows = (" & ".join(map(self.text, row)) for row in self._table(matrix))
+        inside = " \\\\ ".join(rows)
+        return f"\\begin{{pmatrix}} {inside} \\end{{pmatrix}}"
 
     def _ranges(self, ranges: list[tuple[str, str, str]], body: sp.Expr) -> Written:
         signs = (

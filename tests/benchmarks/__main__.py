@@ -6,6 +6,7 @@ from rich.progress import track
 
 from tests.benchmarks import (
     biharmonic,
+    curvature,
     laplacian,
     mixed,
     narrow,
@@ -30,6 +31,8 @@ ROWS = {
     "laplacian-50d-wide": lambda: laplacian.row(50, (768, 768, 512, 512), 64),
     "mixed": lambda: mixed.row((128,) * 4),
     "mixed-narrow": lambda: mixed.row((32,) * 4),
+    "einstein-4d": curvature.einstein_row,
+    "monge-ampere-5d": lambda: curvature.monge_ampere_row(5),
     "series-8": lambda: series.row(8),
     "small-mixed": small.mixed_row,
     "small-determinant": small.determinant_row,

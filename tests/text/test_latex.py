@@ -36,6 +36,10 @@ def row(statement: str, context: str = CONTEXT) -> str:
          r"\text{otherwise} \end{cases} = u"),
         ("where(x < 0 and t > 1, k, 1) = u", r"\begin{cases} k & \text{if } t > 1 \land "
          r"x < 0 \\ 1 & \text{otherwise} \end{cases} = u"),
+        ("det(((u, k), (0, f))) = 0",
+         r"\det\begin{pmatrix} u & k \\ 0 & f \end{pmatrix} = 0"),
+        ("inv(((u, k), (0, f)))[1, 2] = 0",
+         r"\left(\begin{pmatrix} u & k \\ 0 & f \end{pmatrix}^{-1}\right)_{1 2} = 0"),
     ],
 )  # fmt: skip
 def test_what_is_written(statement: str, latex: str) -> None:

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import sympy as sp
 
 import opcompiler as oc
 
@@ -162,3 +163,40 @@ def test_text_in_many_dimensions_is_held_and_sampled() -> None:
     (found,) = residual(net, at, key=jax.random.key(0)).values()
     wanted = 3 * np.sum(at**3) + 6 * np.sum(at) - at[0, 2]
     np.testing.assert_allclose(found, wanted, atol=1e-9)
+
+
+MATRICES = """coordinates x, y
+field u
+vector field v
+monge: det(hessian(u)) = 1
+inverse: inv(grad(v))[1, 2] + trace(dot(inv(grad(v)), grad(v))) = det(inv(grad(v)))
+slope: d(det(grad(v)), x) = 0
+"""
+
+
+def test_matrices_are_held_and_read_back() -> None:
+    problem = oc.parse(MATRICES)
+    text = oc.to_text(problem)
+    assert "det(((u_xx, u_xy), (u_xy, u_yy))) = 1" in text
+    assert oc.parse(text) == problem
+    flow = oc.VectorField("v1 v2", *sp.symbols("x y"))
+    jacobian = oc.grad(flow, sp.symbols("x y"))
+    x = sp.Symbol("x")
+    written = [
+        jacobian.inv()[0, 1] + 2 - 1 / jacobian.det(), oc.D(jacobian.det(), x),
+    ]  # fmt: skip
+    net = lambda p: jnp.stack([jnp.sin(p[0] + p[1] ** 2), jnp.exp(p[0] * p[1])])
+    points = jnp.array([[0.3, 0.4], [0.6, 0.1]])
+    names = ("inverse", "slope")
+    got = [
+        oc.compile(problem.equation(n), fields=["v1", "v2"])(net, points) for n in names
+    ]
+    want = oc.compile(written, fields=flow)(net, points)
+    np.testing.assert_allclose(jnp.stack(got), jnp.stack(want), rtol=1e-11)
+
+
+@pytest.mark.parametrize("bad", ["det(u)", "inv(v)", "det(((u, u), (u, u), (u, u)))"])
+def test_no_square_matrix(bad: str) -> None:
+    with pytest.raises(oc.OperatorError) as caught:
+        oc.parse(f"coordinates x, y; field u; vector field v; e: {bad} = 0")
+    assert "square matrix" in caught.value.hint
