@@ -23,6 +23,9 @@ two functionals, and a program of one step. `Sum(x[i] * D(u(x), x[i], 2), i)` ha
 with one direction, Component(index=0), that *runs*: its functional stands for one number
 per value of the index, and the Sum's body multiplies each with the gathered x[i].
 
+The program of a site may read functionals of other sites by name, as that of b(u(x)) does.
+So sites are evaluated in *stages*: first (x), then (u), whose argument is known by then.
+
 Ids bind, names print: sites and indices are numbers, and a direction's label is not
 compared. Functionals name their site by number; only programs, which people read, bind by
 name.
@@ -474,7 +477,7 @@ class Site:
     Attributes:
         arguments: of the field, as text.
         program: computes the arguments that are no vectors; its inputs are names of
-            coordinates, parameters and quadrature nodes.
+            coordinates, parameters, quadrature nodes and functionals of earlier stages.
         vectors: per argument the name of the vector that it is, or `None`.
         columns: the numbers of the coordinates, where all arguments are plain
             coordinates; otherwise `None`.
@@ -486,6 +489,8 @@ class Site:
             size of its coefficient; empty if all are alike.
         gradient: whether all its functionals are first derivatives along one running
             component: then one reverse pass gives all of them.
+        stage: 0 if its program reads no functional; else one more than the latest stage of
+            a site whose functionals it reads.
     """
 
     arguments: tuple[str, ...]
@@ -498,6 +503,7 @@ class Site:
     draw: int = 0
     chances: tuple[float, ...] = ()
     gradient: bool = False
+    stage: int = 0
 
     @property
     def plain(self) -> bool:
@@ -600,6 +606,21 @@ class Operator:
         vectors = any(c.size is not None and not c.components for c in self.columns)
         plain = all(site.plain for site in self.sites)
         return bool(vectors or self.sums or self.gathers or self.arrays) or not plain
+
+    @property
+    def named(self) -> Iterator[tuple[Functional, str]]:
+        """The functionals with their names in programs."""
+        return zip(self.functionals, self.names, strict=True)
+
+    @property
+    def stages(self) -> tuple[tuple[int, ...], ...]:
+        """The numbers of the sites by stage: each needs functionals of earlier ones."""
+        last = max((site.stage for site in self.sites), default=0)
+        numbered = list(enumerate(self.sites))
+        return tuple(
+            tuple(n for n, site in numbered if site.stage == stage)
+            for stage in range(last + 1)
+        )
 
     @property
     def used(self) -> tuple[str, ...]:

@@ -46,14 +46,15 @@ def by_jets(residual: oc.Residual) -> Callable[..., Any]:
             hint="take fewer components",
         )
     powers = _powers(operator.functionals)
-    names = dict(zip(operator.functionals, operator.names, strict=True))
+    names = dict(operator.named)
 
     def evaluate(net: Any, points: Any, quadrature: Any, **named: Any) -> Any:
         where = read_points(points, operator.columns)
         scene = read_scene(where, operator, {**residual.defaults, **named}, quadrature)
-        values = dict(scene.plain)
         groups = read_networks(net, operator)
-        for number, site in site_points(operator, where, scene).items():
+        in_order = (number for stage in operator.stages for number in stage)
+        for number in in_order:
+            (site,) = site_points(operator, [number], where, scene).values()
             for group in groups:
                 here = {
                     f: terms
@@ -63,12 +64,14 @@ def by_jets(residual: oc.Residual) -> Callable[..., Any]:
                 if not here:
                     continue
                 given = check_outputs(group, site.points, dict(operator.kinds))
-                for functional, array in _evaluated(given, here, site.points).items():
-                    values[names[functional]] = array.reshape(site.where.shape)
-        outputs = run_program(operator.program, values, where.dtype)
-        found = [where.restore(r) for r in outputs]
+                found = _evaluated(given, here, site.points)
+                scene = scene.knowing(
+                    {names[f]: v.reshape(site.where.shape) for f, v in found.items()}
+                )
+        outputs = run_program(operator.program, scene.plain, where.dtype)
+        residuals = [where.restore(r) for r in outputs]
         keys = operator.equations.keys
-        return found if keys is None else dict(zip(keys, found, strict=True))
+        return residuals if keys is None else dict(zip(keys, residuals, strict=True))
 
     return evaluate
 

@@ -80,6 +80,15 @@ class Collector:
         known: dict[sp.Basic, _Form] = {}
         return self._freeze(self._read(expr, known))
 
+    def argument(self, expr: sp.Expr) -> sp.Expr:
+        """Returns an argument of a field likewise; what stands in it is not sampled."""
+        if not self._depends_on_fields(expr):
+            return expr
+        sampled, self._sampled = self._sampled, False
+        value = self.shell(expr)
+        self._sampled = sampled
+        return value
+
     def _read(self, expr: sp.Expr, known: dict[sp.Basic, _Form]) -> _Form:
         if expr in known:
             return known[expr]

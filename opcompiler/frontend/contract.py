@@ -90,10 +90,29 @@ class Contraction:
                 found[symbol] = self._functional(leaf, site, [])
         return expr.xreplace(found)
 
+    def argument(self, expr: sp.Expr) -> sp.Expr:
+        """Returns an argument of a field likewise.
+
+        Raises:
+            OperatorError: for a sum in it that is not contracted to one derivative.
+        """
+        if not any(self._held.leaf(s) or self._held.sum(s) for s in expr.free_symbols):
+            return expr
+        value = self.read(expr)
+        if value.has(*self.sums.values()):
+            raise OperatorError(
+                "the place of a field depends on a sum over the components of a vector",
+                expression=printable(self._held.readable(expr)),
+                hint="declare the vector with up to 10 components, or give the sum as a "
+                "field of its own, with an equation",
+            )
+        return value
+
     def _sum(self, held: HeldSum) -> sp.Expr:
         limits = tuple(reversed(held.limits))
         inner = {s: h for s in ordered(held.body) if (h := self._held.sum(s))}
         body = held.body.xreplace({s: self._sum(h) for s, h in inner.items()})
+        self._check_places(body)
         running = self._running(body)
         if not running:
             return self._add(None, limits, self._canonical(body, limits))
@@ -104,6 +123,17 @@ class Contraction:
             assert leaf is not None
             return self._linear(leaf, rest, limits)
         return self._nonlinear(body, running, limits)
+
+    def _check_places(self, body: sp.Expr) -> None:
+        for symbol in self._held.leaves(body):
+            leaf = self._held.leaf(symbol)
+            if leaf and any(map(self._held.indices, leaf.arguments)):
+                raise OperatorError(
+                    "the place of a field runs with the index of a sum",
+                    expression=printable(self._held.readable(symbol)),
+                    hint="declare the vector with up to 10 components, or write the terms "
+                    "out: sum(u(x, t - k) for k in range(5))",
+                )
 
     def _running(self, body: sp.Expr) -> list[sp.Symbol]:
         """Returns the leaves in a body that are differentiated by components."""
@@ -134,7 +164,7 @@ class Contraction:
         names = self._names(limits)
         order = self._programs.canonical
         functionals = {
-            symbol: self._functional(leaf.renamed(names), site, order)
+            symbol: self._functional(leaf.moved(leaf.arguments, names), site, order)
             for symbol, leaf in leaves.items()
         }
         body = self._canonical(body.xreplace(functionals), limits)
@@ -248,7 +278,7 @@ class Contraction:
 
     def _canonical(self, body: sp.Expr, limits: tuple[Limit, ...]) -> sp.Expr:
         """Names indices by their place in the sum, so that equal sums are equal."""
-        return self._held.renamed(body, self._names(limits))
+        return self._held.moved(body, self._names(limits))
 
     def _add(
         self, site: int | None, limits: tuple[Limit, ...], body: sp.Expr

@@ -7,6 +7,7 @@ integrals move the evaluation point. With `u = u(x, y)`:
 
     D(exp(x)*u, x, y)          ->  exp(x)*u_y + exp(x)*u_xy           (two leaves)
     Subs(D(u, x), x, 0)        ->  the leaf of u(0, y) with index (1, 0)
+    D(K(u), x)                 ->  K_1(u)*u_x: a leaf at a place that holds another one
     D(Sum(sin(x[i]), i), x[k]) ->  cos(x[k])                          (a delta collapses)
 
 A held sum stays one expression in an index, whatever the number of terms. Its derivative
@@ -27,7 +28,11 @@ from sympy.core.function import AppliedUndef
 
 from opcompiler.errors import OperatorError
 from opcompiler.frontend import derivative_checks as checks
-from opcompiler.frontend.differentiate import finite_at_zero, total_derivative
+from opcompiler.frontend.differentiate import (
+    finite_at_zero,
+    LeafDerivative,
+    total_derivative,
+)
 from opcompiler.frontend.held import Held, HeldSum, Leaf, Limit
 from opcompiler.frontend.integrals import mapped, outermost
 from opcompiler.frontend.naming import printable
@@ -38,6 +43,9 @@ from opcompiler.ir import check_order, HIGHEST_ORDER, MultiIndex
 
 _FEW_TERMS = 4
 """Shorter sums are left as they were written."""
+
+_BEHIND = sp.Dummy("behind")
+"""Stands for whatever a field or a sum in an argument depends on."""
 
 _Bound = tuple[sp.Symbol, ...]
 """The variables that `Subs` and integrals around an expression bind."""
@@ -69,6 +77,8 @@ class Expansion:
 
     def _expand_part(self, expr: sp.Basic, bound: _Bound) -> sp.Expr:
         if isinstance(expr, AppliedUndef):
+            if any(a.args and a.has(AppliedUndef) for a in expr.args):
+                expr = expr.func(*(self._expand(a, bound) for a in expr.args))
             return self.held.symbol(Leaf(expr, MultiIndex.zero(len(expr.args))))
         if isinstance(expr, sp.Derivative):
             return self._expand_derivative(expr, bound)
@@ -117,7 +127,7 @@ class Expansion:
         for variable in steps:
             if leaf := self.held.leaf(variable):
                 checks.by_field(expr, result, variable, leaf, self.held)
-                result = total_derivative(result, variable, _plain_slope)
+                result = total_derivative(result, variable, self._slope_by_field)
             else:
                 result = _merged(total_derivative(result, variable, self.slope))
         return result
@@ -158,24 +168,39 @@ class Expansion:
 
     def _slope_of_leaf(self, leaf: Leaf, coordinate: sp.Expr) -> sp.Expr:
         """Each argument's slope times the next leaf."""
-        if leaf.order >= HIGHEST_ORDER:
-            check_order(leaf.order + 1, leaf.readable)
         terms = []
-        places = self.places(leaf.applied)
         if isinstance(coordinate, sp.Indexed):
-            for place in places.get(coordinate.base, ()):
+            for place in self.places(leaf.applied).get(coordinate.base, ()):
+                _check_next(leaf)
                 following = leaf.by_component(place, coordinate.indices[0])
                 terms.append(self.held.symbol(following))
-        for place in places.get(coordinate, ()):
-            rate = total_derivative(leaf.arguments[place], coordinate, _plain_slope)
+        return sp.Add(*terms, self._through_arguments(leaf, coordinate, self.slope))
+
+    def _slope_by_field(self, symbol: sp.Expr, variable: sp.Expr) -> sp.Expr:
+        """Returns the derivative by a field alone: K'(u) of K(u), 0 of u_x, by u."""
+        if symbol == variable:
+            return sp.S.One
+        if leaf := self.held.leaf(symbol):
+            return self._through_arguments(leaf, variable, self._slope_by_field)
+        return sp.S.Zero
+
+    def _through_arguments(
+        self, leaf: Leaf, variable: sp.Expr, slope: LeafDerivative
+    ) -> sp.Expr:
+        """Returns the chain rule through the plain arguments of a field."""
+        places = self.places(leaf.applied)
+        terms = []
+        for place in sorted({*places.get(variable, ()), *places.get(_BEHIND, ())}):
+            rate = total_derivative(leaf.arguments[place], variable, slope)
             if rate != 0:
+                _check_next(leaf)
                 terms.append(rate * self.held.symbol(leaf.by_argument(place)))
         return sp.Add(*terms)
 
     def _slope_of_sum(self, held: HeldSum, coordinate: sp.Expr) -> sp.Expr:
         # Indices of its own, so that those of the coordinate are not caught.
         fresh = {i: self.held.new_index(i.name, a, b) for i, a, b in held.limits}
-        body = self.held.renamed(held.body, fresh)
+        body = self.held.moved(held.body, fresh)
         limits = [(fresh[i], a, b) for i, a, b in held.limits]
         through_leaves = lambda symbol, by: (
             sp.S.Zero if isinstance(symbol, sp.Indexed) else self.slope(symbol, by)
@@ -213,7 +238,7 @@ class Expansion:
                 "differentiated by",
             )
         # i + shift = k for one i alone: its term is left of the sum, if it is one of it.
-        value = self.held.renamed(partial, {index: k - shift})
+        value = self.held.moved(partial, {index: k - shift})
         others = [limit for limit in limits if limit[0] != index]
         inside = self.held.within(value, k - shift, first, last)
         return self.held.over(inside, others)
@@ -226,8 +251,16 @@ class Expansion:
                 whole = isinstance(argument, sp.IndexedBase)
                 for symbol in (argument,) if whole else argument.free_symbols:
                     places[symbol].append(place)
+                    if self.held.leaf(symbol) or self.held.sum(symbol):
+                        places[_BEHIND].append(place)
             self._places[applied] = dict(places)
         return self._places[applied]
+
+
+def _check_next(leaf: Leaf) -> None:
+    """Refuses one more derivative of a leaf of the highest order."""
+    if leaf.order >= HIGHEST_ORDER:
+        check_order(leaf.order + 1, leaf.readable)
 
 
 def _merged(expr: sp.Expr) -> sp.Expr:

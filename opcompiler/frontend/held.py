@@ -16,7 +16,7 @@ they were written as, and what comes next (`contract.py`) sees one product at a 
 Nothing here differentiates: that is `expand.py`, which makes leaves and sums from others.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -37,7 +37,7 @@ class Leaf:
     """One partial derivative of one field at one evaluation point.
 
     Attributes:
-        applied: the field at its evaluation point.
+        applied: the field at its evaluation point, which may hold dummies of other leaves.
         index: derivatives by its plain arguments.
         along: derivatives by components of vector arguments, sorted: (number of the
             argument, number of the component, perhaps an index), once per order.
@@ -89,15 +89,14 @@ class Leaf:
         """Returns the next leaf, differentiated by a component of a vector argument."""
         return replace(self, along=_sorted((*self.along, (place, number))))
 
-    def moved(self, values: Mapping[sp.Basic, sp.Expr]) -> "Leaf":
-        """Returns the leaf at another point."""
-        arguments = (a.xreplace(values) for a in self.arguments)
-        return replace(self, applied=self.applied.func(*arguments))
-
-    def renamed(self, names: Mapping[sp.Basic, sp.Basic]) -> "Leaf":
-        """Returns the leaf with other indices."""
+    def moved(
+        self, arguments: Sequence[sp.Expr], names: Mapping[sp.Basic, sp.Basic]
+    ) -> "Leaf":
+        """Returns the leaf at another point, with other indices."""
         return replace(
-            self, along=_sorted((place, n.xreplace(names)) for place, n in self.along)
+            self,
+            applied=self.applied.func(*arguments),
+            along=_sorted((place, n.xreplace(names)) for place, n in self.along),
         )
 
 
@@ -170,35 +169,23 @@ class Held:
             if symbol in self.ranges:
                 found.add(symbol)
             elif leaf := self.leaf(symbol):
-                for _, place in leaf.along:
+                for place in (*(n for _, n in leaf.along), *leaf.arguments):
                     found |= self.indices(place)
             elif held := self.sum(symbol):
                 found |= self.indices(held.body) - {limit[0] for limit in held.limits}
         return found
 
-    def replaced(
-        self,
-        expr: sp.Expr,
-        values: Mapping[sp.Basic, sp.Basic],
-        in_leaf: Callable[[Leaf], Leaf],
-    ) -> sp.Expr:
-        """Replaces symbols, also those behind leaves and held sums."""
+    def moved(self, expr: sp.Expr, values: Mapping[sp.Basic, sp.Basic]) -> sp.Expr:
+        """Replaces symbols and indices, also those behind leaves and held sums."""
         found: dict[sp.Basic, sp.Basic] = dict(values)
         for symbol in ordered(expr):
             if leaf := self.leaf(symbol):
-                found[symbol] = self.symbol(in_leaf(leaf))
+                arguments = [self.moved(a, values) for a in leaf.arguments]
+                found[symbol] = self.symbol(leaf.moved(arguments, values))
             elif held := self.sum(symbol):
-                body = self.replaced(held.body, values, in_leaf)
+                body = self.moved(held.body, values)
                 found[symbol] = self.symbol(HeldSum(held.limits, body))
         return expr.xreplace(found)
-
-    def renamed(self, expr: sp.Expr, names: Mapping[sp.Basic, sp.Basic]) -> sp.Expr:
-        """Replaces indices."""
-        return self.replaced(expr, names, lambda leaf: leaf.renamed(names))
-
-    def moved(self, expr: sp.Expr, values: Mapping[sp.Basic, sp.Expr]) -> sp.Expr:
-        """Replaces symbols in an expression and in the places of its fields."""
-        return self.replaced(expr, values, lambda leaf: leaf.moved(values))
 
     def readable(self, expr: sp.Expr) -> sp.Expr:
         """Returns an expression with its sums and leaves as they were written."""
@@ -210,7 +197,8 @@ class Held:
                 limits = [(named[i], a, b) for i, a, b in held.limits]
                 known[symbol] = sp.Sum(body, *limits)
             elif leaf := self.leaf(symbol):
-                known[symbol] = leaf.readable
+                arguments = [self.readable(a) for a in leaf.arguments]
+                known[symbol] = leaf.moved(arguments, {}).readable
         return expr.xreplace(known)
 
     # The algebra of sums -------------------------------------------------------------
@@ -244,7 +232,7 @@ class Held:
                 shift = (left - right if left.has(index) else right - left) - index
                 if not shift.has(index):
                     rest = sp.Mul(*(f for f in inner if f is not factor))
-                    value = self.renamed(rest, {index: -shift})
+                    value = self.moved(rest, {index: -shift})
                     return self.within(value, -shift, first, last)
         cases = [f for f in inner if isinstance(f, sp.Piecewise)]
         if len(cases) == 1:
@@ -291,7 +279,7 @@ class Held:
         first, last = found[index]
         fresh = self.new_index(index.name, 0, last - first)
         moved = [value if f is cases else f for f in factors]
-        body = self.renamed(sp.Mul(*moved), {index: fresh + first})
+        body = self.moved(sp.Mul(*moved), {index: fresh + first})
         return self.over(body, [(fresh, 0, last - first)])
 
     def within(self, value: sp.Expr, place: sp.Expr, first: int, last: int) -> sp.Expr:
@@ -329,6 +317,6 @@ class Held:
             for number, held in members:
                 pairs = zip(held.limits, limits, strict=True)
                 names = {old[0]: new[0] for old, new in pairs}
-                bodies.append(number * self.renamed(held.body, names))
+                bodies.append(number * self.moved(held.body, names))
             others.append(self.symbol(HeldSum(limits, sp.Add(*bodies))))
         return sp.Add(*others)

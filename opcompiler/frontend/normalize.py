@@ -131,7 +131,7 @@ def normalize(
     held = expansion.held
 
     # Contract: derivatives that run with the index of a sum become functionals.
-    sites, programs = OpenSites(signature), IndexedPrograms(signature)
+    sites, programs = OpenSites(signature, held), IndexedPrograms(signature)
     contraction = Contraction(held, programs, sites, shared)
     expressions = [contraction.read(e) for e in expressions]
 
@@ -140,20 +140,25 @@ def normalize(
     shell = tuple(collector.shell(e) for e in expressions)
     bodies = {dummy: collector.shell(s.body) for s, dummy in contraction.sums.items()}
 
+    # The arguments of fields are expressions too: they add functionals at further sites.
+    for site in sites:
+        site.values = tuple(map(contraction.argument, site.arguments))
+        site.values = tuple(map(collector.argument, site.values))
+
     # Close the sites and give everything a name.
-    closed = sites.closed()
-    found = {
-        dummy: closed.functional(functional)
+    opened = {
+        dummy: functional
         for functionals in (collector.functionals, contraction.functionals)
         for functional, dummy in functionals.items()
     }
+    closed = sites.closed(opened)
+    found = {d: closed.functional(functional) for d, functional in opened.items()}
     found |= {d: closed.functional(t.functional) for t, d in collector.terms.items()}
     # Equal ones that were met in two ways are one.
     functionals = tuple(dict.fromkeys(found.values()))
     inputs = signature.inputs
     taken = {*programs.outer, *inputs}
-    labels = [site.labels for site in closed.sites]
-    names = functional_names(functionals, labels, taken)
+    names = functional_names(functionals, closed.labels, taken)
     by_functional = dict(zip(functionals, names, strict=True))
     named = {
         dummy: sp.Symbol(by_functional[functional])
@@ -192,7 +197,7 @@ def normalize(
         axes=tuple(
             (a.name, a.node.name, a.weight.name) for a in signature.axes.values()
         ),
-        sites=closed.sites,
+        sites=closed.written(named),
         functionals=functionals,
         names=names,
         sums=tuple(sums),

@@ -13,13 +13,14 @@ Functionals that do not run (`u` itself, `u_t`, `D(u, x[3])`, a contracted sum) 
 of their own where there is one that runs at the same arguments: they ride along with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
 from opcompiler.errors import OperatorError
 from opcompiler.frontend.emission import emit
+from opcompiler.frontend.held import Held
 from opcompiler.frontend.naming import printable
 from opcompiler.frontend.signature import Signature
 from opcompiler.ir import (
@@ -43,15 +44,27 @@ Point = tuple[sp.Expr, ...]
 
 @dataclass(eq=False)
 class OpenSite:
-    """A site while its directions are being found; the attributes are those of a `Site`."""
+    """A site while its directions are being found; most attributes are those of a `Site`.
+
+    Attributes:
+        labels: the arguments as text.
+        values: the arguments, functionals' dummies in the place of those of leaves.
+    """
 
     arguments: Point
+    labels: tuple[str, ...]
     plain: bool
     extents: tuple[Extent, ...] = ()
     draw: int = 0
     gradient: bool = False
     chances: tuple[float, ...] = ()
     directions: list[Direction] = field(default_factory=list)
+    values: Point = ()
+
+    @property
+    def dummies(self) -> set[sp.Dummy]:
+        """The dummies in the arguments' values."""
+        return {d for value in self.values for d in value.atoms(sp.Dummy)}
 
     def number(self, direction: Direction) -> int:
         """Returns the number of a direction, a new one if need be."""
@@ -61,19 +74,28 @@ class OpenSite:
 
     def argument(self, place: int) -> int:
         """Returns the number of the direction along a plain argument."""
-        return self.number(Argument(printable(self.arguments[place]), place))
+        return self.number(Argument(self.labels[place], place))
 
 
 class OpenSites:
-    """The sites of one set of equations, each known by what distinguishes it."""
+    """The sites of one set of equations, each known by what distinguishes it.
 
-    def __init__(self, signature: Signature) -> None:
-        self._signature = signature
+    Args:
+        signature: of the equations.
+        held: what the dummies in arguments stand for.
+    """
+
+    def __init__(self, signature: Signature, held: Held) -> None:
+        self._signature, self._held = signature, held
         self._sites: list[OpenSite] = []
         self._numbers: dict[object, int] = {}
 
     def __getitem__(self, number: int) -> OpenSite:
         return self._sites[number]
+
+    def __iter__(self) -> Iterator[OpenSite]:
+        """Yields the sites, also those that are added meanwhile."""
+        return iter(self._sites)
 
     def at(
         self,
@@ -88,7 +110,8 @@ class OpenSites:
             plain = not extents and not any(
                 a in self._signature.sizes for a in arguments
             )
-            site = OpenSite(arguments, plain, extents, draw, gradient)
+            labels = self._labels(arguments)
+            site = OpenSite(arguments, labels, plain, extents, draw, gradient)
             self._numbers[key] = self._add(site)
         return self._numbers[key]
 
@@ -101,8 +124,14 @@ class OpenSites:
         """Adds a site at plain arguments whose directions run through a table of them."""
         extents = ((0, len(chances) - 1),)
         draw = sum(not site.plain for site in self._sites)
-        site = OpenSite(arguments, False, extents, draw, False, chances, [*directions])
+        labels = self._labels(arguments)
+        site = OpenSite(
+            arguments, labels, False, extents, draw, False, chances, [*directions]
+        )
         return self._add(site)
+
+    def _labels(self, arguments: Point) -> tuple[str, ...]:
+        return tuple(printable(self._held.readable(a)) for a in arguments)
 
     def _add(self, site: OpenSite) -> int:
         self._sites.append(site)
@@ -118,11 +147,28 @@ class OpenSites:
                 return number
         return self.at(arguments)
 
-    def closed(self) -> "ClosedSites":
-        """Returns the sites as they are in the IR: plain ones first, in order of need."""
-        order = [n for n, site in enumerate(self._sites) if site.plain]
+    def closed(self, found: Mapping[sp.Dummy, Functional]) -> "ClosedSites":
+        """Returns the sites in the order of the IR: plain ones first, by stages.
+
+        Args:
+            found: the functionals, open, whose dummies stand in arguments.
+        """
+        # An argument is an expression that holds smaller ones, so no site needs itself.
+        stages: dict[Point, int] = {}
+
+        def stage(site: OpenSite) -> int:
+            if site.arguments not in stages:
+                needed = [found[d].site for d in site.dummies]
+                needs = [1 + stage(self._sites[number]) for number in needed]
+                stages[site.arguments] = max(needs, default=0)
+            return stages[site.arguments]
+
+        # Within a stage in order of need.
+        numbered = list(enumerate(self._sites))
+        numbered.sort(key=lambda pair: (not pair[1].plain, stage(pair[1])))
+        order = [n for n, site in numbered if site.plain]
         where = {n: (place, ()) for place, n in enumerate(order)}
-        for number, site in enumerate(self._sites):
+        for number, site in numbered:
             if site.plain:
                 continue
             # A site that does not run joins a running one: its push evaluates the network
@@ -132,69 +178,32 @@ class OpenSites:
                 order.append(host)
             numbers = tuple(map(self._sites[host].number, site.directions))
             where[number] = (order.index(host), numbers)
-        sites = tuple(self._site(self._sites[number]) for number in order)
-        return ClosedSites(sites, where)
-
-    def _site(self, site: OpenSite) -> Site:
-        arguments, signature = site.arguments, self._signature
-        labels = tuple(map(printable, arguments))
-        vectors = tuple(str(a) if a in signature.sizes else None for a in arguments)
-        scalar = [a for a, v in zip(arguments, vectors, strict=True) if v is None]
-        if any(a.has(sp.Dummy) for a in scalar):
-            raise OperatorError(
-                "the place of a field runs with the index of a sum",
-                expression=", ".join(labels),
-                hint="declare the vector with up to 10 components, or write the terms out: "
-                "sum(u(x, t - k) for k in range(5))",
-            )
-        if any(a.has(sp.Indexed) for a in scalar):
-            raise OperatorError(
-                "an argument of a field is a component of a vector",
-                expression=", ".join(labels),
-                hint="fields take whole vectors, plain coordinates and expressions in "
-                "plain coordinates",
-            )
-        directions: tuple[Direction, ...]
-        if site.plain:
-            directions = tuple(Argument(label, n) for n, label in enumerate(labels))
-        else:
-            directions = tuple(
-                replace(d, label=f"{labels[d.place]}_along{n}")
-                if isinstance(d, Combination)
-                else d
-                for n, d in enumerate(site.directions)
-            )
-        place = {c: i for i, c in enumerate(signature.coordinates)}
-        columns = None
-        if not any(vectors) and all(a in place for a in arguments):
-            columns = tuple(place[a] for a in arguments)
-        return Site(
-            arguments=labels,
-            program=emit(scalar, signature.inputs),
-            vectors=vectors,
-            columns=columns,
-            whole=arguments == signature.coordinates,
-            directions=directions,
-            extents=site.extents,
-            draw=site.draw,
-            chances=site.chances,
-            gradient=site.gradient,
-        )
+        closed = tuple(self._sites[n] for n in order)
+        return ClosedSites(self._signature, closed, tuple(map(stage, closed)), where)
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedSites:
-    """Sites of the IR, and where the open ones went.
+    """Sites with all of their directions, and where the open ones went.
 
     Attributes:
-        sites: of the IR.
+        signature: of the equations.
+        sites: in the order of the IR.
+        stages: of the sites.
         where: by the number of an open site the number of a site, and by the number of a
             direction the number of that direction there; none for a plain site, whose
             functionals are complete as they are.
     """
 
-    sites: tuple[Site, ...]
+    signature: Signature
+    sites: tuple[OpenSite, ...]
+    stages: tuple[int, ...]
     where: dict[int, tuple[int, tuple[int, ...]]]
+
+    @property
+    def labels(self) -> list[tuple[str, ...]]:
+        """What the functionals of each site are differentiated by, as text."""
+        return [tuple(d.label for d in _directions(site)) for site in self.sites]
 
     def functional(self, functional: Functional) -> Functional:
         """Returns an open functional as it is in the IR."""
@@ -211,6 +220,64 @@ class ClosedSites:
                 }
             )
         return Functional(functional.field, number, symbol)
+
+    def written(self, names: Mapping[sp.Dummy, sp.Symbol]) -> tuple[Site, ...]:
+        """Returns the sites of the IR, with the programs that compute their arguments.
+
+        Args:
+            names: of the functionals, by the dummies that stand for them in arguments.
+        """
+        return tuple(
+            self._site(site, stage, names)
+            for site, stage in zip(self.sites, self.stages, strict=True)
+        )
+
+    def _site(
+        self, site: OpenSite, stage: int, names: Mapping[sp.Dummy, sp.Symbol]
+    ) -> Site:
+        signature = self.signature
+        vectors = tuple(
+            str(a) if a in signature.sizes else None for a in site.arguments
+        )
+        scalar = [a for a, v in zip(site.values, vectors, strict=True) if v is None]
+        if any(a.has(sp.Indexed) for a in scalar):
+            raise OperatorError(
+                "an argument of a field is a component of a vector",
+                expression=", ".join(site.labels),
+                hint="fields take whole vectors, plain coordinates and expressions in "
+                "plain coordinates",
+            )
+        place = {c: i for i, c in enumerate(signature.coordinates)}
+        columns = None
+        if not any(vectors) and all(a in place for a in site.arguments):
+            columns = tuple(place[a] for a in site.arguments)
+        read = sorted({names[d].name for d in site.dummies})
+        return Site(
+            arguments=site.labels,
+            program=emit(
+                [a.xreplace(names) for a in scalar], (*signature.inputs, *read)
+            ),
+            vectors=vectors,
+            columns=columns,
+            whole=site.arguments == signature.coordinates,
+            directions=_directions(site),
+            extents=site.extents,
+            draw=site.draw,
+            chances=site.chances,
+            gradient=site.gradient,
+            stage=stage,
+        )
+
+
+def _directions(site: OpenSite) -> tuple[Direction, ...]:
+    if site.plain:
+        return tuple(Argument(label, n) for n, label in enumerate(site.labels))
+    return tuple(
+        replace(d, label=f"{site.labels[d.place]}_along{n}")
+        if isinstance(d, Combination)
+        else d
+        for n, d in enumerate(site.directions)
+    )
 
 
 def component(

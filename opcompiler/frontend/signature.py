@@ -180,6 +180,9 @@ def _applications(
             and not isinstance(bound[s], IntegrationVariable)
         )
         yield _Application(expr, arguments, named, limits)
+        for argument in expr.args:
+            if argument.args:  # a field may stand at another
+                yield from _applications(argument, bound, limits, seen)
     elif isinstance(expr, sp.Subs):
         values = [value.xreplace(bound) for value in expr.point]
         inner = {**bound, **dict(zip(expr.variables, values, strict=True))}

@@ -71,15 +71,6 @@ def arguments(written: AppliedUndef, moved: Sequence[sp.Expr]) -> None:
             hint=f"apply it to its coordinates: {name}(t, x); a number that is to be "
             f'found is a symbol, Symbol("{name}")',
         )
-    if any(argument.has(AppliedUndef) for argument in moved):
-        raise OperatorError(
-            f"an argument of field {name} is itself a field",
-            expression=written,
-            hint="all places are known before a network is called, so arguments may hold "
-            "coordinates, parameters and numbers only. A delay is a parameter, u(t - tau), "
-            "with tau=function of the point or an array over the points; a nonlocal "
-            "operator is written out, as an oc.Integral perhaps",
-        )
     if any(_has_whole(argument) for argument in moved):
         raise OperatorError(
             f"an argument of field {name} is an expression in a whole vector",
@@ -90,14 +81,14 @@ def arguments(written: AppliedUndef, moved: Sequence[sp.Expr]) -> None:
 
 
 def _has_whole(argument: sp.Expr) -> bool:
-    """Whether a vector stands in an expression, but not by a component or alone."""
+    """Whether a vector stands in an expression, but not by a component or in a field."""
     if isinstance(argument, sp.IndexedBase):
         return False
     walk = sp.preorder_traversal(argument)
     for part in walk:
         if isinstance(part, sp.IndexedBase):
             return True
-        if isinstance(part, sp.Indexed):
+        if isinstance(part, sp.Indexed | AppliedUndef):
             walk.skip()
     return False
 

@@ -12,7 +12,7 @@ not take the value.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -64,6 +64,10 @@ class Scene:
     arrays: Mapping[str, Array]
     ranks: Mapping[str, int]
     dtype: Any
+
+    def knowing(self, values: Mapping[str, Any]) -> "Scene":
+        """Returns the scene with further numbers at the points."""
+        return replace(self, plain={**self.plain, **values})
 
 
 def run_body(

@@ -30,7 +30,7 @@ from opcompiler.ir import Functional
 from opcompiler.planning import Plan, plan_functionals
 from opcompiler.runtime.bound import Bound
 from opcompiler.runtime.calls import a_call, Functions, Inputs, is_array, Rules, split
-from opcompiler.runtime.indexed import gathered
+from opcompiler.runtime.indexed import gathered, Input
 from opcompiler.runtime.networks import (
     check_callable,
     check_outputs,
@@ -373,7 +373,15 @@ class Residual:
         operator, points = self.operator, batch.points
         parameters = {**batch.others, **batch.varying}
         scene = read_scene(points, operator, parameters, batch.quadrature)
-        sites = site_points(operator, points, scene)
+        sites: dict[int, Input] = {}
+        for stage in operator.stages:
+            sites |= site_points(operator, stage, points, scene)
+            # What later stages read is measured by its shape.
+            read = {f: n for f, n in operator.named if f.site in stage}
+            shapes = {n: sites[f.site].where.shape for f, n in read.items()}
+            scene = scene.knowing(
+                {n: jnp.zeros(shape, points.dtype) for n, shape in shapes.items()}
+            )
         made, widest, held = float(points.width), 1.0, 0
         for group in groups:
             for push in self._plan_for(group.fields).pushes:
@@ -398,33 +406,35 @@ class Residual:
         """Returns one number per equation and point, or one per equation."""
         operator = self.operator
 
-        # What programs read at the points; the fields' arguments at all sites.
+        # What programs read at the points.
         where = batch.points
         parameters = {**batch.others, **batch.varying}
         scene = read_scene(where, operator, parameters, batch.quadrature)
         dtype, draws = where.dtype, batch.draws
-        sites = site_points(operator, where, scene)
 
-        # Networks, each pushed at all its sites. A functional is a number per point, or
-        # at a site whose directions run with indices one per point and tuple of indices.
-        plain = {n: given.where for n, given in sites.items() if given.plain}
-        values: dict[Functional, Array] = {}
+        # Stage by stage: the fields' arguments at its sites, which may need functionals of
+        # earlier stages, then networks, each pushed at all of these. A functional is a
+        # number per point, or at a site whose directions run with indices one per point
+        # and tuple of indices.
         running: Numbers = {}
-        for group in groups:
-            plan = self._plan_for(group.fields)
-            if plan.pushes:
-                like = sites[plan.pushes[0].site].where.like
-                group = check_outputs(group, like, dict(operator.kinds))
-            values |= evaluate_functionals(plan, group, plain, self.tuning)
-            running |= evaluate_sites(
-                operator, plan, group, sites, scene, draws, self.tuning
-            )
-        values |= {f: v for f, (v, _) in running.items() if v.ndim == 1}
+        for stage in operator.stages:
+            sites = site_points(operator, stage, where, scene)
+            plain = {n: given.where for n, given in sites.items() if given.plain}
+            values: dict[Functional, Array] = {}
+            for group in groups:
+                plan = self._plan_for(group.fields)
+                here = [push.site for push in plan.pushes if push.site in sites]
+                if here:
+                    like = sites[here[0]].where.like
+                    group = check_outputs(group, like, dict(operator.kinds))
+                values |= evaluate_functionals(plan, group, plain, self.tuning)
+                running |= evaluate_sites(
+                    operator, plan, group, sites, scene, draws, self.tuning
+                )
+            values |= {f: v for f, (v, _) in running.items() if v.ndim == 1}
+            scene = scene.knowing({n: values[f] for f, n in operator.named if f in values})
 
         # Sums over the indices, which read those values by name.
-        named = zip(operator.functionals, operator.names, strict=True)
-        known = {name: values[f] for f, name in named if f in values}
-        scene = replace(scene, plain={**scene.plain, **known})
         known = {**scene.plain, **evaluate_sums(operator, running, scene, draws)}
 
         # The shell: what the equations make of all that.

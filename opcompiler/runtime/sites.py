@@ -6,9 +6,10 @@ read, and for every site an `Input`, the points that a network is called with th
     u(x, y)    at the points themselves      (N, 2)
     u(0, y)    on the boundary               the site's program gives 0 and y
     u(s, y)    under an integral over s      s (Q, 1) and y (N,): a product of two axes
+    b(u(x))    at the values of a field      u is known: it is of an earlier stage
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -96,15 +97,23 @@ def read_scene(
     return Scene(plain, arrays, ranks, where.dtype)
 
 
-def site_points(operator: Operator, where: Points, scene: Scene) -> dict[int, Input]:
-    """Returns the fields' arguments at every site.
+def site_points(
+    operator: Operator, numbers: Iterable[int], where: Points, scene: Scene
+) -> dict[int, Input]:
+    """Returns the fields' arguments at sites, those of one stage perhaps.
+
+    Args:
+        operator: the sites.
+        numbers: of those that are wanted.
+        where: the points.
+        scene: with the values of all functionals of earlier stages.
 
     Raises:
         OperatorError: for complex ones; a network is called at real points.
     """
     return {
-        number: _input(site, operator, where, scene)
-        for number, site in enumerate(operator.sites)
+        number: _input(operator.sites[number], operator, where, scene)
+        for number in numbers
     }
 
 

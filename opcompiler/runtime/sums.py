@@ -79,12 +79,12 @@ def evaluate_sites(
     draws: Draws,
     tuning: Tuning,
 ) -> Numbers:
-    """Evaluates the functionals of all sites that are not plain, for one network."""
+    """Evaluates the functionals of those inputs that are not plain, for one network."""
     check_runs(plan, (given.where.dtype for given in inputs.values()))
     found: Numbers = {}
     for push_number, push in enumerate(plan.pushes):
-        site, given = operator.sites[push.site], inputs[push.site]
-        if site.plain:
+        site, given = operator.sites[push.site], inputs.get(push.site)
+        if given is None or given.plain:
             continue
         if site.gradient:
             slopes = _slopes(group, given)
