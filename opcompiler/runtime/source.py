@@ -9,7 +9,7 @@ The text is printed from the data that the run interprets, so it cannot differ f
 runs. It is never executed: no code of this package is generated as text and then run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from math import prod
 
 from opcompiler.ir import (
@@ -26,7 +26,7 @@ from opcompiler.ir import (
     Step,
     Sum,
 )
-from opcompiler.planning import Plan
+from opcompiler.planning import Plan, Push
 from opcompiler.sampling import Estimator
 
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
@@ -54,26 +54,11 @@ def _body(operator: Operator, plan: Plan) -> list[str]:
         f'{nodes}, {weights} = quadrature["{name}"]'
         for name, nodes, weights in operator.axes
     ]
-    for number, push in enumerate(plan.pushes):
-        site = operator.sites[push.site]
-        lines += _step_lines(site.program)
-        lines += _directions(site)
-        arguments = ", ".join(_site_arguments(site))
-        degrees = " ".join(map(str, push.algebra.degrees))
-        lines.append(f"# {push.algebra.size} channels, by degree {degrees}")
-        labels = [f"e{n}" for n in range(len(site.labels))]
-        if not site.plain:
-            labels = [_direction(d) for d in site.directions]
-        seeds = ", ".join(
-            f"c{channel}={linear_text((labels[i], c) for i, c in tangent)}"
-            for channel, tangent in enumerate(push.seeds)
-            if tangent
-        )
-        lines.append(
-            f"c{number} = taylor.push(net, ({arguments}{_comma(arguments)})"
-            f"{', ' if seeds else ''}{seeds})"
-        )
-    lines += _readouts(operator, plan)
+    for stage in operator.stages:
+        for number, push in enumerate(plan.pushes):
+            if push.site in stage:
+                lines += _push_lines(number, push, operator.sites[push.site])
+        lines += _readouts(operator, plan, stage)
     for item in operator.sums:
         lines += _sum_lines(item)
     lines += [f"{g.name} = {_gathered(g)}" for g in operator.gathers]
@@ -81,6 +66,26 @@ def _body(operator: Operator, plan: Plan) -> list[str]:
     outputs = ", ".join(map(_text, operator.program.outputs))
     several = len(operator.program.outputs) > 1
     return [*lines, f"return {f'({outputs})' if several else outputs}"]
+
+
+def _push_lines(number: int, push: Push, site: Site) -> list[str]:
+    lines = [*_step_lines(site.program), *_directions(site)]
+    arguments = ", ".join(_site_arguments(site))
+    degrees = " ".join(map(str, push.algebra.degrees))
+    lines.append(f"# {push.algebra.size} channels, by degree {degrees}")
+    labels = [f"e{n}" for n in range(len(site.labels))]
+    if not site.plain:
+        labels = [_direction(d) for d in site.directions]
+    seeds = ", ".join(
+        f"c{channel}={linear_text((labels[i], c) for i, c in tangent)}"
+        for channel, tangent in enumerate(push.seeds)
+        if tangent
+    )
+    lines.append(
+        f"c{number} = taylor.push(net, ({arguments}{_comma(arguments)})"
+        f"{', ' if seeds else ''}{seeds})"
+    )
+    return lines
 
 
 def _columns(operator: Operator) -> Iterator[str]:
@@ -159,11 +164,13 @@ def _site_arguments(site: Site) -> list[str]:
     return [_text(next(outputs)) if v is None else v for v in site.vectors]
 
 
-def _readouts(operator: Operator, plan: Plan) -> list[str]:
-    names = dict(zip(operator.functionals, operator.names, strict=True))
+def _readouts(operator: Operator, plan: Plan, stage: Collection[int]) -> list[str]:
+    names = dict(operator.named)
     lines = []
     for readout in plan.readouts:
         functional = readout.functional
+        if functional.site not in stage:
+            continue
         terms = (
             (f"c{push}[{channel}].{functional.field}", c)
             for push, channel, c in readout.terms
