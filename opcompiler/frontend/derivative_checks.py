@@ -118,9 +118,11 @@ def by_field(
     expr: sp.Derivative, under: sp.Expr, symbol: sp.Symbol, leaf: Leaf, held: Held
 ) -> None:
     """Refuses a derivative by a field of a body with a sum, or with the field's parts."""
-    sums = any(held.sum(s) for s in under.free_symbols)
-    parts = () if symbol.is_extended_real else _PARTS
-    if sums or any(part.has(symbol) for part in under.atoms(*parts) if parts):
+    behind = list(held.behind(under))
+    sums = any(held.sum(s) for expr in behind for s in expr.free_symbols)
+    kinds = () if symbol.is_extended_real else _PARTS
+    parts = (part for expr in behind if kinds for part in expr.atoms(*kinds))
+    if sums or any(part.has(symbol) for part in parts):
         raise OperatorError(
             f"this is differentiated by {leaf.readable}, and "
             + ("a sum stands in it" if sums else "by its parts or modulus"),
@@ -163,7 +165,8 @@ def whole_vectors(expr: sp.Subs) -> None:
 
 def integrand(expr: sp.Integral, inner: sp.Expr, held: Held) -> None:
     """Refuses what runs with the components of a vector under an integral."""
-    for symbol in inner.free_symbols:
+    symbols = {s for part in held.behind(inner) for s in part.free_symbols}
+    for symbol in symbols:
         leaf = held.leaf(symbol)
         vector = leaf and any(isinstance(a, sp.IndexedBase) for a in leaf.arguments)
         if vector or held.sum(symbol):

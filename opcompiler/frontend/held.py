@@ -16,7 +16,7 @@ they were written as, and what comes next (`contract.py`) sees one product at a 
 Nothing here differentiates: that is `expand.py`, which makes leaves and sums from others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -186,6 +186,13 @@ class Held:
                 body = self.moved(held.body, values)
                 found[symbol] = self.symbol(HeldSum(held.limits, body))
         return expr.xreplace(found)
+
+    def behind(self, expr: sp.Expr) -> Iterator[sp.Expr]:
+        """Yields an expression, and those in the arguments of its fields."""
+        yield expr
+        for symbol in self.leaves(expr):
+            for argument in self._leaves[symbol].arguments:
+                yield from self.behind(argument)
 
     def readable(self, expr: sp.Expr) -> sp.Expr:
         """Returns an expression with its sums and leaves as they were written."""

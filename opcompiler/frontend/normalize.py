@@ -154,8 +154,9 @@ def normalize(
     closed = sites.closed(opened)
     found = {d: closed.functional(functional) for d, functional in opened.items()}
     found |= {d: closed.functional(t.functional) for t, d in collector.terms.items()}
-    # Equal ones that were met in two ways are one.
-    functionals = tuple(dict.fromkeys(found.values()))
+    # Equal ones that were met in two ways are one. Those that others need come first.
+    met = dict.fromkeys(found.values())
+    functionals = tuple(sorted(met, key=lambda f: closed.stages[f.site]))
     inputs = signature.inputs
     taken = {*programs.outer, *inputs}
     names = functional_names(functionals, closed.labels, taken)

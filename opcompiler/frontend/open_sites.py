@@ -148,7 +148,7 @@ class OpenSites:
         return self.at(arguments)
 
     def closed(self, found: Mapping[sp.Dummy, Functional]) -> "ClosedSites":
-        """Returns the sites in the order of the IR: plain ones first, by stages.
+        """Returns the sites in the order of the IR: by stages, in each plain ones first.
 
         Args:
             found: the functionals, open, whose dummies stand in arguments.
@@ -163,17 +163,16 @@ class OpenSites:
                 stages[site.arguments] = max(needs, default=0)
             return stages[site.arguments]
 
-        # Within a stage in order of need.
+        # Otherwise in order of need.
         numbered = list(enumerate(self._sites))
-        numbered.sort(key=lambda pair: (not pair[1].plain, stage(pair[1])))
-        order = [n for n, site in numbered if site.plain]
-        where = {n: (place, ()) for place, n in enumerate(order)}
+        numbered.sort(key=lambda pair: (stage(pair[1]), not pair[1].plain))
+        order: list[int] = []
+        where: dict[int, tuple[int, tuple[int, ...]]] = {}
         for number, site in numbered:
-            if site.plain:
-                continue
             # A site that does not run joins a running one: its push evaluates the network
             # at the same arguments anyway, and further directions are further channels.
-            host = number if site.extents else self.at_rest(site.arguments)
+            alone = site.plain or site.extents
+            host = number if alone else self.at_rest(site.arguments)
             if host not in order:
                 order.append(host)
             numbers = tuple(map(self._sites[host].number, site.directions))

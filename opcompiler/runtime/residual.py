@@ -432,7 +432,9 @@ class Residual:
                     operator, plan, group, sites, scene, draws, self.tuning
                 )
             values |= {f: v for f, (v, _) in running.items() if v.ndim == 1}
-            scene = scene.knowing({n: values[f] for f, n in operator.named if f in values})
+            scene = scene.knowing(
+                {n: values[f] for f, n in operator.named if f in values}
+            )
 
         # Sums over the indices, which read those values by name.
         known = {**scene.plain, **evaluate_sums(operator, running, scene, draws)}
