@@ -233,13 +233,13 @@ def _is_coordinate(argument: sp.Expr) -> bool:
 
 
 def _ordered_symbols(expr: sp.Basic) -> list[sp.Symbol]:
-    """Returns the symbols in an argument; names of vectors are none."""
+    """Returns the symbols in an argument, but not in a field; names of vectors are none."""
     if isinstance(expr, sp.Symbol):
         return [expr] if _is_coordinate(expr) else []
     found: set[sp.Symbol] = set()
     walk = sp.preorder_traversal(expr)
     for part in walk:
-        if isinstance(part, sp.IndexedBase):
+        if isinstance(part, sp.IndexedBase | AppliedUndef | sp.Subs | sp.Integral):
             walk.skip()
         elif isinstance(part, sp.Symbol) and _is_coordinate(part):
             found.add(part)
