@@ -125,7 +125,7 @@ class Einsum(HeldTensor):
     def terms(self) -> list[tuple[sp.Expr, list[str], str, tuple[HeldTensor, ...]]]:
         """Per term its factor, the letters of each tensor, those of the result, tensors."""
         found = []
-        for c, spec, *tensors in self.args:
+        for c, spec, *tensors in (term.args for term in self.args):
             inputs, _, output = spec.name.partition("->")
             found.append((c, inputs.split(","), output, tuple(tensors)))
         return found
@@ -140,7 +140,7 @@ class Einsum(HeldTensor):
     def slope(self, derive: Derive) -> HeldTensor | None:
         """Returns the derivative by the product rule."""
         terms: list[Sequence[object]] = []
-        for c, spec, *tensors in self.args:
+        for c, spec, *tensors in (term.args for term in self.args):
             rate = derive(c)
             if rate != 0:
                 terms.append((rate, spec, *tensors))
@@ -178,7 +178,7 @@ class Einsum(HeldTensor):
 
     def _sympystr(self, printer: object) -> str:
         text = ""
-        for c, spec, *tensors in self.args:
+        for c, spec, *tensors in (term.args for term in self.args):
             sign = "-" if c.could_extract_minus_sign() else "+"
             size = -c if sign == "-" else c
             factor = "" if size == 1 else f"{printer.parenthesize(size, 50)}*"
