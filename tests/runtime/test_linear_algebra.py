@@ -336,3 +336,21 @@ def test_on_a_grid() -> None:
     ):
         assert got.shape == (6, 4)
         np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+def test_a_field_of_a_determinant() -> None:
+    # A stored energy that a network gives: psi(det F), and its derivatives by place.
+    place = (x, y)
+    d = oc.VectorField("d1 d2", *place)
+    F = sp.eye(2) + oc.grad(d, place)
+    held = sp.Function("psi")(oc.det(F)) * oc.inverse(F)[0, 1]
+    written = sp.exp(F.det()) * F.inv()[0, 1]
+    moved = {
+        "d1": lambda p: 0.1 * jnp.sin(p[0] * p[1]),
+        "d2": lambda p: 0.2 * p[0] ** 2 * p[1],
+    }
+    energy = {**moved, "psi": lambda q: jnp.exp(q[0])}
+    for steps in [(x,), (x, y)]:
+        got = oc.compile(oc.D(held, *steps), coordinates=place)(energy, POINTS)
+        want = oc.compile(oc.D(written, *steps), coordinates=place)(moved, POINTS)
+        np.testing.assert_allclose(got, want, rtol=1e-10)
