@@ -16,6 +16,7 @@ from tests.benchmarks import (
     series,
     small,
     sparse,
+    squares,
     tiles,
     wavefunction,
 )
@@ -23,6 +24,8 @@ from tests.benchmarks.timing import measure
 
 ROWS = {
     "navier-stokes": navier_stokes.row,
+    "gram": squares.gram,
+    "jacobian-products": squares.products,
     "biharmonic-2d": lambda: biharmonic.row(2),
     "biharmonic-5d": lambda: biharmonic.row(5),
     "laplacian-10d": lambda: laplacian.row(10, (128,) * 4, 256),
