@@ -46,11 +46,14 @@ from opcompiler.calculus import (
 from opcompiler.errors import OperatorError
 from opcompiler.planning import Plan, register_strategy
 from opcompiler.runtime import (
+    along,
     autotune,
     gauss_legendre,
     Grid,
     grid,
     least_squares,
+    Over,
+    over,
     Residual,
     unbiased_square,
 )
@@ -84,6 +87,7 @@ __all__ = [
     "Metric",
     "OperatorError",
     "Orthogonal",
+    "Over",
     "Plan",
     "Polar",
     "Problem",
@@ -93,6 +97,7 @@ __all__ = [
     "Sum",
     "VectorField",
     "advect",
+    "along",
     "autotune",
     "biharmonic",
     "christoffel",
@@ -121,6 +126,7 @@ __all__ = [
     "matmul",
     "norm",
     "outer",
+    "over",
     "parse",
     "register_strategy",
     "register_view",

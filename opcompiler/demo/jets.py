@@ -63,7 +63,7 @@ def by_jets(residual: oc.Residual) -> Callable[..., Any]:
                 }
                 if not here:
                     continue
-                given = check_outputs(group, site.points, dict(operator.kinds))
+                given = check_outputs(group, site.where, dict(operator.kinds))
                 found = _evaluated(given, here, site.points)
                 scene = scene.knowing(
                     {names[f]: v.reshape(site.where.shape) for f, v in found.items()}

@@ -46,7 +46,7 @@ class _PDENonStatio(PDENonStatio):
     whole: Whole = eqx.field(static=True, kw_only=True)
 
     def equation(self, t_x: Array, u: Any, params: Params) -> Array:
-        scale = jnp.ones_like(t_x).at[0].set(self.Tmax)
+        scale = jnp.ones(t_x.shape[-1:]).at[0].set(self.Tmax)
         return _at_point(self.whole, t_x, u, params, scale)
 
 
@@ -55,21 +55,21 @@ def _at_point(
 ) -> Array:
     """Returns the equations at one point, (number of equations,).
 
+    Of a separable network (SPINN) the inputs may be D axes of n numbers each, as jinns
+    has them: then at all points of their product, (n, ..., n, number of equations).
+
     Args:
         whole: the residual.
-        inputs: jinns' point, (D,), whose time is normalised.
+        inputs: jinns' point, (D,), or axes, (n, D); time is normalised.
         u: jinns' network.
         params: jinns' parameters.
         scale: what turns jinns' coordinates into ours.
     """
-    if isinstance(u, SPINN):
-        raise OperatorError(
-            "a separable network (SPINN) gives a whole grid, not a point",
-            expression=type(u).__name__,
-            hint="give jinns a PINN",
-        )
     scale = scale.astype(inputs.dtype)
     net = lambda point: u(point / scale, params)
+    if isinstance(u, SPINN):
+        # It takes axes of one number each, and gives a grid of one point.
+        net = lambda point: u((point / scale)[None], params).reshape(-1)
     # jinns' other parameters are not ours; numbers may be arrays of one element.
     given = {
         name: jnp.asarray(getattr(params.eq_params, name))
@@ -79,7 +79,8 @@ def _at_point(
     for name in whole.residual.operator.parameters:
         if name in given and given[name].size == 1:
             given[name] = given[name].reshape(())
-    return jnp.stack(whole.evaluate(net, inputs * scale, given))
+    product = inputs.ndim > 1
+    return jnp.stack(whole.evaluate(net, inputs * scale, given, product), axis=-1)
 
 
 @public("dynamic_loss(residual)")

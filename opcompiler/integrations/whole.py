@@ -7,7 +7,7 @@ from typing import Any
 from jax import Array
 
 from opcompiler.errors import OperatorError
-from opcompiler.runtime import Residual
+from opcompiler.runtime import grid, Residual
 from opcompiler.runtime.networks import unordered
 from opcompiler.runtime.points import check_names
 
@@ -30,7 +30,11 @@ class Whole:
     columns: tuple[str, ...]
 
     def evaluate(
-        self, net: Callable[..., Any], points: Array, parameters: Mapping[str, Any]
+        self,
+        net: Callable[..., Any],
+        points: Array,
+        parameters: Mapping[str, Any],
+        product: bool = False,
     ) -> tuple[Array, ...]:
         """Returns the equations, (...) each.
 
@@ -38,9 +42,12 @@ class Whole:
             net: of one point, (D,) -> (number of fields,).
             points: (..., D) in the order of `columns`.
             parameters: their values, by name.
+            product: whether the columns are the axes of a grid, not points.
         """
         networks = {self.fields: net, **self.known}
-        places = {name: points[..., n] for n, name in enumerate(self.columns)}
+        places: Any = {name: points[..., n] for n, name in enumerate(self.columns)}
+        if product:
+            places = grid(places)
         values = self.residual(networks, places, **parameters)
         if isinstance(values, Mapping):
             return tuple(values.values())

@@ -5,6 +5,8 @@ bound.py       the same with the form of its network fixed
 calls.py       what a call gives, as JAX may see it
 precision.py   numbers in the precision of the points
 points.py      points and parameters as arrays; grid.py points that are a product of axes
+over.py        points with functions that networks take besides, for operator learning
+host.py        numbers of Python and NumPy before JAX sees them
 quadrature.py  rules for integrals
 networks.py    which callable gives which fields; tracing.py runs each in Python once
 sites.py       what programs read, and the fields' arguments at every site
@@ -24,6 +26,7 @@ from opcompiler.runtime.bound import Bound
 from opcompiler.runtime.grid import Grid, grid
 from opcompiler.runtime.least_squares import least_squares, LeastSquares
 from opcompiler.runtime.losses import SobolevLoss, SobolevTerm, unbiased_square
+from opcompiler.runtime.over import along, Over, over
 from opcompiler.runtime.quadrature import gauss_legendre
 from opcompiler.runtime.residual import Residual
 
@@ -31,12 +34,15 @@ __all__ = [
     "Bound",
     "Grid",
     "LeastSquares",
+    "Over",
     "Residual",
     "SobolevLoss",
     "SobolevTerm",
+    "along",
     "autotune",
     "gauss_legendre",
     "grid",
     "least_squares",
+    "over",
     "unbiased_square",
 ]

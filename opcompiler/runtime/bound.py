@@ -259,4 +259,4 @@ class Bound:
 
 
 def _with(params: Any, apply: Callable[[Any, Array], Any]) -> Network:
-    return lambda point: apply(params, point)
+    return lambda point, *more: apply(params, point, *more)

@@ -19,7 +19,8 @@ from jax import Array, lax
 from opcompiler.errors import OperatorError
 from opcompiler.frontend import field_names
 from opcompiler.ir import Operator
-from opcompiler.runtime.points import check_names
+from opcompiler.runtime.over import Over
+from opcompiler.runtime.points import check_names, Points
 from opcompiler.runtime.tracing import Traced
 from opcompiler.taylor.misuse import explained
 
@@ -59,11 +60,11 @@ class Group:
         return parts[0] if len(parts) == 1 else lax.complex(*parts)
 
 
-def read_networks(given: Any, operator: Operator) -> list[Group]:
+def read_networks(given: Any, operator: Operator, points: Any = None) -> list[Group]:
     """Reads one callable for all fields, or a dict of callables; each is traced once.
 
     A key of the dict is a field, or a tuple of fields for a network that gives
-    several.
+    several. Where the points hold functions, too, a network takes (point, function).
 
     Raises:
         OperatorError: for missing or unknown fields, values that are not callable, one
@@ -86,7 +87,8 @@ def read_networks(given: Any, operator: Operator) -> list[Group]:
         _check_network(fields, network, operator)
     if single and not operator.ordered:
         raise unordered(operator.fields)
-    traced = {id(network): Traced(network) for _, network in networks}
+    of_one = points.split if isinstance(points, Over) else lambda network: network
+    traced = {id(network): Traced(of_one(network)) for _, network in networks}
     alone = operator.used if single and len(operator.used) == 1 else ()
     return [Group(fields, traced[id(net)], alone) for fields, net in networks]
 
@@ -151,12 +153,12 @@ def _arguments(field: str, operator: Operator) -> tuple[str, ...]:
     return ("?",) * operator.arity[operator.fields.index(field)]
 
 
-def check_outputs(group: Group, points: Array, kinds: Mapping[str, str]) -> Group:
+def check_outputs(group: Group, points: Points, kinds: Mapping[str, str]) -> Group:
     """Finds out how a network gives its fields at one point.
 
     Args:
         group: the fields and the network.
-        points: some, (N, d).
+        points: some.
         kinds: of fields that are declared "real" or "complex".
 
     Returns:
@@ -167,13 +169,15 @@ def check_outputs(group: Group, points: Array, kinds: Mapping[str, str]) -> Grou
         OperatorError: with the fields, the shape found and the shape expected.
     """
     names = ", ".join(group.fields)
-    one = points.shape[1:]
+    one, more = (points.width - points.more,), ""
+    if points.more:
+        more = " and one function"
     with explained(
-        f"the network of {names} cannot be called on one point of shape {one}",
-        f"a network is a function of ONE point, {one} -> {_expected(group.fields)}; "
+        f"the network of {names} cannot be called on one point of shape {one}{more}",
+        f"a network is a function of ONE point, {one}{more} -> {_expected(group.fields)}; "
         "batching is done for you",
     ):
-        found = group.network.result(points)
+        found = group.network.result(points.like)
     shape = getattr(found, "shape", None)
     if group.alone and shape in ((), (1,)):
         group = replace(group, fields=group.alone)

@@ -30,7 +30,9 @@ from jax import Array
 from opcompiler.errors import OperatorError
 from opcompiler.ir import Coordinate, Extent
 from opcompiler.runtime.grid import Grid
-from opcompiler.runtime.precision import as_precise_as, floating_of, not_numbers
+from opcompiler.runtime.host import floating_of
+from opcompiler.runtime.over import Over
+from opcompiler.runtime.precision import as_precise_as, not_numbers
 from opcompiler.runtime.tracing import Traced
 from opcompiler.taylor.misuse import explained
 from opcompiler.taylor.product import over_product, Piece
@@ -45,11 +47,16 @@ class Points:
             length 1 along the axes on which they do not vary. Rows are one part, (N, D).
         columns: the numbers of each part's columns, sorted.
         leading: the shape the user gave before the coordinate axis, prod = N.
+        more: how many of the columns, the last ones, are no coordinates, but what networks
+            take besides.
+        last: how many of the last dimensions of `leading` the last axis stands for.
     """
 
     parts: tuple[Array, ...]
     columns: tuple[tuple[int, ...], ...]
     leading: tuple[int, ...]
+    more: int = 0
+    last: int = 1
 
     @classmethod
     def rows(cls, array: Array) -> "Points":
@@ -57,7 +64,7 @@ class Points:
         return cls((array,), (tuple(range(array.shape[1])),), array.shape[:1])
 
     @classmethod
-    def beside(cls, arrays: Sequence[Array]) -> "Points":
+    def beside(cls, arrays: Sequence[Array], more: int = 0) -> "Points":
         """Returns points whose columns, (*axes, w) in their order, are given.
 
         What varies along the same axes becomes one part. If all that vary at all do so
@@ -82,7 +89,7 @@ class Points:
             columns.append(
                 tuple(k for n in numbers for k in range(ends[n], ends[n + 1]))
             )
-        found = cls(tuple(parts), tuple(columns), ())
+        found = cls(tuple(parts), tuple(columns), (), more)
         return replace(found, leading=found.shape)
 
     @property
@@ -117,6 +124,17 @@ class Points:
         return jnp.concatenate(wide, axis=-1)[..., order].reshape(-1, self.width)
 
     @property
+    def shaped(self) -> "Points":
+        """The same points, for values that keep the axes as they are."""
+        return replace(self, leading=self.shape, last=1)
+
+    @property
+    def as_rows(self) -> "Points":
+        """The same points as rows."""
+        columns = (tuple(range(self.width)),)
+        return replace(self, parts=(self.flat,), columns=columns)
+
+    @property
     def like(self) -> Any:
         """The type of all points as rows."""
         return jax.eval_shape(lambda: self.flat)
@@ -134,13 +152,27 @@ class Points:
                 return part[..., start : start + width]
         raise AssertionError(f"there is no column {first}")
 
+    @property
+    def besides(self) -> list[Array]:
+        """What networks take besides coordinates, (*axes, more); nothing, or one array."""
+        return [self.column(self.width - self.more, self.more)] if self.more else []
+
     def only(self, columns: Sequence[int]) -> "Points":
-        """Returns some of the columns, in an order of their own; axes of others go."""
-        if len(self.parts) == 1:
-            return replace(
-                Points.beside([self.parts[0][..., list(columns)]]), leading=self.leading
-            )
-        return Points.beside([self.column(number, 1) for number in columns])
+        """Returns some of the coordinates, and what is besides; axes of others go."""
+        if self.mapped:
+            last = range(self.width - self.more, self.width)
+            array = self.parts[0][..., [*columns, *last]]
+            return Points.beside([array], self.more)
+        single = [self.column(number, 1) for number in columns]
+        return Points.beside([*single, *self.besides], self.more)
+
+    @property
+    def coordinates(self) -> "Points":
+        """The points without what is besides."""
+        if not self.more:
+            return self
+        own = [self.column(number, 1) for number in range(self.width - self.more)]
+        return Points.beside(own)
 
     def along(self, array: Array) -> Array:
         """Gives an array over the points, that broadcasts to `leading`, their axes.
@@ -153,11 +185,17 @@ class Points:
             raise ValueError(f"{array.shape} does not broadcast to {self.leading}")
         if len(self.parts) == 1:
             return jnp.broadcast_to(array, self.leading).reshape(self.shape)
-        # As long as the array itself along each axis of the grid, and 1 along the axes of
-        # integration variables, which stand before the last axis.
+        # As long as the array itself along each axis, and 1 along those of integration
+        # variables, which stand before the last axis. Rows are one axis, whatever shape
+        # the user gave them.
         own = (1,) * (len(self.leading) - array.ndim) + array.shape
-        extra = len(self.shape) - len(own)
-        return array.reshape(*own[:-1], *(1,) * extra, *own[-1:])
+        head, tail = own[: len(own) - self.last], own[len(own) - self.last :]
+        if any(n != 1 for n in tail):
+            rest = self.leading[len(own) - self.last :]
+            array = jnp.broadcast_to(array.reshape(own), (*head, *rest))
+            tail = rest
+        extra = len(self.shape) - len(head) - 1
+        return array.reshape(*head, *(1,) * extra, math.prod(tail))
 
     def restore(self, values: Any) -> Array:
         """Gives values that broadcast to the axes the shape of the user's points."""
@@ -236,6 +274,8 @@ def read_points(
             shapes that do not broadcast, or integer points.
     """
     width = sum(column.width for column in columns)
+    if isinstance(given, Over):
+        return _from_over(given, columns, parameters, rank)
     if isinstance(given, Grid):
         return _from_grid(given, columns, rank)
     if isinstance(given, Mapping):
@@ -279,9 +319,40 @@ def _from_grid(given: Grid, columns: Sequence[Coordinate], rank: int | None) -> 
         parts.append(array.reshape(*shape, len(own)))
         numbers.append(tuple(sorted(own)))
     found = Points(tuple(parts), tuple(numbers), tuple(lengths))
-    if rank is None or len(parts) == 1:
-        return replace(Points.rows(found.flat), leading=found.leading)
-    return found
+    return found if rank is not None and len(parts) > 1 else found.as_rows
+
+
+def _from_over(
+    given: Over,
+    columns: Sequence[Coordinate],
+    parameters: Sequence[str],
+    rank: int | None,
+) -> Points:
+    """Reads functions beside points: along the same axis, or on one of their own."""
+    where = read_points(given.points, columns, parameters, rank)
+    rows, width = given.columns(where.dtype), where.width
+    numbers = (*where.columns, tuple(range(width, width + rows.shape[1])))
+    more = rows.shape[1]
+    if given.paired:
+        if not where.mapped or len(rows) != where.count:
+            raise OperatorError(
+                f"{len(rows)} functions do not belong to points of shape {where.leading}",
+                expression=f"functions {rows.shape}, points {where.leading}",
+                hint="give a function for each of the points, (N, ...) for (N, D); all "
+                "functions at all points are oc.over(functions, points)",
+            )
+        both = jnp.concatenate([where.flat, rows], axis=1)
+        return Points((both,), (tuple(range(width + more)),), where.leading, more)
+    parts, last = where.parts, where.last
+    if where.mapped:
+        # The axes of integration variables stand before the last one of the points.
+        array = where.flat.reshape(*(1,) * (rank or 0), where.count, width)
+        parts, last = (array,), len(where.leading)
+    axes = parts[0].ndim - 1
+    own = rows.reshape(len(rows), *(1,) * axes, more)
+    leading = (len(rows), *where.leading)
+    found = Points((*(part[None] for part in parts), own), numbers, leading, more, last)
+    return found if rank is not None else found.as_rows
 
 
 def _meant(array: Array, width: int, parameters: Sequence[str]) -> str:
@@ -404,7 +475,7 @@ def read_arrays(
             continue
         function = callable(given[name])
         array = (
-            jax.vmap(given[name])(points.flat)
+            jax.vmap(given[name])(points.coordinates.flat)
             if function
             else _numbers(name, given[name])
         )
@@ -448,6 +519,7 @@ def _numbers(name: str, given: Any) -> Array:
 def _of_points(name: str, given: Callable[[Array], Any], points: Points) -> Array:
     """Returns a function of the point at all points, (*axes)."""
     traced = Traced(given)
+    points = points.coordinates
     one = (points.width,)
     with explained(
         f"parameter {name} cannot be called on one point of shape {one}",

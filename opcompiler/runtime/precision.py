@@ -11,7 +11,6 @@ an int32, and then it is another number.
 """
 
 import cmath
-from collections.abc import Mapping
 from functools import cache
 from numbers import Number
 from typing import Any
@@ -23,7 +22,6 @@ from jax import Array
 
 from opcompiler._compat import is_concrete
 from opcompiler.errors import OperatorError
-from opcompiler.runtime.grid import Grid
 
 HOST = (Number, np.generic, np.ndarray, list, tuple)
 """Numbers and arrays of Python and NumPy."""
@@ -110,51 +108,6 @@ def literal(value: complex, dtype: Any) -> np.ndarray:
     return np.asarray(given, complex_of(dtype) if wide else dtype)
 
 
-def parameters_from_host(parameters: Mapping[str, Any], points: Any) -> dict[str, Any]:
-    """Returns parameters, those of Python and NumPy in the precision of the points.
-
-    To be called before `jax.jit` sees them, which would make int32 of integers.
-
-    Raises:
-        OperatorError: for numbers that are none of that precision.
-    """
-    dtype = floating_of(points) or jnp.result_type(float)
-    return {
-        name: from_host(f"parameter {name}", value, dtype)
-        for name, value in parameters.items()
-    }
-
-
-def columns_from_host(points: Any) -> Any:
-    """Returns points, the columns of a dict that are integers of NumPy as floats."""
-    dtype = floating_of(points)
-    if dtype is None or not isinstance(points, Mapping):
-        return points
-    return {
-        name: from_host(str(name), column, dtype) if _is_integer(column) else column
-        for name, column in points.items()
-    }
-
-
-def floating_of(points: Any) -> Any | None:
-    """Returns the dtype that points have, an array, columns or a grid, if it is real
-    and floating.
-    """
-    columns: Any = points.values() if isinstance(points, Mapping) else (points,)
-    if isinstance(points, Grid):
-        columns = points.axes
-    try:
-        dtype = jnp.result_type(*(_typed(column) for column in columns))
-    except (TypeError, ValueError):  # no points: reading them refuses them
-        return None
-    return dtype if jnp.issubdtype(dtype, jnp.floating) else None
-
-
-def _typed(column: Any) -> Any:
-    typed = hasattr(column, "dtype") or _is_number(column)
-    return column if typed else np.asarray(column)
-
-
 def from_host(name: str, value: Any, dtype: Any) -> Any:
     """Returns a number or array of Python or NumPy in a dtype's precision.
 
@@ -169,7 +122,7 @@ def from_host(name: str, value: Any, dtype: Any) -> Any:
         return _cast(name, value, dtype) if _is_wider(value, dtype) else value
     if getattr(value, "shape", None) == ():
         value = value.item()
-    if _is_number(value):
+    if is_number(value):
         return literal(finite(value, dtype, name), dtype)
     try:
         array = np.asarray(value)
@@ -216,11 +169,13 @@ def _too_large(name: str, value: Any, dtype: Any) -> OperatorError:
     )
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value is a number of Python or NumPy."""
     return isinstance(value, Number)
 
 
-def _is_integer(value: Any) -> bool:
+def is_integer(value: Any) -> bool:
+    """Whether a value is an integer of the host, or an array of such."""
     return isinstance(value, HOST) and np.asarray(value).dtype.kind in "iuO"
 
 

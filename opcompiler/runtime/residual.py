@@ -30,6 +30,7 @@ from opcompiler.ir import Functional
 from opcompiler.planning import Plan, plan_functionals
 from opcompiler.runtime.bound import Bound
 from opcompiler.runtime.calls import a_call, Functions, Inputs, is_array, Rules, split
+from opcompiler.runtime.host import columns_from_host, parameters_from_host
 from opcompiler.runtime.indexed import gathered, Input
 from opcompiler.runtime.networks import (
     check_callable,
@@ -38,7 +39,6 @@ from opcompiler.runtime.networks import (
     read_networks,
 )
 from opcompiler.runtime.points import check_names, Points, read_points
-from opcompiler.runtime.precision import columns_from_host, parameters_from_host
 from opcompiler.runtime.pushes import evaluate_functionals
 from opcompiler.runtime.shell import run_program
 from opcompiler.runtime.sites import (
@@ -80,8 +80,7 @@ class Batch(NamedTuple):
     def at(self, rows: Any) -> "Batch":
         """Returns the batch of some of the points, of which these are the rows."""
         parts, varying, drawn = rows
-        points = replace(self.points, parts=parts)
-        points = replace(points, leading=points.shape)
+        points = replace(self.points, parts=parts).shaped
         return self._replace(points=points, varying=varying, draws=self.draws.at(drawn))
 
 
@@ -303,7 +302,7 @@ class Residual:
     def _evaluate(self, net: Any, functions: Functions, inputs: Inputs) -> list[Array]:
         """Returns one array per equation, of the shape of the points."""
         where, batch = self._batch(functions, inputs)
-        groups = read_networks(net, self.operator)
+        groups = read_networks(net, self.operator, inputs.points)
 
         def at(batch: Batch) -> list[Array]:
             values = self._values(groups, batch)
@@ -330,7 +329,7 @@ class Residual:
                 expression=f"points {(*where.leading, where.width)}",
                 hint="give one point or more",
             )
-        groups = read_networks(net, self.operator)
+        groups = read_networks(net, self.operator, inputs.points)
         factors = [read_weight(weight, where) for weight in weights]
         rows = batch.rows(), [factor for factor in factors if factor.ndim]
 
@@ -359,8 +358,7 @@ class Residual:
         varying, others = read_numbers(where, operator, given)
         count, dtype = where.count, where.dtype
         draws = draws_of(self.estimator, inputs.key, operator.sites, count, dtype)
-        here = replace(where, leading=where.shape)
-        return where, Batch(here, varying, others, inputs.quadrature, draws)
+        return where, Batch(where.shaped, varying, others, inputs.quadrature, draws)
 
     def _footprint(self, groups: list[Group], batch: Batch) -> Footprint:
         """Returns what one point takes, all pushes of all networks together."""
@@ -386,7 +384,7 @@ class Residual:
         for group in groups:
             for push in self._plan_for(group.fields).pushes:
                 site, where = operator.sites[push.site], sites[push.site].where
-                check_outputs(group, where.like, dict(operator.kinds))
+                check_outputs(group, where, dict(operator.kinds))
                 numbers, most, own = group.network.size(where)
                 # A running direction is as many channels as are pushed at a time; what is
                 # read last is summed.
@@ -425,8 +423,8 @@ class Residual:
                 plan = self._plan_for(group.fields)
                 here = [push.site for push in plan.pushes if push.site in sites]
                 if here:
-                    like = sites[here[0]].where.like
-                    group = check_outputs(group, like, dict(operator.kinds))
+                    at = sites[here[0]].where
+                    group = check_outputs(group, at, dict(operator.kinds))
                 values |= evaluate_functionals(plan, group, plain, self.tuning)
                 running |= evaluate_sites(
                     operator, plan, group, sites, scene, draws, self.tuning

@@ -156,4 +156,4 @@ def _input(site: Site, operator: Operator, where: Points, scene: Scene) -> Input
     ]
     if where.mapped and (any(site.vectors) or not operator.axes):
         parts = [jnp.broadcast_to(p, (where.count, p.shape[-1])) for p in parts]
-    return made(Points.beside(parts))
+    return made(Points.beside([*parts, *where.besides], where.more))

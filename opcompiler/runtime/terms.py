@@ -25,9 +25,9 @@ from opcompiler import _compat
 from opcompiler.errors import OperatorError
 from opcompiler.runtime.bound import Bound
 from opcompiler.runtime.calls import is_array
+from opcompiler.runtime.host import columns_from_host
 from opcompiler.runtime.networks import read_networks
 from opcompiler.runtime.points import Points, read_points
-from opcompiler.runtime.precision import columns_from_host
 from opcompiler.runtime.tiles import Footprint, Tiles
 from opcompiler.runtime.weights import read_weight
 
@@ -118,7 +118,7 @@ def _of_residual(bound: Bound, points: Any, weight: Any, keywords: Any) -> Term:
 
     def at(params: Any, rows: Any) -> Array:
         (own, factors), (_, batch) = rows, read(params)
-        groups = read_networks(bound._network(params), residual.operator)
+        groups = read_networks(bound._network(params), residual.operator, points)
         batch = batch.at(own)
         values = [batch.points.restore(v) for v in residual._values(groups, batch)]
         return _real(
@@ -127,7 +127,7 @@ def _of_residual(bound: Bound, points: Any, weight: Any, keywords: Any) -> Term:
         )  # fmt: skip
 
     def size(params: Any, rows: Any) -> int:
-        groups = read_networks(bound._network(params), residual.operator)
+        groups = read_networks(bound._network(params), residual.operator, points)
         footprint = residual._footprint(groups, read(params)[1])
         return residual.tuning.tile or footprint.tile()
 

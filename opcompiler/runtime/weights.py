@@ -16,8 +16,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler.errors import OperatorError
+from opcompiler.runtime.host import floating_of
 from opcompiler.runtime.points import Points
-from opcompiler.runtime.precision import as_real, floating_of, from_host, HOST
+from opcompiler.runtime.precision import as_real, from_host, HOST
 
 
 def weights_from_host(

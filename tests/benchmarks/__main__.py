@@ -12,6 +12,7 @@ from tests.benchmarks import (
     narrow,
     navier_stokes,
     node_local,
+    product,
     report,
     series,
     small,
@@ -46,6 +47,10 @@ ROWS = {
     "slogdet": wavefunction.determinants_row,
     "narrow-2000d": lambda: narrow.row(2_000, 64, 32, sampled=False),
     "tiles-10d": lambda: tiles.row(10, 8192),
+    "grid-separable": lambda: product.separable_row(24),
+    "grid-large": lambda: product.large_row(216),
+    "grid-mixing": lambda: product.mixing_row(24, (128,) * 4),
+    "functions": product.functions_row,
     "narrow-100000d": lambda: narrow.row(100_000, 128, 100, sampled=True),
 }
 

@@ -107,7 +107,15 @@ def pairs_row() -> Row:
     """u_y - u_xx/100 - u^2: each pair has a function and ONE point of its own."""
     residual = oc.compile(u.diff(y) - u.diff(x, 2) / 100 - u**2)
 
+    def of_point(params, point, values):
+        return of_pair(params, (values, point))
+
+    bound = residual.bind(of_point)
+
     def ours(params, pairs):
+        return bound(params, oc.along(*pairs))
+
+    def mapped(params, pairs):
         def one(values, point):
             net = lambda z: of_pair(params, (values, z))
             return residual(net, point[None])[0]
@@ -124,8 +132,11 @@ def pairs_row() -> Row:
 
     return Row(
         "u_y - u_xx/100 - u^2, one function and one point each", 2, 1,
-        residual.plan.channels, {"opcompiler": ours, "nested jvp": nested}, HIDDEN,
-        PAIRS, floor=_floor(residual.plan.channels), plain=of_pair,
+        residual.plan.channels, {
+            "opcompiler, oc.along": ours, "nested jvp": nested,
+            "opcompiler, jax.vmap over pairs": mapped,
+        },
+        HIDDEN, PAIRS, floor=_floor(residual.plan.channels), plain=of_pair,
         scene=scene_of_pairs,
     )  # fmt: skip
 

@@ -25,6 +25,7 @@ IN_FILES_OF_THEIR_NAME = {
     "opcompiler.runtime.autotune.autotune": "opcompiler.autotune",
     "opcompiler.runtime.least_squares.least_squares": "opcompiler.least_squares",
     "opcompiler.runtime.grid.grid": "opcompiler.grid",
+    "opcompiler.runtime.over.over": "opcompiler.over",
     "opcompiler.taylor.jet.jet": "opcompiler.taylor.jet",
     "opcompiler.taylor.push.push": "opcompiler.taylor.push",
 }

@@ -225,13 +225,21 @@ def test_mistakes() -> None:
     params = Params(nn_params=start, eq_params={})
     with pytest.raises(oc.OperatorError, match="nu has no value"):
         dynamic_loss(BURGERS).evaluate(points()[0], net, params)
-    layers = ((eqx.nn.Linear, 1, 8), (jnp.tanh,), (eqx.nn.Linear, 8, 2))
-    grid, _ = jinns.nn.SPINN_MLP.create(
-        key=jax.random.key(0),
-        d=2,
-        r=2,
-        eqx_list=layers,
-        eq_type="PDENonStatio",
+
+
+def test_a_separable_network_at_points_and_on_a_grid() -> None:
+    layers = ((eqx.nn.Linear, 1, 8), (jnp.tanh,), (eqx.nn.Linear, 8, 4))
+    net, start = jinns.nn.SPINN_MLP.create(
+        key=jax.random.key(0), d=2, r=4, eqx_list=layers, eq_type="PDENonStatio"
     )
-    with pytest.raises(oc.OperatorError, match="separable"):
-        dynamic_loss(BURGERS).evaluate(points()[0], grid, params)
+    params = Params(nn_params=start, eq_params={"nu": jnp.asarray(0.1)})
+    term = dynamic_loss(BURGERS, Tmax=2.0)
+    axes = points()[:5]
+    on_grid = term.evaluate(axes, net, params)
+    assert on_grid.shape == (5, 5, 1)
+    full = jnp.stack(jnp.meshgrid(axes[:, 0], axes[:, 1], indexing="ij"), -1)
+    at_points = jax.vmap(lambda p: term.evaluate(p, net, params))(full.reshape(-1, 2))
+    np.testing.assert_allclose(on_grid.reshape(-1, 1), at_points, rtol=0, atol=1e-12)
+    of_point = lambda p: net(p[None] / jnp.array([2.0, 1.0]), params).reshape(())
+    want = BURGERS(of_point, full * jnp.array([2.0, 1.0]), nu=0.1)
+    np.testing.assert_allclose(on_grid[..., 0], want, rtol=0, atol=1e-12)

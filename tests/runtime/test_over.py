@@ -1,0 +1,204 @@
+"""Functions over points: what nested `jax.vmap` of one function and one point gives."""
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+
+t, x, nu = sp.symbols("t x nu")
+u = sp.Function("u")(t, x)
+EQUATION = [
+    u.diff(t) - nu * u.diff(x, 2) - u**2 + sp.sin(x),
+    u.subs(t, 0) - x,
+    u.subs(x, 0).diff(t),
+]
+RESIDUAL = oc.compile(EQUATION)
+KEYS = jax.random.split(jax.random.key(0), 6)
+PARAMS = {
+    "branch": jax.random.normal(KEYS[0], (5, 8)),
+    "trunk": jax.random.normal(KEYS[1], (2, 8)),
+    "last": jax.random.normal(KEYS[2], (8, 8)) / 3,
+}
+SENSORS = jax.random.normal(KEYS[3], (4, 5))
+POINTS = jax.random.uniform(KEYS[4], (7, 2))
+TS, XS = jnp.linspace(0, 1, 3), jnp.linspace(0.1, 1, 6)
+
+
+def deeponet(params: Any, point: Any, sensors: Any) -> Any:
+    branch = jnp.tanh(sensors @ params["branch"]) @ params["last"]
+    return branch @ jnp.tanh(point @ params["trunk"])
+
+
+def joined(params: Any, point: Any, sensors: Any) -> Any:
+    """A network that mixes function and point in its first layer."""
+    first = jnp.tanh(sensors @ params["branch"] + point @ params["trunk"])
+    return jnp.sum(jnp.sin(first @ params["last"]))
+
+
+NETWORKS = {"deeponet": deeponet, "joined": joined}
+
+
+def close(got: Any, want: Any) -> None:
+    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+        assert np.shape(a) == np.shape(b)
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * max(1, np.abs(b).max()))
+
+
+def one_by_one(apply: Any, params: Any, points: Any, **given: Any) -> Any:
+    one = lambda a: RESIDUAL(lambda p: apply(params, p, a), points, **given)
+    return jax.vmap(one)(SENSORS)
+
+
+@pytest.mark.parametrize("apply", NETWORKS.values(), ids=NETWORKS)
+def test_every_function_at_every_point(apply: Any) -> None:
+    f = RESIDUAL.bind(apply)
+    values = f(PARAMS, oc.over(SENSORS, POINTS), nu=0.1)
+    assert [value.shape for value in values] == [(4, 7)] * 3
+    close(values, one_by_one(apply, PARAMS, POINTS, nu=0.1))
+    several = POINTS[:6].reshape(2, 3, 2)
+    close(
+        f(PARAMS, oc.over(SENSORS, several), nu=jnp.ones((2, 1))),
+        one_by_one(apply, PARAMS, several, nu=jnp.ones((2, 1))),
+    )
+    columns = {"t": POINTS[:, 0], "x": np.asarray(POINTS[:, 1])}
+    close(
+        f(PARAMS, oc.over(SENSORS, columns), nu=lambda p: p[0] + p[1]),
+        one_by_one(apply, PARAMS, POINTS, nu=lambda p: p[0] + p[1]),
+    )
+
+
+@pytest.mark.parametrize("apply", NETWORKS.values(), ids=NETWORKS)
+def test_functions_over_a_grid(apply: Any) -> None:
+    grid = oc.grid(t=TS, x=XS)
+    f = RESIDUAL.bind(apply)
+    values = f(PARAMS, oc.over(SENSORS, grid), nu=XS)
+    assert values[0].shape == (4, 3, 6)
+    close(values, one_by_one(apply, PARAMS, grid, nu=XS))
+
+
+@pytest.mark.parametrize("apply", NETWORKS.values(), ids=NETWORKS)
+def test_a_function_for_each_point(apply: Any) -> None:
+    rows = jnp.tile(SENSORS, (2, 1))[:7]
+    f = RESIDUAL.bind(apply)
+    at = lambda a, p: RESIDUAL(lambda q: apply(PARAMS, q, a), p, nu=0.1)
+    close(f(PARAMS, oc.along(rows, POINTS), nu=0.1), jax.vmap(at)(rows, POINTS))
+
+
+@pytest.mark.parametrize("tile", [None, 1, 10, 16])
+def test_losses_by_tiles(tile: int | None) -> None:
+    residual = RESIDUAL.tuned(replace(RESIDUAL.tuning, tile=tile))
+    by_function = jnp.arange(4.0)[:, None]
+    for apply in NETWORKS.values():
+        f = residual.bind(apply)
+        points = oc.over(SENSORS, POINTS)
+
+        def plain(params: Any, nu: Any, apply: Any = apply) -> Any:
+            one = lambda a, n: RESIDUAL(lambda p: apply(params, p, a), POINTS, nu=n)
+            values = jax.vmap(one)(SENSORS, nu[:, 0])
+            return sum(jnp.mean(by_function * r**2) for r in values)
+
+        want = jax.value_and_grad(plain)(PARAMS, by_function)
+        got = f.value_and_grad(PARAMS, points, nu=by_function, weights=by_function)
+        close(got, want)
+        rows = jnp.tile(SENSORS, (2, 1))[:7]
+        loss = lambda params, f=f, rows=rows: f.loss(
+            params, oc.along(rows, POINTS), nu=0.1
+        )
+        values = f(PARAMS, oc.along(rows, POINTS), nu=0.1)
+        close(loss(PARAMS), sum(jnp.mean(r**2) for r in values))
+
+
+def test_gradients_by_functions_and_a_pytree_of_them() -> None:
+    def apply(params: Any, point: Any, function: Any) -> Any:
+        scale, sensors = function["scale"], function["sensors"]
+        return scale * deeponet(params, point, sensors)
+
+    f = RESIDUAL.bind(apply)
+    functions = {"scale": jnp.arange(4.0) + 1, "sensors": SENSORS}
+    loss = lambda functions: f.loss(PARAMS, oc.over(functions, POINTS), nu=0.1)
+
+    def plain(functions: Any) -> Any:
+        one = lambda a: RESIDUAL(lambda p: apply(PARAMS, p, a), POINTS, nu=0.1)
+        return sum(jnp.mean(r**2) for r in jax.vmap(one)(functions))
+
+    close(jax.grad(loss)(functions), jax.grad(plain)(functions))
+
+
+def test_sums_integrals_and_other_residuals() -> None:
+    X = oc.vector("x", 3)
+    w = sp.Function("w")(X)
+    s = sp.Symbol("s")
+    points = jax.random.uniform(KEYS[5], (7, 3))
+    apply = lambda params, point, a: (
+        jnp.sin(a @ params["branch"])
+        @ jnp.tanh(jnp.sum(point) * params["trunk"][0] + point[1] ** 2)
+    )
+    for equation, at, given in (
+        (oc.laplacian(w, X) + w, points, {}),
+        (
+            u.diff(t) + oc.Integral(sp.Function("u")(t, s) * x, (s, 0, x)),
+            POINTS,
+            {"quadrature": {"s": oc.gauss_legendre(3)}},
+        ),
+    ):
+        residual = oc.compile(equation)
+        one = lambda a, residual=residual, at=at, given=given: residual(
+            lambda p: apply(PARAMS, p, a), at, **given
+        )
+        net = lambda p, a: apply(PARAMS, p, a)
+        close(residual(net, oc.over(SENSORS, at), **given), jax.vmap(one)(SENSORS))
+        rows = jnp.tile(SENSORS, (2, 1))[:7]
+        pair = lambda a, p, residual=residual, given=given: residual(
+            lambda q: apply(PARAMS, q, a), p, **given
+        )
+        close(residual(net, oc.along(rows, at), **given), jax.vmap(pair)(rows, at))
+
+
+def test_dicts_of_networks_and_least_squares() -> None:
+    v = sp.Function("v")(t, x)
+    residual = oc.compile([u.diff(t) - v, v.diff(x) + u])
+    nets = {"u": deeponet, "v": joined}
+    f = residual.bind(nets)
+    points = oc.over(SENSORS, POINTS)
+    values = f(PARAMS, points)
+    one = lambda a: residual(
+        {name: lambda p, n=net: n(PARAMS, p, a) for name, net in nets.items()}, POINTS
+    )
+    close(values, jax.vmap(one)(SENSORS))
+    problem = oc.least_squares([(f, points, 2.0)])
+    close(jnp.sum(problem.residual(PARAMS) ** 2), f.loss(PARAMS, points, weights=2.0))
+
+
+def test_the_branch_is_evaluated_once_for_each_function() -> None:
+    sensors, points = jnp.ones((40, 5)), jnp.ones((50, 2))
+    net = lambda p, a: deeponet(PARAMS, p, a)
+    values = lambda a, z: RESIDUAL(net, oc.over(a, z), nu=0.1)
+    program = jax.make_jaxpr(values)(sensors, points).jaxpr
+    assert max(e.outvars[0].aval.size for e in program.eqns) <= 40 * 50
+
+
+@pytest.mark.parametrize(
+    ("points", "part"),
+    [
+        (lambda: oc.over(1.0, POINTS), "functions are no arrays"),
+        (lambda: oc.over({"a": SENSORS, "b": jnp.ones(3)}, POINTS), "functions are no"),
+        (lambda: oc.over(1j * SENSORS, POINTS), "a function is complex"),
+        (lambda: oc.over(SENSORS, POINTS[:, :1]), "one column for each"),
+        (lambda: oc.along(SENSORS, POINTS), "4 functions do not belong"),
+        (lambda: POINTS, "cannot be called on one point"),
+    ],
+)
+def test_mistakes(points: Any, part: str) -> None:
+    with pytest.raises(oc.OperatorError, match=part):
+        RESIDUAL(lambda p, a: deeponet(PARAMS, p, a), points(), nu=0.1)
+
+
+def test_a_network_of_a_point_alone() -> None:
+    with pytest.raises(oc.OperatorError, match="and one function"):
+        RESIDUAL(lambda p: p[0] * p[1], oc.over(SENSORS, POINTS), nu=0.1)
