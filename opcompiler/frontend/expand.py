@@ -87,7 +87,13 @@ class Expansion:
             checks.whole_vectors(expr)
             inner = self._expand(expr.expr, (*bound, *expr.variables))
             values = [self._expand(value, bound) for value in expr.point]
-            pairs = zip(expr.variables, values, strict=True)
+            # A field may be replaced as well: K'(u) at u = 1/2.
+            fields = AppliedUndef | sp.Derivative
+            replaced = (
+                self._expand(v, bound) if isinstance(v, fields) else v
+                for v in expr.variables
+            )
+            pairs = zip(replaced, values, strict=True)
             return self.held.moved(inner, dict(pairs))
         if isinstance(expr, sp.Sum) and expr.function.has(sp.Indexed):
             return self._hold(expr, bound)

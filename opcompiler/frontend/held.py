@@ -179,6 +179,8 @@ class Held:
         """Replaces symbols and indices, also those behind leaves and held sums."""
         found: dict[sp.Basic, sp.Basic] = dict(values)
         for symbol in ordered(expr):
+            if symbol in values:
+                continue
             if leaf := self.leaf(symbol):
                 arguments = [self.moved(a, values) for a in leaf.arguments]
                 found[symbol] = self.symbol(leaf.moved(arguments, values))

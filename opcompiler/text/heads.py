@@ -21,7 +21,7 @@ from sympy.core.function import AppliedUndef
 from opcompiler.frontend.integrals import infinite_end
 from opcompiler.text import application, limits, normal, shapes
 from opcompiler.text.conditions import condition
-from opcompiler.text.derivatives import differentiate, pin
+from opcompiler.text.derivatives import depends, differentiate, pin
 from opcompiler.text.mistakes import MeaningError, nearest
 from opcompiler.text.precedence import refuse_doubtful_dot
 from opcompiler.text.problem import Field
@@ -145,7 +145,8 @@ def _applied(
     names = declared.arguments
     for given, own in zip(values, names, strict=True):
         exchanged = sp.Symbol(own) in values and str(given) in names
-        time = reader.scope.coordinates[own].time
+        coordinate = reader.scope.coordinates.get(own)
+        time = coordinate is not None and coordinate.time
         if time and given != sp.Symbol(own) and exchanged:
             raise MeaningError(
                 f"{declared.name} is given {given} for {own}: its arguments are "
@@ -172,8 +173,10 @@ def _positional(reader: Reader, declared: Field, arguments: list[Node]) -> list[
 
 
 def _argument(reader: Reader, name: str, node: Node) -> Value:
-    """Returns the value that a coordinate takes at a point."""
-    coordinate = reader.scope.coordinates[name]
+    """Returns the value that an argument takes at a point."""
+    coordinate = reader.scope.coordinates.get(name)
+    if coordinate is None:  # a field, at whose values another one stands
+        return reader.scalar(node, "a number")
     if not coordinate.written_out:
         if node.kind == "name" and spelled(str(node.children[0])) == name:
             return coordinate.symbols[0]
@@ -188,13 +191,6 @@ def _argument(reader: Reader, name: str, node: Node) -> Value:
         like = "a number" if not wanted else f"{wanted[0]} components"
         problem = f"{name} is given {shapes.shown(value)}"
         raise MeaningError(problem, f"{name} takes {like}", at=node)
-    if any(part.has(AppliedUndef) for part in flat(value)):
-        raise MeaningError(
-            "an argument of a field is itself a field",
-            "arguments hold coordinates, parameters and numbers only; a product is "
-            "written with *, and a function of a field is written out: b = 1 + u^2",
-            at=node,
-        )
     return value
 
 
@@ -207,7 +203,7 @@ def _at_point(
     if declared is not None and not any(a.kind == "named" for a in arguments):
         values = _positional(reader, declared, arguments)
         for name, new in zip(declared.arguments, values, strict=True):
-            symbols = reader.scope.coordinates[name].symbols
+            symbols = reader.scope.symbols_of(name)
             moves.update(zip(symbols, flat(new), strict=True))
     else:
         for argument in arguments:
@@ -247,16 +243,13 @@ def _named_move(
     elif name in scope.coordinates:
         old = scope.coordinates[name].symbols
         new = _argument(reader, name, argument.nodes[0])
+    elif name in scope.functions:
+        old = scope.symbols_of(name)
+        new = reader.scalar(argument.nodes[0], "a number")
     else:
         hint = nearest(name, scope.coordinates, "only coordinates can be fixed")
         raise MeaningError(f"{name} is not a coordinate", hint, at=argument)
-    if any(part.has(AppliedUndef) for part in flat(new)):
-        raise MeaningError(
-            "a coordinate is fixed at a field",
-            "points hold coordinates, parameters and numbers only",
-            at=argument,
-        )
-    if not {s for part in flat(value) for s in part.free_symbols} & set(old):
+    if not any(depends(part, symbol) for part in flat(value) for symbol in old):
         problem = f"nothing here depends on {name}"
         raise MeaningError(problem, "leave the point out", at=argument)
     return dict(zip(old, flat(new), strict=True))

@@ -290,6 +290,9 @@ class Writer:
 
     def _derivative(self, of: sp.Expr, counts: list[tuple[sp.Expr, int]]) -> Written:
         name = self._home.get(of)
+        ((by, primes), *others) = counts
+        if name is not None and not others and of.args == (by,) and by in self._home:
+            return self.name(name) + "'" * primes, ATOM
         if name is not None and all(isinstance(v, sp.Symbol) for v, _ in counts):
             by = [str(v) for v, n in counts for _ in range(n)]
             short = f"{name}_{''.join(by)}"
@@ -308,7 +311,10 @@ class Writer:
             return False
 
     def _pinned(self, of: sp.Expr, pins: list[tuple[sp.Expr, sp.Expr]]) -> Written:
-        at = ", ".join(f"{v}={self.text(p)}" for v, p in pins)
+        names = (self._home.get(v, str(v)) for v, _ in pins)
+        at = ", ".join(
+            f"{n}={self.text(p)}" for n, (_, p) in zip(names, pins, strict=True)
+        )
         return f"{self.factor(of)}({at})", ATOM
 
     def _applied(self, expr: AppliedUndef) -> Written:
@@ -323,10 +329,11 @@ class Writer:
             )
         parts, place = [], 0
         for argument in declared.arguments:
-            coordinate = self._scope.coordinates[argument]
-            own = expr.args[place : place + len(coordinate.symbols)]
+            coordinate = self._scope.coordinates.get(argument)
+            own = expr.args[place : place + len(self._scope.symbols_of(argument))]
             place += len(own)
-            vector = coordinate.dimension is not None and coordinate.written_out
+            vector = coordinate and coordinate.dimension is not None
+            vector = vector and coordinate.written_out
             parts.append(self._vector(own) if vector else self.text(own[0]))
         return f"{self.name(name)}{self.bracketed(', '.join(parts))}", ATOM
 

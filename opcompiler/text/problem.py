@@ -67,7 +67,8 @@ class Field:
 
     Attributes:
         name: as declared; the components of a vector field are `name1`, `name2`, ...
-        arguments: names of coordinates.
+        arguments: names of coordinates, and of fields at whose values it stands, as those
+            of a constitutive law K(u).
         components: `None` for a scalar, else their number.
         complex: whether values are complex.
         known: whether it is a coefficient: given, not sought.

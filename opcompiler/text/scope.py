@@ -141,7 +141,13 @@ class Scope:
 
     def arguments(self, declared: Field) -> tuple[sp.Expr, ...]:
         """Returns the arguments that a field has where it stands bare."""
-        return tuple(s for a in declared.arguments for s in self.coordinates[a].symbols)
+        return tuple(s for a in declared.arguments for s in self.symbols_of(a))
+
+    def symbols_of(self, argument: str) -> tuple[sp.Expr, ...]:
+        """Returns what stands bare for an argument: a coordinate's symbols, or a field."""
+        if argument in self.coordinates:
+            return self.coordinates[argument].symbols
+        return (self.functions[argument][1],)
 
     def applied(self, declared: Field, arguments: tuple[sp.Expr, ...]) -> Value:
         """Returns the field at some arguments, a tuple for a vector field."""

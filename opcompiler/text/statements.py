@@ -200,8 +200,10 @@ class _Statements:
                 self._table(name, declared, known)
                 continue
             for token in arguments:
-                if spelled(str(token)) not in self._scope.coordinates:
-                    argument = spelled(str(token))
+                argument = spelled(str(token))
+                field = self._scope.fields.get(argument)
+                law = field is not None and field.names == (argument,)
+                if argument not in self._scope.coordinates and not law:
                     hint = "declare it before the field"
                     hint = nearest(argument, self._scope.coordinates, hint)
                     raise MeaningError(
@@ -359,8 +361,8 @@ class _Statements:
                 raise MeaningError(f"{name} cannot be fixed", hint, at=one)
             old = coordinate.symbols
         new = flat(self._reader.value(one.nodes[0]))
-        if len(new) != len(old) or any(part.has(AppliedUndef) for part in new):
-            hint = "give it numbers or parameters"
+        if len(new) != len(old):
+            hint = "give it as many numbers as it has components"
             raise MeaningError(f"{name} cannot be fixed there", hint, at=one)
         return dict(zip(old, new, strict=True))
 

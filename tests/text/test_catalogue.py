@@ -62,7 +62,6 @@ PYTHON = {
     ],
     "SymPy: fields and coordinates": [
         "oc.compile(u(x) + u(x, y))",
-        "oc.compile(u(v(x)))",
         "oc.compile(u(x) + sp.Symbol('u'))",
         "oc.compile(u(x).diff(x) + u(sp.Symbol('x', real=True)))",
         "oc.compile(u(x) + sp.Function('u', real=True)(x))",
@@ -192,7 +191,6 @@ TEXT = [
     "u_y = 0",
     "d(u(t, 0), x) = 0",
     "u(x) = 0",
-    "u(u, x) = 0",
     "nu(x) = u",
     "u(t, x=0) = 0",
     "u(y=0) = 0",
