@@ -213,7 +213,9 @@ def _coordinates(applications: Sequence[_Application]) -> tuple[CoordinateSymbol
     for application in applications:
         for argument in application.arguments:
             inside = _ordered_symbols(argument)
-            if not any(s in found for s in inside):
+            # A field in an argument has coordinates of its own: what stands beside it is
+            # as good as a parameter.
+            if not any(s in found for s in inside) and not argument.has(AppliedUndef):
                 found.update(dict.fromkeys(inside))
     free = {a.name for a in applications if any(map(_ordered_symbols, a.arguments))}
     for application in applications:
