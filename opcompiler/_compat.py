@@ -246,10 +246,14 @@ def reached_by(jaxpr: Jaxpr, start: Iterable[Any]) -> set[Any]:
 def numbers_made(jaxpr: Jaxpr) -> tuple[int, int]:
     """Returns how many numbers a jaxpr's equations make, and the most that one makes.
 
-    What a loop makes in each of its turns counts each time.
+    What a loop makes in each of its turns counts each time; what does not depend on an
+    argument does not count.
     """
     made = widest = 0
+    reached = reached_by(jaxpr, jaxpr.invars)
     for equation in jaxpr.eqns:
+        if not reached.intersection(equation.outvars):
+            continue
         turns, inner = equation.params.get("length", 1), bodies(equation)
         found = [numbers_made(body) for body in inner] or [
             (math.prod(aval.shape),) * 2 for aval in output_avals(equation)

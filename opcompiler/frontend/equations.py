@@ -137,6 +137,8 @@ def _expression(equation: object) -> sp.Expr:
             expression=repr(equation)[:200],
             hint=_how_to_hand_in(equation),
         )
+    for part in parts(equation, closed=AppliedUndef):
+        _check_arguments(part)  # before anything walks through them
     equation = with_held_matrices(equation)
     held = _refuse_unread(equation)
     if held & {sp.nan, sp.zoo}:
@@ -163,6 +165,11 @@ def _refuse_infinite(expr: sp.Basic) -> None:
         _refuse_infinite(argument)
 
 
+def _check_arguments(part: sp.Basic) -> None:
+    if isinstance(part, AppliedUndef) and len(part.args) > MOST_ARGUMENTS:
+        raise _too_many_arguments(part)
+
+
 def _refuse_unread(equation: sp.Expr) -> set[sp.Basic]:
     """Refuses what belongs to SymPy's other languages: matrices, arrays, frames.
 
@@ -177,8 +184,7 @@ def _refuse_unread(equation: sp.Expr) -> set[sp.Basic]:
     special = (sp.nan, sp.zoo, sp.oo, -sp.oo)
     found: set[sp.Basic] = set()
     for part in parts(equation):
-        if isinstance(part, AppliedUndef) and len(part.args) > MOST_ARGUMENTS:
-            raise _too_many_arguments(part)
+        _check_arguments(part)
         if part in special:
             found.add(part)
         if isinstance(part, frame_coordinate):

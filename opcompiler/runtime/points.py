@@ -69,22 +69,25 @@ class Points:
 
         What varies along the same axes becomes one part. If all that vary at all do so
         along the same axes, there is one part: nothing is won by keeping numbers apart.
+        What is besides, the last `more` columns, is a part of its own.
         """
         rank = max(array.ndim for array in arrays)
         arrays = [array.reshape((1,) * (rank - array.ndim) + array.shape)
                   for array in arrays]  # fmt: skip
         groups: dict[tuple[int, ...], list[int]] = {}
-        for number, array in enumerate(arrays):
+        own = len(arrays) - bool(more)
+        for number, array in enumerate(arrays[:own]):
             axes = tuple(a for a, n in enumerate(array.shape[:-1]) if n != 1)
             groups.setdefault(axes, []).append(number)
         if len(groups.keys() - {()}) <= 1:
-            groups = {(): list(range(len(arrays)))}
+            groups = {(): list(range(own))}
+        numbered = [*groups.values(), *([[own]] if more else [])]
         ends = np.cumsum([0, *(array.shape[-1] for array in arrays)])
         parts, columns = [], []
-        for numbers in groups.values():
-            own = [arrays[n] for n in numbers]
-            shape = jnp.broadcast_shapes(*(array.shape[:-1] for array in own))
-            wide = [jnp.broadcast_to(a, (*shape, a.shape[-1])) for a in own]
+        for numbers in numbered:
+            group = [arrays[n] for n in numbers]
+            shape = jnp.broadcast_shapes(*(array.shape[:-1] for array in group))
+            wide = [jnp.broadcast_to(a, (*shape, a.shape[-1])) for a in group]
             parts.append(jnp.concatenate(wide, axis=-1))
             columns.append(
                 tuple(k for n in numbers for k in range(ends[n], ends[n + 1]))
@@ -159,10 +162,8 @@ class Points:
 
     def only(self, columns: Sequence[int]) -> "Points":
         """Returns some of the coordinates, and what is besides; axes of others go."""
-        if self.mapped:
-            last = range(self.width - self.more, self.width)
-            array = self.parts[0][..., [*columns, *last]]
-            return Points.beside([array], self.more)
+        if self.mapped and not self.more:
+            return Points.beside([self.parts[0][..., list(columns)]])
         single = [self.column(number, 1) for number in columns]
         return Points.beside([*single, *self.besides], self.more)
 
@@ -224,10 +225,12 @@ class Points:
         """
         if self.mapped:
             return jax.vmap(function)
+        first = self.width - self.more
         pieces = [
-            Piece(own, tuple(a for a, n in enumerate(part.shape[:-1]) if n != 1))
+            Piece(own, tuple(a for a, n in enumerate(part.shape[:-1]) if n != 1),
+                  kind=int(own[0] >= first))
             for own, part in zip(self.columns, self.parts, strict=True)
-        ]
+        ]  # fmt: skip
         return over_product(function, pieces, self.shape)
 
     def seed(self, row: Any) -> Any:
@@ -341,8 +344,10 @@ def _from_over(
                 hint="give a function for each of the points, (N, ...) for (N, D); all "
                 "functions at all points are oc.over(functions, points)",
             )
-        both = jnp.concatenate([where.flat, rows], axis=1)
-        return Points((both,), (tuple(range(width + more)),), where.leading, more)
+        both = Points(
+            (where.flat, rows), numbers, where.leading, more, len(where.leading)
+        )
+        return both if rank == 0 else both.as_rows
     parts, last = where.parts, where.last
     if where.mapped:
         # The axes of integration variables stand before the last one of the points.

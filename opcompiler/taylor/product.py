@@ -53,10 +53,13 @@ class Piece:
     Attributes:
         columns: their numbers.
         axes: along which they vary.
+        kind: pieces of two kinds are kept apart, also where they vary along the same axes:
+            what no derivative goes by stays without channels.
     """
 
     columns: tuple[int, ...]
     axes: Axes
+    kind: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,12 @@ class Rows:
     Attributes:
         axes: of the product, at least one.
         array: (points of these axes, *shape), the last axis fastest.
+        kind: of the piece, if it is one or a part of one.
     """
 
     axes: Axes
     array: Array
+    kind: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -155,7 +160,7 @@ class _Run:
     def point(self, pieces: Sequence[Piece], arrays: Sequence[Array]) -> Any:
         """Returns the point, (d,), of which these are the columns."""
         values = [
-            Rows(piece.axes, array) if piece.axes else array[0]
+            Rows(piece.axes, array, piece.kind) if piece.axes else array[0]
             for piece, array in zip(pieces, arrays, strict=True)
         ]
         places = [np.asarray(piece.columns) for piece in pieces]
@@ -233,20 +238,21 @@ class _Run:
         return array.reshape(*shape, *(array.shape[1:] if axes else array.shape))
 
     def joined(self, shape: Any, dim: int, parts: list[tuple[np.ndarray, Any]]) -> Any:
-        """Returns parts side by side; those along the same axes become one."""
-        groups: dict[Axes, list[tuple[np.ndarray, Any]]] = {}
+        """Returns parts side by side; those of one kind along the same axes become one."""
+        groups: dict[tuple[Axes, int], list[tuple[np.ndarray, Any]]] = {}
         for places, part in parts:
             if len(places):
-                groups.setdefault(_axes(part), []).append((places, part))
+                kind = part.kind if isinstance(part, Rows) else 0
+                groups.setdefault((_axes(part), kind), []).append((places, part))
         made: list[tuple[np.ndarray, Any]] = []
-        for axes, group in groups.items():
+        for (axes, kind), group in groups.items():
             places = np.concatenate([p for p, _ in group])
             order = np.argsort(places)
             arrays = [v.array if axes else jnp.asarray(v) for _, v in group]
             along = dim + bool(axes)
             array = arrays[0] if len(arrays) == 1 else jnp.concatenate(arrays, along)
             array = _take(array, along, order)
-            made.append((places[order], Rows(axes, array) if axes else array))
+            made.append((places[order], Rows(axes, array, kind) if axes else array))
         if len(made) == 1:
             return made[0][1]
         return Mixed(tuple(shape), dim, tuple(made))
@@ -263,7 +269,7 @@ class _Run:
             return self.joined(shape, dim, parts)
         value = self.whole(value)
         if isinstance(value, Rows):
-            return Rows(value.axes, _take(value.array, 1 + dim, places))
+            return Rows(value.axes, _take(value.array, 1 + dim, places), value.kind)
         return _take(jnp.asarray(value), dim, places)
 
     # Equations.

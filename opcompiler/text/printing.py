@@ -332,9 +332,12 @@ class Writer:
             coordinate = self._scope.coordinates.get(argument)
             own = expr.args[place : place + len(self._scope.symbols_of(argument))]
             place += len(own)
-            vector = coordinate and coordinate.dimension is not None
-            vector = vector and coordinate.written_out
-            parts.append(self._vector(own) if vector else self.text(own[0]))
+            written_out = (
+                coordinate is not None
+                and coordinate.dimension is not None
+                and coordinate.written_out
+            )
+            parts.append(self._vector(own) if written_out else self.text(own[0]))
         return f"{self.name(name)}{self.bracketed(', '.join(parts))}", ATOM
 
     def _vector(self, values: tuple[sp.Basic, ...]) -> str:

@@ -13,7 +13,10 @@ A problem holds no text and no place in a text, so a program may build or change
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
 
+import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
@@ -169,6 +172,32 @@ class Problem:
         unknown = [p for p in self.parameters if p.unknown]
         return {p.name: None if p.value is None else _number(p.value) for p in unknown}
 
+    def grid(self, **axes: Any) -> Any:
+        """Returns the grid of a box: evenly spaced numbers over declared intervals.
+
+        Args:
+            **axes: for each coordinate how many numbers, from one end of its interval to
+                the other, both included; or an array of them.
+
+        Returns:
+            An `opcompiler.Grid`.
+
+        Raises:
+            OperatorError: for a coordinate without an interval of numbers, or whose
+                numbers are not said; for a number of numbers less than 2.
+
+        Example: `problem.grid(t=64, x=128)`, after `coordinates t in [0, 1], x in [-1, 1]`.
+        """
+        named = {c.name: c for c in self.coordinates}
+        given = {
+            name: _evenly_spaced(named[name], value)
+            if isinstance(value, int) and name in named
+            else value
+            for name, value in axes.items()
+        }
+        # Found by name, as views are: a text is read without JAX.
+        return import_module("opcompiler.runtime.grid").grid(given)
+
     def condition(self, name: str) -> "Part":
         """Returns one condition, of a vector all its components, for `compile`.
 
@@ -219,6 +248,26 @@ class Part:
             for name in f.names
             if name in used or (not f.known and f.arguments in arguments)
         )
+
+
+def _evenly_spaced(coordinate: Coordinate, count: int) -> np.ndarray:
+    name, interval = coordinate.name, coordinate.interval
+    ends = [as_number(end) for end in interval or ()]
+    real = [end for end in ends if isinstance(end, float)]
+    if len(real) != 2 or coordinate.dimension is not None:
+        raise OperatorError(
+            f"{name} has no interval of numbers",
+            expression=f"{name}={count}",
+            hint=f"declare one, coordinates {name} in [0, 1]; or give its numbers, "
+            f"{name}=jnp.linspace(0, 1, {count})",
+        )
+    if count < 2:
+        raise OperatorError(
+            "an interval has two ends",
+            expression=f"{name}={count}",
+            hint="give 2 numbers or more",
+        )
+    return np.linspace(*real, count)
 
 
 def _number(value: sp.Expr) -> float | complex:

@@ -11,8 +11,8 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "examples"
 
 
-def run(name: str, steps: int) -> str:
-    command = [sys.executable, FOLDER / name, "--steps", str(steps)]
+def run(name: str, steps: int, *more: str) -> str:
+    command = [sys.executable, FOLDER / name, "--steps", str(steps), *more]
     root = {**os.environ, "PYTHONPATH": str(FOLDER.parent)}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=root)
     return done.stdout
@@ -52,4 +52,19 @@ def test_neo_hooke(steps: int, error: float) -> None:
     assert nested is not None
     assert found is not None
     assert float(nested[1]) < 1e-5
+    assert float(found[1]) < error
+
+
+@pytest.mark.parametrize(
+    ("problem", "steps", "error"),
+    [
+        ("antiderivative", 200, 60),
+        pytest.param("antiderivative", 1500, 5, marks=pytest.mark.slow),
+        pytest.param("reaction", 1500, 12, marks=pytest.mark.slow),
+    ],
+)
+def test_deeponet(problem: str, steps: int, error: float) -> None:
+    said = run("deeponet.py", steps, "--problem", problem)
+    found = re.search(r"mean ([\d.]+) %", said)
+    assert found is not None
     assert float(found[1]) < error

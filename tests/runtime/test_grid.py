@@ -266,6 +266,26 @@ def test_a_separable_network_is_evaluated_along_axes() -> None:
     assert largest(residual, lambda q: separable(PARAMS, q), grid) <= 30 * 40 * 50
 
 
+def test_the_grid_of_a_problem() -> None:
+    problem = oc.parse(
+        "coordinates t in [0, 2], x in [-1, pi], y\nfield u\nu_t = u_xx + u_y"
+    )
+    grid = problem.grid(t=3, x=5, y=YS)
+    assert grid.shape == (3, 5, 5)
+    np.testing.assert_allclose(grid.axes[0], [0, 1, 2])
+    np.testing.assert_allclose(grid.axes[1], np.linspace(-1, np.pi, 5))
+    values = oc.compile(problem)(lambda q: q @ q, grid)
+    assert [value.shape for value in values.values()] == [(3, 5, 5)]
+    for axes, part in (
+        ({"t": 3, "x": 4, "y": 5}, "y has no interval"),
+        ({"t": 3, "x": 1, "y": YS}, "two ends"),
+    ):
+        with pytest.raises(oc.OperatorError, match=part):
+            problem.grid(**axes)
+    with pytest.raises(oc.OperatorError, match="no axis of the grid is that of y"):
+        oc.compile(problem)(lambda q: q @ q, problem.grid(t=3, x=4))
+
+
 # The corpus ---------------------------------------------------------------------------
 
 
