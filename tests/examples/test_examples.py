@@ -68,3 +68,19 @@ def test_deeponet(problem: str, steps: int, error: float) -> None:
     found = re.search(r"mean ([\d.]+) %", said)
     assert found is not None
     assert float(found[1]) < error
+
+
+@pytest.mark.parametrize(
+    ("problem", "steps", "error"),
+    [
+        ("richards", 300, 20),
+        pytest.param("richards", 3000, 1, marks=pytest.mark.slow),
+        pytest.param("delay", 3000, 1, marks=pytest.mark.slow),
+        pytest.param("stefan", 3000, 2, marks=pytest.mark.slow),
+    ],
+)
+def test_fields_at_fields(problem: str, steps: int, error: float) -> None:
+    said = run("fields_at_fields.py", steps, "--problem", problem)
+    found = re.search(r"steps: ([\d.]+) %", said)
+    assert found is not None
+    assert float(found[1]) < error
