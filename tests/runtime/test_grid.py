@@ -105,7 +105,9 @@ def test_gradients_by_axes_parameters_and_weights() -> None:
     )
 
 
-@pytest.mark.parametrize("strategy", ["nested", "partition", "polarization", "algebra"])
+@pytest.mark.parametrize(
+    "strategy", one_in(4, ["nested", "partition", "polarization", "algebra"])
+)
 def test_every_strategy(strategy: str) -> None:
     residual = oc.compile(EQUATIONS, strategy=strategy)
     for apply in APPLY.values():
@@ -315,7 +317,7 @@ def on_grid_and_list(
 
 
 @pytest.mark.parametrize(
-    "record", one_in(4, corpus.RECORDS), ids=lambda record: record.name
+    "record", one_in(8, corpus.RECORDS), ids=lambda record: record.name
 )
 def test_corpus(record: Record) -> None:
     residual = oc.compile(
