@@ -1,81 +1,104 @@
 """A compiler from symbolic differential operators to fast JAX numerics.
 
-What many programs never use is loaded when it is first asked for: the text notation, the
-report on hand-made jets, and the reader of `sympy.vector`.
+    import sympy as sp
+    import opcompiler as oc
+
+    x = sp.Symbol("x")
+    residual = oc.compile(sp.Function("u")(x).diff(x, 2))
+
+Every public name is loaded when it is first asked for, and with it JAX, SymPy and what else
+it needs. So a program, and the command line, load what they use and no more.
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, TYPE_CHECKING
 
-from opcompiler import taylor
-from opcompiler.api import compile, sobolev_loss
-from opcompiler.calculus import (
-    advect,
-    biharmonic,
-    Cartesian,
-    christoffel,
-    covariant,
-    cross,
-    curl,
-    Cylindrical,
-    det,
-    directional,
-    div,
-    dot,
-    einstein,
-    grad,
-    hessian,
-    inverse,
-    laplacian,
-    material,
-    matmul,
-    Metric,
-    norm,
-    Orthogonal,
-    outer,
-    Polar,
-    ricci,
-    riemann,
-    sobolev,
-    Spherical,
-    strain,
-    trace,
-    trace_hessian,
-    VectorField,
-)
-from opcompiler.errors import OperatorError
-from opcompiler.planning import Plan, register_strategy
-from opcompiler.runtime import (
-    along,
-    autotune,
-    gauss_legendre,
-    Grid,
-    grid,
-    least_squares,
-    Over,
-    over,
-    Residual,
-    unbiased_square,
-)
-from opcompiler.sampling import Dense, Sparse
-from opcompiler.symbols import D, index, Integral, Sum, vector
-from opcompiler.taylor import jet
-from opcompiler.views import register_view
-
 if TYPE_CHECKING:
+    from opcompiler import taylor
+    from opcompiler.api import compile, sobolev_loss
+    from opcompiler.calculus import (
+        advect,
+        biharmonic,
+        Cartesian,
+        christoffel,
+        covariant,
+        cross,
+        curl,
+        Cylindrical,
+        det,
+        directional,
+        div,
+        dot,
+        einstein,
+        grad,
+        hessian,
+        inverse,
+        laplacian,
+        material,
+        matmul,
+        Metric,
+        norm,
+        Orthogonal,
+        outer,
+        Polar,
+        ricci,
+        riemann,
+        sobolev,
+        Spherical,
+        strain,
+        trace,
+        trace_hessian,
+        VectorField,
+    )
     from opcompiler.calculus.sympy_vectors import from_sympy_vector
+    from opcompiler.errors import OperatorError
+    from opcompiler.planning import Plan, register_strategy
     from opcompiler.planning.contamination import contamination
+    from opcompiler.runtime import (
+        along,
+        autotune,
+        gauss_legendre,
+        Grid,
+        grid,
+        least_squares,
+        Over,
+        over,
+        Residual,
+        unbiased_square,
+    )
+    from opcompiler.sampling import Dense, Sparse
+    from opcompiler.symbols import D, index, Integral, Sum, vector
+    from opcompiler.taylor import jet
     from opcompiler.text import load, parse, Problem, to_latex, to_text
+    from opcompiler.views import register_view
 
-_LATER = {
-    "Problem": "opcompiler.text",
-    "contamination": "opcompiler.planning.contamination",
-    "from_sympy_vector": "opcompiler.calculus.sympy_vectors",
-    "load": "opcompiler.text",
-    "parse": "opcompiler.text",
-    "to_latex": "opcompiler.text",
-    "to_text": "opcompiler.text",
+__version__ = "0.1.0"
+
+# The same again, for Python, which does not read what is above.
+_HOMES = {
+    "opcompiler.api": "compile sobolev_loss",
+    "opcompiler.calculus": (
+        "advect biharmonic Cartesian christoffel covariant cross curl Cylindrical det "
+        "directional div dot einstein grad hessian inverse laplacian material matmul "
+        "Metric norm Orthogonal outer Polar ricci riemann sobolev Spherical strain trace "
+        "trace_hessian VectorField"
+    ),
+    "opcompiler.calculus.sympy_vectors": "from_sympy_vector",
+    "opcompiler.errors": "OperatorError",
+    "opcompiler.planning": "Plan register_strategy",
+    "opcompiler.planning.contamination": "contamination",
+    "opcompiler.runtime": (
+        "along autotune gauss_legendre Grid grid least_squares Over over Residual "
+        "unbiased_square"
+    ),
+    "opcompiler.sampling": "Dense Sparse",
+    "opcompiler.symbols": "D index Integral Sum vector",
+    "opcompiler.taylor": "jet",
+    "opcompiler.text": "load parse Problem to_latex to_text",
+    "opcompiler.views": "register_view",
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "Cartesian",
@@ -146,11 +169,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name in _HOME_OF:
+        found = getattr(import_module(_HOME_OF[name]), name)
+        globals()[name] = found
+        return found
+    if name.startswith("_") or find_spec(f"opcompiler.{name}") is None:
         raise AttributeError(f"module 'opcompiler' has no attribute {name!r}")
-    found = getattr(import_module(_LATER[name]), name)
-    globals()[name] = found
-    return found
+    return import_module(f"opcompiler.{name}")
 
 
 def __dir__() -> list[str]:

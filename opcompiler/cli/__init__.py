@@ -9,6 +9,9 @@ One file per command, and beside them what several need:
     check_command.py plan_command.py eval_command.py emit_command.py bench_command.py
     demo_command.py
 
+JAX, SymPy and whatever else computes is imported inside of the functions that compute, so
+that `--help`, completion and mistakes take a quarter of a second.
+
 Exit codes: 0, all is well; 1, the operator, a file or a network is wrong, and stderr says
 what and how to mend it; 2, the command line is wrong. `docs/cli.md` describes all commands.
 """

@@ -7,12 +7,13 @@ user can mend become a message on stderr and an exit code by `errors_reported`.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
+from opcompiler import __version__
 from opcompiler.errors import OperatorError
 from opcompiler.visible import visible
 
@@ -55,8 +56,21 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        say(f"opcompiler {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def main() -> None:
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="print the version"
+        ),
+    ] = False,
+) -> None:
     """Compiles symbolic differential operators to fast JAX numerics."""
 
 

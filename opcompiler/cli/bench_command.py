@@ -8,13 +8,14 @@ The command reads the operator and prints; `demo/contest.py` runs and measures, 
 demo and this command report the same numbers.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from json import dumps
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TYPE_CHECKING
 
-import jax
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -30,12 +31,14 @@ from opcompiler.cli.sources import (
     quadrature,
     read_operator,
 )
-from opcompiler.demo.contest import Box, CASES, contest, Lane, NU, Size
+
+if TYPE_CHECKING:
+    from opcompiler.demo.contest import Box, Lane, Size
+
+    Entry = tuple[str, oc.Residual, dict[str, Any], Box]
 
 _NODES = 16
 _OTHERWISE = (-1.0, 1.0)
-
-Entry = tuple[str, oc.Residual, dict[str, Any], Box]
 
 
 @app.command(
@@ -60,6 +63,8 @@ def bench(
     Without FILE, the Navier-Stokes and Burgers equations of the demo. The network is a
     tanh perceptron in float32; points are drawn in the declared intervals, else in [-1, 1].
     """
+    from opcompiler.demo.contest import contest, Size
+
     size = Size(points, width, depth, rounds)
     results = {}
     with errors_reported():
@@ -78,6 +83,8 @@ def _entries(
 ) -> Iterator[Entry]:
     """Yields what is timed: name, residual, parameters, intervals of the points."""
     if not file:
+        from opcompiler.demo.contest import CASES, NU
+
         for case in CASES:
             residual = compiled(case.compile(), strategy)
             yield case.name, residual, {"nu": NU}, _box(None, residual)
@@ -108,6 +115,8 @@ def _box(operator: Any, residual: oc.Residual) -> Box:
 
 
 def _table(name: str, lanes: list[Lane], size: Size) -> Table:
+    import jax
+
     table = Table(
         title=cell(
             f"{name}\nMLP {size.depth}×{size.width} tanh, {size.points} points, "
@@ -137,6 +146,8 @@ def _cells(lane: Lane, ours: Lane) -> list[str]:
 
 
 def _as_json(results: dict[str, list[Lane]], size: Size) -> str:
+    import jax
+
     data = {
         "device": jax.devices()[0].platform,
         "jax": jax.__version__,

@@ -1,14 +1,17 @@
 """`opcompiler check`: what a text says."""
 
-from json import dumps
+from __future__ import annotations
 
-import sympy as sp
+from json import dumps
+from typing import TYPE_CHECKING
 
 import opcompiler as oc
 from opcompiler.cli.app import app, errors_reported, examples, say
 from opcompiler.cli.options import Json, Notation, numbers, Set
 from opcompiler.cli.sources import read_problem
-from opcompiler.text import Part
+
+if TYPE_CHECKING:
+    from opcompiler.text import Part
 
 
 @app.command(
@@ -51,6 +54,8 @@ def check(file: Notation, parameter: Set = None, json: Json = False) -> None:
 
 def _compares_reals(part: Part) -> bool:
     """Whether a choice hangs on two numbers being equal, which hardly any two are."""
+    import sympy as sp
+
     sides = [side for equation in part.equations.values() for side in equation.args]
     return any(side.has(sp.Eq, sp.Ne) for side in sides)
 

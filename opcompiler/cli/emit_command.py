@@ -5,6 +5,8 @@ The body of a compiled function is shown and not generated. What the module runs
 shapes that go with it, and a plan whose proof can be asked for.
 """
 
+from __future__ import annotations
+
 import builtins
 import keyword
 import re

@@ -9,21 +9,21 @@ The network is the user's own code, which the command imports and runs. `sources
 its errors apart from errors of this package.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from contextlib import suppress
 from json import dumps
+from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TYPE_CHECKING
 
-import jax
-import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
 
 import opcompiler as oc
 from opcompiler.cli.app import app, cell, errors_reported, examples, say
-from opcompiler.cli.arrays import check_name, check_points, read_array, write_arrays
 from opcompiler.cli.options import (
     Json,
     numbers_and_files,
@@ -42,7 +42,10 @@ from opcompiler.cli.sources import (
     UserCode,
 )
 
-Values = dict[str, np.ndarray]
+if TYPE_CHECKING:
+    import numpy as np
+
+    Values = dict[str, np.ndarray]
 
 
 @app.command(
@@ -93,6 +96,13 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Evaluates every equation's residual on your network at your points."""
+    from opcompiler.cli.arrays import (
+        check_name,
+        check_points,
+        read_array,
+        write_arrays,
+    )
+
     code = read_name(net)
     numbers, files = numbers_and_files(parameter)
     with errors_reported():
@@ -145,6 +155,9 @@ def _values(
     rules: Any,
 ) -> list[np.ndarray]:
     """Evaluates all equations at once, in the precision of the points."""
+    import jax
+    import numpy as np
+
     with jax.enable_x64(places.dtype == np.float64), code.watched():
         network = code.network()
         if isinstance(network, Mapping):
@@ -190,6 +203,8 @@ def _as_json(values: Values, places: np.ndarray) -> str:
 
 def _judged(array: np.ndarray) -> tuple[float, float, int]:
     """Returns the root of the mean square, the largest modulus, and where that is."""
+    import numpy as np
+
     sizes = np.abs(array)
     place = int(np.argmax(sizes))  # the first NaN, if there is one
     return float(np.sqrt(np.mean(sizes**2))), float(sizes[place]), place
@@ -197,4 +212,4 @@ def _judged(array: np.ndarray) -> tuple[float, float, int]:
 
 def _number(value: float) -> float | None:
     """JSON has no NaN."""
-    return value if np.isfinite(value) else None
+    return value if isfinite(value) else None

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import typer
 
-from opcompiler.planning import STRATEGIES
 from opcompiler.visible import visible
 
 NAMES = ("equations", "residual", "operator", "problem")
@@ -75,6 +74,8 @@ Json = Annotated[bool, typer.Option("--json", help="print JSON, and nothing else
 
 def strategy_names() -> tuple[str, ...]:
     """Returns what `--strategy` takes now; a program may register more when it runs."""
+    from opcompiler.planning import STRATEGIES
+
     return ("auto", *sorted(STRATEGIES))
 
 

@@ -6,6 +6,8 @@ network. Programs and modules are RUN, as Python would run them; what they stop 
 user's to mend, and what they print does not get into our results.
 """
 
+from __future__ import annotations
+
 import importlib
 import os
 import runpy

@@ -15,7 +15,6 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from opcompiler.algebra.weil import Constant, TaylorAlgebra
 from opcompiler.ir import argument_name
@@ -90,7 +89,7 @@ def _rendered(template: str, plan: Plan, **more: Any) -> str:
             title=f"Plan for {', '.join(fields)}" if fields else "Plan for nothing",
             plan=plan,
             proved=plan.proved,
-            svg=Markup(plan_svg(plan).replace(f' xmlns="{NAMESPACE}"', "")),
+            svg=plan_svg(plan).replace(f' xmlns="{NAMESPACE}"', ""),
             readouts=elide(
                 [_readout(plan, readout) for readout in plan.readouts], _ROWS
             ),

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from opcompiler.cli import app, bench_command
+from opcompiler.cli import app
+from opcompiler.demo import contest
 from opcompiler.demo.contest import Lane
 
 EXAMPLES = Path(__file__).parents[2] / "grammar" / "examples"
@@ -27,7 +28,7 @@ def lanes(*arguments: str) -> dict[str, list[dict]]:
 def test_the_equations_of_the_demo(monkeypatch) -> None:
     lanes = [Lane(ROUTES[0], 1e-3, 2e-3, 0.0), Lane(ROUTES[1], 3e-3, 5e-3, 2e-16)]
     lanes.append(Lane(ROUTES[2], reason="it has no [rule]"))
-    monkeypatch.setattr(bench_command, "contest", lambda *_: lanes)
+    monkeypatch.setattr(contest, "contest", lambda *_: lanes)
     result = invoke()
     assert result.exit_code == 0, result.output
     for text in ("2D Navier-Stokes", "viscous Burgers", "MLP 1×4 tanh, 3 points",

@@ -1,14 +1,19 @@
 """What a user gets who installs the package: the wheel, the command, a first residual."""
 
+import ast
 import os
 import re
 import subprocess
+import sys
 import tarfile
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+
+import opcompiler
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "opcompiler"
@@ -65,6 +70,8 @@ def test_the_installed_package_works_anywhere(python, tmp_path) -> None:
     (tmp_path / "kdv.pde").write_text((ROOT / "grammar/examples/kdv.pde").read_text())
     command = python.parent / "opcompiler"
     assert "check" in run(command, "--help", folder=tmp_path)
+    version = run(command, "--version", folder=tmp_path)
+    assert version == f"opcompiler {opcompiler.__version__}\n"
     assert "# kdv: 5 channels" in run(command, "check", "kdv.pde", folder=tmp_path)
     assert str(python.parents[1]) in run(python, "-c", FIRST, folder=tmp_path)
     assert (tmp_path / "plan.html").stat().st_size > 1000
@@ -78,6 +85,7 @@ def test_what_is_shipped(python, tmp_path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert {p.relative_to(ROOT).as_posix() for p in PACKAGE.rglob("*.py")} <= names
+    assert "opcompiler/py.typed" in names
     for file in ("operator.lark", "README.md", "examples/kdv.pde"):
         assert f"opcompiler/_grammar/{file}" in names
     assert "opcompiler/show/templates/page.html" in names
@@ -87,3 +95,32 @@ def test_what_is_shipped(python, tmp_path) -> None:
     with tarfile.open(source) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
     assert {"pyproject.toml", "README.md", "LICENSE", "grammar/operator.lark"} <= inside
+
+
+def test_the_version_is_said_once_and_repeated_where_people_look() -> None:
+    version = opcompiler.__version__
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert re.search(r"^version: (\S+)$", citation, re.MULTILINE)[1] == version
+    log = (ROOT / "CHANGELOG.md").read_text()
+    assert re.search(r"^## (\d\S*?),? ", log, re.MULTILINE)[1] == version
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert build["project"]["dynamic"] == ["version"]
+    assert build["tool"]["hatch"]["version"]["path"] == "opcompiler/__init__.py"
+
+
+def test_what_the_package_imports_is_what_it_asks_for() -> None:
+    """Base dependencies, and beside them those of extras, whose modules say so."""
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = {re.match(r"[\w-]+", line)[0] for line in build["dependencies"]}
+    trees = [ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")]
+    imported = set()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(str(node.module).partition(".")[0])
+    others = imported - set(sys.stdlib_module_names) - {"opcompiler"}
+    extras = {"matplotlib", "optax"} | {"deepxde", "equinox", "jinns", "lineax"}
+    assert asked <= others | {"jaxlib"}
+    assert others <= asked | extras
