@@ -286,11 +286,11 @@ class _Run:
     def entrywise(self, equation: Equation, operands: Sequence[Any]) -> Any:
         """Runs an equation that acts on each entry alone, on each part of mixed values."""
         (aval, *more) = _compat.output_avals(equation)
-        shapes = {jnp.shape(v) if not _varies(v) else v.shape for v in operands}
         entries = bool(row_of(equation).entries) and "broadcast" not in str(
             equation.primitive.name
         )
-        if more or not shapes <= {(), aval.shape}:
+        fits = _broadcasts if entries else lambda one, to: one in ((), to)
+        if more or not all(fits(_shape(v), aval.shape) for v in operands):
             return None
         if not entries and not (
             equation.primitive.name == "custom_jvp_call"
@@ -308,7 +308,12 @@ class _Run:
             fill = places
             if not entries:
                 fill = np.resize(places, aval.shape[dim])
-            own = [v if _shape(v) == () else self.taken(v, dim, fill) for v in operands]
+            own = [
+                self.taken(v, dim, fill)
+                if _shape(v) and _shape(v)[dim] == aval.shape[dim]
+                else v
+                for v in operands
+            ]
             if any(isinstance(v, Mixed) for v in own):
                 return None
             if any(map(_varies, own)):
@@ -410,6 +415,22 @@ def _varies(value: Any) -> bool:
 
 def _shape(value: Any) -> tuple[int, ...]:
     return value.shape if _varies(value) else jnp.shape(value)
+
+
+def _broadcasts(one: Sequence[int], to: Sequence[int]) -> bool:
+    """Whether a primitive of entries takes a shape beside one of what it returns."""
+    return not one or (
+        len(one) == len(to) and all(n in (1, m) for n, m in zip(one, to, strict=True))
+    )
+
+
+def _spread(rows: Rows, shape: tuple[int, ...]) -> Rows:
+    """Returns rows whose value has a shape that theirs broadcasts to."""
+    if rows.shape == shape:
+        return rows
+    count = len(rows.array)
+    line = rows.array.reshape(count, *(rows.shape or (1,) * len(shape)))
+    return Rows(rows.axes, jnp.broadcast_to(line, (count, *shape)), rows.kind)
 
 
 def _axes(value: Any) -> Axes:
@@ -516,7 +537,26 @@ def _only_dimension(numbers: np.ndarray) -> int | None:
 
 
 def _concatenated(run: _Run, equation: Equation, operands: Sequence[Any]) -> Any:
-    dim = equation.params["dimension"]
+    return [_side_by_side(run, equation, operands, equation.params["dimension"])]
+
+
+def _stacked(run: _Run, equation: Equation, operands: Sequence[Any]) -> Any:
+    """Values side by side in a dimension of their own."""
+    dim = equation.params["axis"]
+    lines: list[Any] = []
+    for value in map(run.whole, operands):
+        if isinstance(value, Rows):
+            array = jnp.expand_dims(value.array, 1 + dim)
+            lines.append(Rows(value.axes, array, value.kind))
+        else:
+            lines.append(jnp.expand_dims(value, dim))
+    return [_side_by_side(run, equation, lines, dim)]
+
+
+def _side_by_side(
+    run: _Run, equation: Equation, operands: Sequence[Any], dim: int
+) -> Any:
+    """Returns operands, one after the other along a dimension."""
     (aval,) = _compat.output_avals(equation)
     start, parts = 0, []
     for value in operands:
@@ -527,14 +567,14 @@ def _concatenated(run: _Run, equation: Equation, operands: Sequence[Any]) -> Any
         else:
             parts.append((places, run.whole(value)))
         start += size
-    return [run.joined(aval.shape, dim, parts)]
+    return run.joined(aval.shape, dim, parts)
 
 
 def _multiplied(run: _Run, equation: Equation, operands: Sequence[Any]) -> Any:
     if any(isinstance(v, Mixed) for v in operands):
         return run.entrywise(equation, operands)
     (aval,) = _compat.output_avals(equation)
-    if any(_varies(v) and v.shape != aval.shape for v in operands):
+    if not all(_broadcasts(_shape(v), aval.shape) for v in operands):
         return None
     return [_product(run, aval.shape, operands)]
 
@@ -548,7 +588,7 @@ def _product(run: _Run, shape: tuple[int, ...], values: Sequence[Any]) -> Any:
             continue
         for factor in value.factors if isinstance(value, Factors) else (value,):
             # Where the axes of one hold those of another, nothing is won by waiting.
-            own, kept = factor, factors
+            own, kept = _spread(factor, shape), factors
             while near := [f for f in kept if _nested(f.axes, own.axes)]:
                 kept = [f for f in kept if f is not near[0]]
                 own = run.times(near[0], own)
@@ -681,6 +721,7 @@ _RULES: dict[str, Callable[[_Run, Equation, Sequence[Any]], Any]] = {
     **dict.fromkeys(_MOVES, _moved),
     **dict.fromkeys(("reduce_prod", "reduce_max", "reduce_min"), _reduced),
     "concatenate": _concatenated,
+    "stack": _stacked,
     "dot_general": _dotted,
     "mul": _multiplied,
     "reduce_sum": _summed,

@@ -36,6 +36,18 @@ def unpacked(q: jax.Array) -> jax.Array:
     return jnp.einsum("r,r,r->", axis(0, t), axis(1, x), axis(2, y))
 
 
+def side_by_side(q: jax.Array) -> jax.Array:
+    return jnp.stack([axis(n, q[n]) for n in range(3)])
+
+
+def of_lists(points: jax.Array) -> jax.Array:
+    """A separable network of n numbers along each axis, (n, 3) -> (n, n, n, 1)."""
+    rows = jax.vmap(side_by_side)(points)
+    first, second, third = (rows[:, n] for n in range(3))
+    found = jnp.einsum("az,bz,cz->abc", first, second, third)
+    return jnp.stack([found], axis=-1)
+
+
 def attention(q: jax.Array) -> jax.Array:
     tokens = q[:, None] * M
     return jnp.sum(jax.nn.softmax(tokens @ tokens.T) @ tokens)
@@ -52,6 +64,17 @@ NETWORKS: dict[str, Callable[[jax.Array], jax.Array]] = {
     ),
     "unpacked after scaling": unpacked,
     "axes by vmap": lambda q: jnp.sum(jnp.prod(stacked(q), 0)),
+    "side by side": lambda q: jnp.sum(jnp.prod(side_by_side(q), 0)),
+    "each of a list": lambda q: of_lists((q / jnp.ones(1))[None]).reshape(-1),
+    "an array of rows": lambda q: jnp.sum(
+        jnp.prod(jnp.array([axis(n, q[n]) for n in range(3)]), axis=0)
+    ),
+    "a factor of one number": lambda q: jnp.sum(
+        (1 - q[:1] ** 2) * axis(1, q[1]) * axis(2, q[2])
+    ),
+    "a column times a row": lambda q: jnp.sum(
+        axis(0, q[0])[:, None] * axis(1, q[1])[None] * B[2]
+    ),
     "several outputs": lambda q: jnp.prod(stacked(q), 0).reshape(2, 4).sum(1),
     "custom rules by vmap": lambda q: jnp.sum(jnp.prod(stacked(q, jax.nn.relu), 0)),
     "softplus by vmap": lambda q: jnp.sum(jnp.prod(stacked(q, jax.nn.softplus), 0)),
@@ -133,7 +156,16 @@ def test_a_function_at_all_points_of_a_product(name: str, pieces: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["a product of axes", "unpacked after scaling", "axes by vmap", "softplus by vmap"],
+    [
+        "a product of axes",
+        "unpacked after scaling",
+        "axes by vmap",
+        "softplus by vmap",
+        "side by side",
+        "each of a list",
+        "an array of rows",
+        "a factor of one number",
+    ],
 )
 def test_each_axis_is_computed_alone(name: str) -> None:
     """Nothing but the products of factors has all points."""
