@@ -56,6 +56,15 @@ def test_neo_hooke(steps: int, error: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("steps", "error"), [(300, 40), pytest.param(2000, 2, marks=pytest.mark.slow)]
+)
+def test_separable_helmholtz(steps: int, error: float) -> None:
+    found = re.search(r"points: ([\d.]+) %", run("separable_helmholtz.py", steps))
+    assert found is not None
+    assert float(found[1]) < error
+
+
+@pytest.mark.parametrize(
     ("problem", "steps", "error"),
     [
         ("antiderivative", 200, 60),
