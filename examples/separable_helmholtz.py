@@ -9,8 +9,8 @@ three networks is evaluated at the 32 places of its own axis, and so are its der
 a function of one point; nothing in it knows of grids.
 
 Source: Cho, Nam, Yang, Yun, Hong, Park, Separable physics-informed neural networks
-(NeurIPS 2023), section 4.2. Theirs has soft conditions at the sides, here a factor makes u vanish;
-they train 50 000 steps.
+(NeurIPS 2023), section 4.2. Theirs has soft
+conditions at the sides, here a factor makes u vanish; they train 50 000 steps.
 
 Run: python -m examples.separable_helmholtz [--steps 2000] [--figure FILE.png]
 """
