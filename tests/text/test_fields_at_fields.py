@@ -52,7 +52,7 @@ def test_a_text_is_the_equation_of_sympy(name: str) -> None:
     wanted = oc.compile(equation)
     points = np.random.default_rng(0).uniform(0.1, 0.9, (5, len(ours.coordinates)))
     given = {n: f for n, f in NETWORKS.items() if n in ours.fields}
-    numbers = {n: 0.6 for n in ours.parameters}
+    numbers = dict.fromkeys(ours.parameters, 0.6)
     (value,) = ours(given, points, **numbers).values()
     other = wanted(given, points, **numbers)
     np.testing.assert_allclose(value, other, rtol=1e-13, atol=1e-13)
