@@ -1,6 +1,6 @@
 """Residuals on meshes of devices against one device: run by `test_devices.py`.
 
-    python -m tests.end_to_end.sharded [--only NAME]             # 8 devices here
+    python -m tests.end_to_end.sharded [--only NAME ...]         # 8 devices here
     python -m tests.end_to_end.sharded --port PORT --process 0   # one of two processes
 
 Prints for each residual and mesh the largest relative difference of values and of
@@ -36,6 +36,7 @@ def low_dimensional():
 EQUATION = partial(distributed.equation, DIM)
 RESIDUALS = {
     "low-dimensional": (low_dimensional, {"fields": ["u", "v"]}, 3),
+    "grid": (low_dimensional, {"fields": ["u", "v"]}, 3),
     "sum, exact": (EQUATION, {}, DIM),
     "sum, sampled": (EQUATION, {"estimator": oc.Sparse(5)}, DIM),
     "sum, sampled per point": (
@@ -52,19 +53,30 @@ def network(params, point):
     return hidden[0] if len(point) == DIM else hidden[:2]
 
 
-def functions(residual, sampled):
+def grid_of(points):
+    """A grid whose first axis lies as the points do."""
+    short = jnp.linspace(0.0, 1.0, 5)
+    return oc.grid(t=points[:, 0], x=short, y=short[:4])
+
+
+def functions(residual, name):
     """Values, the gradient of their mean square, and both by tiles of points."""
+    sampled = "sampled" in name or "random" in name
     given = {"key": jax.random.key(7)} if sampled else {}
+    where = grid_of if name == "grid" else lambda points: points
 
     def values(params, points):
-        found = residual(lambda z: network(params, z), points, **given)
+        found = residual(lambda z: network(params, z), where(points), **given)
         return found if isinstance(found, tuple) else (found,)
 
     def loss(params, points):
         return sum(jnp.mean(r**2) for r in values(params, points))
 
     tiles = residual.tuned(replace(residual.tuning, tile=8)).bind(network)
-    return values, jax.grad(loss), partial(tiles.value_and_grad, **given)
+    by_tiles = lambda params, points: tiles.value_and_grad(
+        params, where(points), **given
+    )
+    return values, jax.grad(loss), by_tiles
 
 
 def compared(name, shape):
@@ -81,7 +93,7 @@ def compared(name, shape):
         places = jax.tree.map(lambda _: NamedSharding(mesh, P()), params)
     copied = NamedSharding(mesh, P())
     worst, gathered = 0.0, False
-    for function in functions(residual, "sampled" in name or "random" in name):
+    for function in functions(residual, name):
         alone = jax.tree.leaves(jax.jit(function)(params, points))
         placed = jax.device_put(params, places), jax.device_put(points, spread)
         compiled = jax.jit(function).lower(*placed).compile()
@@ -98,7 +110,7 @@ def compared(name, shape):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", help="one residual, on the mesh 4 x 2")
+    parser.add_argument("--only", nargs="+", help="residuals, on the mesh 4 x 2")
     parser.add_argument("--port", help="of process 0 of two; each has 4 devices")
     parser.add_argument("--process", type=int)
     options = parser.parse_args()
@@ -107,7 +119,7 @@ def main():
         jax.distributed.initialize(f"localhost:{options.port}", 2, options.process)
     assert jax.device_count() == 8
     assert jax.process_count() == (2 if options.port else 1)
-    for name in [options.only] if options.only else RESIDUALS:
+    for name in options.only or RESIDUALS:
         for shape in MESHES[1:2] if options.only else MESHES:
             worst, gathered = compared(name, shape)
             whole = "gathered" if gathered else "in parts"

@@ -49,12 +49,13 @@ def check(output: str, count: int) -> None:
 
 
 def test_eight_devices() -> None:
-    check(finished(started(8, SHARDED, "--only", "sum, sampled per point")), 1)
+    names = "sum, sampled per point", "grid"
+    check(finished(started(8, SHARDED, "--only", *names)), 2)
 
 
 @pytest.mark.slow
 def test_all_residuals_on_all_meshes() -> None:
-    check(finished(started(8, SHARDED)), 15)
+    check(finished(started(8, SHARDED)), 18)
 
 
 def pair(*options: str) -> list[str]:
@@ -69,7 +70,7 @@ def test_two_processes() -> None:
 @pytest.mark.slow
 def test_all_residuals_on_two_processes() -> None:
     for output in pair(SHARDED, "--port", free_port()):
-        check(output, 15)
+        check(output, 18)
 
 
 @pytest.mark.slow
