@@ -8,6 +8,7 @@ parameter gradients, and whether the first layer is ever gathered on one device.
 """
 
 import argparse
+import re
 import sys
 from dataclasses import replace
 from functools import partial
@@ -97,9 +98,9 @@ def compared(name, shape):
         alone = jax.tree.leaves(jax.jit(function)(params, points))
         placed = jax.device_put(params, places), jax.device_put(points, spread)
         compiled = jax.jit(function).lower(*placed).compile()
-        layer = f"f64[{dim},{distributed.WIDTH}]"
-        lines = compiled.as_text().splitlines()
-        gathered |= any("all-gather" in line and layer in line for line in lines)
+        layer = rf"f64\[{dim},{distributed.WIDTH}\]"
+        gather = re.compile(rf" = .*{layer}\S* all-gather(-start)?\(")
+        gathered |= any(map(gather.search, compiled.as_text().splitlines()))
         outputs = compiled(*placed)
         whole = jax.jit(lambda tree: tree, out_shardings=copied)(outputs)
         for a, b in zip(jax.tree.leaves(whole), alone, strict=True):
