@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-optimised test-slow lint format bench docs docs-serve clean
+.PHONY: help demo test test-optimised test-slow test-matrix lint format bench docs docs-serve clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -30,6 +30,10 @@ test-optimised: $(STAMP)  ## the same, compiled as users have it, which takes lo
 
 test-slow: $(STAMP)  ## the tests that take minutes each
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m slow
+
+test-matrix: $(STAMP)  ## a few tests on each Python with the lowest and the newest versions
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python tests/matrix.py
 
 lint: $(STAMP)  ## format, style, layers, types
 	$(BIN)/ruff format --check .
@@ -62,4 +66,4 @@ docs-serve: $(DOCS)/.installed  ## show the site while its pages are written
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs serve
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) $(DOCS) site .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-matrix $(DOCS) site .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -129,7 +129,11 @@ def dot(a: Value, b: Value) -> Value:
 
 @public("oc.norm([u, v])")
 def norm(value: Value) -> sp.Expr:
-    """Returns the Euclidean length; of a tensor the Frobenius norm."""
+    """Returns the Euclidean length; of a tensor the Frobenius norm.
+
+    Args:
+        value: a column of components, a matrix, or `oc.grad(u, x)` by a vector coordinate.
+    """
     if isinstance(value, Tensor):
         return sp.sqrt(dot(value, value))
     squares = tensors.each(lambda part: part**2, _read(value)).nested
@@ -138,7 +142,15 @@ def norm(value: Value) -> sp.Expr:
 
 @public("oc.cross([u, v, w], [1, 0, 0])")
 def cross(a: Value, b: Value) -> Value:
-    """Returns the cross product: a vector in 3 dimensions, a scalar in 2."""
+    """Returns the cross product: a vector in 3 dimensions, a scalar in 2.
+
+    Args:
+        a: a column of 3 components, or of 2.
+        b: a column of as many.
+
+    Raises:
+        OperatorError: for other numbers of components.
+    """
     left, right = _read(a), _read(b)
     if left.shape != right.shape or left.shape not in ((2,), (3,)):
         raise OperatorError(
@@ -151,7 +163,15 @@ def cross(a: Value, b: Value) -> Value:
 
 @public("oc.outer([u, v], [u, v])")
 def outer(a: Value, b: Value) -> Value:
-    """Returns the matrix of products $a_i b_j$."""
+    """Returns the matrix of products $a_i b_j$.
+
+    Args:
+        a: a column of m components.
+        b: a column of n components.
+
+    Raises:
+        OperatorError: for matrices.
+    """
     left, right = _read(a), _read(b)
     if left.rank + right.rank > 2:
         raise OperatorError(
@@ -301,13 +321,26 @@ def directional(value: Value, along: Value, where: Anywhere) -> Value:
 
 @public("oc.advect([u, v], u, [x, y])")
 def advect(velocity: Value, value: Value, where: Anywhere) -> Value:
-    r"""Returns $(v \cdot \nabla)$ of a scalar or vector: `directional`, velocity first."""
+    r"""Returns $(v \cdot \nabla)$ of a scalar or vector: `directional`, velocity first.
+
+    Args:
+        velocity: v, a column of a component for each coordinate.
+        value: what is carried along, a scalar or a column.
+        where: coordinates of space: a system, one symbol, or several (Cartesian).
+    """
     return directional(value, velocity, where)
 
 
 @public("oc.material(u, [v, w], t, [x, y])")
 def material(value: Value, velocity: Value, time: sp.Symbol, where: Anywhere) -> Value:
-    r"""Returns the material derivative $D/Dt = \partial_t + v \cdot \nabla$."""
+    r"""Returns the material derivative $D/Dt = \partial_t + v \cdot \nabla$.
+
+    Args:
+        value: what is carried along, a scalar or a column.
+        velocity: v, a column of a component for each coordinate of space.
+        time: the symbol of time.
+        where: coordinates of space: a system, one symbol, or several (Cartesian).
+    """
     symbolic(time)
     rate = tensors.each(lambda f: held(f, time), _read(value))
     return _given(rate) + advect(velocity, value, where)
@@ -315,7 +348,15 @@ def material(value: Value, velocity: Value, time: sp.Symbol, where: Anywhere) ->
 
 @public("oc.strain([u, v], [x, y])")
 def strain(velocity: Value, where: Where) -> sp.Matrix:
-    r"""Returns the symmetric gradient $(\nabla v + \nabla v^T)/2$."""
+    r"""Returns the symmetric gradient $(\nabla v + \nabla v^T)/2$.
+
+    Args:
+        velocity: v, a column of a component for each coordinate.
+        where: coordinates of space: a system, one symbol, or several (Cartesian).
+
+    Raises:
+        OperatorError: for what is no vector.
+    """
     if _rank(velocity) != 1:
         raise OperatorError(
             "strain of what is no vector",

@@ -125,25 +125,46 @@ def _turning(
 
 @public("oc.Cartesian(x, y)")
 def Cartesian(*coordinates: sp.Symbol) -> System:  # noqa: N802 - a system's name
-    """Returns Cartesian coordinates, of any number."""
+    """Returns Cartesian coordinates, of any number.
+
+    Args:
+        *coordinates: their symbols.
+    """
     return _system(coordinates, [sp.S.One] * len(coordinates))
 
 
 @public("oc.Polar(r, theta)")
 def Polar(r: sp.Symbol, theta: sp.Symbol) -> System:  # noqa: N802
-    """Returns polar coordinates of the plane."""
+    """Returns polar coordinates of the plane.
+
+    Args:
+        r: the symbol of the distance from the origin.
+        theta: that of the angle from the first axis.
+    """
     return _system((r, theta), (sp.S.One, r))
 
 
 @public("oc.Cylindrical(r, theta, z)")
 def Cylindrical(r: sp.Symbol, theta: sp.Symbol, z: sp.Symbol) -> System:  # noqa: N802
-    """Returns cylindrical coordinates: distance from the axis, angle, height."""
+    """Returns cylindrical coordinates: distance from the axis, angle, height.
+
+    Args:
+        r: the symbol of the distance from the axis.
+        theta: that of the angle around it.
+        z: that of the height.
+    """
     return _system((r, theta, z), (sp.S.One, r, sp.S.One))
 
 
 @public("oc.Spherical(r, theta, phi)")
 def Spherical(r: sp.Symbol, theta: sp.Symbol, phi: sp.Symbol) -> System:  # noqa: N802
-    """Returns spherical coordinates: radius, angle from the axis, longitude."""
+    """Returns spherical coordinates: radius, angle from the axis, longitude.
+
+    Args:
+        r: the symbol of the radius.
+        theta: that of the angle from the axis, 0 to pi.
+        phi: that of the longitude.
+    """
     return _system((r, theta, phi), (sp.S.One, r, r * sp.sin(theta)))
 
 

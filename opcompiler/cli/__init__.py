@@ -6,8 +6,8 @@ One file per command, and beside them what several need:
     options.py      options that several commands take, and their completion
     sources.py      FILE -> a problem or a residual; values of its parameters; a network
     arrays.py       .npy and .npz files
-    check_command.py plan_command.py eval_command.py emit_command.py bench_command.py
-    demo_command.py
+    check_command.py plan_command.py eval_command.py new_command.py emit_command.py
+    bench_command.py demo_command.py
 
 JAX, SymPy and whatever else computes is imported inside of the functions that compute, so
 that `--help`, completion and mistakes take a quarter of a second.
@@ -22,6 +22,7 @@ from opcompiler.cli import (
     demo_command,
     emit_command,
     eval_command,
+    new_command,
     plan_command,
 )
 from opcompiler.cli.app import app
@@ -33,5 +34,6 @@ __all__ = [
     "demo_command",
     "emit_command",
     "eval_command",
+    "new_command",
     "plan_command",
 ]

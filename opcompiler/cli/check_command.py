@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import opcompiler as oc
 from opcompiler.cli.app import app, errors_reported, examples, say
 from opcompiler.cli.options import Json, Notation, numbers, Set
-from opcompiler.cli.sources import read_problem
+from opcompiler.cli.sources import read_problem, reads_its_points
 
 if TYPE_CHECKING:
     from opcompiler.text import Part
@@ -40,7 +40,7 @@ def check(file: Notation, parameter: Set = None, json: Json = False) -> None:
             return
         say(oc.to_text(problem), end="")
         for name, count in channels.items():
-            placeless = name in problem.conditions and _reads_all(residuals[name])
+            placeless = name in problem.conditions and reads_its_points(residuals[name])
             note = ", no place is fixed: it holds where its points lie" * placeless
             say(f"# {name}: {count} channels{note}")
         for name in problem.unused:
@@ -58,11 +58,6 @@ def _compares_reals(part: Part) -> bool:
 
     sides = [side for equation in part.equations.values() for side in equation.args]
     return any(side.has(sp.Eq, sp.Ne) for side in sides)
-
-
-def _reads_all(residual: oc.Residual) -> bool:
-    """Whether the fields of a condition stand at the points themselves."""
-    return all(site.names is not None for site in residual.operator.sites)
 
 
 def _as_json(problem: oc.Problem, channels: dict[str, int]) -> str:

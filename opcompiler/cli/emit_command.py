@@ -86,7 +86,7 @@ def module_text(problem: oc.Problem, strategy: str = "auto") -> str:
     parts = [
         f'"""{_summary(problem, residual)}"""',
         "import jax\n\nimport opcompiler as oc",
-        f'PROBLEM = """\n{_escaped(oc.to_text(problem))}"""',
+        f'PROBLEM = """\n{escaped(oc.to_text(problem))}"""',
         "problem = oc.parse(PROBLEM)",
         f"residual = oc.compile(problem{option})\n{_comment(residual)}",
     ]
@@ -144,5 +144,6 @@ def _comment(residual: oc.Residual) -> str:
     return "\n".join(f"# {line}".rstrip() for line in residual.source().splitlines())
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Returns a text that may stand between three quotation marks."""
     return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')

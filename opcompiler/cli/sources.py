@@ -100,6 +100,11 @@ def labels(operator: Any, residual: oc.Residual) -> list[str]:
     return ["residual"] if count == 1 else [f"residual {n + 1}" for n in range(count)]
 
 
+def reads_its_points(residual: oc.Residual) -> bool:
+    """Whether the fields of a condition stand at the points themselves."""
+    return all(site.names is not None for site in residual.operator.sites)
+
+
 def _run(file: Path) -> dict[str, Any]:
     """Runs a program as Python would, but not as `__main__`; returns its names."""
     # What it prints must not get into our results.

@@ -164,7 +164,7 @@ def contamination(
 ) -> Contamination:
     """Says exactly what each coefficient of a jet holds.
 
-    >>> contamination({2: "x", 3: "y"}, 9).recipe("xxxy", 9)
+    >>> oc.contamination({2: "x", 3: "y"}, 9).recipe("xxxy", 9)
     'u_xxxy = (J9 - 280*u_yyy)/1260'
 
     Args:

@@ -70,8 +70,19 @@ def diagonal_terms(
 ) -> Callable[[Array, Array], Any]:
     r"""Returns the single $\partial_i^k f$, $i \in J$, of f: (d,) -> pytree.
 
-    As `diagonal_sum`, but the arrays that come back have one more axis, of length R: in
-    front for one point, behind N for N points.
+    Args:
+        fun: the function.
+        order: k, at least 1.
+        with_value: return a pair of f and the terms, from one pass.
+        chunk: coordinates that are pushed at a time, to bound memory; all by default.
+
+    Returns:
+        A function of points and indices, as that of `diagonal_sum`; the arrays that it
+        returns have one more axis, of length R: in front for one point, behind N for N
+        points.
+
+    Raises:
+        OperatorError: for shapes and indices that do not fit.
     """
     _check_order(order)
     return partial(_pushed, fun, order, False, with_value, chunk)

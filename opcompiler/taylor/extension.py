@@ -108,10 +108,9 @@ def register_rule(
             several kinds; when it is used, for what does not fit the target's outputs.
 
     Examples:
-        >>> import opcompiler as oc
         >>> square = jax.custom_jvp(lambda x: x * x)
         >>> _ = square.defjvp(lambda p, t: (square(*p), 2 * p[0] * t[0]))
-        >>> register_rule(square, elementwise=lambda x: 2 * x)
+        >>> oc.taylor.register_rule(square, elementwise=lambda x: 2 * x)
         >>> derivatives = oc.taylor.derivatives(square, 2)
         >>> [float(d) for d in derivatives(3.0)]
         [9.0, 6.0, 2.0]

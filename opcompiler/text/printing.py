@@ -49,6 +49,12 @@ Written = tuple[str, int]
 def to_text(problem: Problem) -> str:
     """Returns a problem in the notation; `parse` reads it back to an equal problem.
 
+    Args:
+        problem: of `parse` or `load`, or changed since.
+
+    Returns:
+        The text, a line for each declaration, equation and condition.
+
     Raises:
         OperatorError: if it holds SymPy nodes that the notation has no form for.
     """

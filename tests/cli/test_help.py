@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from opcompiler.cli import app
 from opcompiler.planning import STRATEGIES
 
-COMMANDS = ("bench", "check", "demo", "emit", "eval", "plan")
+COMMANDS = ("bench", "check", "demo", "emit", "eval", "new", "plan")
 WIDE = {"COLUMNS": "200", "TERMINAL_WIDTH": "200"}
 
 

@@ -7,8 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = ["README.md", "docs/calculus.md", "docs/guide.md", "docs/least_squares.md",
-         "docs/wavefunctions.md"]  # fmt: skip
+PAGES = ["README.md", "docs/calculus.md", "docs/choose.md", "docs/faq.md",
+         "docs/guide.md", "docs/least_squares.md", "docs/wavefunctions.md"]  # fmt: skip
 
 
 @pytest.mark.parametrize("page", PAGES)
