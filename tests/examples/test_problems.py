@@ -123,7 +123,8 @@ def test_gradient_rows_vanish_at_the_solution(equation) -> None:
     rows = oc.compile(with_gradient(problem), coordinates=list(problem.coordinates))
     inner = lambda z: chain(z, problem.arrays["c"])
     direction = jnp.arange(1.0, 5.0)
-    found = rows(inner, points, v=direction, **problem.given(rows))
+    given = {"v": direction, **problem.given(rows)}
+    found = jax.jit(lambda points: rows(inner, points, **given))(points)
     assert np.abs(np.stack(found)).max() < 1e-9
 
 
@@ -195,7 +196,7 @@ def test_control_is_the_published_mean(build, terminal) -> None:
         values = jnp.exp(-terminal(ends, problem))
         return jnp.mean(values), jnp.std(values) / len(walk) ** 0.5
 
-    mean, deviation = jax.vmap(mean)(points)
+    mean, deviation = jax.jit(jax.vmap(mean))(points)
     gap = jnp.abs(jnp.exp(-problem.exact(points)) - mean)
     assert bool(jnp.all(gap < 4 * deviation))
 

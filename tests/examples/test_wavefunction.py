@@ -14,6 +14,9 @@ LITHIUM = example.System(2, 1, charge=3, stiffness=0.0, repulsion=1, energy=-7.4
 KEYS = jax.random.split(jax.random.key(0), 3)
 
 
+sign_and_log = jax.jit(example.sign_and_log, static_argnums=1)
+
+
 def setting(complex_valued):
     return (
         example.init(KEYS[0], LITHIUM, complex_valued),
@@ -24,8 +27,8 @@ def setting(complex_valued):
 @pytest.mark.parametrize("complex_valued", [False, True])
 def test_two_electrons_of_equal_spin_change_the_sign(complex_valued) -> None:
     params, at = setting(complex_valued)
-    phase, log = example.sign_and_log(params, LITHIUM, at)
-    other, same = example.sign_and_log(params, LITHIUM, at[jnp.array([1, 0, 2])])
+    phase, log = sign_and_log(params, LITHIUM, at)
+    other, same = sign_and_log(params, LITHIUM, at[jnp.array([1, 0, 2])])
     np.testing.assert_allclose(other, -phase, rtol=1e-12)
     np.testing.assert_allclose(same, log, rtol=1e-12)
     assert jnp.iscomplexobj(phase) == complex_valued
@@ -65,7 +68,8 @@ def test_the_gradient_of_the_energy_and_the_trap(monkeypatch) -> None:
     a, count = jnp.asarray(1.5), 100_000
     # |psi|^2 is a normal law of variance 1/(2 a).
     walkers = jax.random.normal(KEYS[2], (count, 1, 3)) / (2 * a) ** 0.5
-    energies, slope = example.energies_and_gradient(a, WELL, walkers)
+    both = jax.jit(example.energies_and_gradient, static_argnums=1)
+    energies, slope = both(a, WELL, walkers)
     exact = 3 * (1 - 1 / a**2) / 4
     error = float(jnp.std(energies)) / count**0.5
     assert jnp.mean(energies) == pytest.approx(
@@ -74,7 +78,7 @@ def test_the_gradient_of_the_energy_and_the_trap(monkeypatch) -> None:
     assert slope == pytest.approx(float(exact), rel=0.05)
     # The gradient of local energies at fixed walkers has the mean 0.
     one = lambda a, at: example.local_energy(a, WELL, at)
-    naive = jax.vmap(jax.grad(one), (None, 0))(a, walkers)
+    naive = jax.jit(jax.vmap(jax.grad(one), (None, 0)))(a, walkers)
     error = float(jnp.std(naive)) / count**0.5
     assert jnp.mean(naive) == pytest.approx(0.0, abs=5 * error)
     assert 20 * error < exact
@@ -93,7 +97,7 @@ def test_outliers_are_clipped() -> None:
 @pytest.mark.parametrize(
     ("system", "steps", "within"),
     [
-        ("hooke", 120, 0.03),
+        ("hooke", 60, 0.03),
         pytest.param("trap", 400, 0.02, marks=pytest.mark.slow),
         pytest.param("helium", 400, 0.03, marks=pytest.mark.slow),
     ],
@@ -115,7 +119,8 @@ def test_move_keeps_the_law() -> None:
     }  # fmt: skip
     params["bias"] = [jnp.ones_like(b) for b in params["bias"]]
     walkers = jax.random.normal(KEYS[1], (4000, 1, 3)) / 2**0.5
-    walk = example.moved(params, WELL, walkers, KEYS[2], jnp.asarray(0.7), 10)
+    moved = jax.jit(example.moved, static_argnums=(1, 5))
+    walk = moved(params, WELL, walkers, KEYS[2], jnp.asarray(0.7), 10)
     squares = jnp.sum(walk.at**2, axis=(1, 2))
     error = float(jnp.std(squares)) / len(squares) ** 0.5
     assert float(jnp.mean(squares)) == pytest.approx(1.5, abs=5 * error)

@@ -10,6 +10,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.shares import one_in
 
 t, x, nu = sp.symbols("t x nu")
 u = sp.Function("u")(t, x)
@@ -52,7 +53,7 @@ def close(got: Any, want: Any) -> None:
 
 def one_by_one(apply: Any, params: Any, points: Any, **given: Any) -> Any:
     one = lambda a: RESIDUAL(lambda p: apply(params, p, a), points, **given)
-    return jax.vmap(one)(SENSORS)
+    return jax.jit(jax.vmap(one))(SENSORS)
 
 
 @pytest.mark.parametrize("apply", NETWORKS.values(), ids=NETWORKS)
@@ -87,10 +88,11 @@ def test_a_function_for_each_point(apply: Any) -> None:
     rows = jnp.tile(SENSORS, (2, 1))[:7]
     f = RESIDUAL.bind(apply)
     at = lambda a, p: RESIDUAL(lambda q: apply(PARAMS, q, a), p, nu=0.1)
-    close(f(PARAMS, oc.along(rows, POINTS), nu=0.1), jax.vmap(at)(rows, POINTS))
+    want = jax.jit(jax.vmap(at))(rows, POINTS)
+    close(f(PARAMS, oc.along(rows, POINTS), nu=0.1), want)
 
 
-@pytest.mark.parametrize("tile", [None, 1, 10, 16])
+@pytest.mark.parametrize("tile", one_in(2, [None, 1, 10, 16], 0))
 def test_losses_by_tiles(tile: int | None) -> None:
     residual = RESIDUAL.tuned(replace(RESIDUAL.tuning, tile=tile))
     by_function = jnp.arange(4.0)[:, None]
@@ -103,14 +105,14 @@ def test_losses_by_tiles(tile: int | None) -> None:
             values = jax.vmap(one)(SENSORS, nu[:, 0])
             return sum(jnp.mean(by_function * r**2) for r in values)
 
-        want = jax.value_and_grad(plain)(PARAMS, by_function)
+        want = jax.jit(jax.value_and_grad(plain))(PARAMS, by_function)
         got = f.value_and_grad(PARAMS, points, nu=by_function, weights=by_function)
         close(got, want)
         rows = jnp.tile(SENSORS, (2, 1))[:7]
         loss = lambda params, f=f, rows=rows: f.loss(
             params, oc.along(rows, POINTS), nu=0.1
         )
-        values = f(PARAMS, oc.along(rows, POINTS), nu=0.1)
+        values = jax.jit(f)(PARAMS, oc.along(rows, POINTS), nu=0.1)
         close(loss(PARAMS), sum(jnp.mean(r**2) for r in values))
 
 
@@ -127,7 +129,8 @@ def test_gradients_by_functions_and_a_pytree_of_them() -> None:
         one = lambda a: RESIDUAL(lambda p: apply(PARAMS, p, a), POINTS, nu=0.1)
         return sum(jnp.mean(r**2) for r in jax.vmap(one)(functions))
 
-    close(jax.grad(loss)(functions), jax.grad(plain)(functions))
+    got, want = (jax.jit(jax.grad(of))(functions) for of in (loss, plain))
+    close(got, want)
 
 
 def test_sums_integrals_and_other_residuals() -> None:
@@ -152,12 +155,17 @@ def test_sums_integrals_and_other_residuals() -> None:
             lambda p: apply(PARAMS, p, a), at, **given
         )
         net = lambda p, a: apply(PARAMS, p, a)
-        close(residual(net, oc.over(SENSORS, at), **given), jax.vmap(one)(SENSORS))
+        run = jax.jit(
+            lambda at, net=net, residual=residual, given=given: residual(
+                net, at, **given
+            )
+        )
+        close(run(oc.over(SENSORS, at)), jax.jit(jax.vmap(one))(SENSORS))
         rows = jnp.tile(SENSORS, (2, 1))[:7]
         pair = lambda a, p, residual=residual, given=given: residual(
             lambda q: apply(PARAMS, q, a), p, **given
         )
-        close(residual(net, oc.along(rows, at), **given), jax.vmap(pair)(rows, at))
+        close(run(oc.along(rows, at)), jax.jit(jax.vmap(pair))(rows, at))
 
 
 def test_dicts_of_networks_and_least_squares() -> None:
@@ -170,7 +178,7 @@ def test_dicts_of_networks_and_least_squares() -> None:
     one = lambda a: residual(
         {name: lambda p, n=net: n(PARAMS, p, a) for name, net in nets.items()}, POINTS
     )
-    close(values, jax.vmap(one)(SENSORS))
+    close(values, jax.jit(jax.vmap(one))(SENSORS))
     problem = oc.least_squares([(f, points, 2.0)])
     close(jnp.sum(problem.residual(PARAMS) ** 2), f.loss(PARAMS, points, weights=2.0))
 
