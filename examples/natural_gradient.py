@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import optax
@@ -23,96 +22,118 @@ from examples.problems.least_squares import Problem, PROBLEMS
 from examples.support import network
 from examples.support.least_squares import natural_gradient
 from examples.support.run import parser, Run
-from examples.support.training import descent, lbfgs
+from examples.support.training import descent, lbfgs, Step
 
 EVERY = 10
 
 
-def methods(problem: Problem) -> dict[str, tuple[Callable[[Any], Any], Any]]:
+def methods(problem: Problem, start: Any) -> dict[str, tuple[Callable[..., Any], Step]]:
     """Returns for each optimiser how a state begins, and its step."""
-    loss = lambda params, key: problem.squares(key).loss(params)
+    squares = lambda key: problem.squares(key, start)
+    loss = lambda params, key: squares(key).loss(params)
     first = lambda params, key: loss(params, jax.random.key(1))
     return {
         "Adam": descent(loss, optax.adam(optax.exponential_decay(1e-2, 2000, 0.7))),
         "L-BFGS": lbfgs(first),
-        "ENGD-W": natural_gradient(problem.squares),
-        "SPRING": natural_gradient(problem.squares, momentum=0.8),
+        "ENGD-W": natural_gradient(squares),
+        "SPRING": natural_gradient(squares, momentum=0.8),
     }
 
 
 def train(
-    problem: Problem, start: Any, pair: Any, limit: float, run: Run
-) -> tuple[Any, list[tuple[float, float, float]]]:
-    """Trains for some seconds; returns parameters, and (seconds, loss, error) of steps."""
-    begin, step = pair
-    state, key, seconds, history = begin(start), jax.random.key(1), 0.0, []
-    several = jax.jit(
-        lambda state, keys: jax.lax.scan(step, state, keys), donate_argnums=0
+    problem: Problem, name: str, options: argparse.Namespace, run: Run
+) -> tuple[list[tuple[float, float, float]], float]:
+    """Trains all windows, for the same seconds each, by the optimiser of a name.
+
+    Returns:
+        (seconds, loss, relative L2 error in the present window) of steps; and the error in
+        all windows together.
+    """
+    clock = time.process_time if options.processor_time else time.perf_counter
+    now, key, start = jax.block_until_ready, jax.random.key(1), problem.start
+    params = network.init(jax.random.key(options.seed), problem.widths, float)
+
+    @jax.jit
+    def several(state: Any, keys: Any, start: Any) -> Any:
+        return jax.lax.scan(methods(problem, start)[name][1], state, keys)
+
+    begin = methods(problem, start)[name][0]
+    keys = jax.random.split(key, EVERY)
+    compiled = several.lower(begin(params), keys, start).compile()
+    history, gaps, seconds = [], [], 0.0
+    for window, values in enumerate(problem.values):
+        state, end = begin(params), options.limit * (window + 1) / len(problem.values)
+        while seconds < end:
+            key, own = jax.random.split(key)
+            keys = jax.random.split(own, EVERY)
+            with run.turns.alone():
+                before = clock()
+                state, losses = now(compiled(state, keys, start))
+                seconds += clock() - before
+            gap = np.linalg.norm(problem.gap(state[0], start, window))
+            error = float(gap / np.linalg.norm(values))
+            history.append((seconds, float(losses[-1]), error))
+        gaps.append(problem.gap(state[0], start, window))
+        start = problem.following(state[0], start)
+    error = float(np.linalg.norm(gaps) / np.linalg.norm(problem.values))
+    run.say(
+        f"{problem.title}, {name}: {EVERY * len(history)} steps in {seconds:.0f} s, "
+        f"loss {history[-1][1]:.1e}, relative L2 error {error:.1e}"
     )
-    state = jax.tree.map(jnp.copy, state)
-    compiled = several.lower(state, jax.random.split(key, EVERY)).compile()
-    while seconds < limit:
-        key, own = jax.random.split(key)
-        now = jax.block_until_ready
-        with run.turns.alone():
-            before = time.perf_counter()
-            state, losses = now(compiled(state, jax.random.split(own, EVERY)))
-            seconds += time.perf_counter() - before
-        history.append((seconds, float(losses[-1]), problem.error(state[0])))
-    return state[0], history
-
-
-def solve(problem: Problem, options: argparse.Namespace, run: Run) -> dict[str, Any]:
-    """Trains all windows of a problem by all optimisers, for the same seconds."""
-    found: dict[str, Any] = {}
-    for name in methods(problem):
-        at, total, histories = problem, 0.0, []
-        for window in range(problem.windows):
-            start = network.init(jax.random.key(options.seed), problem.widths, float)
-            share = options.limit / problem.windows
-            params, history = train(at, start, methods(at)[name], share, run)
-            histories += [(total + s, loss, e) for s, loss, e in history]
-            total = histories[-1][0]
-            if window + 1 < problem.windows:
-                at = at.following(params)
-        found[name] = histories
-        steps = EVERY * len(histories)
-        run.say(
-            f"{problem.name}, {name}: {steps} steps in {total:.0f} s, "
-            f"loss {histories[-1][1]:.1e}, relative L2 error {histories[-1][2]:.1e}"
-        )
-    return found
+    return history, error
 
 
 def draw(found: dict[str, dict[str, Any]]) -> Figure:
-    """Draws relative errors against seconds, a panel per problem."""
+    """Draws relative errors and residual norms against seconds, a panel per problem."""
     figure, axes = plt.subplots(
-        1, len(found), figsize=(3.2 * len(found) + 0.6, 3.2), layout="constrained",
-        squeeze=False,
+        2, len(found), figsize=(3.2 * len(found) + 0.6, 5.6), layout="constrained",
+        squeeze=False, sharex="col",
     )  # fmt: skip
-    for axis, (problem, by_name) in zip(axes[0], found.items(), strict=True):
-        for name, history in by_name.items():
-            seconds, _, errors = np.array(history).T
-            axis.semilogy(seconds, errors, label=name, lw=1)
-        axis.set(title=problem, xlabel="seconds")
-        axis.grid(alpha=0.3)
-    axes[0, 0].set_ylabel("relative L2 error")
-    axes[0, 0].legend(frameon=False)
+    for (upper, lower), (title, by_name) in zip(axes.T, found.items(), strict=True):
+        for name, (history, _) in by_name.items():
+            seconds, losses, errors = np.array(history).T
+            upper.semilogy(seconds, errors, label=name, lw=1)
+            lower.semilogy(seconds, np.sqrt(losses), lw=1)
+        upper.set_title(title, fontsize=10)
+        lower.set_xlabel("seconds of training")
+        upper.grid(alpha=0.3)
+        lower.grid(alpha=0.3)
+    axes[0, 0].set_ylabel("relative L2 error of u")
+    axes[1, 0].set_ylabel("root mean square residual")
+    axes[0, 0].legend(frameon=False, fontsize=8)
     return figure
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     options = parser(__doc__, steps=0)
     options.add_argument("--problems", nargs="+", default=[*PROBLEMS], choices=PROBLEMS)
+    options.add_argument(
+        "--processor-time", action="store_true", help="of the process, if others work"
+    )
     options.set_defaults(limit=60.0)
     options = options.parse_args(arguments)
     jax.config.update("jax_enable_x64", True)
     run = Run.of("natural_gradient", options)
-    found = {name: solve(PROBLEMS[name](), options, run) for name in options.problems}
-    last = {n: {m: h[-1] for m, h in by.items()} for n, by in found.items()}
-    run.numbers(seed=options.seed, last=last)
+    found: dict[str, Any] = {}
+    for problem in (PROBLEMS[name]() for name in options.problems):
+        found[problem.title] = {
+            name: train(problem, name, options, run)
+            for name in methods(problem, problem.start)
+        }
+    run.numbers(seed=options.seed, seconds=options.limit, found=_thinned(found))
     run.figure(lambda: draw(found))
     return found
+
+
+def _thinned(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Returns some 50 entries of every history, for a file."""
+    return {
+        title: {
+            name: {"error": error, "history": history[:: 1 + len(history) // 50]}
+            for name, (history, error) in by_name.items()
+        }
+        for title, by_name in found.items()
+    }
 
 
 if __name__ == "__main__":

@@ -100,46 +100,81 @@ def _damped(squares: Any, params: Any, values: Array, mu: Array) -> Any:
 
 
 def natural_gradient(
-    squares_at: Squares, damping: float = 1e-8, momentum: float = 0.0
+    squares_at: Squares, momentum: float = 0.0, damping: float = 1e-2
 ) -> tuple[Callable[[Any], Any], Step]:
     """Returns how a state begins, and the step, of energy natural gradient descent.
 
     Without momentum it is ENGD-W, the step Jᵀ(J Jᵀ + μ)⁻¹ r; with momentum β it is SPRING,
-    β φ + Jᵀ(J Jᵀ + μ)⁻¹ (r - β J φ) after the step φ. The length is the best of 1, 1/2,
-    1/4, ..., 0.
+    β φ + Jᵀ(J Jᵀ + μ)⁻¹ (r - β J φ) after the step φ. Of three dampings, μ/8, μ, 8μ, and
+    the lengths 1, 1/2, 1/4, 1/16 the pair is taken that is best at other points than those
+    of the step: at its own points the least damping always looks best. The next step begins
+    with the damping that was taken; where none is better it is 8μ, without a step.
 
     Args:
         squares_at: key -> the squares, at points that may be drawn from the key.
-        damping: μ, at most the loss.
         momentum: β.
+        damping: μ of the first step.
 
     Returns:
-        `begin(params)` gives the state (params, φ).
+        `begin(params)` gives the state (params, φ, μ).
 
     Source: Müller, Zeinhofer, ICML 2023; Guzmán-Cordero et al., arXiv 2505.12149;
         Goldshlager et al., J. Comput. Phys. 516 (2024).
     """
-    lengths = jnp.append(0.5 ** jnp.arange(12.0), 0.0)
+    still = lambda params: jax.tree.map(jnp.zeros_like, params)
+    least = lambda losses: jnp.argmin(jnp.nan_to_num(losses, nan=jnp.inf))
 
     def begin(params: Any) -> Any:
-        return params, jax.tree.map(jnp.zeros_like, params)
+        kind = jnp.result_type(*jax.tree.leaves(params))
+        return params, still(params), jnp.asarray(damping, kind)
 
     def step(state: Any, key: Array) -> tuple[Any, Array]:
-        params, before = state
-        squares = squares_at(key)
+        params, before, mu = state
+        squares, others = map(squares_at, jax.random.split(key))
         values = squares.residual(params)
         left = values - momentum * squares.jvp(params, before) if momentum else values
-        kernel = squares.gram(params)
-        # Not below what rounding leaves of zero eigenvalues.
-        rounding = jnp.finfo(values.dtype).eps * jnp.trace(kernel)
-        mu = jnp.minimum(damping, values @ values) + rounding
-        factor = cho_factor(kernel + mu * jnp.eye(len(kernel)))
-        change = squares.vjp(params, cho_solve(factor, left))
-        change = jax.tree.map(lambda new, old: new + momentum * old, change, before)
-        moved = lambda t: jax.tree.map(lambda p, c: p - t * c, params, change)
-        losses = jax.lax.map(lambda t: squares.loss(moved(t)), lengths)
-        best = jnp.nanargmin(losses)
-        taken = jax.tree.map(lambda c: lengths[best] * c, change)
-        return (moved(lengths[best]), taken), losses[best]
+        solve = _directions(squares, params, left)
+        moved = lambda change: jax.tree.map(jnp.subtract, params, change)
+        lengths = jnp.array([1.0, 1 / 2, 1 / 4, 1 / 16], mu.dtype)
+        dampings = mu * jnp.array([1 / 8, 1.0, 8.0], mu.dtype)
+
+        def tried(mu: Array) -> tuple[Array, Any]:
+            change = jax.tree.map(
+                lambda new, old: new + momentum * old, solve(mu), before
+            )
+            by = lambda length: jax.tree.map(lambda c: length * c, change)
+            losses = jax.lax.map(lambda t: others.loss(moved(by(t))), lengths)
+            best = least(losses)
+            return losses[best], by(lengths[best])
+
+        losses, changes = jax.lax.map(tried, dampings)
+        best, here = least(losses), others.loss(params)
+        better = losses[best] < here
+        change = jax.tree.map(
+            lambda all, none: jnp.where(better, all[best], none), changes, still(params)
+        )
+        eps = jnp.finfo(mu.dtype).eps
+        mu = jnp.clip(jnp.where(better, dampings[best], dampings[-1]), eps, 1 / eps)
+        return (moved(change), change, mu), jnp.where(better, losses[best], here)
 
     return begin, step
+
+
+def _directions(squares: Any, params: Any, values: Array) -> Callable[[Array], Any]:
+    """Returns μ -> (Jᵀ J + μ)⁻¹ Jᵀ r, as Jᵀ (J Jᵀ + μ)⁻¹ r if that is smaller."""
+    flat, unravel = ravel_pytree(params)
+    if len(values) <= flat.size:
+        kernel = squares.gram(params)
+        solve = lambda mu: squares.vjp(params, _solved(kernel, values, mu))
+    else:
+        jacobian = squares.jacobian(params)
+        normal, slope = jacobian.T @ jacobian, jacobian.T @ values
+        solve = lambda mu: unravel(_solved(normal, slope, mu))
+    return solve
+
+
+def _solved(matrix: Array, values: Array, mu: Array) -> Array:
+    """Solves (A + μ) x = y, μ not below what rounding leaves of zero eigenvalues."""
+    rounding = jnp.finfo(values.dtype).eps * jnp.trace(matrix)
+    factor = cho_factor(matrix + (mu + rounding) * jnp.eye(len(matrix)))
+    return cho_solve(factor, values)
