@@ -149,11 +149,12 @@ def check(record: Record, networks: Bank) -> None:
 def rows():
     """Every record with one activation, and every twelfth with two.
 
-    By default those without an exact solution, at which `test_exact.py` tests the others.
+    By default every second of those without an exact solution; `test_exact.py` tests the
+    others at theirs.
     """
     for number, record in enumerate(RECORDS):
         both, slow = number % 12 == 0, pytest.mark.slow
-        new = not record.exact
+        new = not record.exact and number % 2 == 0
         for activations, kept in (
             (("tanh",), new and not both),
             (("tanh", "gelu"), new and both),
@@ -205,7 +206,8 @@ def test_sums_over_components_are_those_written_out(record: Record) -> None:
     columns = {str(c): n for n, c in enumerate(out.coordinates)}
     order = [n for c in residual.coordinates for n in components(str(c), columns)]
     fields = {name: networks.field("tanh", name) for name in residual.fields}
-    values = residual(fields, points(out)[:, order], **given, **record.tables)
+    run = jax.jit(lambda at: residual(fields, at, **given, **record.tables))
+    values = run(points(out)[:, order])
     for value, want in zip(values, expected(out, networks), strict=True):
         assert np.max(np.abs(value - want[0])) <= TOLERANCE * np.max(np.abs(want[0]))
 

@@ -147,8 +147,9 @@ def cases() -> list:
 def test_a_function_at_all_points_of_a_product(name: str, pieces: str) -> None:
     network, (lengths, parts) = NETWORKS[name], PIECES[pieces]
     arrays, full = columns(lengths, parts)
-    want = jax.vmap(network)(full.reshape(-1, 3))
-    got = over_product(network, [Piece(*part) for part in parts], lengths)(*arrays)
+    want = jax.jit(jax.vmap(network))(full.reshape(-1, 3))
+    at_all = over_product(network, [Piece(*part) for part in parts], lengths)
+    got = jax.jit(at_all)(*arrays)
     assert got.ndim == len(lengths) + want.ndim - 1
     got = jnp.broadcast_to(got, (*lengths, *want.shape[1:]))
     np.testing.assert_allclose(got.reshape(want.shape), want, rtol=0, atol=1e-13)

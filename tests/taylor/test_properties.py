@@ -22,9 +22,9 @@ from tests.taylor.oracle import (
 from tests.taylor.random_programs import programs, ROW, run
 
 MIXED = apolar(2, {(2, 0): 1, (0, 2): 3}, {(2, 1): 1})
-fast = settings(derandomize=True, deadline=None, max_examples=12)
-brief = settings(derandomize=True, deadline=None, max_examples=6)
-few = settings(derandomize=True, deadline=None, max_examples=4)
+fast = settings(derandomize=True, deadline=None, max_examples=6)
+brief = settings(derandomize=True, deadline=None, max_examples=3)
+few = settings(derandomize=True, deadline=None, max_examples=2)
 long = settings(derandomize=True, deadline=None, max_examples=200)
 seeds = st.integers(0, 1000)
 
