@@ -57,8 +57,22 @@ def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Marks the tests of `slow.txt`; see there."""
-    lines = (Path(__file__).parent / "slow.txt").read_text().splitlines()
-    for start in (line for line in lines if line and not line.startswith("#")):
-        for item in items:
-            if item.nodeid.startswith(start):
-                item.add_marker(pytest.mark.slow)
+    starts = _slow_tests((Path(__file__).parent / "slow.txt").read_text())
+    for item in items:
+        if item.nodeid.startswith(starts):
+            item.add_marker(pytest.mark.slow)
+
+
+def _slow_tests(text: str) -> tuple[str, ...]:
+    """Returns how the names of slow tests start."""
+    starts: list[str] = []
+    test = ""
+    for line in text.splitlines():
+        if line.startswith(" "):
+            if starts[-1] == test:
+                starts.pop()
+            starts.append(f"{test}[{line.strip()}")
+        elif line and not line.startswith("#"):
+            test = line
+            starts.append(test)
+    return tuple(starts)
