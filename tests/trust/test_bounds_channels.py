@@ -46,6 +46,12 @@ def test_the_fourth_power_of_the_laplacian_is_a_short_program() -> None:
     assert equations(traced.jaxpr) < 2500
 
 
+def built_anew(function, *given):
+    """Returns a program's text and its results; JAX knows nothing of the function yet."""
+    program = jax.jit(lambda *args: function(*args)).lower(*given)
+    return program.as_text(), jax.tree.leaves(program.compile()(*given))
+
+
 PARTIALS = [a for a in itertools.product(range(4), repeat=3) if 0 < sum(a) < 4]
 
 
@@ -68,17 +74,17 @@ def test_loops_and_single_products_agree(act, monkeypatch) -> None:
         return sum(oc.taylor.partials(net, PARTIALS)(point).values())
 
     def numbers():
-        jax.clear_caches()
-        mapped = jax.jit(jax.vmap(jax.value_and_grad(run), (None, 0)))(w, points)
-        return jax.tree.map(np.asarray, mapped)
+        slope = jax.value_and_grad(lambda *args: run(*args))
+        return built_anew(jax.vmap(slope, (None, 0)), w, points)
 
     # Low orders are composed of scalar derivatives otherwise, without a recurrence.
     monkeypatch.setattr(composition, "should_compose", lambda context: False)
-    written = numbers()
+    text, written = numbers()
     monkeypatch.setattr(arithmetic, "LOOP_FROM", 1)
-    looped = numbers()
+    other, looped = numbers()
+    assert text != other
     assert "contraction[" in str(jax.make_jaxpr(run)(w, points[0]))
-    for a, b in zip(jax.tree.leaves(written), jax.tree.leaves(looped), strict=True):
+    for a, b in zip(written, looped, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12 * np.abs(a).max())
 
 
@@ -98,13 +104,14 @@ def test_blocks_and_whole_rows_agree(monkeypatch) -> None:
         return sum(partials.values()) + jnp.sum(residual)
 
     def numbers():
-        jax.clear_caches()
-        return jax.tree.map(np.asarray, jax.jit(jax.value_and_grad(run))(w))
+        return built_anew(jax.value_and_grad(lambda w: run(w)), w)
 
-    whole = numbers()
+    text, whole = numbers()
     monkeypatch.setattr(composition, "_BLOCK", 4)
     monkeypatch.setattr(contraction, "_BLOCK", 3)
-    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(numbers()), strict=True):
+    other, blocks = numbers()
+    assert text != other
+    for a, b in zip(whole, blocks, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12 * np.abs(a).max())
 
 
