@@ -15,8 +15,6 @@ D = k = 0.01 and length scale 0.2.
 Run: python -m examples.deeponet [--problem reaction] [--steps 1500] [--figure FILE.png]
 """
 
-import argparse
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -26,6 +24,7 @@ import sympy as sp
 from rich.progress import track
 
 import opcompiler as oc
+from examples.support.one_of_several import options, picture
 
 SENSORS = np.linspace(0, 1, 101)
 D = k = 0.01
@@ -117,30 +116,17 @@ def main(name: str, steps: int, seed: int = 0, figure: str | None = None) -> flo
 
 def draw(name: str, functions, found, wanted, path: str) -> None:
     """Shows four functions, and their solutions by the network and the reference."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-    for number in range(4):
-        colour = f"C{number}"
-        left.plot(SENSORS, functions[number], colour)
-        right.plot(SENSORS, wanted[number], colour, label="reference" * (not number))
-        right.plot(SENSORS, found[number], "k--", lw=1, label="DeepONet" * (not number))
-    left.set(title="functions v, not seen in training", xlabel="x")
-    right.set(title="s" if name == "antiderivative" else "u at t = 1", xlabel="x")
-    right.legend(frameon=False)
-    figure.savefig(path, dpi=80)
+    with picture(path, 2, (9, 3.2)) as (left, right):
+        for number in range(4):
+            colour, first = f"C{number}", not number
+            left.plot(SENSORS, functions[number], colour)
+            right.plot(SENSORS, wanted[number], colour, label="reference" * first)
+            right.plot(SENSORS, found[number], "k--", lw=1, label="DeepONet" * first)
+        left.set(title="functions v, not seen in training", xlabel="x")
+        right.set(title="s" if name == "antiderivative" else "u at t = 1", xlabel="x")
+        right.legend(frameon=False)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--problem", choices=EQUATIONS, default="reaction")
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--figure", help="a file to write a picture to")
-    options = parser.parse_args()
-    main(options.problem, options.steps, options.seed, options.figure)
+    given = options(__doc__, EQUATIONS, default="reaction", steps=1500)
+    main(given.problem, given.steps, given.seed, given.figure)

@@ -15,8 +15,6 @@ to -1 along z - t, and K(h) = (0.2 - h) / (1 + h + h^2) carries it.
 Run: python -m examples.fields_at_fields [--problem stefan] [--steps 3000] [--figure FILE]
 """
 
-import argparse
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -26,6 +24,7 @@ import sympy as sp
 from rich.progress import track
 
 import opcompiler as oc
+from examples.support.one_of_several import options, picture
 
 t, x, z = sp.symbols("t x z")
 u, s, y, h, K = map(sp.Function, ("u", "s", "y", "h", "K"))
@@ -185,26 +184,13 @@ def main(name: str, steps: int, seed: int = 0, figure: str | None = None) -> flo
 
 def draw(across, up, places, found, exact, path: str) -> None:
     """Shows what was found beside the closed form."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    picture, axis = plt.subplots(figsize=(4.5, 3.2), layout="constrained")
-    axis.plot(places, exact, lw=3, alpha=0.4, label="closed form")
-    axis.plot(places, found, "k--", lw=1, label="network")
-    axis.set(xlabel=across, ylabel=up)
-    axis.legend(frameon=False)
-    picture.savefig(path, dpi=80)
+    with picture(path, 1, (4.5, 3.2)) as axis:
+        axis.plot(places, exact, lw=3, alpha=0.4, label="closed form")
+        axis.plot(places, found, "k--", lw=1, label="network")
+        axis.set(xlabel=across, ylabel=up)
+        axis.legend(frameon=False)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--problem", choices=PROBLEMS, default="stefan")
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--figure", help="a file to write a picture to")
-    options = parser.parse_args()
-    main(options.problem, options.steps, options.seed, options.figure)
+    given = options(__doc__, PROBLEMS, default="stefan", steps=3000)
+    main(given.problem, given.steps, given.seed, given.figure)

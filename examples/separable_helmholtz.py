@@ -27,6 +27,7 @@ import sympy as sp
 from rich.progress import track
 
 import opcompiler as oc
+from examples.support.one_of_several import picture
 
 RANK, WIDTH, PLACES, BLOCK = 64, 64, 32, 100
 WAVES = (4, 4, 3)
@@ -112,31 +113,27 @@ def at_grid(network, line):
 
 def draw(line, found, wanted, path: str) -> None:
     """Shows a plane of the network, the exact solution, and what is between them."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     place = int(np.argmax(np.abs(np.sin(WAVES[2] * np.pi * line))))
     planes = {
         "separable network": found,
         "exact": wanted,
         "network - exact": found - wanted,
     }
-    figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.4), layout="constrained")
-    for axis, (title, values) in zip(axes, planes.items(), strict=True):
-        plane = values[:, :, place]
-        size = 1.0 if values is not planes["network - exact"] else np.abs(plane).max()
-        image = axis.imshow(
-            plane.T, origin="lower", extent=(-1, 1, -1, 1),
-            cmap="RdBu_r", vmin=-size, vmax=size,
-        )  # fmt: skip
-        figure.colorbar(image, ax=axis, shrink=0.8)
-        axis.set(title=title, xlabel="x", ylabel="y")
-    figure.suptitle(
-        f"Helmholtz' equation in three dimensions, at z = {line[place]:.2f}"
-    )
-    figure.savefig(path, dpi=80)
+    with picture(path, 3, (10.5, 3.4)) as axes:
+        for axis, (title, values) in zip(axes, planes.items(), strict=True):
+            plane = values[:, :, place]
+            size = (
+                1.0 if values is not planes["network - exact"] else np.abs(plane).max()
+            )
+            image = axis.imshow(
+                plane.T, origin="lower", extent=(-1, 1, -1, 1),
+                cmap="RdBu_r", vmin=-size, vmax=size,
+            )  # fmt: skip
+            axis.figure.colorbar(image, ax=axis, shrink=0.8)
+            axis.set(title=title, xlabel="x", ylabel="y")
+        axes[0].figure.suptitle(
+            f"Helmholtz' equation in three dimensions, at z = {line[place]:.2f}"
+        )
 
 
 if __name__ == "__main__":
