@@ -83,6 +83,14 @@ def compile(
         OperatorError: naming the sub-expression that cannot be compiled, and what to
             write instead.
 
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> u = sp.Function("u")(x, y)
+        >>> residual = oc.compile(u.diff(x, 2) + u.diff(y, 2))
+        >>> points = jnp.array([[1.0, 2.0], [3.0, 4.0]])
+        >>> residual(lambda p: p[0] ** 2 * p[1], points).tolist()
+        [4.0, 8.0]
+
     Source: `docs/theory.md`.
     """
     # Read: the equations, and what a text declares of their names.
@@ -157,6 +165,14 @@ def sobolev_loss(
     Raises:
         OperatorError: as `compile`; for too few or too many weights or scales, ones that
             are no such numbers, or are for a point set that there is not.
+
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> u = sp.Function("u")(x, y)
+        >>> loss = oc.sobolev_loss(u.diff(y) - x**2, 1, x, weights=[1, 0.5])
+        >>> f = loss.bind(lambda w, p: w * p[1])
+        >>> float(f(jnp.array(1.0), jnp.zeros((3, 2))))
+        1.0
     """
     orders = order if isinstance(order, Mapping) else {"": order}
     if not orders:

@@ -16,6 +16,13 @@ class OperatorError(Exception):
         problem: what is wrong, in one sentence.
         expression: the offending sub-expression as text; `None` if there is none.
         hint: what was expected and how to mend it.
+
+    Examples:
+        >>> try:
+        ...     oc.parse("coordinates x; field u; u_x = nux")
+        ... except oc.OperatorError as error:
+        ...     print(error.hint)
+        declare it: `parameter nux`, or as a field or coordinate
     """
 
     def __init__(

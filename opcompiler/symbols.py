@@ -30,6 +30,11 @@ def vector(name: str, dimension: int) -> sp.IndexedBase:
 
     Raises:
         OperatorError: for a dimension that is no positive number.
+
+    Examples:
+        >>> x = oc.vector("x", 1000)
+        >>> x[0], x.shape
+        (x[0], (1000,))
     """
     if not name.isidentifier() or dimension < 1:
         raise OperatorError(
@@ -50,6 +55,12 @@ def index(name: str, over: sp.IndexedBase | int) -> sp.Idx:
 
     Raises:
         OperatorError: for a vector without a shape.
+
+    Examples:
+        >>> x = oc.vector("x", 1000)
+        >>> i = oc.index("i", x)
+        >>> i.lower, i.upper
+        (0, 999)
     """
     if isinstance(over, sp.IndexedBase):
         if over.shape is None:
@@ -79,6 +90,13 @@ def Sum(body: sp.Expr, *indices: sp.Idx | tuple) -> sp.Sum:  # noqa: N802 - SymP
 
     Raises:
         OperatorError: for an index without a range, and a range beyond the index's own.
+
+    Examples:
+        >>> x = oc.vector("x", 1000)
+        >>> i = oc.index("i", x)
+        >>> radius = oc.compile(oc.Sum(x[i] ** 2, i) - sp.Function("u")(x))
+        >>> radius(lambda p: p @ p, jnp.ones((1, 1000))).tolist()
+        [0.0]
     """
     limits = []
     for given in symbolic(indices):
@@ -118,6 +136,13 @@ def D(u: sp.Expr, *variables: sp.Expr | int) -> sp.Derivative:  # noqa: N802 - a
     Args:
         u: what is differentiated: a field, or any expression in fields.
         *variables: coordinates and components, each perhaps followed by a count.
+
+    Examples:
+        >>> x = oc.vector("x", 1000)
+        >>> i, u = oc.index("i", x), sp.Function("u")(x)
+        >>> residual = oc.compile(oc.Sum(oc.D(u, x[i], 2), i))
+        >>> residual(lambda p: p @ p, jnp.ones((2, 1000))).tolist()
+        [2000.0, 2000.0]
     """
     steps: list[tuple[sp.Expr, int | sp.Expr]] = []
     for variable in symbolic(variables):
@@ -165,6 +190,14 @@ def Integral(body: sp.Expr, *limits: tuple) -> sp.Integral:  # noqa: N802 - SymP
 
     Raises:
         OperatorError: without limits, or with limits that are no triples.
+
+    Examples:
+        >>> s, x, u = sp.Symbol("s"), sp.Symbol("x"), sp.Function("u")
+        >>> area = oc.compile(oc.Integral(u(s), (s, 0, x)), coordinates=[x])
+        >>> rule = {"s": oc.gauss_legendre(8)}
+        >>> value = area(lambda p: p[0] ** 2, jnp.array([[3.0]]), quadrature=rule)
+        >>> round(float(value[0]), 6)
+        9.0
     """
     good = [
         isinstance(limit, tuple | list | sp.Tuple)

@@ -42,6 +42,12 @@ def register_view(name: str, view: Callable[..., Any]) -> None:
 
     Raises:
         OperatorError: for a name of the package's own views.
+
+    Examples:
+        >>> oc.register_view("size", lambda plan: f"{plan.channels} channels")
+        >>> x = sp.Symbol("x")
+        >>> oc.compile(sp.Function("u")(x).diff(x, 2)).plan.view("size")
+        '3 channels'
     """
     if isinstance(_VIEWS.get(name), str):
         raise OperatorError(

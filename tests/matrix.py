@@ -20,6 +20,7 @@ TOOLS = ("pytest", "hypothesis", "matplotlib", "mpmath")
 FEW = (
     "tests/frozen",  # SymPy, plans
     "tests/end_to_end/test_exact.py",  # JAX
+    "tests/house/test_docstrings.py",  # every public name
     "tests/text/test_readme.py",  # Lark
     "tests/show/test_views.py",  # Rich, Jinja, NetworkX
     "tests/cli/test_help.py",  # Typer

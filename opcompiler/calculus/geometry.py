@@ -226,6 +226,13 @@ def Metric(g: sp.MatrixBase, coordinates: Sequence[sp.Symbol]) -> System:  # noq
         OperatorError: for what is no symmetric matrix of that size.
 
     Example: `oc.laplacian(u, oc.Metric(sympy.diag(1, sympy.sin(theta)**2), [theta, phi]))`.
+
+    Examples:
+        >>> theta, phi = sp.symbols("theta phi")
+        >>> g = sp.diag(1, sp.sin(theta) ** 2)
+        >>> plane = oc.Metric(g, [theta, phi])
+        >>> oc.compile(oc.laplacian(sp.Function("u")(theta, phi), plane)).plan.channels
+        6
     """
     return read_metric(g, coordinates)
 
@@ -254,6 +261,12 @@ def covariant(
             fit it, and more upper indices than there are.
 
     Example: `oc.covariant(g, g, [t, x])` is zero: the metric is constant.
+
+    Examples:
+        >>> r, theta = sp.symbols("r theta", positive=True)
+        >>> g = sp.diag(1, r**2)
+        >>> sp.simplify(oc.covariant(g, g, [r, theta])[1, 1, 0].doit())
+        0
     """
     system = read_metric(g, coordinates)
     symbolic(value)
@@ -293,6 +306,12 @@ def christoffel(g: sp.MatrixBase, coordinates: Sequence[sp.Symbol]) -> sp.NDimAr
         OperatorError: for what is no symmetric matrix of that size.
 
     Example: `oc.christoffel(g, [t, x])[0, 1, 1]`.
+
+    Examples:
+        >>> r, theta = sp.symbols("r theta", positive=True)
+        >>> g = sp.diag(1, r**2)
+        >>> oc.christoffel(g, [r, theta])[0, 1, 1].doit()
+        -r
     """
     return elements(read_metric(g, coordinates).christoffel)
 
@@ -315,6 +334,12 @@ def riemann(g: sp.MatrixBase, coordinates: Sequence[sp.Symbol]) -> sp.NDimArray:
         OperatorError: for what is no symmetric matrix of that size.
 
     Example: `oc.riemann(g, [t, x])[0, 1, 0, 1]`.
+
+    Examples:
+        >>> theta, phi = sp.symbols("theta phi")
+        >>> g = sp.diag(1, sp.sin(theta) ** 2)
+        >>> sp.simplify(oc.riemann(g, [theta, phi])[0, 1, 0, 1].doit())
+        sin(theta)**2
     """
     return elements(read_metric(g, coordinates).riemann)
 
@@ -334,6 +359,12 @@ def ricci(g: sp.MatrixBase, coordinates: Sequence[sp.Symbol]) -> sp.Matrix:
         OperatorError: for what is no symmetric matrix of that size.
 
     Example: `oc.compile(oc.ricci(g, [t, x, y, z]))`, Einstein's equations in vacuum.
+
+    Examples:
+        >>> theta, phi = sp.symbols("theta phi")
+        >>> g = sp.diag(1, sp.sin(theta) ** 2)
+        >>> sp.simplify(oc.ricci(g, [theta, phi])[0, 0].doit())
+        1
     """
     return elements(read_metric(g, coordinates).ricci)
 
@@ -353,5 +384,11 @@ def einstein(g: sp.MatrixBase, coordinates: Sequence[sp.Symbol]) -> sp.Matrix:
         OperatorError: for what is no symmetric matrix of that size.
 
     Example: `oc.einstein(g, [t, x, y, z]) - 8 * sympy.pi * T`.
+
+    Examples:
+        >>> theta, phi = sp.symbols("theta phi")
+        >>> g = sp.diag(1, sp.sin(theta) ** 2)
+        >>> sp.simplify(oc.einstein(g, [theta, phi])[0, 0].doit())
+        0
     """
     return elements(read_metric(g, coordinates).einstein)

@@ -72,6 +72,11 @@ def inverse(matrix: sp.MatrixBase) -> sp.Matrix:
         OperatorError: for what is no square matrix.
 
     Example: `oc.inverse(F).T`, the transposed inverse.
+
+    Examples:
+        >>> a = sp.Symbol("a")
+        >>> oc.inverse(sp.diag(a, 2))[0, 0].doit()
+        1/a
     """
     return elements(Inverse(_read(matrix, "the inverse")))
 
@@ -93,6 +98,11 @@ def det(matrix: sp.MatrixBase) -> sp.Expr:
         OperatorError: for what is no square matrix.
 
     Example: `oc.det(oc.hessian(u, [x, y, z])) - f`, Monge and Ampère's equation.
+
+    Examples:
+        >>> a = sp.Symbol("a")
+        >>> oc.det(sp.diag(a, 2)).doit()
+        2*a
     """
     return elements(Determinant(_read(matrix, "the determinant")))
 
@@ -111,6 +121,11 @@ def trace(matrix: sp.MatrixBase) -> sp.Expr:
         OperatorError: for what is no square matrix.
 
     Example: `oc.trace(oc.matmul(oc.inverse(g), T))`.
+
+    Examples:
+        >>> a = sp.Symbol("a")
+        >>> oc.trace(sp.diag(a, 2)).doit()
+        a + 2
     """
     tensor = _read(matrix, "the trace")
     if isinstance(tensor, Written):
@@ -133,6 +148,11 @@ def matmul(*matrices: sp.MatrixBase) -> sp.Matrix:
         OperatorError: for what is no matrix, and sizes that do not fit.
 
     Example: `oc.matmul(F.T, F)`.
+
+    Examples:
+        >>> a = sp.Symbol("a")
+        >>> oc.matmul(sp.diag(a, 2), sp.diag(a, 3))[0, 0].doit()
+        a**2
     """
     if not matrices:
         raise OperatorError("a product of no matrices", hint="give one or more")

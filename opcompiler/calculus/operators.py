@@ -109,6 +109,10 @@ def dot(a: Value, b: Value) -> Value:
 
     Raises:
         OperatorError: for scalars, and numbers of components that do not fit.
+
+    Examples:
+        >>> oc.dot([1, 2], [3, 4])
+        11
     """
     sizes = [v.shape[0] for v in (a, b) if isinstance(v, Tensor)]
     if sizes:
@@ -133,6 +137,10 @@ def norm(value: Value) -> sp.Expr:
 
     Args:
         value: a column of components, a matrix, or `oc.grad(u, x)` by a vector coordinate.
+
+    Examples:
+        >>> oc.norm([3, 4])
+        5
     """
     if isinstance(value, Tensor):
         return sp.sqrt(dot(value, value))
@@ -150,6 +158,10 @@ def cross(a: Value, b: Value) -> Value:
 
     Raises:
         OperatorError: for other numbers of components.
+
+    Examples:
+        >>> oc.cross([1, 0, 0], [0, 1, 0]).T
+        Matrix([[0, 0, 1]])
     """
     left, right = _read(a), _read(b)
     if left.shape != right.shape or left.shape not in ((2,), (3,)):
@@ -171,6 +183,12 @@ def outer(a: Value, b: Value) -> Value:
 
     Raises:
         OperatorError: for matrices.
+
+    Examples:
+        >>> oc.outer([1, 2], [3, 4])
+        Matrix([
+        [3, 4],
+        [6, 8]])
     """
     left, right = _read(a), _read(b)
     if left.rank + right.rank > 2:
@@ -194,6 +212,11 @@ def grad(value: Value, where: Anywhere) -> Value:
 
     Raises:
         OperatorError: for a tensor, or a vector of another number of components.
+
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> oc.grad(x * y**2, [x, y]).doit().T
+        Matrix([[y**2, 2*x*y]])
     """
     if _rank(value) > 1:
         raise OperatorError(
@@ -217,6 +240,11 @@ def div(value: Value, where: Anywhere) -> Value:
 
     Raises:
         OperatorError: for a scalar, or a wrong number of components.
+
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> oc.div([x * y, y**2], [x, y]).doit()
+        3*y
     """
     system = read_system(where)
     if not system.is_written:
@@ -241,6 +269,11 @@ def curl(value: Value, where: Where) -> Value:
 
     Raises:
         OperatorError: for other numbers of components.
+
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> oc.curl([-y, x], [x, y]).doit()
+        2
     """
     system = read_system(where)
     if isinstance(system, MetricSystem):
@@ -267,6 +300,12 @@ def laplacian(value: Value, where: Anywhere) -> Value:
         value: a scalar expression, or a column of physical components.
         where: coordinates of space: a system, one symbol, several (Cartesian), or a
             vector coordinate.
+
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> u = sp.Function("u")(x, y)
+        >>> oc.laplacian(u, [x, y])
+        Derivative(u(x, y), (x, 2)) + Derivative(u(x, y), (y, 2))
     """
     system = read_system(where)
     sized = None if system.is_straight and system.is_written else system
@@ -281,6 +320,11 @@ def biharmonic(value: Value, where: Anywhere) -> Value:
         value: a scalar expression, or a column of physical components.
         where: coordinates of space: a system, one symbol, several (Cartesian), or a
             vector coordinate.
+
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> oc.biharmonic(x**4 + y**4, [x, y]).doit()
+        48
     """
     return laplacian(laplacian(value, where), where)
 
@@ -292,6 +336,13 @@ def hessian(value: sp.Expr, where: Anywhere) -> sp.Matrix:
     Args:
         value: a scalar expression f.
         where: coordinates of space: a system, one symbol, or several (Cartesian).
+
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> oc.hessian(x * y**2, [x, y]).doit()
+        Matrix([
+        [  0, 2*y],
+        [2*y, 2*x]])
     """
     if isinstance(where, sp.IndexedBase):
         raise OperatorError(
@@ -311,6 +362,11 @@ def directional(value: Value, along: Value, where: Anywhere) -> Value:
         along: the vector a, physical components; it may have any length.
         where: coordinates of space: a system, one symbol, several (Cartesian), or a
             vector coordinate.
+
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> oc.directional(x * y, [1, 2], [x, y]).doit()
+        2*x + y
     """
     system = read_system(where)
     if isinstance(system, MetricSystem):
@@ -327,6 +383,11 @@ def advect(velocity: Value, value: Value, where: Anywhere) -> Value:
         velocity: v, a column of a component for each coordinate.
         value: what is carried along, a scalar or a column.
         where: coordinates of space: a system, one symbol, or several (Cartesian).
+
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> oc.advect([1, x], x * y, [x, y]).doit()
+        x**2 + y
     """
     return directional(value, velocity, where)
 
@@ -340,6 +401,11 @@ def material(value: Value, velocity: Value, time: sp.Symbol, where: Anywhere) ->
         velocity: v, a column of a component for each coordinate of space.
         time: the symbol of time.
         where: coordinates of space: a system, one symbol, or several (Cartesian).
+
+    Examples:
+        >>> t, x = sp.symbols("t x")
+        >>> oc.material(x * t, [x], t, [x]).doit()
+        t*x + x
     """
     symbolic(time)
     rate = tensors.each(lambda f: held(f, time), _read(value))
@@ -356,6 +422,13 @@ def strain(velocity: Value, where: Where) -> sp.Matrix:
 
     Raises:
         OperatorError: for what is no vector.
+
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> oc.strain([y, 0], [x, y]).doit()
+        Matrix([
+        [  0, 1/2],
+        [1/2,   0]])
     """
     if _rank(velocity) != 1:
         raise OperatorError(
@@ -379,6 +452,13 @@ def trace_hessian(value: sp.Expr, x: sp.IndexedBase, sigma: sp.IndexedBase) -> s
 
     Raises:
         OperatorError: for a matrix of another shape.
+
+    Examples:
+        >>> x = oc.vector("x", 3)
+        >>> s = sp.IndexedBase("s", shape=(3, 3))
+        >>> r = oc.compile(oc.trace_hessian(sp.Function("u")(x), x, s))
+        >>> r(lambda p: p @ p, jnp.ones((1, 3)), s=jnp.eye(3)).tolist()
+        [6.0]
     """
     system = read_system(x)
     symbolic([value, sigma])
@@ -404,6 +484,11 @@ def VectorField(  # noqa: N802 - a kind of object, in Python's eyes
     Args:
         names: "u v w", or a sequence of names; one field per component.
         *arguments: t, x, y, ..., as of any field; a system stands for its coordinates.
+
+    Examples:
+        >>> t, x = sp.symbols("t x")
+        >>> oc.VectorField("u v", t, x).T
+        Matrix([[u(t, x), v(t, x)]])
     """
     parts = names.replace(",", " ").split() if isinstance(names, str) else list(names)
     if not parts or not arguments:

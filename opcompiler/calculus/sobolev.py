@@ -45,6 +45,12 @@ def sobolev(
     Raises:
         OperatorError: for a negative order, no coordinates, or a coordinate twice.
 
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> u = sp.Function("u")(x, y)
+        >>> oc.sobolev(u, 2, x)
+        (u(x, y), Derivative(u(x, y), x), Derivative(u(x, y), (x, 2)))
+
     Source: n-TangentProp, arXiv 2412.09752, section 4 (Sobolev loss).
     """
     return tuple(derivative for derivative, _ in sobolev_terms(residual, order, wrt))

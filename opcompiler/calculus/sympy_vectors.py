@@ -37,6 +37,13 @@ def from_sympy_vector(
     Raises:
         OperatorError: for another frame's scalars, fields of plain symbols, zero, or a
             wrong number of symbols.
+
+    Examples:
+        >>> from sympy.vector import CoordSys3D
+        >>> N = CoordSys3D("N")
+        >>> x, y, z = sp.symbols("x y z")
+        >>> oc.from_sympy_vector(N.x * N.i + N.y * N.j, N, x, y, z).T
+        Matrix([[x, y, 0]])
     """
     if len(symbols) != 3:
         raise OperatorError(

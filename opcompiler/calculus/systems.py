@@ -129,6 +129,11 @@ def Cartesian(*coordinates: sp.Symbol) -> System:  # noqa: N802 - a system's nam
 
     Args:
         *coordinates: their symbols.
+
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> oc.div([x, y], oc.Cartesian(x, y)).doit()
+        2
     """
     return _system(coordinates, [sp.S.One] * len(coordinates))
 
@@ -140,6 +145,11 @@ def Polar(r: sp.Symbol, theta: sp.Symbol) -> System:  # noqa: N802
     Args:
         r: the symbol of the distance from the origin.
         theta: that of the angle from the first axis.
+
+    Examples:
+        >>> r, theta = sp.symbols("r theta", positive=True)
+        >>> sp.simplify(oc.laplacian(r**2, oc.Polar(r, theta)).doit())
+        4
     """
     return _system((r, theta), (sp.S.One, r))
 
@@ -152,6 +162,11 @@ def Cylindrical(r: sp.Symbol, theta: sp.Symbol, z: sp.Symbol) -> System:  # noqa
         r: the symbol of the distance from the axis.
         theta: that of the angle around it.
         z: that of the height.
+
+    Examples:
+        >>> r, theta, z = sp.symbols("r theta z", positive=True)
+        >>> sp.simplify(oc.laplacian(r**2 + z**2, oc.Cylindrical(r, theta, z)).doit())
+        6
     """
     return _system((r, theta, z), (sp.S.One, r, sp.S.One))
 
@@ -164,6 +179,11 @@ def Spherical(r: sp.Symbol, theta: sp.Symbol, phi: sp.Symbol) -> System:  # noqa
         r: the symbol of the radius.
         theta: that of the angle from the axis, 0 to pi.
         phi: that of the longitude.
+
+    Examples:
+        >>> r, theta, phi = sp.symbols("r theta phi", positive=True)
+        >>> sp.simplify(oc.laplacian(1 / r, oc.Spherical(r, theta, phi)).doit())
+        0
     """
     return _system((r, theta, phi), (sp.S.One, r, r * sp.sin(theta)))
 
@@ -180,6 +200,13 @@ def Orthogonal(  # noqa: N802
 
     Raises:
         OperatorError: if the coordinate lines do not meet at right angles.
+
+    Examples:
+        >>> s, r = sp.symbols("s r", positive=True)
+        >>> position = (s * r, (s**2 - r**2) / 2)
+        >>> parabolic = oc.Orthogonal((s, r), position)
+        >>> sp.simplify(oc.laplacian(s * r, parabolic).doit())
+        0
     """
     q = tuple(coordinates)
     symbolic(list(position))

@@ -46,6 +46,14 @@ def pde(
     Raises:
         OperatorError: if the unknown fields have not all coordinates as arguments, in
             one order; when called, if the backend is not JAX.
+
+    Examples:
+        >>> from opcompiler.integrations.deepxde import pde
+        >>> x, t = sp.symbols("x t")
+        >>> u = sp.Function("u")(x, t)
+        >>> heat = pde(oc.compile(u.diff(t) - u.diff(x, 2)))
+        >>> callable(heat)
+        True
     """
     given = whole(residual, dict(known or {}), "DeepXDE")
 

@@ -113,6 +113,13 @@ def dynamic_loss(
     Raises:
         OperatorError: if time is not the first argument, or the unknown fields have not
             all coordinates as arguments, in one order.
+
+    Examples:
+        >>> from opcompiler.integrations.jinns import dynamic_loss
+        >>> t, x = sp.symbols("t x")
+        >>> u = sp.Function("u")(t, x)
+        >>> type(dynamic_loss(oc.compile(u.diff(t) - u.diff(x, 2)))).__base__.__name__
+        'PDENonStatio'
     """
     given = whole(residual, dict(known or {}), "jinns")
     first, *others = given.columns

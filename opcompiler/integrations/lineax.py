@@ -38,6 +38,14 @@ def jacobian(squares: LeastSquares, params: Any) -> lx.AbstractLinearOperator:
         OperatorError: for parameters that do not fit.
 
     Example: `lx.linear_solve(jacobian(squares, params), r, lx.LSMR(1e-8, 1e-8))`.
+
+    Examples:
+        >>> from opcompiler.integrations.lineax import jacobian
+        >>> x = sp.Symbol("x")
+        >>> f = oc.compile(sp.Function("u")(x).diff(x) - 1).bind(lambda w, p: w * p[0] ** 2)
+        >>> squares = oc.least_squares([(f, jnp.ones((4, 1)))])
+        >>> jacobian(squares, jnp.array(1.0)).as_matrix().shape
+        (4, 1)
     """
     rows = jax.eval_shape(squares.residual, params)
     return Jacobian(squares, params, rows, transposed=False)

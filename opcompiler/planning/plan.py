@@ -55,6 +55,13 @@ class Plan:
         pushes: the evaluations.
         readouts: one per functional, in the order in which they were asked for.
         choices: what `auto` weighed at each site; empty if the user chose.
+
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> u = sp.Function("u")(x, y)
+        >>> plan = oc.compile(u.diff(x, 2, y)).plan
+        >>> plan.strategy, plan.channels, plan.verify()
+        ('algebra', 6, True)
     """
 
     strategy: str

@@ -130,6 +130,13 @@ def register_strategy(name: str, strategy: Strategy) -> None:
 
     Raises:
         OperatorError: for the name of a strategy of the package.
+
+    Examples:
+        >>> from opcompiler.planning import STRATEGIES
+        >>> oc.register_strategy("mine", STRATEGIES["algebra"])
+        >>> x = sp.Symbol("x")
+        >>> oc.compile(sp.Function("u")(x).diff(x), strategy="mine").plan.strategy
+        'mine'
     """
     if name in _OURS or name == "auto":
         raise OperatorError(

@@ -55,6 +55,13 @@ def autotune(
 
     Raises:
         OperatorError: if networks, points or parameters do not fit, or `repeats` < 1.
+
+    Examples:
+        >>> x = sp.Symbol("x")
+        >>> residual, net = oc.compile(sp.Function("u")(x).diff(x, 2)), lambda p: p[0] ** 2
+        >>> quick = oc.autotune(residual, net, jnp.ones((4, 1)), repeats=1, progress=False)
+        >>> quick(net, jnp.ones((2, 1))).tolist()
+        [2.0, 2.0]
     """
     if repeats < 1:
         raise OperatorError(

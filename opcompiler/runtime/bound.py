@@ -39,6 +39,14 @@ class Bound:
 
     Attributes:
         residual: the `Residual` that was bound.
+
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> u = sp.Function("u")(x, y)
+        >>> f = oc.compile(u.diff(x, 2)).bind(lambda w, p: w * p[0] ** 2)
+        >>> value, slope = f.value_and_grad(jnp.array(3.0), jnp.zeros((5, 2)))
+        >>> float(value), float(slope)
+        (36.0, 24.0)
     """
 
     def __init__(self, residual: Any, apply: Any) -> None:

@@ -34,6 +34,11 @@ class Grid:
     Attributes:
         names: what runs along each axis.
         axes: an array for each, (n,), or (n, w) for w columns.
+
+    Examples:
+        >>> grid = oc.grid(t=jnp.linspace(0, 1, 3), x=jnp.linspace(0, 1, 5))
+        >>> grid.shape
+        (3, 5)
     """
 
     names: tuple[Names, ...]
@@ -121,6 +126,13 @@ def grid(axes: Mapping[Any, Any] | None = None, /, **named: Any) -> Grid:
             is used, for names that are no coordinates.
 
     Example: `residual(net, oc.grid(t=jnp.linspace(0, 1, 64), x=xs))`, values (64, len(xs)).
+
+    Examples:
+        >>> grid = oc.grid(t=jnp.linspace(0, 1, 3), x=jnp.linspace(0, 1, 5))
+        >>> t, x = sp.symbols("t x")
+        >>> slope = oc.compile(sp.Function("u")(t, x).diff(x))
+        >>> slope(lambda p: p[0] * p[1], grid).shape
+        (3, 5)
 
     Source: Cho et al., Separable Physics-Informed Neural Networks (NeurIPS 2023), for
     separable networks on tensor grids.

@@ -53,6 +53,14 @@ class KFac:
             A matrix cut out of a longer array has its first place there behind its name.
         blocks: by name of the parameter its exact block of JᵀJ, (n, n); the diagonal of
             it, (n,), if it has more than 4096 numbers.
+
+    Examples:
+        >>> x = sp.Symbol("x")
+        >>> net = lambda w, p: jnp.sum(jnp.tanh(p @ w))
+        >>> f = oc.compile(sp.Function("u")(x).diff(x)).bind(net)
+        >>> squares = oc.least_squares([(f, jnp.ones((4, 1)))])
+        >>> squares.kfac(jnp.ones((1, 3))).solve(jnp.ones((1, 3)), 0.1).shape
+        (1, 3)
     """
 
     def __init__(self, curvatures: Sequence[Curvature], form: Any) -> None:

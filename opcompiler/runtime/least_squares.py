@@ -62,6 +62,13 @@ def least_squares(terms: Any) -> "LeastSquares":
         OperatorError: for what is no term, points without rows, negative weights.
 
     Example: `oc.least_squares([(f, inside), (lambda p, x: apply(p, x), wall, 10.0)])`.
+
+    Examples:
+        >>> x = sp.Symbol("x")
+        >>> f = oc.compile(sp.Function("u")(x).diff(x) - 1).bind(lambda w, p: w * p[0] ** 2)
+        >>> squares = oc.least_squares([(f, jnp.ones((4, 1)))])
+        >>> float(squares.loss(jnp.array(1.0)))
+        1.0
     """
     if not isinstance(terms, list | tuple) or not terms:
         raise OperatorError(
@@ -83,6 +90,13 @@ class LeastSquares:
     M is the number of residuals, one per point and equation: term after term, point after
     point, at a point equation after equation (a complex number is two, re and im).
     P is the number of parameters, in the order of `jax.flatten_util.ravel_pytree`.
+
+    Examples:
+        >>> x = sp.Symbol("x")
+        >>> f = oc.compile(sp.Function("u")(x).diff(x) - 1).bind(lambda w, p: w * p[0] ** 2)
+        >>> squares = oc.least_squares([(f, jnp.ones((4, 1)))])
+        >>> squares.residual(jnp.array(1.0)).shape
+        (4,)
     """
 
     def __init__(self, terms: Sequence[Term]) -> None:

@@ -50,6 +50,14 @@ def unbiased_square(
     Returns:
         Like the residual's values, (...); single ones may be negative, their mean over
         keys is the square of the exact residual. The gradient is unbiased too.
+
+    Examples:
+        >>> x = oc.vector("x", 100)
+        >>> lap = oc.laplacian(sp.Function("u")(x), x)
+        >>> r = oc.compile(lap, estimator=oc.Sparse(4))
+        >>> points, key = jnp.ones((2, 100)), jax.random.key(0)
+        >>> oc.unbiased_square(r, lambda p: p @ p, points, key).tolist()
+        [40000.0, 40000.0]
     """
     estimated = residual.residual if isinstance(residual, Bound) else residual
     if not isinstance(estimated, Residual):

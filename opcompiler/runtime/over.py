@@ -34,6 +34,11 @@ class Over:
         functions: a pytree of arrays (M, ...).
         points: an array, a dict of columns, or a grid.
         paired: whether a function belongs to each point, instead of all to all.
+
+    Examples:
+        >>> pairs = oc.along(jnp.ones((5, 7)), jnp.zeros((5, 1)))
+        >>> pairs.paired
+        True
     """
 
     functions: Any
@@ -105,6 +110,13 @@ def over(functions: Any, points: Any) -> Over:
 
     Example: `f.loss(params, oc.over(sources, points), source=values)`, (M, N) sources.
 
+    Examples:
+        >>> x = sp.Symbol("x")
+        >>> f = oc.compile(sp.Function("u")(x).diff(x))
+        >>> f = f.bind(lambda params, point, a: jnp.sum(a) * point[0])
+        >>> f((), oc.over(jnp.ones((3, 7)), jnp.zeros((5, 1)))).shape
+        (3, 5)
+
     Source: Wang, Wang, Perdikaris, Learning the solution operator of parametric PDEs with
     physics-informed DeepONets (2021); Leng et al., Zero coordinate shift (2023), for what
     is shared.
@@ -130,5 +142,12 @@ def along(functions: Any, points: Any) -> Over:
         OperatorError: when it is used, for functions that do not fit the points.
 
     Example: `f(params, oc.along(sources, points))`, of sources (N, 50) and points (N, 2).
+
+    Examples:
+        >>> x = sp.Symbol("x")
+        >>> f = oc.compile(sp.Function("u")(x).diff(x))
+        >>> f = f.bind(lambda params, point, a: jnp.sum(a) * point[0])
+        >>> f((), oc.along(jnp.ones((5, 7)), jnp.zeros((5, 1)))).shape
+        (5,)
     """
     return Over(functions, points, paired=True)

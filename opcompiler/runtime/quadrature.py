@@ -35,6 +35,11 @@ def gauss_legendre(count: int) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         OperatorError: for a count that is no positive integer.
 
+    Examples:
+        >>> nodes, weights = oc.gauss_legendre(3)
+        >>> float(np.round(np.sum(weights * nodes**4), 12))
+        0.4
+
     Source: Golub and Welsch, Math. Comp. 23 (1969), section 3; NumPy's `leggauss`.
     """
     if count < 1:

@@ -101,6 +101,13 @@ class Residual:
         plan: what is pushed through the networks, and how functionals are read off.
         tuning: how the plan is laid out in arrays.
         estimator: how sums are sampled; `None` if everything is exact.
+
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> u = sp.Function("u")(x, y)
+        >>> residual = oc.compile(u.diff(x, 3, y))
+        >>> residual.plan.channels, residual.coordinates, residual.fields
+        (8, (x, y), ('u',))
     """
 
     def __init__(

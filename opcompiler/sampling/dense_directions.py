@@ -67,6 +67,13 @@ class Dense(Estimator):
         OperatorError: for fewer than one sample, an unknown distribution, or an odd number
             of antithetic samples.
 
+    Examples:
+        >>> x = oc.vector("x", 1000)
+        >>> lap = oc.laplacian(sp.Function("u")(x), x)
+        >>> r = oc.compile(lap, estimator=oc.Dense(16))
+        >>> r(lambda p: p @ p, jnp.ones((2, 1000)), key=jax.random.key(0)).shape
+        (2,)
+
     Source: STDE, section 4.4 and appendix K.
     """
 

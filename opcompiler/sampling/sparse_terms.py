@@ -50,6 +50,13 @@ class Sparse(Estimator):
         OperatorError: for fewer than one sample, weights that are no probabilities, or
             importance without replacement.
 
+    Examples:
+        >>> x = oc.vector("x", 1000)
+        >>> lap = oc.laplacian(sp.Function("u")(x), x)
+        >>> r = oc.compile(lap, estimator=oc.Sparse(16))
+        >>> r(lambda p: p @ p, jnp.ones((2, 1000)), key=jax.random.key(0)).tolist()
+        [2000.0, 2000.0]
+
     Source: STDE, sections 4.2 and 4.3, equations 13-17.
     """
 

@@ -55,6 +55,11 @@ def diagonal_sum(
     Raises:
         OperatorError: for shapes and indices that do not fit. Traced indices beyond the
             point give NaN.
+
+    Examples:
+        >>> at = oc.taylor.diagonal_sum(lambda x: jnp.sum(x**4), 2)
+        >>> float(at(jnp.ones(1000), jnp.array([0, 7])))
+        24.0
     """
     _check_order(order)
     return partial(_pushed, fun, order, True, with_value, chunk)
@@ -83,6 +88,11 @@ def diagonal_terms(
 
     Raises:
         OperatorError: for shapes and indices that do not fit.
+
+    Examples:
+        >>> at = oc.taylor.diagonal_terms(lambda x: jnp.sum(x**4), 2)
+        >>> at(jnp.ones(1000), jnp.array([0, 7])).tolist()
+        [12.0, 12.0]
     """
     _check_order(order)
     return partial(_pushed, fun, order, False, with_value, chunk)

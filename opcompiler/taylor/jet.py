@@ -57,6 +57,11 @@ def jet(
         OperatorError: if arguments have series of different lengths, or coefficients
             of another structure or shape than their argument.
 
+    Examples:
+        >>> value, series = oc.jet(jnp.sin, (0.0,), ((1.0, 0.0, 0.0),))
+        >>> [float(s) for s in series]
+        [1.0, 0.0, -1.0]
+
     Source: Bettencourt, Johnson, Duvenaud, *Taylor-mode automatic differentiation for
     higher-order derivatives in JAX* (2019); Griewank & Walther (2008), ch. 13.
     """

@@ -30,6 +30,10 @@ class OneHot:
         axis: of the value.
         below: all places are smaller, if it is given: then what the program cuts off
             from there on, a time behind the coordinates say, is known to be untouched.
+
+    Examples:
+        >>> oc.taylor.OneHot(jnp.array([0, 5, 7])).axis
+        -1
     """
 
     indices: Any

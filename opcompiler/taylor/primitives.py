@@ -210,7 +210,13 @@ class Coverage:
 
 @public("oc.taylor.coverage()")
 def coverage() -> tuple[Coverage, ...]:
-    """Returns a row for every primitive with a rule or a JVP, sorted by name."""
+    """Returns a row for every primitive with a rule or a JVP, sorted by name.
+
+    Examples:
+        >>> rows = {row.primitive: row.kind for row in oc.taylor.coverage()}
+        >>> rows["add"], rows["tanh"]
+        ('elementwise', 'elementwise')
+    """
     rows = [Coverage(p.name, p.kind) for p in TABLE.values() if p.name != ANY]
     others = _compat.primitives_with_jvp() - set(TABLE)
     return tuple(sorted([*rows, *(Coverage(n, "fallback") for n in others)]))

@@ -79,6 +79,13 @@ def push(
         OperatorError: for a primitive that JAX cannot differentiate, for chunks of an
             operator that does not split, for seeds that are not one per channel or not
             like the point, and for one-hot seeds that do not fit.
+
+    Examples:
+        >>> from opcompiler.planning import univariate
+        >>> seeds = [jnp.array(1.0), None, None]
+        >>> (out,) = oc.taylor.push(jnp.exp, jnp.array(0.0), seeds, univariate(3))
+        >>> round(float(out.coefficients[3]), 6)
+        0.166667
     """
     leaves, structure = jax.tree.flatten(point)
     if len(seeds) != algebra.size - 1:

@@ -82,6 +82,11 @@ def parse(
 
     Raises:
         OperatorError: with file, line, column and a caret under what is wrong.
+
+    Examples:
+        >>> problem = oc.parse("coordinates t, x; field u; heat: u_t = u_xx")
+        >>> problem.equations["heat"]
+        Eq(Derivative(u(t, x), t), Derivative(u(t, x), (x, 2)))
     """
     given = {str(name): _number(name, v) for name, v in (parameters or {}).items()}
     # Some editors begin a file with a mark of its byte order.
@@ -103,6 +108,13 @@ def load(path: str | Path, *, parameters: Mapping[str, float] | None = None) -> 
     Raises:
         OperatorError: if the file cannot be read, or if its text is wrong, with line,
             column and a caret under what is wrong.
+
+    Examples:
+        >>> import tempfile, pathlib
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "heat.pde"
+        >>> _ = file.write_text("coordinates t, x; field u; heat: u_t = u_xx")
+        >>> oc.load(file).symbols
+        (t, x)
     """
     try:
         with Path(path).open("rb") as file:

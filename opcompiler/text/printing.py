@@ -57,6 +57,13 @@ def to_text(problem: Problem) -> str:
 
     Raises:
         OperatorError: if it holds SymPy nodes that the notation has no form for.
+
+    Examples:
+        >>> print(oc.to_text(oc.parse("coordinates t, x; field u; ∂u/∂t = ∇²u")), end="")
+        time t
+        coordinates x
+        field u(t, x)
+        equation equation1: u_t = u_xx
     """
     return "\n".join(Writer(problem).lines()) + "\n"
 

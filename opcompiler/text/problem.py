@@ -140,6 +140,11 @@ class Problem:
         equations: label -> SymPy equation, unevaluated.
         conditions: label -> condition.
         unused: what a text declares and does not use, in words: `parameter rho`.
+
+    Examples:
+        >>> problem = oc.parse("coordinates t, x; parameter k = 2; field u; u_t = k*u_xx")
+        >>> problem.defaults, problem.symbols
+        ({'k': 2.0}, (t, x))
     """
 
     coordinates: tuple[Coordinate, ...]

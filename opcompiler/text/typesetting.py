@@ -55,6 +55,15 @@ def to_latex(problem: Problem) -> str:
 
     Raises:
         OperatorError: if it holds SymPy nodes that the notation has no form for.
+
+    Examples:
+        >>> problem = oc.parse("coordinates x; field u; u_xx = 0")
+        >>> print(oc.to_latex(problem), end="")
+        \begin{aligned}
+        & \text{coordinates } x \\
+        & \text{field } u\left(x\right) \\
+        & \text{equation equation1: } \frac{\partial^{2} u}{\partial x^{2}} = 0
+        \end{aligned}
     """
     body = " \\\\\n".join(f"& {row}" for row in _Typesetter(problem).lines())
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n"
