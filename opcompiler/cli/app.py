@@ -100,11 +100,11 @@ def errors_reported() -> Iterator[None]:
         raise typer.Exit(_WRONG_INPUT) from None
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package not in {"matplotlib", "optax"}:
+        if package not in {"folx", "matplotlib", "optax"}:
             raise
         say(
             f"the demo needs {package}\n"
-            "  hint: install it with `pip install 'opcompiler[examples]'`",
+            "  hint: install it with `pip install 'opcompiler[demo]'`",
             err=True,
         )
         raise typer.Exit(_WRONG_INPUT) from None

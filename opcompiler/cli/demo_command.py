@@ -23,7 +23,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="of weights and points")] = 0,
     json: Json = False,
 ) -> None:
-    """Compiles two PDEs, checks and times them, trains Burgers' equation, draws it."""
+    """Times three operators against code by hand, trains Burgers' equation, draws it."""
     console = Console(highlight=False, stderr=json)
     with errors_reported():
         # It needs packages that nothing else needs.

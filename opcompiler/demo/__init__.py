@@ -1,8 +1,9 @@
-"""What `opcompiler demo` shows; needs the extra `examples` (optax, matplotlib).
+"""What `opcompiler demo` shows; needs the extra `demo` (folx, matplotlib, optax).
 
 story.py       the demo from beginning to end, on the terminal
-problems.py    the equations, in SymPy and by hand
-contest.py     races against nested `jax.jvp` and `jax.experimental.jet`, for `bench` too
+races.py       steps of training, against what people and experts write by hand
+problems.py    equations in SymPy
+contest.py     any residual against what JAX has itself, for `opcompiler bench`
 jets.py        any residual by `jax.experimental.jet`
 burgers.py     the initial-boundary value problem, and its exact solution
 training.py    trains it

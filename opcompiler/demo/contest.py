@@ -1,10 +1,10 @@
-"""Residuals raced against what JAX has itself: median times, and how far they differ.
+"""A residual raced against what JAX has itself: median times, and how far they differ.
 
-In: a case of the demo, with its equations by hand, or any residual. Out: seconds of value
-and gradient in float32, and differences of the values in float64. `opcompiler demo` sets
-its two cases against nested `jax.jvp` by hand; `opcompiler bench` sets any residual against
-the plan `nested` and against `jax.experimental.jet`. All routes are jitted and take turns,
-so that a slow phase of the machine meets all of them.
+In: any residual, and the size of network and batch. Out: seconds of value and gradient in
+float32, and differences of the values in float64. `opcompiler bench` sets it against the
+plan `nested` and against `jax.experimental.jet`. All routes are jitted and take turns, so
+that a slow phase of the machine meets all of them. (`races.py` races steps of training
+against what people write by hand.)
 """
 
 import statistics
@@ -16,25 +16,16 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import sympy as sp
 from jax import Array
 
 import opcompiler as oc
-from opcompiler.demo import perceptron, problems
+from opcompiler.demo import perceptron
 from opcompiler.demo.jets import by_jets
 from opcompiler.errors import OperatorError
 from opcompiler.runtime.networks import read_networks
 
-NU = 0.01
-LAYERS = (128, 128, 128, 128)
-POINTS = 256
-ROUNDS = 30
-
 Evaluate = Callable[[Any, Array], Any]
 Box = Sequence[tuple[float, float]]
-
-
-# What is measured, of any routes (params, points) -> values.
 
 
 def timed(
@@ -70,82 +61,6 @@ def differences(routes: Sequence[Evaluate], params: Any, points: Array) -> list[
     ]
     scale = jnp.max(jnp.abs(found[0]))
     return [float(jnp.max(jnp.abs(each - found[0])) / scale) for each in found]
-
-
-# The demo: equations of its own against the same by hand.
-
-
-@dataclass(frozen=True)
-class Case:
-    """One set of equations, in SymPy and by hand.
-
-    Attributes:
-        name: for the reader.
-        equations: what is compiled.
-        fields: in the order of the network's outputs.
-        by_hand: the residuals at one point; see `problems`.
-    """
-
-    name: str
-    equations: sp.Expr | Mapping[str, sp.Expr]
-    fields: tuple[str, ...]
-    by_hand: Callable[..., Any]
-
-    def compile(self) -> oc.Residual:
-        """Compiles the equations."""
-        return oc.compile(self.equations, fields=self.fields)
-
-    def text(self) -> str:
-        """Returns the equations as text, one in a line."""
-        every = self.equations
-        parts = every.values() if isinstance(every, Mapping) else (every,)
-        return "\n".join(f"{problems.short(e)} = 0" for e in parts)
-
-    def contestants(self, residual: oc.Residual) -> tuple[Evaluate, Evaluate]:
-        """Returns the compiled route and that by hand: (params, points) -> values."""
-        bound = residual.bind(perceptron.apply)
-
-        def by_hand(params: perceptron.Params, points: Array) -> Any:
-            field = lambda point: perceptron.apply(params, point)
-            return jax.vmap(lambda point: self.by_hand(field, point, NU))(points)
-
-        return lambda params, points: bound(params, points, nu=NU), by_hand
-
-    def inputs(self, residual: oc.Residual, dtype: type) -> tuple[Any, Array]:
-        """Draws a network of 4×128 and points in [-1, 1]^d."""
-        d = len(residual.coordinates)
-        weights, places = jax.random.split(jax.random.key(0))
-        params = perceptron.init(weights, (d, *LAYERS, len(self.fields)), dtype)
-        return params, jax.random.uniform(places, (POINTS, d), dtype, -1, 1)
-
-
-CASES = (
-    Case(
-        "2D Navier-Stokes, velocity and pressure",
-        problems.navier_stokes(),
-        ("u", "v", "p"),
-        problems.navier_stokes_by_hand,
-    ),
-    Case("viscous Burgers", problems.burgers(), ("u",), problems.burgers_by_hand),
-)
-
-
-def difference(case: Case, residual: oc.Residual) -> float:
-    """Returns the largest difference of the routes in float64, relative in max norm."""
-    with jax.enable_x64(True):
-        inputs = case.inputs(residual, jnp.float64)
-        return differences(case.contestants(residual), *inputs)[1]
-
-
-def seconds(case: Case, residual: oc.Residual) -> dict[str, tuple[float, float]]:
-    """Returns (compiled, by hand) seconds in float32, for evaluation and gradient."""
-    with jax.enable_x64(False):
-        inputs = case.inputs(residual, jnp.float32)
-        times = timed(case.contestants(residual), *inputs, ROUNDS)
-    return {task: (ours, theirs) for task, (ours, theirs) in times.items()}
-
-
-# The bench: any residual against what JAX offers for it.
 
 
 @dataclass(frozen=True)

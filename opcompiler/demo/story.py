@@ -1,6 +1,9 @@
 """The demo from beginning to end, on the terminal."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,51 +12,68 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
-from opcompiler.demo import burgers, contest, figure, perceptron, training
+from opcompiler.demo import burgers, figure, perceptron, races, training
+
+RACES = (races.plate, races.laplacian, races.derivatives)
 
 
 def tell(
     *, steps: int, out: Path, seed: int, console: Console | None = None
 ) -> dict[str, Any]:
-    """Compiles, checks, times, trains and draws; prints what it finds.
+    """Races, trains and draws; prints what it finds.
 
     Returns:
-        The numbers: of each case, and of the trained network.
+        The numbers: of each race, and of the trained network.
     """
     console = console or Console(highlight=False)
-    table, cases = _show_cases(console)
-    console.print(table)
+    results = _race(console)
+    console.print(_table(results))
     params = _train(console, steps, seed)
     error = _judge(console, params, out)
-    return {"cases": cases, "steps": steps, "seed": seed, "relative L2 error": error}
+    numbers = {name: [asdict(r) for r in found] for name, (_, found) in results.items()}
+    return {"races": numbers, "steps": steps, "seed": seed, "relative L2 error": error}
 
 
-def _show_cases(console: Console) -> tuple[Table, dict[str, Any]]:
-    """Prints the plan of every case; returns checks and times, as a table and as data."""
+Results = dict[str, tuple[str, list[races.Result]]]
+"""By operator, its network in words and what everybody took."""
+
+
+def _race(console: Console) -> Results:
+    console.rule("[bold]a step of training: the loss and its gradient")
+    results: Results = {}
+    with jax.enable_x64(False), _progress(console, "races") as progress:
+        task = progress.add_task("", total=len(RACES))
+        for make in RACES:
+            race = make()
+            report = lambda text: progress.update(task, description=text)
+            results[race.name] = race.scene, races.measure(race, report)
+            progress.advance(task)
+        progress.update(task, description="raced")
+    return results
+
+
+def _table(results: Results) -> Table:
+    differences = [r.difference or 0.0 for _, found in results.values() for r in found]
     table = Table(
-        title="opcompiler against nested jax.jvp by hand, both jitted, on "
-        f"{jax.devices()[0].platform}\nMLP 4×128 tanh, {contest.POINTS} points; "
-        f"times are medians of {contest.ROUNDS} in float32",
+        title=f"Jitted, in float32 on {jax.devices()[0].platform}, medians, in turns; "
+        f"all gradients agree to {max(differences):.0e}",
         title_style="bold",
     )
-    table.add_column("equations")
-    for column in ("difference\nin float64", "task", "opcompiler", "nested", "ratio"):
-        table.add_column(column, justify="left" if column == "task" else "right")
-    cases: dict[str, Any] = {}
-    for case in contest.CASES:
-        residual = case.compile()
-        console.rule(f"[bold]{case.name}")
-        console.out(f"{case.text()}\n\n{residual.plan}\n", highlight=False)
-        error = contest.difference(case, residual)
-        cases[case.name] = {"difference": error, "seconds": {}}
-        for task, (ours, theirs) in contest.seconds(case, residual).items():
-            speed = (f"{1e3 * s:.2f} ms" for s in (ours, theirs))
-            ratio = f"{theirs / ours:.1f}×"
-            table.add_row(case.name, f"{error:.1e}", task, *speed, ratio)
-            times = {"opcompiler": ours, "nested": theirs}
-            cases[case.name]["seconds"][task] = times
+    table.add_column("contestant", no_wrap=True)
+    for column in ("compile", "step", "to ours"):
+        table.add_column(column, justify="right")
+    for name, (scene, found) in results.items():
+        table.add_row(f"[bold]{name}\n[dim]{scene}")
+        for result in found:
+            style = "" if result.style == races.OURS else f"[dim], {result.style}"
+            table.add_row(
+                f"  {result.contestant}{style}",
+                f"{result.compile_seconds:.1f} s",
+                f"{1e3 * result.step_seconds:.1f} ms",
+                f"{result.step_seconds / found[0].step_seconds:.1f}×",
+            )
         table.add_section()
-    return table, cases
+    return table
 
 
 def _train(console: Console, steps: int, seed: int) -> perceptron.Params:
@@ -64,15 +84,8 @@ def _train(console: Console, steps: int, seed: int) -> perceptron.Params:
         f"MLP 3×32 tanh, {training.POINTS} points, Adam, {steps} steps, seed {seed}",
         soft_wrap=True,
     )
-    columns = (
-        "{task.description}",
-        BarColumn(),
-        MofNCompleteColumn(),
-        "steps",
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
     start = time.perf_counter()
-    with jax.enable_x64(False), Progress(*columns, console=console) as progress:
+    with jax.enable_x64(False), _progress(console, "steps") as progress:
         task = progress.add_task("loss", total=steps)
 
         def report(done: int, loss: float) -> None:
@@ -83,6 +96,19 @@ def _train(console: Console, steps: int, seed: int) -> perceptron.Params:
         f"trained in {time.perf_counter() - start:.0f} s, compilation included"
     )
     return params
+
+
+@contextmanager
+def _progress(console: Console, of_what: str) -> Iterator[Progress]:
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        of_what,
+        TimeRemainingColumn(elapsed_when_finished=True),
+        "{task.description}",
+    )
+    with Progress(*columns, console=console) as progress:
+        yield progress
 
 
 def _judge(console: Console, params: perceptron.Params, out: Path) -> float:

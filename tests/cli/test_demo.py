@@ -1,6 +1,7 @@
 """The demo runs, and what it calls exact is exact."""
 
 import json
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -11,42 +12,58 @@ from typer.testing import CliRunner
 
 import opcompiler as oc
 from opcompiler.cli import app, demo_command as command
-from opcompiler.demo import burgers, contest, perceptron, problems, story
+from opcompiler.demo import burgers, perceptron, problems, races, story
 from tests.shares import one_in
 
 NU = burgers.NU
 
 
-@pytest.fixture
-def short(monkeypatch):
-    """Networks and rounds as small as they can be."""
-    monkeypatch.setattr(contest, "LAYERS", (8,))
-    monkeypatch.setattr(contest, "ROUNDS", 1)
+SMALL = {
+    "plate": lambda: races.plate((8,), 4),
+    "Laplacian": lambda: races.laplacian(3, (8,), 4),
+    "derivatives": lambda: races.derivatives(4, (8,), 4, by_grad=3),
+}
 
 
-@pytest.mark.usefixtures("short")
-@pytest.mark.parametrize(
-    "cases",
-    [contest.CASES[1:], pytest.param(contest.CASES, marks=pytest.mark.slow)],
-    ids=["one", "both"],
-)
-def test_demo_prints_plans_and_draws(tmp_path, monkeypatch, cases):
-    monkeypatch.setattr(contest, "CASES", cases)
+def test_demo_races_trains_and_draws(tmp_path, monkeypatch):
+    monkeypatch.setattr(story, "RACES", list(SMALL.values())[1:])
     picture = tmp_path / "picture.png"
     arguments = ["demo", "--steps", "60", "--out", str(picture), "--json"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     numbers = json.loads(result.stdout)
-    assert numbers["cases"].keys() == {case.name for case in contest.CASES}
-    for case in numbers["cases"].values():
-        assert case["difference"] < 1e-12
-        assert all(s > 0 for s in case["seconds"]["gradient"].values())
+    assert list(numbers["races"]) == ["Laplacian in 3 dimensions", "derivatives 0…4"]
+    for found in numbers["races"].values():
+        assert [r["style"] for r in found] == [races.OURS, races.EXPERT, races.PEOPLE]
+        for r in found:
+            assert r["step_seconds"] > 0
+            assert r["compile_seconds"] > 0
     assert 0 < numbers["relative L2 error"] < 1
-    for case in contest.CASES:
-        assert case.name in result.output
-        assert str(case.compile().plan) in result.output
-    assert "relative L2 error" in result.output
+    for text in ("nested jax.grad, 0…3", "jax.hessian", "folx", "relative L2 error"):
+        assert text in result.output
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_by_hand_and_compiled_agree(name):
+    """In double precision: values, and gradients by the parameters."""
+    race = SMALL[name]()
+    given = race.setting(jnp.float64)
+    (_, _, ours), *others = race.lanes()
+    for _, who, run in others:
+        fewer = (lambda p, x: ours(p, x)[:, :4]) if who in race.less else ours
+        pair = (fewer, run)
+        values = [f(*given) for f in pair]
+        assert races.distance(*values) < 1e-12
+        slopes = [jax.grad(races.loss_of(f))(*given) for f in pair]
+        assert races.distance(*slopes) < 1e-11
+
+
+def test_who_differs_is_not_raced():
+    race = SMALL["Laplacian"]()
+    wrong = replace(race, people={"twice": lambda p, x: 2 * race.ours(p, x)})
+    with pytest.raises(AssertionError, match="Laplacian in 3 dimensions"):
+        races.measure(wrong, rounds=1)
 
 
 def test_zero_steps_are_a_usage_error():
@@ -64,7 +81,7 @@ def test_errors_about_operators_go_to_stderr(monkeypatch):
     assert "hint: write another" in result.stderr
 
 
-@pytest.mark.parametrize("missing", ["matplotlib.figure", "optax"])
+@pytest.mark.parametrize("missing", ["folx", "matplotlib.figure", "optax"])
 def test_missing_extras_are_named(monkeypatch, missing):
     def fail(_):
         raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
@@ -73,7 +90,7 @@ def test_missing_extras_are_named(monkeypatch, missing):
     result = CliRunner().invoke(app, ["demo"])
     assert result.exit_code == 1
     assert f"needs {missing.split('.')[0]}" in result.stderr
-    assert "pip install 'opcompiler[examples]'" in result.stderr
+    assert "pip install 'opcompiler[demo]'" in result.stderr
 
 
 def test_other_missing_modules_are_our_own_defects(monkeypatch):
@@ -83,12 +100,6 @@ def test_other_missing_modules_are_our_own_defects(monkeypatch):
     monkeypatch.setattr(command, "import_module", fail)
     result = CliRunner().invoke(app, ["demo"])
     assert isinstance(result.exception, ModuleNotFoundError)
-
-
-@pytest.mark.usefixtures("short")
-@pytest.mark.parametrize("case", contest.CASES, ids=lambda case: case.name)
-def test_by_hand_and_compiled_agree(case):
-    assert contest.difference(case, case.compile()) < 1e-12
 
 
 def test_slope_costs_no_channel():
