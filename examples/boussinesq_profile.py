@@ -1,188 +1,294 @@
-"""The self-similar Boussinesq blow-up: five fields, six equations, an unknown number.
+"""The self-similar Boussinesq blow-up: its eigenvalue, by Newton's method on functions.
 
-Problem and notation: examples/problems/boussinesq_profile.py. The Sobolev loss has order
-0 on points of the whole domain and order `--order` around the origin, where smoothness
-tells λ. λ is a functional of the velocity at the origin, or (`--eigenvalue trainable`) an
-unknown beside the network. Adam holds it at 2, where it begins; L-BFGS and Levenberg and
-Marquardt's method do not. In float64.
+Problem, reduction to two functions of order three, and what is known of them:
+examples/problems/boussinesq_profile.py. The two functions are polynomials on a half disc,
+linear in their weights; Levenberg and Marquardt's method with orthogonal factors of the
+Jacobian starts from random weights and a random λ, of low degree, and goes on with the
+result in a higher one. λ is a parameter like any other, without bounds. In float64.
 
-Run: python -m examples.boussinesq_profile [--steps 4000] [--paper] [--seed 0]
+Beside it, on the same equations and points: a tanh network with Adam, L-BFGS and the same
+method (`--rivals`, in seconds; 0 leaves them out).
+
+What else was tried, and how far it came: docs/gallery/README.md.
+
+Run: python -m examples.boussinesq_profile [--degrees 20 32 44 56] [--runs 3]
 """
 
 import argparse
-import math
+import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
+import optax
 from jax import Array
 from matplotlib.figure import Figure
 
 import opcompiler as oc
 from examples.problems import boussinesq_profile as problem
-from examples.support import network, phases
-from examples.support.least_squares import Rows, sum_of_squares
+from examples.support import network
+from examples.support.least_squares import levenberg_marquardt, Rows, sum_of_squares
+from examples.support.polynomials import exponents, half_disc, raised
 from examples.support.run import parser, Run
+from examples.support.training import descent, lbfgs, Step
 
-PAPER = {
-    "steps": 20_000,
-    "lbfgs": 5000,
-    "levenberg": 400,
-    "points": 3000,
-    "width": 48,
-    "order": 3,
-}
-RADIUS = 1.0
+SPREAD = 0.3, 0.5
+"""Of random weights: 0.3 · 0.5^degree."""
+FALL = 10.0
+"""How fast the damping falls: Newton's method is near."""
+WIDTHS = (2, 24, 24, 24, 2)
+"""Of the tanh network beside."""
 
-apply = problem.constrained(network.apply)
-ORIGIN = np.zeros(2)
-Eigenvalue = Callable[[Any], Array]
+Apply = Callable[[Any, Array], Array]
 
 
-def eigenvalue(choice: str) -> Eigenvalue:
-    """Returns λ of (network, numbers): read off the velocity, or a number of its own."""
-    if choice == "trainable":
-        return lambda params: problem.eigenvalue_of(params[1][1])
-    read = oc.compile(problem.eigenvalue).bind(_only("U1"))
-    return lambda params: read(params, ORIGIN)
+class History(NamedTuple):
+    """Of one method: seconds of steps, root mean squares of the residuals, λ."""
+
+    seconds: list[float]
+    sizes: list[float]
+    eigenvalues: list[float]
 
 
-def fields(params: Any, point: Array) -> Array:
-    """The five fields; params are (network, (raw λ of the flow, raw λ if trainable))."""
-    return apply((params[0], params[1][0]), point)
+def polynomial(degree: int) -> Apply:
+    """Returns ψ and ρ by polynomials of a degree; params are (weights, λ)."""
+    return problem.constrained(lambda weights, z: half_disc(z, degree) @ weights)
 
 
-def _only(name: str) -> Callable[[Any, Array], Array]:
-    """Returns one field of the network."""
-    place = problem.NAMES.index(name)
-    return lambda params, point: fields(params, point)[place]
+def tanh_network() -> Apply:
+    """Returns ψ and ρ by a network of the disc's coordinates; params are (layers, λ)."""
+    even = lambda z: jnp.stack([2 * z[0] ** 2 - 1, 2 * z[1] - 1])
+    return problem.constrained(lambda layers, z: network.apply(layers, even(z)))
 
 
-def sobolev_rows(order: int, points: Array, weight: float, lam: Eigenvalue) -> Rows:
-    """Returns the Sobolev family of all residuals, each on the scale of its terms.
+def rows_of(apply: Apply, points: Array) -> tuple[Rows, ...]:
+    """Returns both equations at all points; the loss is their mean square, each.
 
-    Args:
-        order: of the family.
-        points: (N, 2).
-        weight: of all its squares together.
-        lam: of the parameters.
+    Every residual is divided by the scale of its terms.
     """
-    bound = oc.compile(problem.family(order), fields=problem.NAMES).bind(fields)
-    decay = jnp.repeat(jnp.array(problem.DECAY), problem.members(order))
-    share = math.sqrt(weight / len(points))
+    bound = oc.compile([*problem.reduced.values()], fields=("psi", "rho")).bind(apply)
+    share = 1 / np.sqrt(len(points))
 
     def rows(params: Any, point: Array) -> Array:
-        values = jnp.stack(bound(params, point, **{"lambda": lam(params)}))
-        return share * values / problem.distance(point) ** decay
+        lam = params[1]
+        values = jnp.stack(bound(params, point, **{"lambda": lam}))
+        return share * values / problem.scales(point, lam)
 
-    return Rows(rows, points)
-
-
-def loss_rows(options: argparse.Namespace, lam: Eigenvalue) -> tuple[Rows, ...]:
-    """Returns the loss: order 0 everywhere, a higher one at the origin, the gauge."""
-    key = jax.random.key(options.seed + 1)
-    everywhere = problem.far_and_near(key, options.points, options.extent)
-    near = problem.around_origin(options.near, RADIUS)
-    gauge = oc.compile(problem.gauge).bind(_only("Omega"))
-    return (
-        sobolev_rows(0, everywhere, 1.0, lam),
-        sobolev_rows(options.order, near, 1.0, lam),
-        Rows(lambda p, z: gauge(p, z)[None], ORIGIN[None]),
-    )
+    return (Rows(rows, points),)
 
 
-def held(rows: Callable[[Any, Array], Array]) -> Callable[[Any, Array], Array]:
-    """Returns the same rows with λ as it is: it must not run away from random fields."""
-    return lambda params, z: rows((params[0], jax.lax.stop_gradient(params[1])), z)
+def points_for(degree: int) -> Array:
+    """Returns points for polynomials of a degree, (N, 2): N grows with its square."""
+    return jnp.array(problem.collocation(degree + 8, 7 * degree // 10 + 8))
 
 
-def draw(params: Any, histories: dict, lam: float, extent: float) -> Figure:
-    """Draws the five fields on the mapped domain, and the loss."""
-    figure, axes = plt.subplots(2, 3, figsize=(10, 5.6), layout="constrained")
-    axis = jnp.linspace(-extent, extent, 121), jnp.linspace(0, extent, 61)
-    grid = jnp.stack(jnp.meshgrid(*axis), axis=-1)
-    values = jax.jit(jax.vmap(jax.vmap(lambda z: fields(params, z))))(grid)
-    growth = problem.distance(grid) ** (2 / 3)
-    for place, (name, panel) in enumerate(zip(problem.NAMES, axes.flat, strict=False)):
-        shown = values[..., place] / (growth if name[0] == "U" else 1)
-        size = float(jnp.max(jnp.abs(shown)))
-        picture = panel.pcolormesh(
-            *axis, shown, cmap="RdBu_r", vmin=-size, vmax=size, rasterized=True
+def random_start(seed: int, degree: int) -> tuple[Array, Array]:
+    """Draws (weights, λ); λ between 1.5 and 2.5."""
+    keys = jax.random.split(jax.random.key(seed))
+    order = exponents(degree) @ np.array([2, 1])
+    size = SPREAD[0] * SPREAD[1] ** order[:, None]
+    weights = size * jax.random.normal(keys[0], (len(order), 2))
+    return weights, jax.random.uniform(keys[1], (), minval=1.5, maxval=2.5)
+
+
+PATIENCE = 6
+"""Steps that lower nothing, one after the other, before a method is at its end."""
+
+
+def descend(
+    compiled: Step,
+    state: Any,
+    history: History,
+    steps: int,
+    limit: float,
+    run: Run,
+) -> Any:
+    """Takes steps, at most for some seconds; adds to the history, returns parameters."""
+    key = jax.random.key(0)
+    start = history.seconds[-1] if history.seconds else 0.0
+    seconds, still = 0.0, 0
+    for _ in range(steps):
+        with run.turns.alone():
+            before = time.perf_counter()
+            state, loss = jax.block_until_ready(compiled(state, key))
+            seconds += time.perf_counter() - before
+        size = float(loss) ** 0.5
+        still = still + 1 if history.sizes and size >= history.sizes[-1] else 0
+        history.seconds.append(start + seconds)
+        history.sizes.append(size)
+        history.eigenvalues.append(float(state[0][1]))
+        if seconds > limit or still > PATIENCE:
+            break
+    return state[0]
+
+
+def compiled(step: Step, state: Any) -> Step:
+    """Returns the step, compiled, so that its seconds are those of work."""
+    return jax.jit(step).lower(state, jax.random.key(0)).compile()
+
+
+def solve(
+    options: argparse.Namespace, run: Run
+) -> tuple[dict[int, Any], dict[int, History]]:
+    """Solves with polynomials, degree after degree, from a random start for each seed.
+
+    Returns:
+        Parameters of the last degree, and histories, by seed.
+    """
+    seeds = range(options.seed, options.seed + options.runs)
+    histories = {seed: History([], [], []) for seed in seeds}
+    found: dict[int, Any] = {}
+    before = options.degrees[0]
+    for degree, steps in zip(options.degrees, options.levenberg, strict=True):
+        points = points_for(degree)
+        begin, step = levenberg_marquardt(
+            rows_of(polynomial(degree), points), 3e-6 if found else 1e-2, FALL
         )
-        title = f"{name} / (1 + |y|²)$^{{1/3}}$" if name[0] == "U" else name
-        panel.set(title=title, xlabel="$z_1 = $ asinh $y_1$", ylabel="$z_2$")
-        figure.colorbar(picture, ax=panel)
-    phases.draw_losses(axes[1, 2], histories)
-    axes[1, 2].set_title(f"λ = {lam:.5f}, reference {problem.REFERENCE:.5f}")
-    return figure
+        starts = {
+            seed: (raised(found[seed][0], before, degree), found[seed][1])
+            if found
+            else random_start(seed, degree)
+            for seed in seeds
+        }
+        ready = compiled(step, begin(starts[options.seed]))
+        for seed, start in starts.items():
+            own = histories[seed]
+            found[seed] = descend(ready, begin(start), own, steps, options.limit, run)
+            run.save(found[seed], f"degree {degree}, seed {seed}")
+            run.say(
+                f"seed {seed}, degree {degree}: lambda from {float(start[1]):.6f}, "
+                f"{2 * len(start[0]) + 1} unknowns, {2 * len(points)} residuals, "
+                f"{own.seconds[-1]:.0f} s, root mean square {own.sizes[-1]:.1e}, lambda "
+                f"{own.eigenvalues[-1]:.10f}, error "
+                f"{abs(own.eigenvalues[-1] - problem.REFERENCE):.1e}"
+            )
+        before = degree
+    return found, histories
 
 
-def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
-    options = parser(__doc__, steps=4000)
-    phases.add_options(options, lbfgs=0, levenberg=100, rate=3e-3)
-    options.add_argument(
-        "--order", type=int, default=1, help="of Sobolev at the origin"
-    )
-    options.add_argument("--points", type=int, default=400, help="on the whole domain")
-    options.add_argument("--near", type=int, default=8, help="points² at the origin")
-    options.add_argument("--width", type=int, default=20)
-    options.add_argument("--extent", type=float, default=12.0, help="of z")
-    options.add_argument(
-        "--eigenvalue", choices=["functional", "trainable"], default="functional"
-    )
-    options.add_argument("--paper", action="store_true", help=f"{PAPER}")
-    options = options.parse_args(arguments)
-    if options.paper:
-        vars(options).update(PAPER)
-    jax.config.update("jax_enable_x64", True)
-    run = Run.of("boussinesq_profile", options)
-    run.say(oc.compile(problem.family(options.order), fields=problem.NAMES).plan)
-    lam = eigenvalue(options.eigenvalue)
-    rows = loss_rows(options, lam)
-    widths = (3, options.width, options.width, options.width, 5)
-    params = (
-        network.init(jax.random.key(options.seed), widths),
-        (jnp.zeros(()), jnp.zeros(())),
-    )
-    start = float(sum_of_squares(rows, params))
-    params, histories = phases.minimise(
-        rows, params, options, run, "Boussinesq", every=5,
-        report=lambda p: f", lambda {float(lam(p)):.5f}",
-        adam_blocks=[r._replace(function=held(r.function)) for r in rows],
-    )  # fmt: skip
-    found = {
-        "seed": options.seed,
-        "eigenvalue": float(lam(params)),
-        "reference": problem.REFERENCE,
-        "loss_at_start": start,
-        "loss": float(sum_of_squares(rows, params)),
-        "symmetry_error": symmetry_error(params),
-        "seconds": phases.seconds(histories),
+def rivals(options: argparse.Namespace, run: Run) -> dict[str, History]:
+    """Trains a tanh network on the same equations by three optimisers, at equal time."""
+    blocks = rows_of(tanh_network(), points_for(options.degrees[0]))
+    loss = lambda params, key: sum_of_squares(blocks, params)
+    rate = optax.exponential_decay(3e-3, 1000, 0.8)
+    methods = {
+        "tanh, Adam": descent(loss, optax.adam(rate)),
+        "tanh, L-BFGS": lbfgs(loss),
+        "tanh, Levenberg–Marquardt": levenberg_marquardt(blocks),
     }
-    found["loss_reduced_by"] = start / found["loss"]
-    for name, size in residual_sizes(rows[0], params).items():
-        run.say(f"root mean square of {name}, on the scale of its terms: {size:.1e}")
-    run.numbers(**found)
-    run.figure(lambda: draw(params, histories, found["eigenvalue"], options.extent))
+    found = {}
+    for name, pair in methods.items():
+        params = network.init(jax.random.key(options.seed), WIDTHS), jnp.array(2.0)
+        found[name] = History([], [], [])
+        begin, step = pair
+        ready = compiled(step, begin(params))
+        descend(ready, begin(params), found[name], 10**6, options.rivals, run)
+        run.say(
+            f"{name}: {len(found[name].sizes)} steps, {found[name].seconds[-1]:.0f} s, "
+            f"root mean square {found[name].sizes[-1]:.1e}, "
+            f"lambda {found[name].eigenvalues[-1]:.5f}"
+        )
     return found
 
 
-def residual_sizes(rows: Rows, params: Any) -> dict[str, float]:
-    """Returns the root mean square of each equation on the whole domain."""
-    values = jax.jit(jax.vmap(rows.function, (None, 0)))(params, rows.points)
-    sizes = jnp.sqrt(jnp.sum(values**2, axis=0))
-    return dict(zip(problem.residuals, map(float, sizes), strict=True))
+def five_fields(params: Any, degree: int, points: Array) -> Array:
+    """Returns Ω, Φ, Ψ, U1, U2 at points, (5, ...)."""
+    read = oc.compile([*problem.by_potentials.values()], fields=("psi", "rho"))
+    bound = read.bind(polynomial(degree))
+    return jnp.stack(jax.jit(bound)(params, points))
 
 
-def symmetry_error(params: Any) -> float:
+def draw(
+    params: Any, degree: int, ours: dict[int, History], others: dict[str, History]
+) -> Figure:
+    """Draws three fields, residuals against time, and the error of λ."""
+    figure, axes = plt.subplots(2, 3, figsize=(11, 6), layout="constrained")
+    axis = np.linspace(-8, 8, 97), np.linspace(0, 8, 49)
+    grid = jnp.sinh(jnp.stack(jnp.meshgrid(*axis), axis=-1))
+    values = dict(zip(problem.NAMES, five_fields(params, degree, grid), strict=True))
+    for name, panel in zip(("Omega", "Phi", "Psi"), axes.flat, strict=False):
+        size = float(jnp.max(jnp.abs(values[name])))
+        picture = panel.pcolormesh(
+            *axis, values[name], cmap="RdBu_r", vmin=-size, vmax=size, rasterized=True
+        )
+        panel.set(title=name, xlabel="asinh $y_1$", ylabel="asinh $y_2$")
+        figure.colorbar(picture, ax=panel)
+    sizes, error, fields = axes[1]
+    for name, history in others.items():
+        sizes.loglog(history.seconds, history.sizes, lw=1, label=name)
+    for seed, history in ours.items():
+        label = f"polynomials, seed {seed}"
+        sizes.loglog(history.seconds, history.sizes, "k", lw=1, alpha=0.7)
+        miss = np.abs(np.array(history.eigenvalues) - problem.REFERENCE)
+        error.loglog(history.seconds, miss, ".-", lw=1, label=label)
+    sizes.plot([], [], "k", lw=1, label="polynomials, Levenberg–Marquardt")
+    sizes.set(title="residuals, root mean square", xlabel="seconds of steps")
+    error.axhline(1e-4, color="0.6", lw=1, ls="--")
+    error.set(
+        title=f"|λ - {problem.REFERENCE:.8f}|, no bounds", xlabel="seconds of steps"
+    )
+    wall = np.sinh(axis[0][48:])
+    wall = jnp.stack([wall, np.zeros_like(wall)], axis=-1)
+    along = five_fields(params, degree, wall)
+    for name, values in zip(problem.NAMES[:3], along, strict=False):
+        fields.plot(axis[0][48:], values, label=name)
+    fields.set(title="along the wall", xlabel="asinh $y_1$")
+    for panel in (sizes, error, fields):
+        panel.grid(alpha=0.3)
+        panel.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    options = parser(__doc__, steps=0)
+    options.add_argument("--runs", type=int, default=1, help="how many seeds")
+    options.add_argument("--degrees", type=int, nargs="+", default=[20, 32, 46])
+    options.add_argument(
+        "--levenberg", type=int, nargs="+", default=[18, 14, 6], help="steps of each"
+    )
+    options.add_argument(
+        "--rivals", type=float, default=30.0, help="seconds of each other method"
+    )
+    options = options.parse_args(arguments)
+    jax.config.update("jax_enable_x64", True)
+    run = Run.of("boussinesq_profile", options)
+    run.say(oc.compile([*problem.reduced.values()], fields=("psi", "rho")).plan)
+    degree = options.degrees[-1]
+    everyone, ours = solve(options, run)
+    others = rivals(options, run) if options.rivals else {}
+    params = everyone[options.seed]
+    run.numbers(
+        reference=problem.REFERENCE,
+        degrees=options.degrees,
+        seeds={s: _last(h) for s, h in ours.items()},
+        rivals={n: _last(h) for n, h in others.items()},
+        histories={str(n): h._asdict() for n, h in {**ours, **others}.items()},
+        symmetry_error=symmetry_error(params, degree),
+    )
+    run.figure(lambda: draw(params, degree, ours, others))
+    return {s: _last(h) for s, h in ours.items()}
+
+
+def _last(history: History) -> dict[str, float]:
+    lam = history.eigenvalues[-1]
+    return {
+        "eigenvalue": lam,
+        "eigenvalue_error": abs(lam - problem.REFERENCE),
+        "residual": history.sizes[-1],
+        "seconds": history.seconds[-1],
+        "steps": len(history.sizes),
+    }
+
+
+def symmetry_error(params: Any, degree: int) -> float:
     """Returns the largest difference between a field and its mirror image."""
-    points = problem.far_and_near(jax.random.key(5), 200, 3.0)
-    here = jax.jit(jax.vmap(lambda z: fields(params, z)))
-    mirror = here(points * jnp.array([-1.0, 1.0]))
-    return float(np.max(np.abs(here(points) - jnp.array(problem.PARITY) * mirror)))
+    points = points_for(8)
+    here = five_fields(params, degree, points)
+    mirror = five_fields(params, degree, points * jnp.array([-1.0, 1.0]))
+    return float(jnp.max(jnp.abs(here.T - jnp.array(problem.PARITY) * mirror.T)))
 
 
 if __name__ == "__main__":

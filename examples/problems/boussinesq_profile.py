@@ -11,18 +11,34 @@ and the number λ. With $W = (1+\lambda) y + U$,
     gradient          ∂1 Ψ - ∂2 Φ = 0
 
 U1, Ω, Φ are odd in y1, U2 and Ψ even; U2 = 0 at the wall; ∂1 Ω(0, 0) = -1 fixes the scale;
-far away ∇U, Φ, Ψ vanish. The coordinates are z with y = sinh z, so that a network sees
-decay over many decades. The first Taylor coefficient of the second equation at the origin
-is $3 + \lambda + 2 \partial_1 U_1(0, 0) = 0$.
+far away ∇U, Φ, Ψ vanish.
 
-Source: Wang, Lai, Gómez-Serrano, Buckmaster, PRL 130, 244002 (2023), arXiv 2201.06780.
+Two functions are enough. With U = (-∂2 ψ, ∂1 ψ), Ω = Δψ, and (Φ, Ψ) = ∇ρ the last three
+equations hold, and the second and the third are the gradient of one. What is left is
+`reduced`, of order three:
+
+    Δψ + W·∇Δψ - ∂1 ρ = 0
+    W·∇ρ - (λ - 1) ρ = 0
+
+What is known of a smooth solution, from the first Taylor coefficients at the origin:
+
+* $\partial_1 U_1(0, 0) = -(3+\lambda)/2$, else Φ has no linear part; so all of W points
+  away from the origin, at the rates (λ-1)/2 along the wall and (5+3λ)/2 across;
+* ∂1 Φ(0, 0) = -(1+λ)/2, from the gauge;
+* along the axis y1 = 0 the second equation leaves a power of y2 that is not smooth, so ρ
+  has the factor y1²;
+* far away y·∇ balances: ∇ψ ~ r^(1-p), ρ ~ r^(1-2p), p = 1/(1+λ), and what follows are
+  powers of r^-p.
+
+Source: Wang, Lai, Gómez-Serrano, Buckmaster, PRL 130, 244002 (2023), arXiv 2201.06780. The
+reduction to two functions and its Taylor coefficients: derived here.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
+import numpy as np
 import sympy as sp
 from jax import Array
 
@@ -31,57 +47,61 @@ import opcompiler as oc
 REFERENCE = 1.9205599746927
 """λ of the stable profile (Wang et al., arXiv 2509.14185, 2025)."""
 
-BOUNDS = (1.5, 2.5)
-"""The interval in which λ is sought; it leaves out the unstable profiles."""
-SLOWNESS = 20
-
 NAMES = ("Omega", "Phi", "Psi", "U1", "U2")
 PARITY = (-1, -1, 1, -1, 1)
-"""Of the fields under z1 -> -z1."""
-FIXED_AT_ORIGIN = (1, 0, 0, 1, 1)
-"""Fields whose first Taylor coefficient at the origin is given."""
+"""Of the fields under y1 -> -y1."""
 
-z1, z2, lam = sp.symbols("z1 z2 lambda")
-Omega, Phi, Psi, U1, U2 = [sp.Function(name)(z1, z2) for name in NAMES]
-
-
-def d1(field: sp.Expr) -> sp.Expr:
-    """Returns the derivative by y1 = sinh z1."""
-    return field.diff(z1) / sp.cosh(z1)
+y1, y2, lam = sp.symbols("y1 y2 lambda")
+Omega, Phi, Psi, U1, U2 = [sp.Function(name)(y1, y2) for name in NAMES]
+psi, rho = [sp.Function(name)(y1, y2) for name in ("psi", "rho")]
 
 
-def d2(field: sp.Expr) -> sp.Expr:
-    """Returns the derivative by y2 = sinh z2."""
-    return field.diff(z2) / sp.cosh(z2)
-
-
-def carried(field: sp.Expr) -> sp.Expr:
-    """Returns W·∇ of a field."""
-    along1 = ((1 + lam) * sp.sinh(z1) + U1) * d1(field)
-    return along1 + ((1 + lam) * sp.sinh(z2) + U2) * d2(field)
+def carried(field: sp.Expr, first: sp.Expr, second: sp.Expr) -> sp.Expr:
+    """Returns W·∇ of a field, for the velocity (first, second)."""
+    along1 = ((1 + lam) * y1 + first) * field.diff(y1)
+    return along1 + ((1 + lam) * y2 + second) * field.diff(y2)
 
 
 residuals = {
-    "transport of Omega": Omega + carried(Omega) - Phi,
-    "transport of Phi": (2 + d1(U1)) * Phi + carried(Phi) + d1(U2) * Psi,
-    "transport of Psi": (2 + d2(U2)) * Psi + carried(Psi) + d2(U1) * Phi,
-    "incompressible": d1(U1) + d2(U2),
-    "vorticity": Omega - (d1(U2) - d2(U1)),
-    "gradient": d1(Psi) - d2(Phi),
+    "transport of Omega": Omega + carried(Omega, U1, U2) - Phi,
+    "transport of Phi": (2 + U1.diff(y1)) * Phi
+    + carried(Phi, U1, U2)
+    + U2.diff(y1) * Psi,
+    "transport of Psi": (2 + U2.diff(y2)) * Psi
+    + carried(Psi, U1, U2)
+    + U1.diff(y2) * Phi,
+    "incompressible": U1.diff(y1) + U2.diff(y2),
+    "vorticity": Omega - (U2.diff(y1) - U1.diff(y2)),
+    "gradient": Psi.diff(y1) - Phi.diff(y2),
 }
-DECAY = (-1 / 3, -2 / 3, -2 / 3, -1 / 3, -1 / 3, -2 / 3)
-"""How the terms of each residual decay, as powers of |y|, at λ = 2."""
 
-eigenvalue = -3 - 2 * U1.diff(z1)
+by_potentials = {
+    Omega: psi.diff(y1, 2) + psi.diff(y2, 2),
+    Phi: rho.diff(y1),
+    Psi: rho.diff(y2),
+    U1: -psi.diff(y2),
+    U2: psi.diff(y1),
+}
+"""The five fields, from two."""
+
+_velocity = by_potentials[U1], by_potentials[U2]
+reduced = {
+    "transport of Omega": by_potentials[Omega]
+    + carried(by_potentials[Omega], *_velocity)
+    - by_potentials[Phi],
+    "transport of rho": carried(rho, *_velocity) - (lam - 1) * rho,
+}
+
+eigenvalue = -3 - 2 * U1.diff(y1)
 """λ, at the origin."""
-gauge = Omega.diff(z1) + 1
+gauge = Omega.diff(y1) + 1
 """Zero at the origin."""
 
 
 def family(order: int) -> list[sp.Expr]:
-    """Returns all residuals and their derivatives by z1 and z2 up to an order."""
+    """Returns all residuals and their derivatives by y1 and y2 up to an order."""
     every = residuals.values()
-    return [d for r in every for d in oc.sobolev(r, order, [z1, z2])]
+    return [d for r in every for d in oc.sobolev(r, order, [y1, y2])]
 
 
 def members(order: int) -> int:
@@ -89,80 +109,74 @@ def members(order: int) -> int:
     return (order + 1) * (order + 2) // 2
 
 
-def position(point: Array) -> Array:
-    """Returns y = sinh z, odd to the last bit, which `jnp.sinh` is not; any shape."""
-    return (jnp.sinh(point) - jnp.sinh(-point)) / 2
+LENGTHS = (1.0, 8.0)
+"""Along the wall and away from it; far from the wall, the solution's layer along the axis
+y1 = 0 has about this ratio."""
 
 
-def distance(point: Array) -> Array:
-    """Returns (1 + |y|²)^(1/2) at a point z, (..., 2) -> (...)."""
-    return jnp.sqrt(1 + jnp.sum(position(point) ** 2, axis=-1))
+def radius(point: Array) -> Array:
+    """Returns R = (1 + y1²/l1² + y2²/l2²)^(1/2), (2,) -> ()."""
+    return jnp.sqrt(1 + jnp.sum((point / jnp.array(LENGTHS)) ** 2))
 
 
-def features(point: Array, decay: Array) -> Array:
-    """Returns (r^-decay, (y1/r)², y2/r), r = (1 + |y|²)^(1/2), at z: (2,) -> (3,).
+def disc(point: Array, lam: Array) -> Array:
+    """Maps the half-plane onto half of the unit disc, (2,) -> (2,).
 
-    They are even in y1, to the last bit, and so is every function of them. A smooth one
-    has gradients of size 1/r, as the solution has, and a limit in every direction; one of
-    z alone varies across the axes however far away.
+    y goes to (y1/l1, y2/l2) (1 - R^-p/2)/R: smooth and odd at the origin, and far away the
+    distance from the circle is R^-p/2, in whose powers the solution goes on.
     """
-    r = distance(point)
-    across, up = position(point) / r
-    return jnp.array([r**-decay, across**2, up])
-
-
-def eigenvalue_of(raw: Array) -> Array:
-    """Maps any real number into `BOUNDS`, 0 to their middle.
-
-    Slowly, so that a damped step moves the fields rather than λ while they are far off.
-    """
-    low, high = BOUNDS
-    return low + (high - low) * jax.nn.sigmoid(raw / SLOWNESS)
+    r = radius(point)
+    return point / jnp.array(LENGTHS) * (1 - r ** (-1 / (1 + lam)) / 2) / r
 
 
 def constrained(
     field: Callable[[Any, Array], Array],
 ) -> Callable[[tuple[Any, Array], Array], Array]:
-    """Makes any field(weights, features), (3,) -> (5,), obey what is known.
+    """Makes any field(weights, place), (2,) -> (2,), obey what is known.
 
-    The fields are smooth functions of `features` times the powers of r that balance
-    y·∇ far away: Ω and ∇U decay like r^-p, Φ and Ψ like r^-2p, p = 1/(1 + λ), and what
-    follows are powers of r^-p. Parity holds to the last bit; U2 vanishes at the wall; the
-    velocity begins with -(3 + λ)/2 y1 at the origin for a λ in `BOUNDS`, which leaves out
-    the branches Φ = Ψ = 0; and the vorticity with -y1.
+    ψ = y1 y2 R^-p P, ρ = y1² R^(-1-2p) Q, with P = (3+λ)/2 and Q = -(1+λ)/4 at the origin,
+    and P, Q even in y1. λ is free: no branch with Φ = 0 satisfies this, nor does any bound
+    enter.
+
+    Args:
+        field: even in its first variable, on the half disc, or any function of the squares.
 
     Returns:
-        apply((weights, raw λ), point), (2,) -> (5,).
+        apply((weights, λ), point), (2,) -> (ψ, ρ).
     """
 
     def apply(params: tuple[Any, Array], point: Array) -> Array:
-        lam = eigenvalue_of(params[1])
-        decay = 1 / (1 + lam)
-        given = jnp.stack([-1, 0, 0, -(3 + lam) / 2, (3 + lam) / 2])
-        origin = field(params[0], jnp.array([1.0, 0.0, 0.0]))
-        even = field(params[0], features(point, decay))
-        even = even - origin * jnp.array(FIXED_AT_ORIGIN) + given
-        across, up = position(point) / distance(point)
-        odd = jnp.array([across, across, 1, across, up])
-        power = jnp.stack([-decay, -2 * decay, -2 * decay, 1 - decay, 1 - decay])
-        return even * odd * distance(point) ** power
+        weights, lam = params
+        given = jnp.stack([(3 + lam) / 2, -(1 + lam) / 4])
+        change = field(weights, disc(point, lam)) - field(weights, jnp.zeros(2))
+        r = radius(point)
+        s = r ** (-1 / (1 + lam))
+        growth = jnp.stack([point[0] * point[1] * s, point[0] ** 2 * s**2 / r])
+        return growth * (given + change)
 
     return apply
 
 
-def far_and_near(key: Array, count: int, extent: float) -> Array:
-    """Draws points z with |y| < sinh(extent), (count, 2), more of them near the origin.
+def scales(point: Array, lam: Array) -> Array:
+    """Returns the size of the terms of both `reduced` equations at a point, (2,).
 
-    Angles are uniform, and so is the square root of asinh |y|.
+    With what all of a residual's terms have as a factor: y1 and y1², and the powers of R.
     """
-    keys = jax.random.split(key)
-    radius = jnp.sinh(extent * jax.random.uniform(keys[0], (count,)) ** 2)
-    angle = jnp.pi / 2 * jax.random.uniform(keys[1], (count,))
-    plane = jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
-    return jnp.arcsinh(radius[:, None] * plane)
+    r = radius(point)
+    s = r ** (-1 / (1 + lam))
+    across = point[0] / r
+    return jnp.stack([across * s, across**2 * r * s**2])
 
 
-def around_origin(count: int, radius: float) -> Array:
-    """Returns a grid of [0, radius]², (count², 2)."""
-    axis = jnp.linspace(0, radius, count)
-    return jnp.stack(jnp.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+def collocation(along: int, around: int, nearest: float = 1e-3) -> np.ndarray:
+    """Returns Gauss's points of the quarter-plane as the disc sees it, (along·around, 2).
+
+    In the angle, and in σ with R^-1/3 = 1 - σ², which runs from the origin to R^-1/3 =
+    2·nearest: |y| is about 1e8 there.
+    """
+    half = lambda count: (np.polynomial.legendre.leggauss(count)[0] + 1) / 2
+    s = 1 - (half(along) * (1 - nearest)) ** 2
+    angle = np.pi / 2 * half(around)
+    r = np.sqrt(s**-6 - 1)[:, None]
+    places = np.stack([r * np.cos(angle), r * np.sin(angle)], axis=-1)
+    return (places * np.array(LENGTHS)).reshape(-1, 2)

@@ -14,6 +14,7 @@ residual, hence 2k+4 of U.
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import sympy as sp
 from jax import Array
 
@@ -96,3 +97,49 @@ def eigenvalue(raw: Array, k: int) -> Array:
     """Maps any real number into `bounds(k)`; 0 to their middle."""
     low, high = bounds(k)
     return low + (high - low) * jax.nn.sigmoid(raw)
+
+
+LENGTH = 0.75
+"""Of the map of the line; the profiles' singular points are as far from it, in ℂ."""
+
+
+def line(x: Array, lam: Array) -> tuple[Array, Array]:
+    """Maps x of the whole line to (s, R), with s = (1 + x²/l²)^(-p/2), p = 1/(1+λ).
+
+    R = x (1 - s/2)/(l² + x²)^(1/2) is odd and smooth, and 1 - R falls like s/2 far away,
+    where x U' balances U, so that U goes like x s and on in powers of s.
+    """
+    square = 1 + (x / LENGTH) ** 2
+    s = square ** (-1 / (2 * (1 + lam)))
+    return s, x / LENGTH / jnp.sqrt(square) * (1 - s / 2)
+
+
+def on_the_line(field, k: int):
+    """Makes any field(weights, number) a profile on the whole line.
+
+    It is odd, has U'(0) = -1 (the residual's first derivative there is U'(0) (1 + U'(0)),
+    and U'(0) = 0 is no profile), and the growth that the equation dictates.
+
+    Args:
+        field: of any weights and a number in [0, 1), -> ().
+        k: which profile.
+
+    Returns:
+        apply((weights, raw λ), point), (1,) -> ().
+    """
+
+    def apply(params, point):
+        weights, raw = params
+        s, place = line(point[0], eigenvalue(raw, k))
+        change = field(weights, place**2) - field(weights, jnp.zeros(()))
+        return point[0] * s * (change - 1)
+
+    return apply
+
+
+def along_the_line(count: int, k: int) -> Array:
+    """Returns Gauss's points of σ, s = 1 - σ², in (0, 1), (count, 1); |x| to about 1e4."""
+    nodes = np.polynomial.legendre.leggauss(count)[0]
+    s = 1 - ((nodes + 1) / 2 * (1 - 5e-4)) ** 2
+    power = -2 * (1 + exact_eigenvalue(k))
+    return jnp.array(LENGTH * np.sqrt(s**power - 1))[:, None]

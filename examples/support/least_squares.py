@@ -5,7 +5,8 @@ A physics-informed loss is one, and second-order information is what carries it 
 
     -Jᵀ (J Jᵀ + μ)⁻¹ r
 
-for which J is never formed: J Jᵀ comes from the layers, Jᵀ w is one gradient.
+`natural_gradient` never forms J: J Jᵀ comes from the layers, Jᵀ w is one gradient.
+`levenberg_marquardt` factors J itself, for a few thousand weights and the last digits.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.flatten_util import ravel_pytree
-from jax.scipy.linalg import cho_factor, cho_solve
+from jax.scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 import opcompiler as oc
 from examples.support.training import Step
@@ -47,7 +48,7 @@ def sum_of_squares(blocks: Sequence[Rows], params: Any) -> Array:
 
 
 def levenberg_marquardt(
-    blocks: Sequence[Rows], damping: float = 1e-3
+    blocks: Sequence[Rows], damping: float = 1e-3, fall: float = 3.0
 ) -> tuple[Callable[[Any], Any], Step]:
     """Returns how a state begins, and the step.
 
@@ -56,6 +57,7 @@ def levenberg_marquardt(
     Args:
         blocks: whose squares are summed.
         damping: μ at the beginning.
+        fall: what μ is divided by after a step that went as predicted.
 
     Returns:
         `begin(params)` gives the state (params, μ). The loss that a step returns is that
@@ -80,7 +82,7 @@ def levenberg_marquardt(
         predicted = here - jnp.sum((values + squares.jvp(params, change)) ** 2)
         ratio = (here - there) / predicted
         better = there < here
-        mu = jnp.where(ratio > 0.75, mu / 3, jnp.where(ratio > 0.25, mu, 2 * mu))
+        mu = jnp.where(ratio > 0.75, mu / fall, jnp.where(ratio > 0.25, mu, 2 * mu))
         params = jax.tree.map(lambda a, b: jnp.where(better, a, b), moved, params)
         return (params, mu), jnp.where(better, there, here)
 
@@ -88,15 +90,24 @@ def levenberg_marquardt(
 
 
 def _damped(squares: Any, params: Any, values: Array, mu: Array) -> Any:
-    """Solves (Jᵀ J + μ) step = Jᵀ r, as step = Jᵀ (J Jᵀ + μ)⁻¹ r if that is smaller."""
-    flat, unravel = ravel_pytree(params)
-    if len(values) <= flat.size:
-        kernel = squares.gram(params)
-        factor = cho_factor(kernel + mu * jnp.eye(len(kernel)))
-        return squares.vjp(params, cho_solve(factor, values))
+    """Solves (JᵀJ + μ) step = Jᵀr by orthogonal factors; forms neither JᵀJ nor J Jᵀ.
+
+    Either has the square of J's condition number, and the small singular values, which the
+    last digits of an eigenvalue depend on, would drown in rounding.
+    """
+    _, unravel = ravel_pytree(params)
     jacobian = squares.jacobian(params)
-    factor = cho_factor(jacobian.T @ jacobian + mu * jnp.eye(flat.size))
-    return unravel(cho_solve(factor, jacobian.T @ values))
+    rows, columns = jacobian.shape
+    if rows < columns:  # step = Jᵀ (J Jᵀ + μ)⁻¹ r, and TᵀT = J Jᵀ + μ
+        stacked = jnp.concatenate([jacobian.T, jnp.sqrt(mu) * jnp.eye(rows)])
+        factor = jnp.linalg.qr(stacked, mode="r")
+        inner = solve_triangular(factor, values, trans=1)
+        return unravel(jacobian.T @ solve_triangular(factor, inner))
+    # The triangle of [J r; √μ 0] has Qᵀr as its last column.
+    below = jnp.sqrt(mu) * jnp.eye(columns, columns + 1)
+    stacked = jnp.concatenate([jnp.column_stack([jacobian, values]), below])
+    factor = jnp.linalg.qr(stacked, mode="r")
+    return unravel(solve_triangular(factor[:-1, :-1], factor[:-1, -1]))
 
 
 def natural_gradient(

@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from examples import burgers_profiles
+from examples import burgers_eigenvalues, burgers_profiles
 from examples.problems import burgers_profile as problem
 from examples.support import nested, network
 
@@ -97,3 +97,27 @@ def test_eigenvalues_are_found_to_the_wanted_accuracy(k: int, tmp_path) -> None:
     (found,) = burgers_profiles.main(["--k", str(k), "--out", str(tmp_path)])
     assert found.error <= (1e-6, 1e-5, 1e-4, 1e-3)[k]
     assert found.profile_error() <= 1e-4
+
+
+@pytest.mark.parametrize("k", [0, 3])
+def test_the_ansatz_on_the_line(k: int) -> None:
+    """Odd, slope -1 at the origin, growth x^(λ/(1+λ)), points to 1e4 and more."""
+    params = burgers_eigenvalues.random_start(jax.random.key(1), 8)
+    apply = problem.on_the_line(burgers_eigenvalues.polynomial, k)
+    value = jax.jit(jax.vmap(lambda x: apply(params, x)))
+    slope = jax.jit(jax.grad(lambda x: apply(params, x[None])))(0.0)
+    assert float(slope) == pytest.approx(-1, abs=1e-12)
+    assert jnp.max(jnp.abs(value(POINTS) + value(-POINTS))) == 0
+    lam = float(problem.eigenvalue(params[1], k))
+    far = value(jnp.array([[1e12], [1e13]]))
+    assert float(far[1] / far[0]) == pytest.approx(10 ** (lam / (1 + lam)), rel=1e-3)
+    points = problem.along_the_line(30, k)
+    assert points.shape == (30, 1)
+    assert jnp.max(points) > 1e4
+
+
+@pytest.mark.slow
+def test_a_polynomial_finds_the_eigenvalue_to_rounding(tmp_path) -> None:
+    (found,) = burgers_eigenvalues.main(["--k", "0", "--out", str(tmp_path)])
+    assert found["eigenvalue_error"] < 1e-12
+    assert found["profile_error"] < 1e-9
