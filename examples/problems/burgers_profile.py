@@ -138,7 +138,7 @@ def on_the_line(field, k: int):
 
 
 def along_the_line(count: int, k: int) -> Array:
-    """Returns Gauss's points of σ, s = 1 - σ², in (0, 1), (count, 1); |x| to about 1e4."""
+    """Returns Gauss's points of σ, s = 1 - σ², in (0, 1), (count, 1); 80 reach |x| = 1e3."""
     nodes = np.polynomial.legendre.leggauss(count)[0]
     s = 1 - ((nodes + 1) / 2 * (1 - 5e-4)) ** 2
     power = -2 * (1 + exact_eigenvalue(k))
