@@ -25,6 +25,7 @@ from opcompiler.demo.races import EXPERT, of_perceptrons, OURS, PEOPLE, per_poin
 from tests.benchmarks import (
     biharmonic,
     laplacian,
+    narrow,
     navier_stokes,
     product,
     report,
@@ -164,7 +165,10 @@ def many_dimensions(dim: int = 10_000, points: int = 16) -> Race:
         f"exact Laplacian in {dim:,} dimensions".replace(",", " "),
         *of_perceptrons(dim, (64,) * 4, points),
         bound,
-        expert={"folx": by(rivals.folx)},
+        expert={
+            "folx": by(rivals.folx),
+            "folx, reduced to 64 directions by hand": narrow.folx_by_hand,
+        },
         people={"jvp of jax.grad, one by one": by(rivals.checkpointed_loop)},
     )
 

@@ -19,16 +19,21 @@ from tests.benchmarks.timing import Row
 SAMPLES = 16
 
 
-def by_hand(params, points):
+def by_hand(params, points, laplacian=oc.taylor.laplacian):
     """The columns of a Cholesky factor as the directions, after the first layer."""
     (first, bias), *others = params
     factor = jnp.linalg.cholesky(first.T @ first)
 
     def one(start):
         along = lambda s: apply(others, jnp.tanh(start + factor @ s))
-        return oc.taylor.laplacian(along)(jnp.zeros(len(factor), start.dtype))
+        return laplacian(along)(jnp.zeros(len(factor), start.dtype))
 
     return jax.vmap(one)(points @ first + bias)
+
+
+def folx_by_hand(params, points):
+    """The same with folx."""
+    return by_hand(params, points, lambda f: partial(rivals.laplacian, rivals.folx, f))
 
 
 def folx(params, points):
