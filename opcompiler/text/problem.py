@@ -13,7 +13,6 @@ A problem holds no text and no place in a text, so a program may build or change
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from opcompiler.frontend.constants import as_number
 from opcompiler.frontend.traversal import parts
 from opcompiler.text.mistakes import nearest
 from opcompiler.text.values import Value
+from opcompiler.views import loaded
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,21 @@ class Problem:
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     unused: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
+    def __repr__(self) -> str:
+        parts = {
+            "coordinates": [c.name for c in self.coordinates],
+            "fields": [f.name for f in self.fields],
+            "parameters": [p.name for p in self.parameters],
+            "equations": self.equations,
+            "conditions": self.conditions,
+        }
+        said = [f"{word} {', '.join(names)}" for word, names in parts.items() if names]
+        return f"<Problem: {'; '.join(said)}>"
+
+    def _repr_latex_(self) -> str:
+        latex = loaded("opcompiler.text.typesetting:to_latex")(self)
+        return f"$\\displaystyle {latex}$"
+
     def __hash__(self) -> int:
         named = (self.definitions, self.equations, self.conditions)
         items = tuple(tuple(mapping.items()) for mapping in named)
@@ -201,7 +216,7 @@ class Problem:
             for name, value in axes.items()
         }
         # Found by name, as views are: a text is read without JAX.
-        return import_module("opcompiler.runtime.grid").grid(given)
+        return loaded("opcompiler.runtime.grid:grid")(given)
 
     def condition(self, name: str) -> "Part":
         """Returns one condition, of a vector all its components, for `compile`.

@@ -48,6 +48,14 @@ def test_what_a_page_links_is_there(page) -> None:
     assert not missing
 
 
+def test_every_picture_stands_on_a_page() -> None:
+    linked = {t for page in written_pages() for t in links(page.read_text())}
+    names = {Path(target).name for target in linked}
+    pictures = [p for end in ("png", "svg") for p in DOCS.rglob(f"*.{end}")]
+    assert pictures
+    assert not [p.name for p in pictures if p.name not in names]
+
+
 SOURCE = re.compile(r"`([a-z_/]+\.(?:py|lark))`")
 
 

@@ -200,3 +200,11 @@ def test_no_square_matrix(bad: str) -> None:
     with pytest.raises(oc.OperatorError) as caught:
         oc.parse(f"coordinates x, y; field u; vector field v; e: {bad} = 0")
     assert "square matrix" in caught.value.hint
+
+
+def test_a_problem_shows_what_it_holds() -> None:
+    problem = oc.parse(TEXT)
+    assert repr(problem).startswith(
+        "<Problem: coordinates t, x; fields u; parameters nu, k; equations burgers; "
+    )
+    assert problem._repr_latex_() == f"$\\displaystyle {oc.to_latex(problem)}$"
