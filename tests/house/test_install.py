@@ -121,6 +121,6 @@ def test_what_the_package_imports_is_what_it_asks_for() -> None:
         elif isinstance(node, ast.ImportFrom):
             imported.add(str(node.module).partition(".")[0])
     others = imported - set(sys.stdlib_module_names) - {"opcompiler"}
-    extras = {"matplotlib", "optax"} | {"deepxde", "equinox", "jinns", "lineax"}
+    extras = {"folx", "matplotlib", "optax"} | {"deepxde", "equinox", "jinns", "lineax"}
     assert asked <= others | {"jaxlib"}
     assert others <= asked | extras
