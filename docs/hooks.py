@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 OUTSIDE = {
     "index.md": "README.md",
     "contributing.md": "CONTRIBUTING.md",
+    "examples.md": "examples/README.md",
     "grammar.md": "grammar/README.md",
 }
 LINK = re.compile(r"(\]\(|(?:src|href)=\")([^)\s\"#]+)")
