@@ -242,9 +242,9 @@ def _cell(record: dict[str, Any], ours: dict[str, Any]) -> str:
 
 
 def _written(seconds: float) -> str:
-    """Two digits, in ms or s."""
+    """Two digits, in ms or s; no line breaks before the unit."""
     number, unit = (seconds, "s") if seconds >= 0.5 else (1e3 * seconds, "ms")
-    return f"{number:.{1 if number < 10 else 0}f} {unit}"
+    return f"{number:.{1 if number < 10 else 0}f}\N{NO-BREAK SPACE}{unit}"
 
 
 def page(records: Records) -> str:
