@@ -12,7 +12,10 @@ operands otherwise). No other module imports `jax.extend`, `jax.core`, `jax.inte
 """
 
 import math
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -437,13 +440,23 @@ def moves(tangent: Any) -> bool:
 
 
 def source_line(equation: Equation) -> str:
-    """Returns where in the user's program an equation was written, if JAX knows."""
+    """Returns where in the user's program an equation was written, if JAX knows.
+
+    That is the innermost line that is neither of JAX nor of this package, with the name of
+    its function: `net.py:12 (apply)`.
+    """
     traceback = getattr(equation.source_info, "traceback", None)
     frames = traceback.frames if traceback is not None else ()
     for frame in frames:
-        if "/jax/" not in frame.file_name and "opcompiler" not in frame.file_name:
-            return f"{frame.file_name}:{frame.line_num}"
+        if not frame.file_name.startswith(_NOT_THE_USERS):
+            return f"{frame.file_name}:{frame.line_num} ({frame.function_name})"
     return "an unknown line"
+
+
+_NOT_THE_USERS = tuple(
+    f"{Path(module.__file__).parent}{os.sep}" for module in (jax, sys.modules[__name__])
+)
+"""Folders of JAX and of this package."""
 
 
 def differentiable(dtype: Any) -> bool:

@@ -116,6 +116,7 @@ def compile(
         ) from None
 
     # Estimate: directions that run become those that the estimator draws for.
+    exact = operator
     if estimator is not None:
         _warn_of_bias(operator)
         operator = estimated(operator, estimator)
@@ -125,7 +126,7 @@ def compile(
 
     # Residual: the JAX function, which evaluates plan, sums and program at points.
     tuning = Tuning(chunk=chunk, remat=remat)
-    return Residual(operator, strategy, tuning, given.defaults, estimator, plan)
+    return Residual(operator, strategy, tuning, given.defaults, estimator, plan, exact)
 
 
 @public("oc.sobolev_loss(equation, 2, [x, y])")

@@ -208,6 +208,41 @@ class Bound:
         net = self._network(params)
         return self.residual._mean_square(net, functions, inputs, weights)
 
+    @public(lambda bound: a_call(bound.residual, "f.explain(params"))
+    def explain(
+        self,
+        params: Any,
+        points: Any,
+        /,
+        *,
+        quadrature: Rules = None,
+        **parameters: Any,
+    ) -> str:
+        """Returns the plan as text, how sums are evaluated, and what a network makes of it.
+
+        It says what each push costs, in evaluations of the network; where its directions
+        were written out at every element, or exchanged for fewer, by primitive and line of
+        the network; and of each sampled sum what all its terms would cost, and whether that
+        is less than the draw. Nothing is run.
+
+        Args:
+            params: the pytree that `apply` takes.
+            points: (..., D) in the order of the coordinates, or a dict of columns.
+            quadrature: for each integration variable a rule.
+            **parameters: values of the residual's parameters.
+
+        Returns:
+            Lines of text.
+
+        Raises:
+            OperatorError: if networks, points or parameters do not fit the operator.
+
+        Example: `print(f.explain(params, points))`.
+        """
+        check_params(params)
+        net = self._network(params)
+        return self.residual.explain(net, points, quadrature=quadrature, **parameters)
+
     def lower(
         self,
         params: Any,

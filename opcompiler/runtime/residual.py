@@ -31,7 +31,7 @@ from opcompiler.planning import Plan, plan_functionals
 from opcompiler.runtime.bound import Bound
 from opcompiler.runtime.calls import a_call, Functions, Inputs, is_array, Rules, split
 from opcompiler.runtime.host import columns_from_host, parameters_from_host
-from opcompiler.runtime.indexed import gathered, Input
+from opcompiler.runtime.indexed import gathered, Input, Scene
 from opcompiler.runtime.networks import (
     check_callable,
     check_outputs,
@@ -118,9 +118,11 @@ class Residual:
         defaults: Mapping[str, complex] | None = None,
         estimator: Estimator | None = None,
         plan: Plan | None = None,
+        exact: NormalForm | None = None,
     ) -> None:
         self.operator = operator
         self.estimator = estimator
+        self._exact = operator if exact is None else exact
         known = defaults or {}
         self.parameters = operator.given
         self.defaults = {p: known[p] for p in self.parameters if p in known}
@@ -256,14 +258,68 @@ class Residual:
             self.defaults,
             self.estimator,
             self.plan,
+            self._exact,
         )
 
-    def explain(self) -> str:
-        """Returns the plan as text, and how every sum over components is evaluated."""
-        sums = self._sums()
-        if not sums:
-            return str(self.plan)
-        return "\n".join([str(self.plan), "", "sums", *(f"  {line}" for line in sums)])
+    @property
+    def exact(self) -> "Residual":
+        """The same residual with nothing sampled; itself, if nothing is."""
+        if self.estimator is None:
+            return self
+        return Residual(self._exact, self._strategy, self.tuning, self.defaults)
+
+    def explain(
+        self,
+        net: Any = None,
+        points: Any = None,
+        /,
+        *,
+        quadrature: Rules = None,
+        **parameters: Any,
+    ) -> str:
+        """Returns the plan as text, how sums are evaluated, and what a network makes of it.
+
+        With a network and points it says what each push costs, counted in the arithmetic
+        of the network alone at the points, and where its directions were written out at
+        every element, exchanged for fewer, or pushed some at a time: by primitive and line
+        of the network. Of each sampled sum it says what all its terms would cost, and
+        whether that is less than the draw. Nothing is run.
+
+        Args:
+            net: the network, as in a call of the residual; none for the plan alone.
+            points: the points, as in a call of the residual.
+            quadrature: for each integration variable a rule.
+            **parameters: values of the residual's parameters.
+
+        Returns:
+            Lines of text.
+
+        Raises:
+            OperatorError: if networks, points or parameters do not fit the operator.
+
+        Examples:
+            >>> X = oc.vector("x", 1000)
+            >>> residual = oc.compile(oc.laplacian(sp.Function("u")(X), X))
+            >>> net = lambda p: jnp.sum(jnp.tanh(p @ jnp.ones((1000, 8))))
+            >>> lines = residual.explain(net, jnp.ones((4, 1000))).splitlines()
+            >>> lines[-1].split(", ")[0]
+            '    8 in the place of 1000 behind dot_general'
+        """
+        parts = [str(self.plan)]
+        if sums := self._sums():
+            parts += ["", "sums", *(f"  {line}" for line in sums)]
+        if net is not None:
+            # Any key will do: what is drawn costs the same whichever it is.
+            key = None if self.estimator is None else jax.random.key(0)
+            functions, inputs = self._read(points, key, quadrature, parameters)
+            parts += ["", *self._costs(net, functions, inputs)]
+        return "\n".join(parts)
+
+    @explained("the networks cannot be run")
+    def _costs(self, net: Any, functions: Functions, inputs: Inputs) -> list[str]:
+        from opcompiler.runtime.costs import cost_lines
+
+        return cost_lines(self, net, functions, inputs)
 
     def source(self) -> str:
         """Returns the emitted function as readable Python."""
@@ -374,19 +430,25 @@ class Residual:
         jax.eval_shape(lambda: found.append(self._measured(groups, batch)))
         return found[0]
 
-    def _measured(self, groups: list[Group], batch: Batch) -> Footprint:
+    def _arguments(self, batch: Batch) -> tuple[Scene, dict[int, Input]]:
+        """Returns what programs read, and arguments at all sites: only shapes are right."""
         operator, points = self.operator, batch.points
         parameters = {**batch.others, **batch.varying}
         scene = read_scene(points, operator, parameters, batch.quadrature)
         sites: dict[int, Input] = {}
         for stage in operator.stages:
             sites |= site_points(operator, stage, points, scene)
-            # What later stages read is measured by its shape.
+            # What later stages read has numbers of that shape in its place.
             read = {f: n for f, n in operator.named if f.site in stage}
             shapes = {n: sites[f.site].where.shape for f, n in read.items()}
             scene = scene.knowing(
                 {n: jnp.zeros(shape, points.dtype) for n, shape in shapes.items()}
             )
+        return scene, sites
+
+    def _measured(self, groups: list[Group], batch: Batch) -> Footprint:
+        operator, points = self.operator, batch.points
+        _, sites = self._arguments(batch)
         made, widest, held = float(points.width), 1.0, 0
         for group in groups:
             for push in self._plan_for(group.fields).pushes:

@@ -12,6 +12,7 @@ to a channel, `value.lift` does to all directions at once.
 """
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -87,11 +88,15 @@ def evaluate(
             alone = not any(has_family(context.algebra, v) for v in others)
             inside = replace(context, reducible=alone and row_of(equation).inlined)
         outputs = step(inside, equation, inputs)
+        if context.watch is not None and not row_of(equation).inlined:
+            context.watch.ran(equation, inputs, outputs)
         known.update(zip(equation.outvars, outputs, strict=True))
         for variable in gone:
             known.pop(variable, None)
         if context.reducible or context.watch is not None:
-            context, changed = settled(context, known, jaxpr.eqns[place + 1 :])
+            context, changed = settled(
+                context, known, equation, jaxpr.eqns[place + 1 :]
+            )
             known.update(changed)
     return list(map(read, jaxpr.outvars))
 
@@ -100,7 +105,9 @@ def rewritten(
     context: Context, function: Callable[..., Any], inputs: Sequence[Value]
 ) -> list[Value]:
     """Evaluates a function of arrays, written in JAX, in an equation's place."""
-    return evaluate(context, *_compat.trace(function, *map(type_of, inputs)), inputs)
+    with nullcontext() if context.watch is None else context.watch.quiet():
+        program = _compat.trace(function, *map(type_of, inputs))
+        return evaluate(context, *program, inputs)
 
 
 def apply(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:

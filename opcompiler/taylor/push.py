@@ -32,10 +32,11 @@ from opcompiler.taylor.misuse import explained
 from opcompiler.taylor.onehot import seeded
 from opcompiler.taylor.places import densified, SparseArray
 from opcompiler.taylor.primitives import Context
-from opcompiler.taylor.rank import Points, Watch, weights_of
+from opcompiler.taylor.rank import Points, weights_of
 from opcompiler.taylor.support import by_element, localised, spread
 from opcompiler.taylor.tuning import DEFAULT, Tuning
 from opcompiler.taylor.value import Active, AlgebraArray, primal, type_of, Value
+from opcompiler.taylor.watch import current_watch, Watch
 
 
 @public("oc.taylor.push(f, x, seeds, algebra)")
@@ -180,6 +181,7 @@ def push_tree(
         folding,
         tuning.stack_from,
         tuning.compose_upto,
+        watch=current_watch(),
     )
     if folding is not None:
         starts = [refold(folding, start) for start in starts]
@@ -201,6 +203,8 @@ def push_tree(
     chunk = tuning.chunk if context.algebra.has_families else None
     if chunk is None and piece and not fits(context, jaxpr, consts, local, piece):
         chunk = piece
+    if context.watch is not None:
+        context.watch.begins(local, chunk)
     if chunk is not None:
         context = replace(context, reducible=False)
         starts = [spread(start) for start in starts]

@@ -21,8 +21,8 @@ Source: `docs/theory.md`, "A narrow layer ends the dimension".
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
@@ -32,23 +32,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from opcompiler import _compat
 from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.places import family_place, SparseArray
+from opcompiler.taylor.price import EIGEN, operations
 from opcompiler.taylor.primitives import Context
 from opcompiler.taylor.support import is_local
 from opcompiler.taylor.value import AlgebraArray, Coefficient, family_axis, Value
-
-
-@dataclass
-class Watch:
-    """What a trial run of a program finds out, see `push.fits`.
-
-    Attributes:
-        largest: numbers in the largest family.
-    """
-
-    largest: int = 0
 
 
 def weights_of(algebra: TaylorAlgebra) -> Any:
@@ -78,13 +67,17 @@ def weights_of(algebra: TaylorAlgebra) -> Any:
 
 
 def settled(
-    context: Context, known: Mapping[Any, Value], following: Sequence[Any]
+    context: Context,
+    known: Mapping[Any, Value],
+    equation: Any,
+    following: Sequence[Any],
 ) -> tuple[Context, dict[Any, Value]]:
     """Returns what changes behind an equation: the algebra, and one value.
 
     Args:
         context: whose `reducible` is set.
         known: all values that are still read, by variable.
+        equation: the equation.
         following: the equations that are still to come.
     """
     carrying = {v: x for v, x in known.items() if has_family(context.algebra, x)}
@@ -104,6 +97,8 @@ def settled(
     if not families.pays(following):
         return context, {}
     context, value = families.reduced()
+    if watch is not None:
+        watch.exchanged(equation, families.count, max(families.entries, 2))
     return context, {variable: value}
 
 
@@ -187,9 +182,14 @@ class _Families:
         """Whether the rest of a program saves more than $V^T V$ and its roots cost."""
         if self.entries >= self.count:
             return False
-        price = _SQUARE * self.count * self.entries**2 + _EIGEN * self.entries**3
         saved = (self.count - max(self.entries, 2)) * operations(following)
-        return saved > self.copies * price
+        return saved > self.price
+
+    @property
+    def price(self) -> int:
+        """Operations of $V^T V$, E^2 sums over the directions, and of its roots."""
+        square, roots = 2 * self.count * self.entries**2, EIGEN * self.entries**3
+        return self.copies * (square + roots)
 
     def reduced(self) -> tuple[Context, AlgebraArray]:
         """Returns the value with as few directions as its families have entries."""
@@ -262,29 +262,6 @@ class Points:
                 if len(differ) == 1:
                     found[v] = differ[0]
         return found
-
-
-# --- the price --------------------------------------------------------------------------
-
-_SQUARE, _EIGEN = 2, 30
-"""Operations for an entry of $V^T V$ and direction; for E^3 of the eigenvalues of it."""
-
-
-def operations(equations: Iterable[Any]) -> int:
-    """Estimates the arithmetic of a program on one channel."""
-    total = 0
-    for equation in equations:
-        inner = [operations(jaxpr.eqns) for jaxpr in _compat.bodies(equation)]
-        if inner:
-            total += equation.params.get("length", 1) * sum(inner)
-            continue
-        sizes = [math.prod(aval.shape) for aval in _compat.output_avals(equation)]
-        each = 1
-        if equation.primitive.name == "dot_general":
-            (contract, _), _ = equation.params["dimension_numbers"]
-            each = 2 * math.prod(equation.invars[0].aval.shape[a] for a in contract)
-        total += each * sum(sizes)
-    return total
 
 
 # --- fewer rows with the same squares ---------------------------------------------------

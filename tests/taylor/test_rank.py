@@ -79,8 +79,7 @@ def whatever_it_costs(monkeypatch):
 
     reduced.clear()
     monkeypatch.setattr(rank._Families, "reduced", noted)
-    monkeypatch.setattr(rank, "_SQUARE", 0)
-    monkeypatch.setattr(rank, "_EIGEN", 0)
+    monkeypatch.setattr(rank._Families, "price", 0)
 
 
 def hessian(network, params, z):
