@@ -22,10 +22,18 @@ In the order in which an expression goes through them:
     normalize.py          all of it in order: `normalize`
 
 Beside them: ranges.py (bounds, places and ranges of indices), naming.py, constants.py,
-traversal.py.
+traversal.py; formulas.py writes the equations as they were given, for people to read.
 """
 
 from opcompiler.frontend.fields import Declaration, field_names
+from opcompiler.frontend.formulas import equation_formulas, equation_texts
 from opcompiler.frontend.normalize import NormalForm, normalize
 
-__all__ = ["Declaration", "NormalForm", "field_names", "normalize"]
+__all__ = [
+    "Declaration",
+    "NormalForm",
+    "equation_formulas",
+    "equation_texts",
+    "field_names",
+    "normalize",
+]

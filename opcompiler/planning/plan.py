@@ -189,15 +189,28 @@ class Plan:
         *,
         source: str | None = None,
         sums: Sequence[str] = (),
+        equations: Sequence[str] = (),
+        costs: Sequence[str] = (),
     ) -> str:
-        """Returns a self-contained page about the plan and every other strategy's.
+        """Returns a page about the plan and every other strategy's, and writes it.
+
+        `Residual.to_html` gives what a plan does not know: all arguments but the first.
 
         Args:
-            path: where to write it too.
+            path: of the file to be written; no file, if `None`.
             source: the emitted function, if the page should show it.
             sums: how sums over components are evaluated, a line each.
+            equations: what was compiled, a line each.
+            costs: what a network makes of it, the lines of `Residual.explain`.
+
+        Returns:
+            The HTML document, which needs nothing but itself.
+
+        Raises:
+            OperatorError: if the file cannot be written.
         """
-        return _written(self.view("html", source=source, sums=sums), path)
+        more = {"sums": sums, "equations": equations, "costs": costs}
+        return _written(self.view("html", source=source, **more), path)
 
     def comparison(self) -> str:
         """Returns a table of every strategy's cost for the same functionals."""

@@ -25,7 +25,7 @@ from jax import Array
 from opcompiler import _compat
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
-from opcompiler.frontend import NormalForm
+from opcompiler.frontend import equation_texts, NormalForm
 from opcompiler.ir import Functional
 from opcompiler.planning import Plan, plan_functionals
 from opcompiler.runtime.bound import Bound
@@ -309,27 +309,90 @@ class Residual:
         if sums := self._sums():
             parts += ["", "sums", *(f"  {line}" for line in sums)]
         if net is not None:
-            # Any key will do: what is drawn costs the same whichever it is.
-            key = None if self.estimator is None else jax.random.key(0)
-            functions, inputs = self._read(points, key, quadrature, parameters)
-            parts += ["", *self._costs(net, functions, inputs)]
+            parts += ["", *self._costs(net, points, quadrature, parameters)]
         return "\n".join(parts)
 
     @explained("the networks cannot be run")
-    def _costs(self, net: Any, functions: Functions, inputs: Inputs) -> list[str]:
+    def _costs(
+        self, net: Any, points: Any, quadrature: Rules, given: Mapping[str, Any]
+    ) -> list[str]:
         from opcompiler.runtime.costs import cost_lines
 
-        return cost_lines(self, net, functions, inputs)
+        # Any key will do: what is drawn costs the same whichever it is.
+        key = None if self.estimator is None else jax.random.key(0)
+        return cost_lines(self, net, *self._read(points, key, quadrature, given))
 
     def source(self) -> str:
-        """Returns the emitted function as readable Python."""
+        """Returns the emitted function as readable Python.
+
+        It is printed from the data that run, and is never executed itself.
+
+        Returns:
+            Coordinates, pushes, read-outs and arithmetic, a line each.
+
+        Examples:
+            >>> x = sp.Symbol("x")
+            >>> print(oc.compile(sp.Function("u")(x).diff(x, 2)).source(), end="")
+            def residual(net, points):
+                x = points[..., 0]
+                # 3 channels, by degree 1 1 1
+                c0 = taylor.push(net, (x,), c1=e0)
+                u_xx = 2*c0[2].u
+                return u_xx
+        """
         from opcompiler.runtime.source import source_text
 
         return source_text(self.operator, self.plan)
 
-    def to_html(self, path: str | Path | None = None) -> str:
-        """Returns the plan's page with sums and emitted function; writes it to `path`."""
-        return self.plan.to_html(path, source=self.source(), sums=self._sums())
+    def to_html(
+        self,
+        path: str | Path | None = None,
+        net: Any = None,
+        points: Any = None,
+        /,
+        *,
+        quadrature: Rules = None,
+        **parameters: Any,
+    ) -> str:
+        """Returns a page about the plan that needs nothing but itself, and writes it.
+
+        It has the equations, why this plan was taken, the derivation graph, channels,
+        every other strategy's cost, sums, the emitted function, and with a network and
+        points what `explain` says of them.
+
+        Args:
+            path: of the file to be written; no file, if `None`.
+            net: the network, as in a call of the residual; none for the plan alone.
+            points: the points, as in a call of the residual.
+            quadrature: for each integration variable a rule.
+            **parameters: values of the residual's parameters.
+
+        Returns:
+            The HTML document.
+
+        Raises:
+            OperatorError: if the file cannot be written; if networks, points or parameters
+                do not fit the operator.
+
+        Examples:
+            >>> x = sp.Symbol("x")
+            >>> page = oc.compile(sp.Function("u")(x).diff(x, 2)).to_html()
+            >>> "u_xx = 0" in page, "Why this plan" in page
+            (True, True)
+        """
+        costs = []
+        if net is not None:
+            costs = self._costs(net, points, quadrature, parameters)
+        return self.plan.to_html(
+            path,
+            source=self.source(),
+            sums=self._sums(),
+            equations=self._texts(),
+            costs=costs,
+        )
+
+    def _texts(self) -> tuple[str, ...]:
+        return equation_texts(self.operator)
 
     def _sums(self) -> list[str]:
         from opcompiler.runtime.source import sum_lines
@@ -337,7 +400,7 @@ class Residual:
         return sum_lines(self.operator, self.estimator)
 
     def _repr_html_(self) -> str:
-        return self.plan._repr_html_()
+        return self.plan.view("card", equations=self._texts())
 
     def __repr__(self) -> str:
         names = ", ".join(self._names)

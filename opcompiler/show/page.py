@@ -20,11 +20,14 @@ from opcompiler.algebra.weil import Constant, TaylorAlgebra
 from opcompiler.ir import argument_name
 from opcompiler.planning.plan import Plan, ReadOut
 from opcompiler.show.comparison import compare_strategies
+from opcompiler.show.reasons import plan_reasons
 from opcompiler.show.svg import NAMESPACE, plan_svg
 from opcompiler.show.words import (
     channel_operators,
     elide,
     Elided,
+    GLOSSARY,
+    NOUNS,
     operator_text,
     shortened,
     sum_text,
@@ -33,40 +36,59 @@ from opcompiler.show.words import (
 from opcompiler.visible import visible
 
 _ROWS, _COLUMNS, _PUSHES = 16, 12, 6
-_GRID, _GRID_LINES = 20, 12
-_TEXT = 60
+_GRID, _GRID_LINES = 16, 12
+_TEXT, _EQUATION = 60, 500
 
 Row = dict[str, Any] | str
 """A line of a table; a text where lines are left out."""
 
 
-def plan_page(plan: Plan, source: str | None = None, sums: Sequence[str] = ()) -> str:
+def plan_page(
+    plan: Plan,
+    source: str | None = None,
+    sums: Sequence[str] = (),
+    equations: Sequence[str] = (),
+    costs: Sequence[str] = (),
+) -> str:
     """Returns an HTML document that shows everything about a plan, and all strategies.
 
     Args:
         plan: to be shown.
         source: the emitted function as Python, if there is one.
         sums: how sums over components are evaluated, a line each.
+        equations: what was compiled, a line each.
+        costs: what a network makes of it, the lines of `Residual.explain`.
     """
     candidates = compare_strategies(plan.functionals, plan.sites)
-    most = max((c.plan.channels for c in candidates if c.plan), default=1)
+    prices = [c.plan.cost.time for c in candidates if c.plan]
     comparison = [
         {
             "strategy": c.strategy,
             "plan": c.plan,
-            "share": 100 * c.plan.channels / most if c.plan else 0,
+            "share": 100 * c.plan.cost.time / max(prices) if c.plan else 0,
             "reason": c.reason,
             "chosen": c.chosen,
             "this": c.strategy == plan.strategy,
         }
         for c in candidates
     ]
-    return _rendered("page.html", plan, comparison=comparison, source=source, sums=sums)
+    return _rendered(
+        "page.html",
+        plan,
+        equations,
+        comparison=comparison,
+        source=source,
+        sums=sums,
+        costs=costs,
+        reasons=plan_reasons(plan),
+        nouns=NOUNS,
+        glossary=GLOSSARY,
+    )
 
 
-def plan_card(plan: Plan) -> str:
+def plan_card(plan: Plan, equations: Sequence[str] = ()) -> str:
     """Returns an HTML fragment for notebooks: summary, drawing, channels, read-outs."""
-    return _rendered("card.html", plan)
+    return _rendered("card.html", plan, equations)
 
 
 @cache
@@ -80,13 +102,14 @@ def _templates() -> Environment:
     )
 
 
-def _rendered(template: str, plan: Plan, **more: Any) -> str:
+def _rendered(template: str, plan: Plan, equations: Sequence[str], **more: Any) -> str:
     fields = dict.fromkeys(functional.field for functional in plan.functionals)
     text = (
         _templates()
         .get_template(template)
         .render(
             title=f"Plan for {', '.join(fields)}" if fields else "Plan for nothing",
+            equations=[shortened(e, _EQUATION) for e in elide(equations, _ROWS)],
             plan=plan,
             proved=plan.proved,
             svg=plan_svg(plan).replace(f' xmlns="{NAMESPACE}"', ""),

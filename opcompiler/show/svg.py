@@ -38,8 +38,10 @@ _LINE = {
     "readout": "#4b9e46",
 }
 _INK, _GREY = "#16202b", "#7d8894"
-_LETTER, _BOX, _GAP, _MARGIN, _HEAD = 7.3, 24.0, 64.0, 14.0, 30.0
-_LONGEST = 26
+_LETTER, _BOX, _GAP, _MARGIN, _HEAD = 7.3, 24.0, 44.0, 14.0, 30.0
+_LONGEST, _FACTOR = 20, 6
+_LEAST = 0.55
+"""How far a drawing shrinks: to letters of 6.6 pixels, which a phone can still show."""
 
 
 def plan_svg(plan: Plan) -> str:
@@ -68,7 +70,7 @@ def plan_svg(plan: Plan) -> str:
         f'width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" '
         # It may shrink to fit a page, but must stay readable.
-        f'style="max-width: max(100%, {0.75 * width:.0f}px); height: auto" '
+        f'style="max-width: max(100%, {_LEAST * width:.0f}px); height: auto" '
         'font-family="ui-monospace, Menlo, Consolas, monospace" '
         'font-size="12">',
         f"<title>{escape(title)}</title>",
@@ -108,7 +110,7 @@ def plan_svg(plan: Plan) -> str:
             and data["coefficient"] != 1
             and not data["merged"]
         ):
-            text = shortened(str(data["coefficient"]), 10)
+            text = shortened(str(data["coefficient"]), _FACTOR)
             x = left[nodes[end]["layer"]] - _GAP / 2
             mid, wide = (y[path[-2]] + y[end]) / 2, 6 + 6.2 * len(text)
             weights.append(

@@ -25,6 +25,25 @@ T = TypeVar("T")
 Operator = tuple[tuple[MultiIndex, Exact], ...]
 """Multi-indices with exact coefficients, in the order of `u_xx`, `u_xy`, `u_yy`."""
 
+GLOSSARY = "https://github.com/opcompiler/opcompiler/blob/main/docs/glossary.md"
+
+NOUNS = {
+    "functional": "one number that the equations need: a symbol applied to a field at a "
+    "site",
+    "push": "one evaluation of a network in an algebra, from seeds to channels",
+    "algebra": "a graded Weil algebra: which Taylor coefficients a push carries, and how "
+    "they multiply",
+    "channel": "one basis element of an algebra, and the array that holds its coefficient",
+    "degree": "the order of the derivatives that a channel carries",
+    "tangent": "the vector of a seed",
+    "seed": "what a degree-one channel of an argument starts from",
+    "read-out": "the rational combination of channels that gives a functional",
+    "family": "channels that differ only in their direction, held as one array with an "
+    "axis of directions",
+    "strategy": "how a plan is made from functionals",
+}
+"""The nouns of the views, in the words of `docs/glossary.md`."""
+
 
 class Elided(str):
     """Stands for items that are left out; as text `… 46 more`."""

@@ -1,10 +1,14 @@
 """Graph, SVG, LaTeX and HTML of every plan in the gallery."""
 
+import html
 import itertools
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import jax.numpy as jnp
 import networkx as nx
 import pytest
 import sympy as sp
@@ -13,7 +17,8 @@ from matplotlib.mathtext import MathTextParser
 import opcompiler as oc
 from opcompiler.planning import Plan, STRATEGIES, strategies
 from opcompiler.show.graph import KINDS
-from opcompiler.show.words import channel_operators
+from opcompiler.show.reasons import plan_reasons
+from opcompiler.show.words import channel_operators, GLOSSARY, NOUNS
 from tests.show.gallery import every_plan, OPERATORS, plan_of
 
 EDGES = {
@@ -195,8 +200,10 @@ def check_page(text: str) -> set[str]:
     balance.feed(text)
     balance.close()
     assert not balance.open
+    # A link to the glossary is no need: it is followed by people alone.
+    needs = text.replace(f'<a href="{GLOSSARY}">', "")
     outside = r"https?:|src=|href=|@import|url\((?!#)|<script|<link|<iframe"
-    assert not re.search(outside, text)
+    assert not re.search(outside, needs)
     return balance.seen
 
 
@@ -216,7 +223,8 @@ def test_the_page_needs_nothing_else(name: str, tmp_path) -> None:
 def test_notebooks_get_a_fragment(name: str) -> None:
     residual = oc.compile(OPERATORS[name])
     text = residual._repr_html_()
-    assert text == residual.plan._repr_html_()
+    assert text == residual.plan.view("card", equations=residual._texts())
+    assert residual._texts()[0] not in residual.plan._repr_html_()
     assert not {"html", "body"} & check_page(text)
 
 
@@ -245,3 +253,90 @@ def test_the_page_says_what_is_summed() -> None:
     residual = oc.compile(oc.laplacian(sp.Function("u")(x), x))
     assert "all 100 terms of u__x_i_x_i" in residual.to_html()
     assert "Sums over components" not in plan_of("kdv").to_html()
+
+
+EQUATIONS = {
+    "kdv": "6*q*q_x + q_t + q_xxx = 0",
+    "sites": "w_x(1, y) = 0",
+    "navier_stokes": "-nu*(u_xx + u_yy) + u*u_x + v*u_y + p_x + u_t = 0",
+    "greek": "psi_{rate,theta_1,theta_1} = 0",
+}
+
+
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_the_page_begins_with_the_equations(name: str) -> None:
+    residual = oc.compile(OPERATORS[name])
+    page = residual.to_html()
+    assert page.index(EQUATIONS[name]) < page.index("Why this plan")
+    assert EQUATIONS[name] in residual._repr_html_()
+    assert 'class="equation"' not in residual.plan.to_html()
+
+
+def test_equations_keep_their_names_and_integrals_their_variables() -> None:
+    t, x, s = sp.symbols("t x s")
+    u, k = sp.Function("u"), sp.Function("K")
+    field = u(t, x)
+    of = lambda given: oc.compile(given)._texts()
+    mass = {"mass": field.diff(t) - sp.Integral(u(t, s), (s, 0, x))}
+    assert of(mass) == ("mass: u_t - Integral(u(t, s), (s, 0, x)) = 0",)
+    assert of((k(field) * field.diff(x)).diff(x)) == ("K(u)*u_xx + K_u(u)*u_x**2 = 0",)
+    assert of(field + u(t, x - 1).diff(x)) == ("u + u_x(t, x - 1) = 0",)
+    points = oc.vector("x", 100)
+    assert of(oc.laplacian(u(points), points)) == (
+        "Sum(u_{x[i],x[i]}, (i, 0, 99)) = 0",
+    )
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_the_reasons_are_the_numbers_of_the_table(name: str) -> None:
+    plan = plan_of(name)
+    text = " ".join(plan_reasons(plan))
+    for choice in plan.choices:
+        for strategy, time in choice.predicted:
+            assert re.search(rf"{strategy}\b.*{time:.1f}", text)
+    for line in str(plan).splitlines():
+        if line.startswith("chosen"):
+            taken = line.split(": ")[1].split(";")[0]
+            assert f"auto took {taken}" in text
+    assert text.replace("'", "&#39;")[:60] in plan.to_html()
+
+
+def test_reasons_where_nothing_was_weighed() -> None:
+    named = plan_of("kdv", "partition")
+    assert "Nothing was weighed" in plan_reasons(named)[0]
+    assert "minimal algebra." not in " ".join(plan_reasons(named))
+    assert "nothing to plan" in plan_reasons(Plan("algebra", (), (), ()))[0]
+
+
+def test_the_price_of_a_cheaper_strategy_is_said() -> None:
+    """`auto` weighs those that can win; the sentence does not hide one that would."""
+    plan = plan_of("kdv")
+    dear = replace(
+        plan, choices=(replace(plan.choices[0], predicted=(("algebra", 6.0),)),)
+    )
+    assert plan_reasons(dear)[0].startswith(
+        "auto took algebra, 6.0, and weighed algebra only: polarization 5.6, partition "
+        "5.8, reverse 5.9 is lower; nested costs 6.7."
+    )
+
+
+def test_the_nouns_are_those_of_the_glossary() -> None:
+    docs = Path(__file__).parents[2] / "docs" / "glossary.md"
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|", docs.read_text(), re.MULTILINE)
+    known = {noun: meaning.removesuffix(" [theory]") for noun, meaning in rows}
+    assert {noun: known[noun] for noun in NOUNS} == NOUNS
+    project = (docs.parents[1] / "pyproject.toml").read_text()
+    assert f'"{GLOSSARY.removesuffix("glossary.md")}guide.md"' in project
+
+
+def test_the_page_says_what_a_network_makes_of_it() -> None:
+    residual = oc.compile(OPERATORS["laplacian_50d"])
+    net, points = lambda p: jnp.sum(jnp.tanh(p @ jnp.ones((50, 8)))), jnp.ones((4, 50))
+    assert "50 of its directions are alike" in residual.to_html()
+    assert "With this network" not in residual.to_html()
+    page = html.unescape(residual.to_html(None, net, points))
+    costs = residual.explain(net, points).removeprefix(residual.explain()).strip()
+    assert "all 50 at every element from dot_general" in costs
+    assert costs in page
+    burgers = oc.compile(OPERATORS["burgers"])
+    assert "With this network" in burgers.to_html(None, jnp.sum, points[:, :2], nu=1.0)
