@@ -26,7 +26,11 @@ traversal.py; formulas.py writes the equations as they were given, for people to
 """
 
 from opcompiler.frontend.fields import Declaration, field_names
-from opcompiler.frontend.formulas import equation_formulas, equation_texts
+from opcompiler.frontend.formulas import (
+    equation_formulas,
+    equation_texts,
+    family_formulas,
+)
 from opcompiler.frontend.normalize import NormalForm, normalize
 
 __all__ = [
@@ -34,6 +38,7 @@ __all__ = [
     "NormalForm",
     "equation_formulas",
     "equation_texts",
+    "family_formulas",
     "field_names",
     "normalize",
 ]

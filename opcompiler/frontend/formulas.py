@@ -40,6 +40,39 @@ def equation_formulas(operator: NormalForm) -> tuple[str, ...]:
     return tuple(map(printer.doprint, operator.equations.residuals))
 
 
+def family_formulas(operator: NormalForm) -> tuple[dict[str, str], tuple[str, ...]]:
+    r"""Returns residuals by name, and residuals and their derivatives by these names.
+
+    The equations are those of a Sobolev loss: derivatives of a residual R stand
+    unevaluated, and are written $\partial_x R$.
+
+    Returns:
+        What R (of several $R_1$, $R_2$, ...) is, and a formula for each equation.
+    """
+    printer = _Latex(_homes(operator))
+    derived: list[tuple[sp.Expr, tuple[Any, ...]]] = []
+    for residual in operator.equations.residuals:
+        base, by = residual, ()
+        inner = residual.expr if isinstance(residual, sp.Derivative) else None
+        known = inner in operator.equations.residuals
+        if inner is not None and (known or not isinstance(inner, AppliedUndef)):
+            base, by = inner, residual.variable_count
+        derived.append((base, by))
+    bases = list(dict.fromkeys(base for base, _ in derived))
+    names = [f"R_{{{n + 1}}}" if len(bases) > 1 else "R" for n in range(len(bases))]
+    named = dict(zip(bases, names, strict=True))
+
+    def partial(by: sp.Basic, times: sp.Basic) -> str:
+        power = "" if times == 1 else f"^{{{times}}}"
+        return f"\\partial_{{{printer.doprint(by)}}}{power}"
+
+    rows = (
+        " ".join([*(partial(*pair) for pair in by), named[base]])
+        for base, by in derived
+    )
+    return {named[base]: printer.doprint(base) for base in bases}, tuple(rows)
+
+
 def _homes(operator: NormalForm) -> dict[str, _Home]:
     """Returns for each field the first different coordinates that it is applied to."""
     known = set(operator.coordinates)

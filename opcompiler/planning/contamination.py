@@ -113,6 +113,9 @@ class Contamination:
     def __str__(self) -> str:
         return plain_text(self._headline(), self._table())
 
+    def __repr__(self) -> str:
+        return f"<Contamination of a {self._headline()}>"
+
     def _headline(self) -> str:
         places = (
             f"{linear_text((f'e_{argument_name(self.arguments, i)}', c) for i, c in v)}"

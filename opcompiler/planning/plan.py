@@ -158,6 +158,14 @@ class Plan:
     def __str__(self) -> str:
         return self.view("table")
 
+    def __repr__(self) -> str:
+        pushes = f"{len(self.pushes)} push{'es' if len(self.pushes) != 1 else ''}"
+        fields = ", ".join(dict.fromkeys(f.field for f in self.functionals))
+        return (
+            f"<Plan {self.strategy}: {self.channels} channels in {pushes}, "
+            f"{len(self.readouts)} functionals of {fields}>"
+        )
+
     def to_json(self) -> str:
         """Returns the plan as JSON; `from_json` gives an equal plan back."""
         return self.view("json")

@@ -31,6 +31,7 @@ from opcompiler.runtime.calls import (
     split,
 )
 from opcompiler.runtime.networks import Network
+from opcompiler.runtime.reprs import called
 
 
 @public("residual.bind(apply)")
@@ -287,6 +288,12 @@ class Bound:
         optional = {"key": key, "quadrature": quadrature}
         given = {name: value for name, value in optional.items() if value is not None}
         return jax.jit(run).lower(params, points, **given, **numbers)
+
+    def __repr__(self) -> str:
+        return f"<{repr(self.residual)[1:-1]}; bound to {called(self._apply)}>"
+
+    def _repr_latex_(self) -> str:
+        return self.residual._repr_latex_()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # What is compiled stays here: a copy compiles anew.

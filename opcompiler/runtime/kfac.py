@@ -30,6 +30,7 @@ from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.runtime.gram import Gradient
 from opcompiler.runtime.layers import Factors, Part
+from opcompiler.runtime.reprs import counted
 
 _WHOLE = 4096
 """A block of more parameters is held as its diagonal."""
@@ -76,6 +77,14 @@ class KFac:
     def blocks(self) -> dict[str, Array]:
         """Curvatures of blocks, by name."""
         return self._named(jax.Array)
+
+    def __repr__(self) -> str:
+        shown = [
+            f"{name} {a.shape} x {g.shape}" for name, (a, g) in self.layers.items()
+        ]
+        shown += [f"{name} {block.shape}" for name, block in self.blocks.items()]
+        count = counted(len(self.layers), "layer"), counted(len(self.blocks), "block")
+        return f"<KFac of {' and '.join(count)}: {', '.join(shown)}>"
 
     def _named(self, kind: type) -> dict[str, Any]:
         pairs = zip(self._form.names, self._curvatures, strict=True)

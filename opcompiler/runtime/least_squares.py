@@ -28,6 +28,7 @@ from opcompiler.runtime.calls import check_params
 from opcompiler.runtime.gram import add_products, Gradient
 from opcompiler.runtime.kfac import curvature, Form, KFac
 from opcompiler.runtime.layers import gradients, Part, parts, Program, trace
+from opcompiler.runtime.reprs import counted
 from opcompiler.runtime.terms import A_TERM, read_term, Term
 from opcompiler.runtime.tiles import add_up, map_tiles
 
@@ -102,6 +103,20 @@ class LeastSquares:
     def __init__(self, terms: Sequence[Term]) -> None:
         self._terms = tuple(terms)
         self._compiled: dict[str, Callable[..., Any]] = {}
+
+    def __repr__(self) -> str:
+        count, lines = counted(len(self._terms), "term"), [t.words for t in self._terms]
+        return "\n  ".join([f"<Least squares of {count}:", *lines]) + ">"
+
+    def _repr_latex_(self) -> str:
+        means = [
+            f"\\frac{{1}}{{{term.count}}} \\sum_{{k=1}}^{{{term.count}}} "
+            f"\\left({term.square}\\right)(x_k)"
+            if term.count > 1
+            else term.square
+            for term in self._terms
+        ]
+        return f"$\\displaystyle \\|r\\|^2 = {' + '.join(means)}$"
 
     def residual(self, params: Any) -> Array:
         r"""Returns all residuals, (M,), each multiplied by $\sqrt{w/N}$.

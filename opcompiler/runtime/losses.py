@@ -27,9 +27,11 @@ from jax import Array
 
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
+from opcompiler.frontend import family_formulas
 from opcompiler.runtime.bound import Bound
 from opcompiler.runtime.points import check_names
 from opcompiler.runtime.precision import from_host
+from opcompiler.runtime.reprs import called, counted, listed, weighed
 from opcompiler.runtime.residual import Residual
 from opcompiler.sampling.estimator import check_key
 
@@ -109,6 +111,42 @@ class SobolevLoss:
     terms: Mapping[str, SobolevTerm]
     fields: tuple[str, ...]
     parameters: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        parts = [f"Sobolev loss of {listed('field', self.fields)}"]
+        if self.parameters:
+            parts[0] += f", {listed('parameter', self.parameters)}"
+        for name, term in self.terms.items():
+            rows = f"{counted(len(term.weights), 'square')} at {name or 'the points'}"
+            parts.append(
+                f"{rows}, {listed('weight', [weighed(w) for w in term.weights])}"
+            )
+        some = next(iter(self.terms.values())).rows
+        if isinstance(some, Bound):
+            parts.append(f"bound to {called(some._apply)}")
+        return f"<{'; '.join(parts)}>"
+
+    def _repr_latex_(self) -> str:
+        means, known = [], dict[str, str]()
+        for name, term in self.terms.items():
+            rows = term.rows.residual if isinstance(term.rows, Bound) else term.rows
+            bases, squares = family_formulas(rows.operator)
+            known |= bases
+            weights = [f"{weighed(w)} ".removeprefix("1 ") for w in term.weights]
+            summed = " + ".join(
+                f"{w}|{square}|^2" for w, square in zip(weights, squares, strict=True)
+            )
+            count = f"N_{{\\mathrm{{{name}}}}}" if name else "N"
+            means.append(
+                f"\\frac{{1}}{{{count}}} \\sum_{{k=1}}^{{{count}}} "
+                f"\\left({summed}\\right)(x_k)"
+            )
+        lines = [
+            f"L &= {' + '.join(means)}",
+            *(f"{n} &= {e}" for n, e in known.items()),
+        ]
+        body = " \\\\ ".join(lines)
+        return f"$\\displaystyle \\begin{{aligned}} {body} \\end{{aligned}}$"
 
     @public("loss(net, points, nu=0.01)")
     def __call__(self, net: Any, points: Any, /, **given: Any) -> Array:

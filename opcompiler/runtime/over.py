@@ -22,7 +22,9 @@ from jax import Array
 
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
+from opcompiler.runtime.grid import Grid
 from opcompiler.runtime.precision import as_real
+from opcompiler.runtime.reprs import shapes
 
 
 @public("oc.over(functions, points)")
@@ -44,6 +46,14 @@ class Over:
     functions: Any
     points: Any
     paired: bool = False
+
+    def __repr__(self) -> str:
+        points = self.points if isinstance(self.points, Grid) else shapes(self.points)
+        how = "Pairs of functions" if self.paired else "Functions"
+        how = (
+            f"{how} {shapes(self.functions)} {'and' if self.paired else 'over'} points"
+        )
+        return f"<{how} {points}>"
 
     def columns(self, dtype: Any) -> Array:
         """Returns the functions' numbers as rows, (M, w).

@@ -25,7 +25,7 @@ from jax import Array
 from opcompiler import _compat
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
-from opcompiler.frontend import equation_texts, NormalForm
+from opcompiler.frontend import equation_formulas, equation_texts, NormalForm
 from opcompiler.ir import Functional
 from opcompiler.planning import Plan, plan_functionals
 from opcompiler.runtime.bound import Bound
@@ -40,6 +40,7 @@ from opcompiler.runtime.networks import (
 )
 from opcompiler.runtime.points import check_names, Points, read_points
 from opcompiler.runtime.pushes import evaluate_functionals
+from opcompiler.runtime.reprs import counted, listed
 from opcompiler.runtime.shell import run_program
 from opcompiler.runtime.sites import (
     read_numbers,
@@ -402,13 +403,21 @@ class Residual:
     def _repr_html_(self) -> str:
         return self.plan.view("card", equations=self._texts())
 
+    def _repr_latex_(self) -> str:
+        lines = " \\\\ ".join(f"{e} &= 0" for e in equation_formulas(self.operator))
+        return f"$\\displaystyle \\begin{{aligned}} {lines} \\end{{aligned}}$"
+
     def __repr__(self) -> str:
-        names = ", ".join(self._names)
-        return (
-            f"<Residual of {len(self.operator.shell)} equation(s), "
-            f"fields {', '.join(self.fields)}, coordinates {names}, "
-            f"{self.plan.channels} channels>"
-        )
+        parts = [
+            f"Residual of {counted(len(self.operator.shell), 'equation')}",
+            listed("field", self.fields),
+            listed("coordinate", self._names),
+            *([listed("parameter", self.parameters)] if self.parameters else []),
+            counted(self.plan.channels, "channel"),
+        ]
+        if self.estimator is not None:
+            parts.append(f"sampled by {type(self.estimator).__name__}")
+        return f"<{', '.join(parts)}>"
 
     def _read(
         self,

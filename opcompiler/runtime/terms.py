@@ -23,11 +23,13 @@ from jax import Array
 
 from opcompiler import _compat
 from opcompiler.errors import OperatorError
+from opcompiler.frontend import equation_formulas
 from opcompiler.runtime.bound import Bound
 from opcompiler.runtime.calls import is_array
 from opcompiler.runtime.host import columns_from_host
 from opcompiler.runtime.networks import read_networks
 from opcompiler.runtime.points import Points, read_points
+from opcompiler.runtime.reprs import called, counted, weighed
 from opcompiler.runtime.tiles import Footprint, Tiles
 from opcompiler.runtime.weights import read_weight
 
@@ -44,12 +46,16 @@ class Term:
             The loss is the sum of the squares of their products.
         size: of the parameters and T rows; how many points make a tile.
         count: N.
+        square: the weighted square of which it is the mean, in LaTeX.
+        words: what it is, for people.
     """
 
     rows: Callable[[Any], Any]
     at: Callable[[Any, Any], Array]
     size: Callable[[Any, Any], int]
     count: int
+    square: str
+    words: str
 
     def tiles(self, params: Any, rows: Any) -> Tiles:
         """Returns how the rows are cut."""
@@ -133,7 +139,13 @@ def _of_residual(bound: Bound, points: Any, weight: Any, keywords: Any) -> Term:
 
     columns = residual.operator.columns
     where = read_points(columns_from_host(points), columns, residual.parameters)
-    return Term(rows, at, size, _counted(where.count))
+    count = _counted(where.count)
+    squares = " + ".join(
+        f"\\left|{e}\\right|^2" for e in equation_formulas(residual.operator)
+    )
+    words = f"{bound!r} at {counted(count, 'point')}{_weighed(weight)}"
+    square = squares if weight is None else f"w_k \\left({squares}\\right)"
+    return Term(rows, at, size, count, square, words)
 
 
 def _of_function(function: Callable[..., Any], points: Any, weight: Any) -> Term:
@@ -168,7 +180,10 @@ def _of_function(function: Callable[..., Any], points: Any, weight: Any) -> Term
         )  # fmt: skip
 
     rows = lambda params: (arrays, _roots(factor))
-    return Term(rows, at, _size(at), _counted(count))
+    name = called(function)
+    words = f"{name} at {counted(count, 'point')}{_weighed(weight)}"
+    square = _square(name, "" if weight is None else "w_k ")
+    return Term(rows, at, _size(at), _counted(count), square, words)
 
 
 def _of_parameters(function: Callable[..., Any], weight: Any) -> Term:
@@ -187,7 +202,20 @@ def _of_parameters(function: Callable[..., Any], weight: Any) -> Term:
         return _real([(factor * leaf)[None] for leaf in leaves])
 
     root = _roots(jnp.asarray(1.0 if weight is None else weight))
-    return Term(lambda params: root[None], at, _size(at), 1)
+    name = called(function)
+    words = f"{name} of the parameters{_weighed(weight)}"
+    square = _square(name, "" if weight is None else "w ")
+    return Term(lambda params: root[None], at, _size(at), 1, square, words)
+
+
+def _square(name: str, weight: str) -> str:
+    """Returns the square of a function in LaTeX."""
+    shown = name.replace("_", r"\_").replace("<lambda>", "f")
+    return rf"{weight}\left\|\mathrm{{{shown}}}\right\|^2"
+
+
+def _weighed(weight: Any) -> str:
+    return "" if weight is None else f", weight {weighed(weight)}"
 
 
 def _check_weight(weight: Any) -> None:

@@ -250,6 +250,10 @@ class Part:
     problem: Problem
     equations: Mapping[str, sp.Eq]
 
+    def __repr__(self) -> str:
+        shown = (f"{n}: {e.lhs} = {e.rhs}" for n, e in self.equations.items())
+        return f"<Part of a problem, {'; '.join(shown)}>"
+
     @property
     def fields(self) -> tuple[str, ...]:
         """The scalar fields that one network of the problem gives, in declared order.
