@@ -44,6 +44,11 @@ class Contamination:
         arguments: names of the field's coordinates.
         tangents: the tangent in each slot, $v_s$.
         outputs: what $J_0, J_1, ...$ hold, exactly.
+
+    Examples:
+        >>> report = oc.contamination({2: "x", 3: "y"}, 9)
+        >>> report
+        <Contamination of a jet of order 9: e_x in slot 2, e_y in slot 3>
     """
 
     arguments: tuple[str, ...]
@@ -62,27 +67,71 @@ class Contamination:
             partial: a multi-index, or coordinates as in a subscript: `xxy`, `x1,x1,x2`.
             order: number of the coefficient.
 
+        Returns:
+            An exact number.
+
         Raises:
             OperatorError: for a coordinate or a coefficient that there is not.
+
+        Examples:
+            >>> print(report.coefficient("xxxy", 9))
+            1260
         """
         return dict(self._output(order).terms).get(self._index(partial), Fraction(0))
 
     def orders(self, partial: MultiIndex | str) -> tuple[int, ...]:
-        """Returns the coefficients that hold a partial derivative."""
+        """Returns the coefficients that hold a partial derivative.
+
+        Args:
+            partial: a multi-index, or coordinates as in a subscript: `xxy`, `x1,x1,x2`.
+
+        Returns:
+            Their numbers, ascending.
+
+        Raises:
+            OperatorError: for a coordinate that there is not.
+
+        Examples:
+            >>> report.orders("xxxy")
+            (9,)
+        """
         return tuple(
             k for k in range(self.order + 1) if self.coefficient(partial, k) != 0
         )
 
     def is_pure(self, partial: MultiIndex | str, order: int) -> bool:
-        """Returns whether a coefficient holds a partial derivative and nothing else."""
+        """Returns whether a coefficient holds a partial derivative and nothing else.
+
+        Args:
+            partial: a multi-index, or coordinates as in a subscript: `xxy`, `x1,x1,x2`.
+            order: number of the coefficient.
+
+        Raises:
+            OperatorError: for a coordinate or a coefficient that there is not.
+
+        Examples:
+            >>> report.is_pure("xxy", 7), report.is_pure("xxxy", 9)
+            (True, False)
+        """
         alone = len(self._output(order).terms) == 1
         return alone and self.coefficient(partial, order) != 0
 
     def unwanted(self, partial: MultiIndex | str, order: int) -> OperatorSymbol:
         """Returns what has to be subtracted from a coefficient to get one derivative.
 
+        Args:
+            partial: a multi-index, or coordinates as in a subscript: `xxy`, `x1,x1,x2`.
+            order: number of the coefficient.
+
+        Returns:
+            The other derivatives that it holds, with their factors.
+
         Raises:
             OperatorError: if the coefficient does not hold the derivative.
+
+        Examples:
+            >>> report.unwanted("xxxy", 9).label("u", report.arguments)
+            '280*u_yyy'
         """
         alpha = self._index(partial)
         terms = dict(self._output(order).terms)
@@ -98,8 +147,19 @@ class Contamination:
     def recipe(self, partial: MultiIndex | str, order: int) -> str:
         """Returns how to read a derivative: `u_xxxy = (J9 - 280*u_yyy)/1260`.
 
+        Args:
+            partial: a multi-index, or coordinates as in a subscript: `xxy`, `x1,x1,x2`.
+            order: number of the coefficient.
+
+        Returns:
+            The recipe, in which the field is called u.
+
         Raises:
             OperatorError: if the coefficient does not hold the derivative.
+
+        Examples:
+            >>> report.recipe("xxy", 7)
+            'u_xxy = J7/105'
         """
         others = self.unwanted(partial, order).scaled(-1)
         alpha = self._index(partial)

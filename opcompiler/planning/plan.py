@@ -90,6 +90,9 @@ class Plan:
 
         Raises:
             OperatorError: naming the place that does not fit, and what is expected.
+
+        Examples:
+            >>> plan.check()
         """
         return self._form
 
@@ -120,6 +123,10 @@ class Plan:
 
         Raises:
             OperatorError: if the plan is too large to be proved.
+
+        Examples:
+            >>> plan.verify()
+            True
         """
         return self._certificate
 
@@ -150,8 +157,15 @@ class Plan:
                 or the name of a registered view.
             **options: the view's own.
 
+        Returns:
+            What the view returns: text, but for `graph`.
+
         Raises:
             OperatorError: if there is no such view.
+
+        Examples:
+            >>> print(plan.view("table").splitlines()[0])
+            plan: strategy algebra, 6 channels in 1 push
         """
         return find_view(name)(self, **options)
 
@@ -167,28 +181,77 @@ class Plan:
         )
 
     def to_json(self) -> str:
-        """Returns the plan as JSON; `from_json` gives an equal plan back."""
+        """Returns the plan as JSON; `from_json` gives an equal plan back.
+
+        Returns:
+            Text without line ends; numbers are text in it, so that none is rounded.
+
+        Examples:
+            >>> plan.to_json()[:45]
+            '{"format": "opcompiler-plan", "version": 1, "'
+        """
         return self.view("json")
 
     @classmethod
     def from_json(cls, text: str) -> "Plan":
         """Reads what `to_json` wrote; ask the plan to `verify` before you trust it.
 
+        Args:
+            text: JSON, from anywhere: reading it runs nothing.
+
+        Returns:
+            A plan equal to that which was written.
+
         Raises:
             OperatorError: if the text is no plan, with what was expected and where.
+
+        Examples:
+            >>> oc.Plan.from_json(plan.to_json()) == plan
+            True
         """
         return loaded("opcompiler.show.serial:read_plan")(text)
 
     def graph(self) -> "nx.DiGraph":
-        """Returns the derivation graph; `show/graph.py` says its attributes."""
+        """Returns the derivation graph; `show/graph.py` says its attributes.
+
+        Returns:
+            A networkx graph: arguments, tangents, channels and functionals are its nodes,
+            and what is made of what its edges.
+
+        Examples:
+            >>> sorted({kind for _, kind in plan.graph().nodes(data="kind")})
+            ['argument', 'channel', 'functional', 'tangent']
+        """
         return self.view("graph")
 
     def to_svg(self, path: str | Path | None = None) -> str:
-        """Returns the derivation graph as SVG, and writes it to `path` if given."""
+        """Returns the derivation graph as SVG, and writes it to a file.
+
+        Args:
+            path: of the file to be written; no file, if `None`.
+
+        Returns:
+            The SVG document, which needs nothing but itself.
+
+        Raises:
+            OperatorError: if the file cannot be written.
+
+        Examples:
+            >>> plan.to_svg()[:4]
+            '<svg'
+        """
         return _written(self.view("svg"), path)
 
     def to_latex(self) -> str:
-        r"""Returns channels, product rules and read-outs as one `aligned` block."""
+        r"""Returns channels, product rules and read-outs as one `aligned` block.
+
+        Returns:
+            LaTeX, to be put between `\[` and `\]`.
+
+        Examples:
+            >>> print(plan.to_latex().splitlines()[-2])
+            \partial_{x}^{2} \partial_{y} u &= 2\,c_{5}(u)
+        """
         return self.view("latex")
 
     def to_html(
@@ -216,12 +279,24 @@ class Plan:
 
         Raises:
             OperatorError: if the file cannot be written.
+
+        Examples:
+            >>> "Why this plan" in plan.to_html()
+            True
         """
         more = {"sums": sums, "equations": equations, "costs": costs}
         return _written(self.view("html", source=source, **more), path)
 
     def comparison(self) -> str:
-        """Returns a table of every strategy's cost for the same functionals."""
+        """Returns a table of every strategy's cost for the same functionals.
+
+        Returns:
+            Text, a line for each strategy; a mark stands where `auto` would go.
+
+        Examples:
+            >>> [line.split()[0] for line in plan.comparison().splitlines() if "<-" in line]
+            ['algebra']
+        """
         return self.view("comparison")
 
     def _repr_html_(self) -> str:

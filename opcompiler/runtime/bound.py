@@ -82,6 +82,14 @@ class Bound:
 
         Returns:
             What the residual returns: an array (...), or a tuple or dict of them.
+
+        Raises:
+            OperatorError: if networks, points or parameters do not fit the operator; if
+                `params` hold what is no array.
+
+        Examples:
+            >>> f(jnp.array(3.0), jnp.zeros((5, 2))).tolist()
+            [6.0, 6.0, 6.0, 6.0, 6.0]
         """
         functions, inputs = self.residual._read(points, key, quadrature, parameters)
         check_params(params)
@@ -135,7 +143,10 @@ class Bound:
             OperatorError: if networks, points, weights or parameters do not fit the
                 operator; if there are no points.
 
-        Example: `f.loss(params, points, weights=1 + points[:, 0])`.
+        Examples:
+            >>> points = jnp.array([[0.0, 0.0], [1.0, 0.0]])
+            >>> float(f.loss(jnp.array(3.0), points, weights=1 + points[:, 0]))
+            54.0
         """
         functions, inputs, factors = self._loss_inputs(
             params, points, weights, key, quadrature, parameters
@@ -174,7 +185,10 @@ class Bound:
         Raises:
             OperatorError: as `loss`; if `params` hold integers, which have no gradient.
 
-        Example: `value, slopes = f.value_and_grad(params, points, nu=0.01)`.
+        Examples:
+            >>> value, slopes = f.value_and_grad(jnp.array(3.0), jnp.zeros((5, 2)))
+            >>> float(value), float(slopes)
+            (36.0, 24.0)
         """
         functions, inputs, factors = self._loss_inputs(
             params, points, weights, key, quadrature, parameters
@@ -238,7 +252,10 @@ class Bound:
         Raises:
             OperatorError: if networks, points or parameters do not fit the operator.
 
-        Example: `print(f.explain(params, points))`.
+        Examples:
+            >>> lines = f.explain(jnp.array(3.0), jnp.zeros((5, 2))).splitlines()
+            >>> lines[-2]
+            'costs at 5 points, in evaluations of the network'
         """
         check_params(params)
         net = self._network(params)
@@ -272,7 +289,11 @@ class Bound:
         Raises:
             OperatorError: if networks, points or parameters do not fit the operator.
 
-        Example: `f.lower(params, points, nu=0.01).compile().cost_analysis()`.
+        Examples:
+            >>> shape = jax.ShapeDtypeStruct((5, 2), jnp.float32)
+            >>> program = f.lower(jnp.array(3.0), shape).compile()
+            >>> program(jnp.array(3.0), jnp.zeros((5, 2), jnp.float32)).shape
+            (5,)
         """
         functions, numbers = split(parameters)
         check_params(params)

@@ -54,6 +54,9 @@ class Grid:
     ) -> list[tuple[Array, tuple[int, ...]]]:
         """Returns for each axis its array, (n, w), and the numbers of its coordinates.
 
+        Args:
+            coordinates: of the operator, in the order of the points' columns.
+
         Raises:
             OperatorError: for names that are no coordinates, coordinates that have no axis
                 or two, and arrays of another width.

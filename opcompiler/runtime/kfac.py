@@ -57,11 +57,13 @@ class KFac:
 
     Examples:
         >>> x = sp.Symbol("x")
-        >>> net = lambda w, p: jnp.sum(jnp.tanh(p @ w))
+        >>> net = lambda w, p: jnp.sum(jnp.tanh(jnp.tanh(p @ w["in"]) @ w["out"]))
         >>> f = oc.compile(sp.Function("u")(x).diff(x)).bind(net)
         >>> squares = oc.least_squares([(f, jnp.ones((4, 1)))])
-        >>> squares.kfac(jnp.ones((1, 3))).solve(jnp.ones((1, 3)), 0.1).shape
-        (1, 3)
+        >>> params = {"in": jnp.ones((1, 16)), "out": jnp.ones((16, 16))}
+        >>> curvature = squares.kfac(params)
+        >>> curvature
+        <KFac of 1 layer and 1 block: ['out'] (1, 16, 16) x (1, 16, 16), ['in'] (16, 16)>
     """
 
     def __init__(self, curvatures: Sequence[Curvature], form: Any) -> None:
@@ -107,7 +109,10 @@ class KFac:
         Raises:
             OperatorError: for a gradient that is not like the parameters.
 
-        Example: `step = squares.kfac(params).solve(slope, 1e-3)`.
+        Examples:
+            >>> slope = jax.grad(squares.loss)(params)
+            >>> curvature.solve(slope, 1e-3)["out"].shape
+            (16, 16)
         """
         leaves, structure = jax.tree.flatten(gradient)
         shapes = tuple(jnp.shape(leaf) for leaf in leaves)
@@ -132,7 +137,12 @@ class KFac:
 
     @classmethod
     def tree_unflatten(cls, form: Any, curvatures: Any) -> "KFac":
-        """Returns the object again; for JAX."""
+        """Returns the object again; for JAX.
+
+        Args:
+            form: what is static.
+            curvatures: the matrices.
+        """
         return cls(curvatures, form)
 
 

@@ -95,9 +95,9 @@ class LeastSquares:
     Examples:
         >>> x = sp.Symbol("x")
         >>> f = oc.compile(sp.Function("u")(x).diff(x) - 1).bind(lambda w, p: w * p[0] ** 2)
-        >>> squares = oc.least_squares([(f, jnp.ones((4, 1)))])
-        >>> squares.residual(jnp.array(1.0)).shape
-        (4,)
+        >>> squares, w = oc.least_squares([(f, jnp.ones((4, 1)))]), jnp.array(2.0)
+        >>> float(squares.loss(w))
+        9.0
     """
 
     def __init__(self, terms: Sequence[Term]) -> None:
@@ -128,7 +128,9 @@ class LeastSquares:
             OperatorError: for parameters that are no real floating-point numbers, and
                 whatever the terms raise.
 
-        Example: `squares.residual(params)`, whose square is `squares.loss(params)`.
+        Examples:
+            >>> squares.residual(w).tolist()
+            [1.5, 1.5, 1.5, 1.5]
         """
         return self._call("residual", self._residual, params)
 
@@ -141,7 +143,9 @@ class LeastSquares:
         Raises:
             OperatorError: as `residual`.
 
-        Example: `jax.value_and_grad(squares.loss)(params)`.
+        Examples:
+            >>> float(jax.grad(squares.loss)(w))
+            12.0
         """
         return self._call("loss", self._loss, params)
 
@@ -155,7 +159,9 @@ class LeastSquares:
         Raises:
             OperatorError: as `residual`; for a direction of another structure.
 
-        Example: `squares.jvp(params, step)`, how the residuals change along a step.
+        Examples:
+            >>> squares.jvp(w, jnp.array(0.5)).tolist()
+            [0.5, 0.5, 0.5, 0.5]
         """
         self._check_like(params, direction)
         return self._call("jvp", self._jvp, params, direction)
@@ -170,7 +176,9 @@ class LeastSquares:
         Raises:
             OperatorError: as `residual`; for w of another shape.
 
-        Example: `squares.vjp(params, squares.residual(params))`, half the loss's gradient.
+        Examples:
+            >>> float(squares.vjp(w, squares.residual(w)))  # half the gradient of the loss
+            6.0
         """
         return self._call("vjp", self._vjp, params, weights)
 
@@ -184,7 +192,9 @@ class LeastSquares:
         Raises:
             OperatorError: as `jvp`.
 
-        Example: `jax.scipy.sparse.linalg.cg(lambda v: squares.gauss_newton(params, v), b)`.
+        Examples:
+            >>> float(squares.gauss_newton(w, jnp.array(0.5)))
+            2.0
         """
         self._check_like(params, direction)
         return self._call("gauss_newton", self._gauss_newton, params, direction)
@@ -198,7 +208,9 @@ class LeastSquares:
         Raises:
             OperatorError: as `residual`.
 
-        Example: `jnp.linalg.svd(squares.jacobian(params), compute_uv=False)`.
+        Examples:
+            >>> squares.jacobian(w).shape
+            (4, 1)
         """
         return self._call("jacobian", self._jacobian, params)
 
@@ -215,7 +227,9 @@ class LeastSquares:
         Raises:
             OperatorError: as `residual`.
 
-        Example: `jnp.linalg.eigvalsh(squares.gram(params))`, the neural tangent kernel's.
+        Examples:
+            >>> jnp.diag(squares.gram(w)).tolist()
+            [1.0, 1.0, 1.0, 1.0]
         """
         return self._call("gram", self._gram, params)
 
@@ -235,7 +249,9 @@ class LeastSquares:
         Raises:
             OperatorError: as `residual`.
 
-        Example: `step = squares.kfac(params).solve(jax.grad(squares.loss)(params), 1e-3)`.
+        Examples:
+            >>> squares.kfac(w).solve(jax.grad(squares.loss)(w), 1.0).shape
+            ()
         """
         return self._call("kfac", self._kfac, params)
 

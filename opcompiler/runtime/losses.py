@@ -106,6 +106,13 @@ class SobolevLoss:
         terms: by point set; the only one is called "".
         fields: names of the unknown fields, in the order of one network's outputs.
         parameters: names of what must be given at call time.
+
+    Examples:
+        >>> x, y = sp.symbols("x y")
+        >>> u = sp.Function("u")(x, y)
+        >>> loss = oc.sobolev_loss(u.diff(y) - x**2, 1, x)
+        >>> loss
+        <Sobolev loss of field u; 2 squares at the points, weights 1, 1>
     """
 
     terms: Mapping[str, SobolevTerm]
@@ -150,7 +157,7 @@ class SobolevLoss:
 
     @public("loss(net, points, nu=0.01)")
     def __call__(self, net: Any, points: Any, /, **given: Any) -> Array:
-        """Returns the loss, one real number.
+        """Returns the loss, one real number, (), of the precision of the points.
 
         Args:
             net: the network, or a dict by field; of a bound loss the parameters of the
@@ -159,8 +166,15 @@ class SobolevLoss:
                 several sets a dict of them by name.
             **given: parameters of the equations, and `quadrature`, rules by variable.
 
+        Returns:
+            The mean over points of the weighted squares, summed over point sets.
+
         Raises:
             OperatorError: for point sets, networks, points or parameters that do not fit.
+
+        Examples:
+            >>> float(loss(lambda p: p[0] ** 2 * p[1], jnp.ones((4, 2))))
+            0.0
         """
         sets = {"": points} if set(self.terms) == {""} else points
         if not isinstance(sets, Mapping) or set(sets) != set(self.terms):
@@ -180,7 +194,23 @@ class SobolevLoss:
 
     @public("loss.bind(lambda params, point: ...)")
     def bind(self, apply: Any) -> "SobolevLoss":
-        """Returns the loss of the parameters of a network; see `Residual.bind`."""
+        """Returns the loss of the parameters of a network; see `Residual.bind`.
+
+        Args:
+            apply: `apply(params, point)`, or a dict of such functions by field.
+
+        Returns:
+            A loss that takes `params` where this one takes a network, evaluated by tiles
+            of points and compiled once per shapes.
+
+        Raises:
+            OperatorError: for what is no function.
+
+        Examples:
+            >>> bound = loss.bind(lambda w, p: w * p[1])
+            >>> float(bound(jnp.array(1.0), jnp.zeros((4, 2))))
+            1.0
+        """
         terms = {
             name: SobolevTerm(term.rows.bind(apply), term.weights)
             for name, term in self.terms.items()

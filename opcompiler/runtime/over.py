@@ -58,6 +58,9 @@ class Over:
     def columns(self, dtype: Any) -> Array:
         """Returns the functions' numbers as rows, (M, w).
 
+        Args:
+            dtype: that of the points.
+
         Raises:
             OperatorError: for what is no array of real numbers, or not of one length.
         """
@@ -75,7 +78,14 @@ class Over:
         return jnp.concatenate([leaf.reshape(leaf.shape[0], -1) for leaf in leaves], 1)
 
     def split(self, network: Callable[..., Any]) -> Callable[[Array], Any]:
-        """Returns a network of (point, function) as one of both side by side."""
+        """Returns a network of (point, function) as one of both side by side.
+
+        Args:
+            network: a function of a point, (D,), and of one function.
+
+        Returns:
+            A function of the point with the function's numbers behind it, (D + w,).
+        """
         leaves, structure = jax.tree.flatten(self.functions)
         shapes = [jnp.shape(leaf)[1:] for leaf in leaves]
         width = sum(map(math.prod, shapes))

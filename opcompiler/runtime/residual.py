@@ -179,6 +179,12 @@ class Residual:
 
         Raises:
             OperatorError: if networks, points or parameters do not fit the operator.
+
+        Examples:
+            >>> residual(lambda p: p[0] ** 3 * p[1], jnp.ones((2, 2))).tolist()
+            [6.0, 6.0]
+            >>> residual(lambda p: p[0] ** 3 * p[1], {"x": jnp.ones(5), "y": 2.0}).shape
+            (5,)
         """
         functions, inputs = self._read(points, key, quadrature, parameters)
         module = callable(net) and not isinstance(net, Mapping)
@@ -211,6 +217,14 @@ class Residual:
         Returns:
             `f(params, points, **parameters)`, compiled once per shapes of its
             arguments, whatever their values.
+
+        Raises:
+            OperatorError: for what is no function.
+
+        Examples:
+            >>> f = residual.bind(lambda w, p: w * p[0] ** 3 * p[1])
+            >>> f(jnp.array(2.0), jnp.ones((2, 2))).tolist()
+            [12.0, 12.0]
         """
         for each in apply.values() if isinstance(apply, Mapping) else [apply]:
             check_callable("apply", each, "a function of (params, point)")
@@ -238,6 +252,19 @@ class Residual:
         Returns:
             Like the residual's values; the root is the standard error of one evaluation.
             It falls as 1 / samples, so the samples that a tolerance needs follow from it.
+
+        Raises:
+            OperatorError: if nothing is sampled, for fewer than two draws, and if networks,
+                points or parameters do not fit the operator.
+
+        Examples:
+            >>> X = oc.vector("x", 100)
+            >>> v = sp.Function("v")(X)
+            >>> sampled = oc.compile(oc.laplacian(v, X), estimator=oc.Sparse(4))
+            >>> net, points = lambda p: jnp.sum(p**4), jnp.ones((3, 100))
+            >>> # every term is 12, so that draws do not differ
+            >>> sampled.variance(net, points, jax.random.key(0)).tolist()
+            [0.0, 0.0, 0.0]
         """
         check_key(self.estimator, key)
         if draws < 2:
@@ -251,7 +278,19 @@ class Residual:
         return jax.tree.map(lambda v: jnp.var(v, axis=0, ddof=1), values)
 
     def tuned(self, tuning: Tuning) -> "Residual":
-        """Returns the same residual, laid out otherwise; see `opcompiler.autotune`."""
+        """Returns the same residual, laid out otherwise; see `opcompiler.autotune`.
+
+        Args:
+            tuning: choices that change speed and memory, and no number but by rounding.
+
+        Returns:
+            A new residual; this one stays as it is.
+
+        Examples:
+            >>> from dataclasses import replace
+            >>> residual.tuned(replace(residual.tuning, tile=256)).tuning.tile
+            256
+        """
         return Residual(
             self.operator,
             self._strategy,
@@ -301,7 +340,8 @@ class Residual:
         Examples:
             >>> X = oc.vector("x", 1000)
             >>> residual = oc.compile(oc.laplacian(sp.Function("u")(X), X))
-            >>> net = lambda p: jnp.sum(jnp.tanh(p @ jnp.ones((1000, 8))))
+            >>> first, second = jnp.ones((1000, 8)), jnp.ones((8, 64))
+            >>> net = lambda p: jnp.sum(jnp.tanh(jnp.tanh(p @ first) @ second))
             >>> lines = residual.explain(net, jnp.ones((4, 1000))).splitlines()
             >>> lines[-1].split(", ")[0]
             '    8 in the place of 1000 behind dot_general'

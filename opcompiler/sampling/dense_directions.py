@@ -98,7 +98,17 @@ class Dense(Estimator):
             )
 
     def rewrite(self, operator: Form) -> Form:
-        """Puts random directions in the place of those that run."""
+        """Puts random directions in the place of those that run.
+
+        Args:
+            operator: in normal form.
+
+        Returns:
+            An operator whose sites run random directions, with what a law lacks added.
+
+        Raises:
+            OperatorError: for sums that no moments of the law give.
+        """
         if any(site.chances for site in operator.sites if site.sampled):
             raise OperatorError(
                 "random directions estimate sums over the components of a vector",
@@ -110,7 +120,18 @@ class Dense(Estimator):
     def draw(
         self, site: Site, key: Callable[..., Array], points: int | None, dtype: Any
     ) -> Draw:
-        """Draws the entries of directions; terms where no direction is random."""
+        """Draws the entries of directions; terms where no direction is random.
+
+        Args:
+            site: `site.extents` are the ranges of its indices, both ends included.
+            key: `key()` is a key of `jax.random` for this draw; `key(name)` is another
+                one for each name.
+            points: their number, for a draw of each; `None` for one draw.
+            dtype: of random directions.
+
+        Returns:
+            The draw: indices, (samples,) or (points, samples), or directions; weights.
+        """
         laws = random_laws(site)
         if not laws:
             return self._beside.draw(site, key, points, dtype)
@@ -127,7 +148,15 @@ class Dense(Estimator):
         return Draw((), self.samples, 1 / self.samples, tangents)
 
     def describe(self, site: Site, terms: int) -> str:
-        """Says how many directions are drawn, and what the variance comes from."""
+        """Says how many directions are drawn, and what the variance comes from.
+
+        Args:
+            site: where the sum runs.
+            terms: how many it has.
+
+        Returns:
+            A line of `Residual.explain`, without a full stop.
+        """
         laws = random_laws(site)
         if not laws:
             return self._beside.describe(site, terms)

@@ -165,6 +165,13 @@ class Estimator(ABC):
         samples: how many terms, or directions, are evaluated per point and sum.
         per_point: whether every point has a draw of its own, or all points share one.
         shared: whether several sums over the same range have one draw, and one push.
+
+    `docs/extending/estimator.md` writes one.
+
+    Examples:
+        >>> from opcompiler.sampling import Estimator
+        >>> isinstance(oc.Sparse(16), Estimator), oc.Sparse(16).scope
+        (True, ', one draw for all points')
     """
 
     __slots__ = ()
@@ -175,6 +182,12 @@ class Estimator(ABC):
 
     def rewrite(self, operator: Form) -> Form:
         """Returns the operator that is evaluated; by default the same.
+
+        Args:
+            operator: in normal form.
+
+        Returns:
+            An operator of the same equations, of which sites may run other directions.
 
         Raises:
             OperatorError: for sums that it does not estimate, with the reason.
@@ -193,10 +206,21 @@ class Estimator(ABC):
                 one for each name.
             points: their number, for a draw of each; `None` for one draw.
             dtype: of random directions.
+
+        Returns:
+            The draw: indices, (samples,) or (points, samples), or directions; weights.
         """
 
     def describe(self, site: Site, terms: int) -> str:
-        """Says in words how a sum of so many terms at a site is estimated."""
+        """Says in words how a sum of so many terms at a site is estimated.
+
+        Args:
+            site: where the sum runs.
+            terms: how many it has.
+
+        Returns:
+            A line of `Residual.explain`, without a full stop.
+        """
         return f"{self.samples} of {terms} terms{self.scope}; estimator {self}"
 
     @property

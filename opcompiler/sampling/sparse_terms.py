@@ -92,7 +92,17 @@ class Sparse(Estimator):
             )
 
     def rewrite(self, operator: Form) -> Form:
-        """Returns the operator itself; refuses probabilities that are no numbers."""
+        """Returns the operator itself; refuses probabilities that are no numbers.
+
+        Args:
+            operator: in normal form.
+
+        Returns:
+            The same operator.
+
+        Raises:
+            OperatorError: for importance by coefficients that depend on the point.
+        """
         if self.importance != "coefficients":
             return operator
         for item in operator.sums:
@@ -108,7 +118,21 @@ class Sparse(Estimator):
     def draw(
         self, site: Site, key: Callable[..., Array], points: int | None, dtype: Any
     ) -> Draw:
-        """Draws index tuples; all of them, once each, where samples are enough."""
+        """Draws index tuples; all of them, once each, where samples are enough.
+
+        Args:
+            site: `site.extents` are the ranges of its indices, both ends included.
+            key: `key()` is a key of `jax.random` for this draw; `key(name)` is another
+                one for each name.
+            points: their number, for a draw of each; `None` for one draw.
+            dtype: of random directions.
+
+        Returns:
+            The draw: indices, (samples,) or (points, samples), or directions; weights.
+
+        Raises:
+            OperatorError: for importance weights that are not one number per term.
+        """
         extents, one_key = site.extents, key()
         sizes = [last - first + 1 for first, last in extents]
         total = math.prod(sizes)
@@ -151,7 +175,15 @@ class Sparse(Estimator):
         return index + extents[0][0], 1 / (self.samples * chances[index])
 
     def describe(self, site: Site, terms: int) -> str:
-        """Says how many terms are drawn, and what the variance comes from."""
+        """Says how many terms are drawn, and what the variance comes from.
+
+        Args:
+            site: where the sum runs.
+            terms: how many it has.
+
+        Returns:
+            A line of `Residual.explain`, without a full stop.
+        """
         if self.samples >= terms and not self.replace:
             return f"all {terms} terms, exact"
         how = "with" if self.replace else "without"

@@ -35,6 +35,13 @@ class Tuning:
     Raises:
         OperatorError: for a chunk of fewer than two directions, a tile of no points, and a
             negative sparsity.
+
+    Examples:
+        >>> from dataclasses import replace
+        >>> x = sp.Symbol("x")
+        >>> residual = oc.compile(sp.Function("u")(x).diff(x, 2))
+        >>> residual.tuned(replace(residual.tuning, tile=64)).tuning.tile
+        64
     """
 
     # Laplacian of a family over written out, two busy CPU cores, float32, the best of 7

@@ -206,7 +206,10 @@ class Problem:
             OperatorError: for a coordinate without an interval of numbers, or whose
                 numbers are not said; for a number of numbers less than 2.
 
-        Example: `problem.grid(t=64, x=128)`, after `coordinates t in [0, 1], x in [-1, 1]`.
+        Examples:
+            >>> text = "coordinates t in [0, 1], x in [-1, 1]; field u; u_t = u_xx"
+            >>> oc.parse(text).grid(t=64, x=128).shape
+            (64, 128)
         """
         named = {c.name: c for c in self.coordinates}
         given = {
@@ -221,8 +224,20 @@ class Problem:
     def condition(self, name: str) -> "Part":
         """Returns one condition, of a vector all its components, for `compile`.
 
+        Args:
+            name: its label; of a vector condition the label without a number.
+
+        Returns:
+            A part of the problem, for `oc.compile`.
+
         Raises:
             OperatorError: if there is none of that name.
+
+        Examples:
+            >>> text = "coordinates t, x; field u; u_t = u_xx; condition start: u(0, x) = x"
+            >>> start = oc.compile(oc.parse(text).condition("start"))
+            >>> start(lambda p: 3 * p[1], jnp.array([[0.5, 2.0]])).tolist()
+            [4.0]
         """
         equations = {n: c.equation for n, c in self.conditions.items()}
         return Part(self, _called(name, equations, "condition"))
@@ -230,8 +245,19 @@ class Problem:
     def equation(self, name: str) -> "Part":
         """Returns one equation, of a vector all its components, for `compile`.
 
+        Args:
+            name: its label, `equation1`, ... if none is written; of a vector equation the
+                label without a number.
+
+        Returns:
+            A part of the problem, for `oc.compile`.
+
         Raises:
             OperatorError: if there is none of that name.
+
+        Examples:
+            >>> oc.compile(problem.equation("equation1")).parameters
+            ('k',)
         """
         return Part(self, _called(name, self.equations, "equation"))
 
@@ -245,6 +271,11 @@ class Part:
         problem: where it belongs: its coordinates are the columns of the points, its
             defaults hold.
         equations: label -> equation; one, or the components of a vector.
+
+    Examples:
+        >>> text = "coordinates t, x; field u; u_t = u_xx; condition start: u(0, x) = x"
+        >>> oc.parse(text).condition("start")
+        <Part of a problem, start: u(0, x) = x>
     """
 
     problem: Problem

@@ -15,6 +15,11 @@ PUBLIC = {
     "opcompiler.integrations.jinns.dynamic_loss",
     "opcompiler.runtime.bound.Bound",  # what `Residual.bind` returns
     "opcompiler.integrations.lineax.jacobian",
+    "opcompiler.planning.contamination.Contamination",  # what `contamination` returns
+    "opcompiler.runtime.losses.SobolevLoss",  # what `sobolev_loss` returns
+    "opcompiler.sampling.estimator.Estimator",  # the base of an estimator of your own
+    "opcompiler.taylor.tuning.Tuning",  # what `Residual.tuning` is
+    "opcompiler.text.problem.Part",  # what `Problem.condition` returns
     "opcompiler.runtime.kfac.KFac",  # what `LeastSquares.kfac` returns
     "opcompiler.runtime.least_squares.LeastSquares",  # what `least_squares` returns
 }
