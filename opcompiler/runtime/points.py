@@ -223,6 +223,8 @@ class Points:
 
         `unrolled` gives what it returns the points' axes.
         """
+        if self.mapped and self.count == 1:
+            return _at_one(function)
         if self.mapped:
             return jax.vmap(function)
         first = self.width - self.more
@@ -253,6 +255,21 @@ class Points:
         """Returns a function of one point at all points, a pytree of (*axes, ...)."""
         found = self.over(function)(*self.starts)
         return jax.tree.map(self.unrolled, found)
+
+
+def _at_one(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
+    """Returns a function of one row, (1, D), that has no axis of points inside.
+
+    Programs that call a residual at one point (jinns, jaxpi) map it over points.
+    An axis of length 1 beside theirs would cost a copy of every channel in the gradient:
+    matrix products that sum over two axes have to lay them out anew.
+    """
+
+    def at_row(row: Array) -> Any:
+        found = function(row.reshape(row.shape[1:]))
+        return jax.tree.map(lambda value: jnp.asarray(value)[None], found)
+
+    return at_row
 
 
 def read_points(

@@ -168,6 +168,27 @@ def test_a_float_keeps_all_its_digits() -> None:
     assert residual(lambda z: 0 * z[0], POINTS[0, 0]) == 0.1 + 0.2
 
 
+@pytest.mark.parametrize("order", [2, 4])
+def test_one_point_in_vmap_is_the_batch(order) -> None:
+    """The same numbers, and matrix products of the same shapes over the 12 points."""
+    residual = oc.compile(u.diff(t) + u * u.diff(x, order))
+    keys = jax.random.split(jax.random.key(1))
+    weights = [jax.random.normal(keys[0], (2, 8)), jax.random.normal(keys[1], (8, 1))]
+    f = residual.bind(lambda w, z: (jnp.tanh(z @ w[0]) @ w[1])[0])
+    rows = POINTS.reshape(-1, 2)
+    one = lambda w, time, place: f(w, {"t": time, "x": place})
+    runs = f, lambda w, z: jax.vmap(one, (None, 0, 0))(w, z[:, 0], z[:, 1])
+    found, shapes = [], []
+    for run in runs:
+        both = jax.value_and_grad(lambda w, run=run: jnp.mean(run(w, rows) ** 2))
+        found.append(jax.jit(both)(weights))
+        lines = jax.jit(both).lower(weights).as_text().splitlines()
+        products = (s.split(" : ")[1] for s in lines if "dot_general" in s)
+        shapes.append(sorted(s for s in products if "<12x" in s))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), *found)
+    assert shapes[0] == shapes[1]
+
+
 def test_the_transformations_of_jax() -> None:
     residual = oc.compile(BURGERS)
 

@@ -98,8 +98,13 @@ def _layer(
     distinct = {id(c): present(c) for c in series if c is not None}
     number = {name: n for n, name in enumerate(distinct)}
     channels = list(distinct.values())
-    rows = [c.reshape(-1, *c.shape[c.ndim - depth :]) for c in channels]
-    numbers = ((tuple(range(1, depth + 1)), tuple(contract[1 - side])), ((), ()))
+    # Free axes are joined to one. Where there are none, none is made: in `jax.vmap` an
+    # axis of length 1 costs a copy of every channel in the gradient by the constant.
+    together = len(channels) >= context.stack_from
+    free = int(together or any(c.ndim > depth for c in channels))
+    rows = [c.reshape(*[-1] * free, *c.shape[c.ndim - depth :]) for c in channels]
+    taken = tuple(range(free, free + depth))
+    numbers = ((taken, tuple(contract[1 - side])), ((), ()))
 
     def times(matrix: Array) -> Array:
         return lax.dot_general(
@@ -110,20 +115,20 @@ def _layer(
             preferred_element_type=params["preferred_element_type"],
         )
 
-    if len(rows) < context.stack_from:
-        products = list(map(times, rows))
-    else:
+    if together:
         # `split` is transposed to one concatenation; slicing to a sum of pads.
         joined = times(jnp.concatenate(rows))
         products = lax.split(joined, [len(r) for r in rows])
+    else:
+        products = list(map(times, rows))
     arrays = []
     for c, matrix in zip(channels, products, strict=True):
-        free = c.shape[: c.ndim - depth]
-        array = matrix.reshape(*free, *matrix.shape[1:])
+        own = c.shape[: c.ndim - depth]
+        array = matrix.reshape(*own, *matrix.shape[free:])
         if side == 1:
             # The constant's axes come first; a family's stays behind the first of all.
-            order = [*range(len(free), array.ndim), *range(len(free))]
-            if c.ndim > rank and array.ndim > len(free):
+            order = [*range(len(own), array.ndim), *range(len(own))]
+            if c.ndim > rank and array.ndim > len(own):
                 order.remove(1)
                 order.insert(1, 1)
             array = lax.transpose(array, order)
