@@ -36,7 +36,7 @@ def methods(problem: Problem, start: Any) -> dict[str, tuple[Callable[..., Any],
         "Adam": descent(loss, optax.adam(optax.exponential_decay(1e-2, 2000, 0.7))),
         "L-BFGS": lbfgs(first),
         "ENGD-W": natural_gradient(squares),
-        "SPRING": natural_gradient(squares, momentum=0.8),
+        "SPRING": natural_gradient(squares, momentum=0.9),
     }
 
 

@@ -128,7 +128,7 @@ def poisson() -> Problem:
     symbols = sp.symbols("x0:5")
     return _dirichlet(
         "Poisson in 5 dimensions", lambda u: sum(u.diff(x, 2) for x in symbols),
-        symbols, sum(sp.cos(sp.pi * x) for x in symbols), 0.0, 4.0, (5, 24, 24, 1),
+        symbols, sum(sp.cos(sp.pi * x) for x in symbols), 0.0, 4.0, (5, 32, 32, 1),
         (600, 200),
     )  # fmt: skip
 
@@ -144,7 +144,7 @@ def helmholtz() -> Problem:
     return _dirichlet(
         "Helmholtz, k = 20.25",
         lambda u: (u.diff(x, 2) + u.diff(y, 2) + k**2 * u) / k**2, symbols, exact,
-        -1.0, 10.0, (2, 32, 32, 1), (700, 200),
+        -1.0, 60.0, (2, 48, 48, 1), (700, 200),
     )  # fmt: skip
 
 

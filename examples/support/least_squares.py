@@ -116,10 +116,12 @@ def natural_gradient(
     """Returns how a state begins, and the step, of energy natural gradient descent.
 
     Without momentum it is ENGD-W, the step Jᵀ(J Jᵀ + μ)⁻¹ r; with momentum β it is SPRING,
-    β φ + Jᵀ(J Jᵀ + μ)⁻¹ (r - β J φ) after the step φ. Of three dampings, μ/8, μ, 8μ, and
-    the lengths 1, 1/2, 1/4, 1/16 the pair is taken that is best at other points than those
-    of the step: at its own points the least damping always looks best. The next step begins
-    with the damping that was taken; where none is better it is 8μ, without a step.
+    β φ + Jᵀ(J Jᵀ + μ)⁻¹ (r - β J φ) after the step φ. The length is the first of 1, 1/2,
+    ..., 1/64 that lowers the loss at other points than those of the step: at its own points
+    nearly every step does, also one that is wrong between them. A third of the damping is
+    taken after a step, three times as much where no length lowers the loss, and none is
+    done. The best length instead of the first one, and the best of several dampings, are
+    greedy: they keep steps short, and training longer.
 
     Args:
         squares_at: key -> the squares, at points that may be drawn from the key.
@@ -133,7 +135,6 @@ def natural_gradient(
         Goldshlager et al., J. Comput. Phys. 516 (2024).
     """
     still = lambda params: jax.tree.map(jnp.zeros_like, params)
-    least = lambda losses: jnp.argmin(jnp.nan_to_num(losses, nan=jnp.inf))
 
     def begin(params: Any) -> Any:
         kind = jnp.result_type(*jax.tree.leaves(params))
@@ -144,44 +145,41 @@ def natural_gradient(
         squares, others = map(squares_at, jax.random.split(key))
         values = squares.residual(params)
         left = values - momentum * squares.jvp(params, before) if momentum else values
-        solve = _directions(squares, params, left)
-        moved = lambda change: jax.tree.map(jnp.subtract, params, change)
-        lengths = jnp.array([1.0, 1 / 2, 1 / 4, 1 / 16], mu.dtype)
-        dampings = mu * jnp.array([1 / 8, 1.0, 8.0], mu.dtype)
-
-        def tried(mu: Array) -> tuple[Array, Any]:
-            change = jax.tree.map(
-                lambda new, old: new + momentum * old, solve(mu), before
-            )
-            by = lambda length: jax.tree.map(lambda c: length * c, change)
-            losses = jax.lax.map(lambda t: others.loss(moved(by(t))), lengths)
-            best = least(losses)
-            return losses[best], by(lengths[best])
-
-        losses, changes = jax.lax.map(tried, dampings)
-        best, here = least(losses), others.loss(params)
-        better = losses[best] < here
         change = jax.tree.map(
-            lambda all, none: jnp.where(better, all[best], none), changes, still(params)
+            lambda new, old: new + momentum * old,
+            _direction(squares, params, left, mu), before,
+        )  # fmt: skip
+        by = lambda length: jax.tree.map(lambda c: length * c, change)
+        after = lambda length: others.loss(
+            jax.tree.map(jnp.subtract, params, by(length))
         )
+        here, whole = others.loss(params), jnp.ones_like(mu)
+
+        def halved(trial: tuple[Array, Array]) -> tuple[Array, Array]:
+            return trial[0] / 2, after(trial[0] / 2)
+
+        length, there = jax.lax.while_loop(
+            # "Not lower" is true of NaN, "higher" is not.
+            lambda trial: ~(trial[1] < here) & (trial[0] > 1 / 64), halved,
+            (whole, after(whole)),
+        )  # fmt: skip
+        better = there < here
+        taken = jax.tree.map(lambda c: jnp.where(better, length * c, 0.0), change)
         eps = jnp.finfo(mu.dtype).eps
-        mu = jnp.clip(jnp.where(better, dampings[best], dampings[-1]), eps, 1 / eps)
-        return (moved(change), change, mu), jnp.where(better, losses[best], here)
+        mu = jnp.clip(jnp.where(better, mu / 3, 3 * mu), eps, 1 / eps)
+        params = jax.tree.map(jnp.subtract, params, taken)
+        return (params, taken, mu), jnp.where(better, there, here)
 
     return begin, step
 
 
-def _directions(squares: Any, params: Any, values: Array) -> Callable[[Array], Any]:
-    """Returns μ -> (Jᵀ J + μ)⁻¹ Jᵀ r, as Jᵀ (J Jᵀ + μ)⁻¹ r if that is smaller."""
+def _direction(squares: Any, params: Any, values: Array, mu: Array) -> Any:
+    """Returns (Jᵀ J + μ)⁻¹ Jᵀ r, as Jᵀ (J Jᵀ + μ)⁻¹ r if that is smaller."""
     flat, unravel = ravel_pytree(params)
     if len(values) <= flat.size:
-        kernel = squares.gram(params)
-        solve = lambda mu: squares.vjp(params, _solved(kernel, values, mu))
-    else:
-        jacobian = squares.jacobian(params)
-        normal, slope = jacobian.T @ jacobian, jacobian.T @ values
-        solve = lambda mu: unravel(_solved(normal, slope, mu))
-    return solve
+        return squares.vjp(params, _solved(squares.gram(params), values, mu))
+    jacobian = squares.jacobian(params)
+    return unravel(_solved(jacobian.T @ jacobian, jacobian.T @ values, mu))
 
 
 def _solved(matrix: Array, values: Array, mu: Array) -> Array:
