@@ -174,11 +174,24 @@ def sums_of_products(
     many = op is multiply and len(terms) >= _WORTH_A_LOOP and is_looped(algebra)
     if terms and (algebra.blocks is not None or many):
         return _looped(algebra, channels, terms, x, w)
-    parts: dict[int, list[Array]] = {k: [] for k in channels}
+    parts: dict[int, list[tuple[Any, Array]]] = {k: [] for k in channels}
     for i, j, k, c, factor in terms:
         value = op(present(x[i]), present(w[j]))
-        parts[k].append(weighted(algebra, (i, j, k, c), value, factor))
-    return [total(parts[k]) for k in channels]
+        if isinstance(c, tuple):
+            value, c = weighted(algebra, (i, j, k, c), value, factor), Fraction(1)
+        else:
+            value, c = weighted(algebra, (i, j, k, Fraction(1)), value), c * factor
+        parts[k].append((c, value))
+    return [_weighted_total(parts[k]) for k in channels]
+
+
+def _weighted_total(terms: Sequence[tuple[Any, Array]]) -> Coefficient:
+    """Adds coefficients with factors; one that all have is multiplied by once."""
+    factors = {c for c, _ in terms}
+    if len(factors) != 1:
+        return total([scale(c, value) for c, value in terms])
+    (c,) = factors
+    return scaled(c, total([value for _, value in terms]))
 
 
 def _looped(
@@ -230,10 +243,22 @@ def _twice(i: int, j: int, k: int) -> int:
 
 
 def squares(
-    algebra: TaylorAlgebra, channels: Sequence[int], x: Sequence[Coefficient]
+    algebra: TaylorAlgebra,
+    channels: Sequence[int],
+    x: Sequence[Coefficient],
+    factor: int = 1,
 ) -> Series:
-    """Returns some channels of x times x; each pair of factors is multiplied once."""
-    return sums_of_products(algebra, channels, x, x, _twice)
+    """Returns some channels of x times x; each pair of factors is multiplied once.
+
+    Args:
+        algebra: the algebra.
+        channels: their numbers.
+        x: the coefficients.
+        factor: of the square. It becomes part of the products' constants, which XLA joins
+            with those that follow, where a minus sign would keep them apart.
+    """
+    weight = lambda i, j, k: factor * _twice(i, j, k)
+    return sums_of_products(algebra, channels, x, x, weight)
 
 
 def product(

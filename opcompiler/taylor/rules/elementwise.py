@@ -123,7 +123,7 @@ def _logistic(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     first = value * lax.logistic(-plain_value(u))
 
     def companion(here: Sequence[int], y: Series, z: Series) -> Series:
-        taken = _all_scaled(-1, squares(algebra, here, y))
+        taken = squares(algebra, here, y, -1)
         return [add_up(y[k], c) for k, c in zip(here, taken, strict=True)]
 
     return solve(algebra, u, value, first, companion)
@@ -137,7 +137,7 @@ def _tanh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     first = (1 - value) * (1 + value)
 
     def companion(here: Sequence[int], y: Series, z: Series) -> Series:
-        return _all_scaled(-1, squares(algebra, here, y))
+        return squares(algebra, here, y, -1)
 
     return solve(algebra, u, value, first, companion)
 
