@@ -1,0 +1,212 @@
+"""Problems of published tables, in their own trainers: ours beside what stands there.
+
+    python -m tests.benchmarks.published burgers      jinns' table, trained by jinns
+    python -m tests.benchmarks.published ks           PINNacle, trained by DeepXDE on JAX
+    python -m tests.benchmarks.published poisson      the same, in five dimensions
+
+Settings are PINNacle's, to which jinns' table refers: tanh 5×100, Adam, 1e-3, all points
+in every step. There they are trained for 20 000 steps; here for `--steps`, both sides
+alike. Only the residual differs: the losses along the way must be the same. Seconds of a
+step are those of `--steps` less those of a run of one step, which compiles as much.
+"""
+
+import argparse
+import contextlib
+import io
+import os
+import statistics
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+Train = Callable[[int], list[float]]
+"""Trains that many steps from the same start; returns losses along the way."""
+
+
+# --- jinns ------------------------------------------------------------------------------
+
+
+def burgers() -> dict[str, Train]:
+    """Burgers1D: u(0, x) = -sin πx, zero at both ends, ν = 0.01/π."""
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+    import jinns
+    import optax
+    import sympy as sp
+    from jinns.parameters import Params
+
+    import opcompiler as oc
+    from opcompiler.integrations.jinns import dynamic_loss
+
+    t, x, nu = sp.symbols("t x nu")
+    u = sp.Function("u")(t, x)
+    residual = oc.compile(u.diff(t) + u * u.diff(x) - nu * u.diff(x, 2))
+
+    widths = [2, *[100] * 5, 1]
+    layers = []
+    for inputs, outputs in pairwise(widths):
+        layers += [(eqx.nn.Linear, inputs, outputs), (jnp.tanh,)]
+    network, start = jinns.nn.PINN_MLP.create(
+        key=jax.random.key(0), eqx_list=tuple(layers[:-1]), eq_type="PDENonStatio"
+    )
+    params = Params(nn_params=start, eq_params={"nu": jnp.asarray([0.01 / np.pi])})
+    data = jinns.data.CubicMeshPDENonStatio(
+        key=jax.random.key(1), n=8192, nb=2048, ni=2048, dim=1,
+        min_pts=(-1.0,), max_pts=(1.0,), tmin=0.0, tmax=1.0,
+    )  # fmt: skip
+
+    def trained(term: Any) -> Train:
+        loss = jinns.loss.LossPDENonStatio(
+            u=network,
+            dynamic_loss=term,
+            params=params,
+            boundary_condition=jinns.loss.Dirichlet(),
+            initial_condition_fun=lambda x: -jnp.sin(jnp.pi * x),
+            loss_weights=jinns.loss.LossWeightsPDENonStatio(
+                dyn_loss=1.0, initial_condition=1.0, boundary_loss=1.0
+            ),
+        )
+
+        def train(steps: int) -> list[float]:
+            found = jinns.solve(
+                n_iter=steps, init_params=params, data=data, loss=loss,
+                optimizer=optax.adam(1e-3), verbose=False,
+            )  # fmt: skip
+            return np.asarray(found[1]).tolist()
+
+        return train
+
+    return {
+        "opcompiler": trained(dynamic_loss(residual)),
+        "jinns' BurgersEquation": trained(jinns.loss.BurgersEquation()),
+    }
+
+
+# --- PINNacle, by DeepXDE ---------------------------------------------------------------
+
+
+def _deepxde() -> Any:
+    os.environ["DDE_BACKEND"] = "jax"
+    with contextlib.redirect_stdout(io.StringIO()):
+        import deepxde
+    return deepxde
+
+
+def _trained(data: Callable[[Any], Any], inputs: int, terms: dict) -> dict[str, Train]:
+    dde = _deepxde()
+
+    def trained(term: Any) -> Train:
+        def train(steps: int) -> list[float]:
+            dde.config.set_random_seed(1)
+            net = dde.nn.FNN([inputs, *[100] * 5, 1], "tanh", "Glorot normal")
+            model = dde.Model(data(term), net)
+            model.compile("adam", lr=1e-3, verbose=0)
+            history, _ = model.train(iterations=steps, display_every=steps, verbose=0)
+            return [float(np.sum(losses)) for losses in history.loss_train]
+
+        return train
+
+    return {name: trained(term) for name, term in terms.items()}
+
+
+def ks() -> dict[str, Train]:
+    """KuramotoSivashinskyEquation: x in [0, 2π], t in [0, 1], an initial condition only."""
+    dde = _deepxde()
+    import sympy as sp
+
+    import opcompiler as oc
+    from opcompiler.integrations.deepxde import pde
+
+    x, t = sp.symbols("x t")
+    u = sp.Function("u")(x, t)
+    a, b, c = (sp.Rational(100, 16**k) for k in (1, 2, 4))
+    residual = oc.compile(
+        u.diff(t) + a * u * u.diff(x) + b * u.diff(x, 2) + c * u.diff(x, 4)
+    )
+
+    def by_hand(x: Any, y: Any) -> Any:
+        u_x, u_t = (dde.grad.jacobian(y, x, i=0, j=j) for j in (0, 1))
+        u_xx = dde.grad.hessian(y, x, i=0, j=0)
+        u_xxxx = dde.grad.hessian(u_xx, x, i=0, j=0)
+        bent = float(b) * u_xx[0] + float(c) * u_xxxx[0]
+        return u_t[0] + float(a) * y[0] * u_x[0] + bent
+
+    space = dde.geometry.Interval(0, 2 * np.pi)
+    domain = dde.geometry.GeometryXTime(space, dde.geometry.TimeDomain(0, 1))
+    start = dde.icbc.IC(
+        domain, lambda x: np.cos(x[:, :1]) * (1 + np.sin(x[:, :1])), lambda _, on: on
+    )
+    return _trained(
+        lambda term: dde.data.TimePDE(
+            domain, term, [start], num_domain=8192, num_boundary=2048, num_initial=2048
+        ),
+        2,
+        {"opcompiler": pde(residual), "dde.grad": by_hand},
+    )
+
+
+def poisson() -> dict[str, Train]:
+    """PoissonND: Δu = -π²/4 Σ sin(πx_i/2) in the cube [0, 1]⁵."""
+    dde = _deepxde()
+    import jax.numpy as jnp
+    import sympy as sp
+
+    import opcompiler as oc
+    from opcompiler.integrations.deepxde import pde
+
+    xs = sp.symbols("x:5")
+    u = sp.Function("u")(*xs)
+    source = sp.pi**2 / 4 * sum(sp.sin(sp.pi / 2 * x) for x in xs)
+    residual = oc.compile(sum(u.diff(x, 2) for x in xs) + source)
+
+    def by_hand(x: Any, y: Any) -> Any:
+        bent = sum(dde.grad.hessian(y, x, i=i, j=i)[0] for i in range(5))
+        return bent + np.pi**2 / 4 * jnp.sin(np.pi / 2 * x).sum(1, keepdims=True)
+
+    domain = dde.geometry.Hypercube([0] * 5, [1] * 5)
+    exact = lambda x: np.sin(np.pi / 2 * x).sum(axis=1, keepdims=True)
+    edge = dde.icbc.DirichletBC(domain, exact, lambda _, on: on)
+    return _trained(
+        lambda term: dde.data.PDE(
+            domain, term, [edge], num_domain=4 * 8192, num_boundary=4 * 2048
+        ),
+        5,
+        {"opcompiler": pde(residual), "dde.grad": by_hand},
+    )
+
+
+PROBLEMS = {"burgers": burgers, "ks": ks, "poisson": poisson}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="tests.benchmarks.published")
+    parser.add_argument("problem", choices=PROBLEMS)
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    contestants = PROBLEMS[options.problem]()
+    print(PROBLEMS[options.problem].__doc__)
+    first, whole, ends = ({name: [] for name in contestants} for _ in range(3))
+    for _ in range(options.rounds):
+        for name, train in contestants.items():
+            for steps, seconds in ((1, first), (1 + options.steps, whole)):
+                begin = time.perf_counter()
+                losses = train(steps)
+                seconds[name].append(time.perf_counter() - begin)
+            ends[name] = losses
+    for name in contestants:
+        start, total = statistics.median(first[name]), statistics.median(whole[name])
+        step = (total - start) / options.steps
+        print(
+            f"{name}: {1e3 * step:.0f} ms a step, first step with compilation "
+            f"{start:.1f} s, 20 000 steps {start + 2e4 * step:.0f} s; loss from "
+            f"{ends[name][0]:.6g} to {ends[name][-1]:.6g} after {options.steps} steps"
+        )
+
+
+if __name__ == "__main__":
+    main()
