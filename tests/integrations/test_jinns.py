@@ -1,5 +1,8 @@
 """`opcompiler.integrations.jinns` against dynamic losses written by hand for jinns."""
 
+import re
+from pathlib import Path
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -243,3 +246,15 @@ def test_a_separable_network_at_points_and_on_a_grid() -> None:
     of_point = lambda p: net(p[None] / jnp.array([2.0, 1.0]), params).reshape(())
     want = BURGERS(of_point, full * jnp.array([2.0, 1.0]), nu=0.1)
     np.testing.assert_allclose(on_grid[..., 0], want, rtol=0, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:Missing boundary condition:UserWarning")
+def test_the_program_of_the_page_in_few_steps() -> None:
+    page = Path(__file__).parents[2] / "docs" / "tools" / "jinns.md"
+    (program,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    short = program.replace("n_iter=2000", "n_iter=50")
+    assert short != program
+    names: dict = {}
+    exec(compile(short, str(page), "exec"), names)
+    assert names["losses"][-1] < names["losses"][0] / 2
+    assert np.all(names["trained"].eq_params.c != names["rates"])
