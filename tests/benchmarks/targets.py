@@ -195,7 +195,7 @@ TEXT = """# Benchmarks
 | [derivatives.png](derivatives.png) | all derivatives up to n: n-TangentProp's figure |
 | [derivative_grid.md](derivative_grid.md) | the same over depth, width and points |
 {sparse}| [structure.md](structure.md) | parts, narrow layers, many points |
-| [other people's programs](../tools/README.md) | in jaxpi, jinns, DeepXDE, NetKet, FermiNet, DeepQMC |
+| [other people's programs](../tools/README.md) | jaxpi, jinns, DeepXDE, wavefunctions |
 | [sine_gordon_million.md](sine_gordon_million.md) | 10^6 dimensions, one GPU |
 
 ## Targets
