@@ -160,7 +160,8 @@ def taylor(one: Pass, tuning: Tuning) -> Channels:
         over = points.over(network)
         (value,) = taylor_push(
             lambda starts: over(*starts), starts, seeds, push.algebra, wanted, tuning,
-            mapped=points.mapped,
+            # One point goes without an axis of points, see `Points.over`.
+            mapped=points.mapped and points.count > 1,
         )  # fmt: skip
         if isinstance(value, AlgebraArray):
             found = {k: value.dense(k) for k in wanted}

@@ -179,6 +179,15 @@ def test_weights(least):
     assert bool(reduced) == (least == 0)
 
 
+def test_one_point():
+    """A program of one point has no axis of points."""
+    coordinates = sp.symbols(f"y0:{D}")
+    v = sp.Function("v")(*coordinates)
+    residual = oc.compile(sum(v.diff(y, 2) for y in coordinates))
+    agree(residual, perceptron, laplacian(perceptron), layers(D), POINTS[:1])
+    assert reduced
+
+
 def test_a_derivative_beside_the_sum():
     """Two families, e_i and e_i e_t, have their sums of products in common."""
     t = sp.Symbol("t")
