@@ -28,7 +28,7 @@ def main(given: argparse.Namespace) -> dict:
     problem = biharmonic.on_annulus(given.dim, given.seed)
     run = Run.of(f"biharmonic_{given.method}", given)
     solved = solve(problem, given, run, distribution="gaussian")
-    run.figure(lambda: picture(problem, solved, "a (1 - |x|²)(4 - |x|²)"))
+    run.figure(lambda: picture(solved.numbers, "a (1 - |x|²)(4 - |x|²)"))
     run.numbers(**solved.numbers)
     return solved.numbers
 

@@ -209,12 +209,15 @@ def draw(
     axis = np.linspace(-8, 8, 97), np.linspace(0, 8, 49)
     grid = jnp.sinh(jnp.stack(jnp.meshgrid(*axis), axis=-1))
     values = dict(zip(problem.NAMES, five_fields(params, degree, grid), strict=True))
-    for name, panel in zip(("Omega", "Phi", "Psi"), axes.flat, strict=False):
+    titles = {"Omega": "Vorticity Ω", "Phi": "Temperature's slope Φ, along the wall",
+              "Psi": "Temperature's slope Ψ, across it"}  # fmt: skip
+    for (name, title), panel in zip(titles.items(), axes.flat, strict=False):
         size = float(jnp.max(jnp.abs(values[name])))
         picture = panel.pcolormesh(
             *axis, values[name], cmap="RdBu_r", vmin=-size, vmax=size, rasterized=True
         )
-        panel.set(title=name, xlabel="asinh $y_1$", ylabel="asinh $y_2$")
+        panel.set_title(title, fontsize=10)
+        panel.set(xlabel="asinh $y_1$", ylabel="asinh $y_2$")
         figure.colorbar(picture, ax=panel)
     sizes, error, fields = axes[1]
     for name, history in others.items():
@@ -225,17 +228,19 @@ def draw(
         miss = np.abs(np.array(history.eigenvalues) - problem.REFERENCE)
         error.loglog(history.seconds, miss, ".-", lw=1, label=label)
     sizes.plot([], [], "k", lw=1, label="polynomials, Levenberg–Marquardt")
-    sizes.set(title="residuals, root mean square", xlabel="seconds of steps")
-    error.axhline(1e-4, color="0.6", lw=1, ls="--")
+    sizes.set(title="Residuals", ylabel="root mean square", xlabel="steps, seconds")
+    error.axhline(1e-4, color="0.6", lw=1, ls="--", label="asked")
     error.set(
-        title=f"|λ - {problem.REFERENCE:.8f}|, no bounds", xlabel="seconds of steps"
+        title="Error of λ, no bounds",
+        ylabel=f"|λ - {problem.REFERENCE:.8f}|",
+        xlabel="steps, seconds",
     )
     wall = np.sinh(axis[0][48:])
     wall = jnp.stack([wall, np.zeros_like(wall)], axis=-1)
     along = five_fields(params, degree, wall)
     for name, values in zip(problem.NAMES[:3], along, strict=False):
-        fields.plot(axis[0][48:], values, label=name)
-    fields.set(title="along the wall", xlabel="asinh $y_1$")
+        fields.plot(axis[0][48:], values, label=titles[name].split(",")[0])
+    fields.set(title="Along the wall, $y_2$ = 0", xlabel="asinh $y_1$", ylabel="fields")
     for panel in (sizes, error, fields):
         panel.grid(alpha=0.3)
         panel.legend(frameon=False, fontsize=8)

@@ -132,19 +132,21 @@ def solve(k: int, options: argparse.Namespace, run: Run) -> dict[str, Any]:
 
 def draw(found: Sequence[dict[str, Any]]) -> Figure:
     """Draws the error of λ and the residual against the degree."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.3), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
     for one in found:
         degrees, sizes, eigenvalues = zip(*one["history"], strict=True)
         exact = problem.exact_eigenvalue(one["k"])
         miss = [max(abs(lam - exact), 1e-17) for lam in eigenvalues]
         left.semilogy(degrees, miss, "o-", label=f"k = {one['k']}")
         right.semilogy(degrees, sizes, "o-", label=f"k = {one['k']}")
-    left.axhline(1e-10, color="0.6", lw=1, ls="--")
-    left.set(title="|λ - 1/(2k+2)|", xlabel="weights that are free")
-    right.set(title="residuals, root of the loss", xlabel="weights that are free")
+    left.axhline(1e-10, color="0.6", lw=1, ls="--", label="asked")
+    left.set(title="Error of the eigenvalue", ylabel="|λ - 1/(2k+2)|")
+    right.set(title="Residual", ylabel="root of the loss")
     for axis in (left, right):
+        axis.set_xlabel("free weights of the polynomial")
         axis.grid(alpha=0.3)
-        axis.legend(frameon=False)
+        axis.legend(frameon=False, fontsize=8)
+    figure.suptitle("Burgers' self-similar profiles, λ = 1/2, 1/4, 1/6, 1/8")
     return figure
 
 

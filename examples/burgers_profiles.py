@@ -160,6 +160,7 @@ def draw(found: Sequence[Profile]) -> Figure:
         phases.draw_losses(bottom, one.phases)
     axes[0, 0].legend(frameon=False)
     axes[0, 0].set_ylabel("U")
+    figure.suptitle("Burgers' self-similar profiles and the loss of their training")
     return figure
 
 

@@ -122,8 +122,10 @@ def draw(name: str, functions, found, wanted, path: str) -> None:
             left.plot(SENSORS, functions[number], colour)
             right.plot(SENSORS, wanted[number], colour, label="reference" * first)
             right.plot(SENSORS, found[number], "k--", lw=1, label="DeepONet" * first)
-        left.set(title="functions v, not seen in training", xlabel="x")
-        right.set(title="s" if name == "antiderivative" else "u at t = 1", xlabel="x")
+        left.set(title="Functions that training has not seen", xlabel="x", ylabel="v")
+        is_integral = name == "antiderivative"
+        title, symbol = ("Their integrals", "s") if is_integral else ("At t = 1", "u")
+        right.set(title=title, xlabel="x", ylabel=symbol)
         right.legend(frameon=False)
 
 

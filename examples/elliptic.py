@@ -37,7 +37,7 @@ def main(given: argparse.Namespace) -> dict:
     run = Run.of(f"elliptic_{problem.name}_{given.method}{size}", given)
     solved = solve(problem, given, run)
     trivial = "a constant" if problem.sides else "a (1 - |x|²)"
-    run.figure(lambda: picture(problem, solved, trivial))
+    run.figure(lambda: picture(solved.numbers, trivial))
     run.numbers(**solved.numbers)
     return solved.numbers
 

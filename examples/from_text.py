@@ -86,17 +86,28 @@ def measured(key, times, places, values):
 
 def picture(times, places, values, found, points, title):
     """The reference with the measurements, the network, and what they differ by."""
-    figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained")
-    shown = {
-        "reference, measurements": values,
-        title: found,
-        "difference": found - values,
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
+    gap = found - values
+    # One scale for both fields; the sign of their difference is seen on its own.
+    field = {
+        "vmin": min(values.min(), found.min()),
+        "vmax": max(values.max(), found.max()),
     }
-    for axis, (name, table) in zip(axes, shown.items(), strict=True):
-        image = axis.pcolormesh(times, places, table.T, shading="gouraud")
+    most = float(abs(gap).max())
+    signed = {"cmap": "RdBu_r", "vmin": -most, "vmax": most}
+    shown = [
+        ("Reference, 60 measurements", values, field),
+        (title, found, field),
+        ("Network minus reference", gap, signed),
+    ]
+    for axis, (name, table, scale) in zip(axes, shown, strict=True):
+        image = axis.pcolormesh(times, places, table.T, shading="gouraud", **scale)
         axis.set(title=name, xlabel="t", ylabel="x")
-        figure.colorbar(image, ax=axis)
-    axes[0].plot(*points.T, "w.", markersize=4)
+        figure.colorbar(
+            image, ax=axis, label="u" if scale is field else "difference of u"
+        )
+    axes[0].plot(*points.T, "k.", markersize=4)
+    figure.suptitle("Nagumo's equation: the threshold a from measurements")
     return figure
 
 
@@ -131,7 +142,7 @@ def main(options: argparse.Namespace) -> float:
     grid = jnp.stack(jnp.meshgrid(times, places, indexing="ij"), axis=-1)
     found = np.array(jax.vmap(jax.vmap(field, (None, 0)), (None, 0))(params, grid))
     threshold = float(numbers["a"])
-    title = f"network, a = {threshold:.4f}"
+    title = f"Network, a = {threshold:.4f}"
     run.figure(lambda: picture(times, places, values, found, at, title))
     error = float(np.linalg.norm(found - values) / np.linalg.norm(values))
     run.numbers(

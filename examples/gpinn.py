@@ -23,7 +23,7 @@ from examples.problems.problem import Problem
 from examples.support import errors
 from examples.support.methods import Apply
 from examples.support.run import Run
-from examples.support.solve import arguments, build, costs, fit, Loss, picture, Solved
+from examples.support.solve import arguments, build, costs, fit, Loss, picture
 
 
 def options() -> argparse.ArgumentParser:
@@ -69,12 +69,14 @@ def main(given: argparse.Namespace) -> dict:
     weights, test, steps = jax.random.split(jax.random.key(given.seed), 3)
     params, apply = build(problem, given, weights)
     loss = gradient_loss(problem, apply, given)
-    trained = fit(loss, params, given, steps, run)
+    watch = errors.watcher(problem, apply, jax.random.key(17))
+    trained = fit(loss, params, given, steps, run, watch)
     error = errors.measure(problem, apply, trained.state[0], test, given.test)
     numbers = {
         "problem": problem.name,
         "dim": given.dim,
         "method": given.method,
+        "samples": given.samples,
         "weight": given.weight,
         "seed": given.seed,
         "steps": given.steps,
@@ -83,8 +85,7 @@ def main(given: argparse.Namespace) -> dict:
         "trivial_l2": error.trivial,
         **costs(trained, start),
     }
-    solved = Solved(apply, trained.state[0], trained, numbers)
-    run.figure(lambda: picture(problem, solved, "a (1 - |x|²)"))
+    run.figure(lambda: picture(numbers, "a (1 - |x|²)"))
     run.numbers(**numbers)
     return numbers
 

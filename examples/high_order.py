@@ -25,6 +25,7 @@ from examples.problems.high_order import PROBLEMS, WaveProblem
 from examples.support import network
 from examples.support.run import parser, Run
 from examples.support.solve import costs, fit
+from examples.support.words import words
 
 SIDE_WEIGHT = 20.0
 
@@ -109,7 +110,7 @@ def picture(wave: WaveProblem, given, trained, params) -> Figure:
     """Returns the loss, and profiles along x at three times."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     left.semilogy(trained.at, trained.losses, lw=1)
-    left.set(xlabel="step", ylabel="loss")
+    left.set(title="Loss", xlabel="step", ylabel="mean squares, equation and sides")
     line = jnp.linspace(wave.lower[0], wave.upper[0], 200)
     width = len(wave.lower)
     for n, part in enumerate((0.0, 0.5, 1.0)):
@@ -119,9 +120,9 @@ def picture(wave: WaveProblem, given, trained, params) -> Figure:
         found = jax.vmap(lambda z: centred(wave, params, z))(points)
         label = f"t = {time_of:.2g}"
         right.plot(line[::8], found[::8], "o", ms=3, color=f"C{n}", label=label)
-    right.set(xlabel="x", ylabel="u: exact (lines), network (dots)")
+    right.set(title="Exact (lines) and network (dots)", xlabel="x", ylabel="u")
     right.legend()
-    figure.suptitle(wave.problem.name)
+    figure.suptitle(words(wave.problem.name))
     return figure
 
 

@@ -27,7 +27,7 @@ def main(given: argparse.Namespace) -> dict:
     problem = evolution.PROBLEMS[given.equation](given.dim)
     run = Run.of(f"hjb_{problem.name}_{given.method}", given)
     solved = solve(problem, given, run)
-    run.figure(lambda: picture(problem, solved, "the ansatz with a constant"))
+    run.figure(lambda: picture(solved.numbers, "ansatz with a constant"))
     run.numbers(**solved.numbers)
     return solved.numbers
 

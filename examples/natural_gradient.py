@@ -95,12 +95,13 @@ def draw(found: dict[str, dict[str, Any]]) -> Figure:
             upper.semilogy(seconds, errors, label=name, lw=1)
             lower.semilogy(seconds, np.sqrt(losses), lw=1)
         upper.set_title(title, fontsize=10)
-        lower.set_xlabel("seconds of training")
+        lower.set_xlabel("training, seconds")
         upper.grid(alpha=0.3)
         lower.grid(alpha=0.3)
     axes[0, 0].set_ylabel("relative L2 error of u")
     axes[1, 0].set_ylabel("root mean square residual")
     axes[0, 0].legend(frameon=False, fontsize=8)
+    figure.suptitle("The same network and seconds, four optimisers: error and residual")
     return figure
 
 

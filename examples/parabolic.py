@@ -17,13 +17,21 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 from jax import Array
 from matplotlib.figure import Figure
 
 from examples.problems.parabolic import HORIZON, PROBLEMS, TerminalProblem
 from examples.support.run import Run
-from examples.support.solve import arguments, build, costs, fit, Loss, residual_loss
+from examples.support.solve import (
+    arguments,
+    build,
+    costs,
+    fit,
+    histories,
+    Loss,
+    residual_loss,
+)
+from examples.support.words import title
 
 TERMINAL_WEIGHT = 20.0
 AT = float(HORIZON)
@@ -47,14 +55,19 @@ def main(given: argparse.Namespace) -> dict:
     loss = residual_loss(problem.problem, apply, given)
     if not problem.smooth:
         loss = with_terminal(loss, problem, apply, given.points)
-    trained = fit(loss, params, given, steps, run)
-    params = trained.state[0]
 
-    def field(points: Array) -> Array:
+    @jax.jit
+    def start_of(params: Any) -> Array:
+        points = jnp.zeros((1, given.dim + 1))
         inner = jax.vmap(apply, (None, 0))(params, points)
-        return problem.problem.placed(points, N=inner)
+        return problem.problem.placed(points, N=inner)[0]
 
-    value = float(field(jnp.zeros((1, given.dim + 1)))[0])
+    reference = problem.reference.get(given.dim)
+    watch = None
+    if reference is not None:
+        watch = lambda params: abs(float(start_of(params)) / reference - 1)
+    trained = fit(loss, params, given, steps, run, watch)
+    value = float(start_of(trained.state[0]))
     numbers: dict[str, Any] = {
         "equation": given.equation,
         "dim": given.dim,
@@ -64,8 +77,7 @@ def main(given: argparse.Namespace) -> dict:
         "steps": given.steps,
         "value_at_origin": value,
     }
-    if given.dim in problem.reference:
-        reference = problem.reference[given.dim]
+    if reference is not None:
         linear = float(jnp.mean(problem.terminal(ends(walks, given.dim))))
         numbers |= {
             "reference": reference,
@@ -73,7 +85,8 @@ def main(given: argparse.Namespace) -> dict:
             "relative_error_without_reaction": abs(linear / reference - 1),
         }
     numbers |= costs(trained, start)
-    run.figure(lambda: picture(given, trained, field, numbers))
+    if reference is not None:
+        run.figure(lambda: picture(numbers))
     run.numbers(**numbers)
     return numbers
 
@@ -97,21 +110,16 @@ def with_terminal(loss: Loss, problem: TerminalProblem, apply, points: int) -> L
     return both
 
 
-def picture(given, trained, field, numbers) -> Figure:
-    """Returns the loss, and u(0, t)."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    left.semilogy(trained.at, trained.losses, lw=1)
-    left.set(xlabel="step", ylabel="loss")
-    times = jnp.linspace(0, AT, 60)
-    points = jnp.zeros((60, given.dim + 1)).at[:, -1].set(times)
-    right.plot(times, field(points), label="network, x = 0")
-    if "reference" in numbers:
-        right.plot(0, numbers["reference"], "k*", label="multilevel Picard")
-        right.set_title(f"relative error {numbers['relative_error']:.2%}", fontsize=9)
-    right.set(xlabel="t", ylabel="u(0, t)")
-    right.legend()
-    figure.suptitle(f"{given.equation}, d = {given.dim}, {given.method}")
-    return figure
+def picture(numbers: dict[str, Any]) -> Figure:
+    """Returns loss and error at the origin against seconds, beside the heat equation's."""
+    told = numbers["dim"], numbers["method"], numbers["samples"]
+    return histories(
+        f"{title(numbers['equation'], *told)}, backwards in time",
+        numbers["history"],
+        "relative error of u(0, 0)",
+        ("network", numbers["relative_error"]),
+        ("without the reaction", numbers["relative_error_without_reaction"]),
+    )
 
 
 if __name__ == "__main__":

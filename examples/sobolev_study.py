@@ -71,7 +71,7 @@ def nested_time(order: int, options: argparse.Namespace, run: Run) -> float:
 
 def draw(found: Sequence[Outcome]) -> Figure:
     """Draws accuracy and time against the order."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.3), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
     orders = [o.order for o in found]
     left.semilogy(orders, [o.eigenvalue_error for o in found], "o-", label="error of λ")
     left.semilogy(
@@ -82,13 +82,14 @@ def draw(found: Sequence[Outcome]) -> Figure:
     right.plot(
         [o.order for o in timed], [o.nested for o in timed], "s-", label="nested jvp"
     )
-    left.set(title="accuracy after training", ylabel="error")
-    right.set(title="one step of Adam", ylabel="ms")
+    left.set(title="Accuracy after training", ylabel="error")
+    right.set(title="Time of one step of Adam", ylabel="milliseconds")
     right.set_ylim(bottom=0)
     for axis in (left, right):
         axis.set(xlabel="order m of the residual's derivatives", xticks=orders)
         axis.grid(alpha=0.3)
         axis.legend(frameon=False)
+    figure.suptitle("Burgers' profile k = 0, Sobolev losses of order m")
     return figure
 
 

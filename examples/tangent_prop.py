@@ -85,10 +85,12 @@ def draw(found: Sequence[Fits]) -> Figure:
             axis.plot(x, values, "C1", lw=0.9, alpha=0.8)
         axis.plot([], [], "C1", label="networks")
         axis.plot(places, problem.exact(places), "ko", ms=5)
-        title = "values" if fits.order == 0 else f"derivatives 0...{fits.order}"
+        title = "values alone" if fits.order == 0 else f"derivatives 0...{fits.order}"
         axis.set(title=f"{title}: error {100 * fits.error:.2g} %", ylim=(-2, 2))
         axis.set_xlabel("x")
     axes[0, 0].legend(frameon=False, loc="lower right")
+    axes[0, 0].set_ylabel("u")
+    figure.suptitle("Five networks that agree at five samples with derivatives")
     return figure
 
 

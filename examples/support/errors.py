@@ -30,6 +30,33 @@ class Errors(NamedTuple):
     points: int
 
 
+def watcher(
+    problem: Problem,
+    apply: Callable[[Any, Array], Array],
+    key: Array,
+    count: int = 2000,
+) -> Callable[[Any], float]:
+    """Returns params -> relative L2 error at the same points, for the history of training.
+
+    Args:
+        problem: with a solution.
+        apply: the network, (params, point) -> ().
+        key: of the points.
+        count: at most so many points; fewer in very many dimensions.
+    """
+    width = problem.sample(key, 1).shape[1]
+    points = problem.sample(key, max(1, min(count, AT_ONCE // width)))
+    exact = problem.exact(points)
+
+    @jax.jit
+    def error(params: Any) -> Array:
+        inner = jax.vmap(apply, (None, 0))(params, points)
+        gap = problem.placed(points, N=inner) - exact
+        return jnp.linalg.norm(gap) / jnp.linalg.norm(exact)
+
+    return lambda params: float(error(params))
+
+
 def measure(
     problem: Problem,
     apply: Callable[[Any, Array], Array],

@@ -20,9 +20,13 @@ from examples.support.methods import Apply, dimension, evaluation, width
 from examples.support.run import parser, Run
 from examples.support.shared_input import SharedInput
 from examples.support.training import descent, train, Trained
+from examples.support.words import title
 
 SIDE_WEIGHT = 20.0
 """Of trained values on the boundary, as published."""
+
+ROUNDING = 1e-6
+"""An ansatz of a smaller error is the solution: there is nothing to learn."""
 
 Loss = Callable[[Any, Array], Array]
 """(params, key) -> ()"""
@@ -149,14 +153,35 @@ def _with_sides(
 
 
 def fit(
-    loss: Loss, params: Any, options: argparse.Namespace, key: Array, run: Run
+    loss: Loss,
+    params: Any,
+    options: argparse.Namespace,
+    key: Array,
+    run: Run,
+    watch: Callable[[Any], float] | None = None,
 ) -> Trained:
-    """Minimises by Adam with a rate that falls linearly to zero."""
+    """Minimises by Adam with a rate that falls linearly to zero.
+
+    Args:
+        loss: of parameters and a key.
+        params: to begin with.
+        options: those of the script.
+        key: of everything that steps draw.
+        run: receives checkpoints.
+        watch: params -> an error, for the history.
+    """
     rate = optax.linear_schedule(options.rate, 0.0, options.steps)
     begin, step = descent(loss, optax.adam(rate))
     every = max(1, min(50, options.steps // 20))
     return train(
-        step, begin(params), options.steps, key, run, every, limit=options.limit
+        step,
+        begin(params),
+        options.steps,
+        key,
+        run,
+        every,
+        limit=options.limit,
+        watch=None if watch is None or run.bare else lambda state: watch(state[0]),
     )
 
 
@@ -180,6 +205,12 @@ def costs(trained: Trained, start: float) -> dict[str, Any]:
         "device": cores if device.platform == "cpu" else device.device_kind,
         "compile_seconds": trained.compiling,
         "cpu_seconds": time.process_time() - start,
+        "history": {
+            "steps": trained.at.tolist(),
+            "seconds": trained.times.tolist(),
+            "losses": trained.losses.tolist(),
+            "errors": trained.watched.tolist(),
+        },
     }
 
 
@@ -194,7 +225,8 @@ def solve(
     weights, test, steps = jax.random.split(jax.random.key(options.seed), 3)
     params, apply = build(problem, options, weights)
     loss = residual_loss(problem, apply, options, distribution)
-    trained = fit(loss, params, options, steps, run)
+    watch = errors.watcher(problem, apply, jax.random.key(17))
+    trained = fit(loss, params, options, steps, run, watch)
     params = trained.state[0]
     error = errors.measure(problem, apply, params, test, options.test)
     numbers = {
@@ -213,29 +245,55 @@ def solve(
     return Solved(apply, params, trained, numbers)
 
 
-def picture(problem: Problem, solved: Solved, trivial: str) -> Figure:
-    """Returns the loss, and the network against the solution at 500 points.
+def picture(numbers: dict[str, Any], trivial: str) -> Figure:
+    """Returns loss and error against seconds, beside an ansatz that has learnt nothing.
 
     Args:
-        problem: with a solution.
-        solved: its network.
-        trivial: the ansatz with a number for a network, in words.
+        numbers: of a run, as its JSON holds them.
+        trivial: the ansatz with the best number for a network, in words.
+    """
+    told = numbers["dim"], numbers["method"], numbers["samples"]
+    return histories(
+        title(numbers["problem"], *told),
+        numbers["history"],
+        "relative L2 error",
+        ("network", numbers["relative_l2"]),
+        (trivial, numbers["trivial_l2"]),
+    )
+
+
+def histories(
+    heading: str,
+    history: dict[str, list[float]],
+    what: str,
+    last: tuple[str, float],
+    beside: tuple[str, float],
+) -> Figure:
+    """Returns the loss and an error against seconds of training, compilation apart.
+
+    Args:
+        heading: of the figure.
+        history: of `costs`.
+        what: the error's name.
+        last: what is trained, and its error in the end, at all test points.
+        beside: what has learnt nothing, and its error.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    left.semilogy(solved.trained.at, solved.trained.losses, color="C0", lw=1)
-    left.set(xlabel="step", ylabel="mean squared residual")
-    points = problem.sample(jax.random.key(17), 500)
-    inner = jax.vmap(solved.apply, (None, 0))(solved.params, points)
-    exact = problem.exact(points)
-    right.plot(exact, problem.placed(points, N=inner), ".", ms=3)
-    ends = [exact.min(), exact.max()]
-    right.plot(ends, ends, color="0.5", lw=0.8, zorder=0)
-    right.set(xlabel="solution", ylabel="network")
-    found = solved.numbers
-    right.set_title(
-        f"relative L2 error {found['relative_l2']:.2%}; of {trivial} "
-        f"{found['trivial_l2']:.2%}",
-        fontsize=9,
-    )
-    figure.suptitle(f"{problem.name}, d = {found['dim']}, {found['method']}")
+    seconds = history["seconds"]
+    left.semilogy(seconds, history["losses"], color="C0", lw=1)
+    left.set(title="Loss while training", ylabel="mean squared residual")
+    right.semilogy(seconds, history["errors"], color="C0", label=_named(last))
+    if beside[1] > ROUNDING:
+        right.axhline(beside[1], color="0.4", ls="--", label=_named(beside))
+    right.set_ylabel(what)
+    # Above the axes, where no line runs.
+    right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
+    for axis in (left, right):
+        axis.set_xlabel("training, seconds")
+        axis.grid(alpha=0.3)
+    figure.suptitle(heading)
     return figure
+
+
+def _named(entry: tuple[str, float]) -> str:
+    return f"{entry[0]}: {100 * entry[1]:.3g} %"

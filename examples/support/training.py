@@ -31,6 +31,8 @@ class Trained(NamedTuple):
     Attributes:
         state: the last one, not the best one.
         at, losses: the history, one entry for every `every` steps.
+        times: seconds of steps until each entry.
+        watched: what `watch` said at each entry; empty without it.
         seconds: of the steps alone, those before a checkpoint included.
         compiling: seconds of compilation alone.
         fastest: seconds per step of the fastest `every` steps, for a busy machine.
@@ -40,6 +42,8 @@ class Trained(NamedTuple):
     state: Any
     at: np.ndarray
     losses: np.ndarray
+    times: np.ndarray
+    watched: np.ndarray
     seconds: float
     compiling: float
     fastest: float
@@ -56,6 +60,7 @@ def train(
     save_every: float = 60.0,
     title: str = "training",
     limit: float = np.inf,
+    watch: Callable[[Any], float] | None = None,
 ) -> Trained:
     """Repeats a step, `every` of them in one compiled loop.
 
@@ -70,6 +75,7 @@ def train(
         save_every: seconds between checkpoints; the last state is always saved.
         title: of the progress bar and the checkpoint.
         limit: seconds of steps after which no more are taken.
+        watch: state -> a number of the history, an error; its time does not count.
     """
 
     @partial(jax.jit, donate_argnums=0)
@@ -83,10 +89,15 @@ def train(
     saved = run.restore(_checkpoint(state, 0, 0.0, 0.0), title)
     state, done, seconds = saved["state"], int(saved["done"]), float(saved["seconds"])
     loss = float(saved["loss"])
-    at, losses = ([done], [loss]) if done else ([], [])
+    entries = [(done, loss, seconds)] if done else []
+    watched = [watch(state)] if done and watch else []
+
+    def history() -> tuple[np.ndarray, ...]:
+        at, losses, times = np.array(entries).reshape(-1, 3).T
+        return at.astype(int), losses, times, np.array(watched)
+
     if done >= steps:
-        history = np.array(at), np.array(losses)
-        return Trained(state, *history, seconds, 0.0, np.nan, peak_megabytes())
+        return Trained(state, *history(), seconds, 0.0, np.nan, peak_megabytes())
     state = jax.tree.map(jnp.copy, state)  # donated; the caller's own is not
     run.turns.prepare()
     begin = time.perf_counter()
@@ -106,16 +117,16 @@ def train(
             taken = time.perf_counter() - begin
             seconds, fastest = seconds + taken, min(fastest, taken / (stop - done))
             done = stop
-            at.append(done)
-            losses.append(loss)
+            entries.append((done, loss, seconds))
+            if watch:
+                watched.append(watch(state))
             bar.update(task, completed=done, loss=loss)
             if time.perf_counter() - last_save > save_every:
                 run.save(_checkpoint(state, done, seconds, loss), title)
                 last_save = time.perf_counter()
     megabytes = peak_megabytes()
     run.save(_checkpoint(state, done, seconds, loss), title)
-    history = np.array(at), np.array(losses)
-    return Trained(state, *history, seconds, compiling, fastest, megabytes)
+    return Trained(state, *history(), seconds, compiling, fastest, megabytes)
 
 
 def _within(left: float, seconds: float, done: int) -> int:

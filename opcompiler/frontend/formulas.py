@@ -119,7 +119,7 @@ class _Fields:
         if isinstance(field, AppliedUndef):
             by = [v for v, n in expr.variable_count for _ in range(int(n))]
             return self._field(field, by, field.args)
-        return super()._print_Derivative(expr)  # type: ignore[misc]
+        return super()._print_Derivative(expr)
 
     def _print_Subs(self, expr: sp.Subs) -> str:  # noqa: N802
         inner, pins = expr.expr, dict(zip(expr.variables, expr.point, strict=True))
@@ -128,7 +128,7 @@ class _Fields:
             by = [v for v, n in inner.variable_count for _ in range(int(n))]
             at = tuple(argument.xreplace(pins) for argument in field.args)
             return self._field(field, by, at)
-        return super()._print_Subs(expr)  # type: ignore[misc]
+        return super()._print_Subs(expr)
 
     def _print_Idx(self, expr: sp.Idx) -> str:  # noqa: N802
         return self._print(sp.Symbol(str(expr.label)))
@@ -137,7 +137,8 @@ class _Fields:
         return self._print(sp.Symbol(expr.name))
 
 
-class _Text(_Fields, StrPrinter):
+# SymPy calls these methods by position; it names their arguments in several ways.
+class _Text(_Fields, StrPrinter):  # pyright: ignore[reportIncompatibleMethodOverride]
     def __init__(self, homes: dict[str, _Home]) -> None:
         super().__init__()
         self.homes = homes
@@ -151,7 +152,7 @@ class _Text(_Fields, StrPrinter):
         return f"{name}({arguments})"
 
 
-class _Latex(_Fields, LatexPrinter):
+class _Latex(_Fields, LatexPrinter):  # pyright: ignore[reportIncompatibleMethodOverride]
     def __init__(self, homes: dict[str, _Home]) -> None:
         super().__init__()
         self.homes = homes

@@ -194,14 +194,17 @@ def figure():
         along = 0 if axis is axes[2] else 1
         for name, times in taken.items():
             axis.loglog([case[along] for case in cases], times, "-o", label=name)
-        fixed = f"R = {cases[0][1]}" if along == 0 else f"d = {cases[0][0]}"
-        axis.set(xlabel="d" if along == 0 else "R", ylabel="gradient, ms", title=fixed)
+        fixed = f"R = {cases[0][1]}" if along == 0 else f"d = {cases[0][0]:,}"
+        across = "dimension d" if along == 0 else "sampled terms R"
+        axis.set(xlabel=across, ylabel="gradient, milliseconds", title=fixed)
         axis.grid(alpha=0.3)
         print(
             fixed, {name: [round(t, 1) for t in times] for name, times in taken.items()}
         )
     axes[0].legend()
-    plt.gcf().suptitle(f"Sine-Gordon, 100 points; {report.machine()}", fontsize=9)
+    plt.gcf().suptitle(
+        f"Sampled Sine-Gordon residual, 100 points; {report.machine()}", fontsize=9
+    )
     plt.savefig(report.FOLDER / f"{NAME}.png", dpi=110)
 
 

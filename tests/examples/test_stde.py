@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from examples import tables
-from examples.problems import elliptic
+from examples.problems import elliptic, evolution, high_order
 from examples.support import errors, methods, network
 from examples.support.run import Run
+from examples.support.solve import arguments, picture, solve
 from examples.support.training import train
 from examples.support.turns import Turns
+from examples.support.words import title, words
 
 RUNS = {
     "elliptic exact": ["elliptic", "--dim", "12", "--equation", "sine_gordon"],
@@ -217,3 +219,39 @@ def test_a_limit_ends_the_steps(tmp_path) -> None:
     )
     assert 1 <= found.at[-1] <= 3
     assert found.state == found.at[-1]
+
+
+def test_an_error_is_watched_and_changes_nothing(tmp_path) -> None:
+    problem = elliptic.on_ball("sine_gordon", "two_body", 5, seed=0)
+    told = ["--dim", "5", "--steps", "4", "--test", "100", "--width", "8"]
+    found = []
+    for bare in ([], ["--bare"]):
+        given = arguments(None, steps=4, dim=5).parse_args(
+            [*told, *bare, "--out", str(tmp_path)]
+        )
+        found.append(solve(problem, given, Run.of("watched", given)))
+    shown, bare = (one.numbers for one in found)
+    history = shown["history"]
+    lengths = {len(history[name]) for name in ("steps", "seconds", "losses", "errors")}
+    assert lengths == {4}
+    assert history["seconds"] == sorted(history["seconds"])
+    assert bare["history"]["errors"] == []
+    assert bare["relative_l2"] == shown["relative_l2"]
+    figure = picture(shown, "a (1 - |x|²)")
+    assert figure.get_suptitle().startswith("Sine-Gordon equation, two-body solution")
+    loss, error = figure.axes
+    assert "seconds" in loss.get_xlabel()
+    assert len(error.lines) == 2  # the network, and what has learnt nothing
+
+
+def test_problems_have_titles_in_words() -> None:
+    assert title("allen_cahn_waves", 10_000, "exact", 16) == (
+        "Allen–Cahn equation, plane waves, d = 10,000; all terms"
+    )
+    assert words("sine_gordon_light_cone") == (
+        "Sine-Gordon equation, in light-cone coordinates"
+    )
+    dims = [make(4) for make in evolution.PROBLEMS.values()]
+    waves = [make().problem for make in high_order.PROBLEMS.values()]
+    for problem in (*dims, *waves):
+        assert words(problem.name) != problem.name.replace("_", " ")
