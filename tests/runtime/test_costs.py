@@ -61,6 +61,7 @@ def line_of(network, words):
 def prices(text):
     """What a draw costs, and all terms."""
     found = re.search(r"this draw (\S+), all \d+ terms (\S+) without", text)
+    assert found
     return tuple(map(float, found.groups()))
 
 

@@ -85,7 +85,8 @@ def sign_and_logarithm(
 def determinant(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     r"""$E y = y\,E \log y$; what is linear in A goes by the cofactors, as JAX has it.
 
-    So a first derivative is right at a singular matrix, too.
+    So a first derivative is right at a singular matrix, too. Higher ones are not finite at
+    an exactly singular one, and near to it they lose the digits of the condition number.
     """
     algebra = context.algebra
     degree = [channel.degree for channel in algebra.channels]
