@@ -118,10 +118,10 @@ def natural_gradient(
     Without momentum it is ENGD-W, the step Jᵀ(J Jᵀ + μ)⁻¹ r; with momentum β it is SPRING,
     β φ + Jᵀ(J Jᵀ + μ)⁻¹ (r - β J φ) after the step φ. The length is the first of 1, 1/2,
     ..., 1/64 that lowers the loss at other points than those of the step: at its own points
-    nearly every step does, also one that is wrong between them. A third of the damping is
-    taken after a step, three times as much where no length lowers the loss, and none is
-    done. The best length instead of the first one, and the best of several dampings, are
-    greedy: they keep steps short, and training longer.
+    nearly every step does, also one that is wrong between them. After a length of 1 or 1/2
+    the damping is a fourth; after a shorter one, or none, it stays, and never rises. The
+    best length instead of the first, and the best of several dampings, are greedy: they
+    keep steps short, and training longer.
 
     Args:
         squares_at: key -> the squares, at points that may be drawn from the key.
@@ -166,7 +166,7 @@ def natural_gradient(
         better = there < here
         taken = jax.tree.map(lambda c: jnp.where(better, length * c, 0.0), change)
         eps = jnp.finfo(mu.dtype).eps
-        mu = jnp.clip(jnp.where(better, mu / 3, 3 * mu), eps, 1 / eps)
+        mu = jnp.where(better & (length >= 1 / 2), jnp.maximum(mu / 4, eps), mu)
         params = jax.tree.map(jnp.subtract, params, taken)
         return (params, taken, mu), jnp.where(better, there, here)
 
