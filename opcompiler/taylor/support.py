@@ -21,7 +21,7 @@ that it changes.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ import numpy as np
 from jax import Array, lax
 
 from opcompiler.algebra.weil import TaylorAlgebra
+from opcompiler.taylor.arithmetic import total
 from opcompiler.taylor.places import family_place, SparseArray
 from opcompiler.taylor.value import (
     AlgebraArray,
@@ -257,7 +258,9 @@ def routed(value: AlgebraArray, support: Support) -> AlgebraArray:
         data = jnp.moveaxis(c, axis, 0)
         if data.shape[0] != len(before):
             data = jnp.broadcast_to(data, (len(before), *data.shape[1:]))
-        if same is not None:
+        if before.size == len(before) and after.size == len(after):
+            rows = _placed(data, before.ravel(), after.ravel())
+        elif same is not None:
             rows = _selected(data, same)
         elif _is_everything(after):
             rows = _scattered(data, before, len(after))
@@ -276,6 +279,22 @@ def _is_everything(index: np.ndarray) -> bool:
     return index.size == len(index) and np.array_equal(
         index.ravel(), np.arange(len(index))
     )
+
+
+def _placed(data: Array, before: np.ndarray, after: np.ndarray) -> Array:
+    """Puts lanes that are the same directions everywhere where others are so, too."""
+    there = np.flatnonzero(np.isin(after, before[before >= 0]))
+    if not there.size:
+        return jnp.zeros((len(after), *data.shape[1:]), data.dtype)
+    rows = _rows_at(data, np.array([int(np.argmax(before == d)) for d in after[there]]))
+    low, high = int(there[0]), int(there[-1]) + 1
+    if high - low == len(there):
+        sides = [(low, len(after) - high), *[(0, 0)] * (data.ndim - 1)]
+        return jnp.pad(rows, sides)
+    at = np.full(len(after), len(rows))
+    at[there] = np.arange(len(rows))
+    spare = jnp.concatenate([rows, jnp.zeros_like(rows[:1])])
+    return jnp.take(spare, jnp.asarray(at), axis=0)
 
 
 def _selected(data: Array, same: np.ndarray) -> Array:
@@ -316,6 +335,15 @@ def _gathered(data: Array, before: np.ndarray, after: np.ndarray) -> Array:
     return jnp.take_along_axis(spare, jnp.asarray(at), 0)
 
 
+def narrow(index: np.ndarray) -> np.ndarray:
+    """Gives an index length 1 along axes on which it is the same."""
+    for axis in range(1, index.ndim):
+        first = index.take([0], axis) if index.shape[axis] else index
+        if (index == first).all():
+            index = first
+    return index
+
+
 def united(indices: Sequence[np.ndarray]) -> np.ndarray:
     """Returns an index that holds others, element by element."""
     first, *others = indices
@@ -345,12 +373,18 @@ def _compact(index: np.ndarray) -> np.ndarray:
 
 
 def united_along(index: np.ndarray, axes: Sequence[int]) -> np.ndarray:
-    """Returns an index of all that elements along some axes depend on, in order."""
-    moved = np.moveaxis(index, [1 + a for a in axes], range(len(axes)))
+    """Returns an index of all that elements along some axes depend on.
+
+    What comes first stays first: so a lane of i remains one where elements are pairs (i, j).
+    """
+    moved = np.moveaxis(index, [1 + a for a in axes], range(1, 1 + len(axes)))
     rows = moved.reshape(-1, *moved.shape[len(axes) + 1 :])
-    rows = np.sort(rows, axis=0)
-    fresh = np.concatenate([rows[:1] >= 0, (rows[1:] != rows[:-1]) & (rows[1:] >= 0)])
-    found = _compact(np.where(fresh, rows, NONE))
+    order = np.argsort(rows, axis=0, kind="stable")
+    line = np.take_along_axis(rows, order, 0)
+    again = np.concatenate([line[:1] < 0, line[1:] == line[:-1]])
+    known = np.zeros_like(again)
+    np.put_along_axis(known, order, again, 0)
+    found = _compact(np.where(known, NONE, rows))
     return np.expand_dims(found, [1 + a for a in sorted(axes)])
 
 
@@ -444,37 +478,83 @@ def summed(
 ) -> tuple[dict[int, Array], Support]:
     """Sums families over axes along which their index varies.
 
+    A lane that is the same direction in all that is summed is summed as it is: of pairs
+    (i, j) summed over i the lanes of j. The others are sorted by direction.
+
     Returns:
         For each family's channel its sum, and their support, of the axes that are left;
         all directions in order, where more lanes would be needed than pay.
     """
-    rank, support = len(value.shape), value.support
-    axes = sorted(axes)
-    kept = [a for a in range(rank) if a not in axes]
-    order = [0, *(1 + a for a in axes), *(1 + a for a in kept)]
-    depth = math.prod(value.shape[a] for a in axes)
-    index = np.broadcast_to(
-        support.index,
-        tuple(
-            value.shape[a - 1] if a - 1 in axes else n
-            for a, n in enumerate(support.index.shape)
-        ),
-    ).transpose(order)
-    dims = index.shape[1 + len(axes) :]
-    found, sources = grouped(
-        index.reshape(support.lanes * depth, -1), support.count, support.most
-    )
-    same = [1] * len(dims) if found.shape[1] == 1 else dims
-    after = found.reshape(-1, *same)
-    lanes, longest, columns = sources.shape
-    axis = family_axis(rank)
+    axes, index = sorted(axes), value.support.index
+    sizes = (value.shape[a] if a in axes else n for a, n in enumerate(index.shape[1:]))
+    index = np.broadcast_to(index, (len(index), *sizes))
+    over = tuple(1 + a for a in axes)
+    first = index.max(over, keepdims=True)
+    alike = ((index == first) | (index == NONE)).reshape(len(index), -1).all(1)
+    if _repeats(first[alike]):
+        alike[:] = False
+    ways = [
+        _sum_alike(value, axes, index, np.flatnonzero(alike)),
+        _sum_unlike(value, axes, index, np.flatnonzero(~alike)),
+    ]
+    parts = [part for part in ways if part is not None]
+    whole = united([part.support.index for part in parts])
+    if len(whole) > value.support.most:
+        whole = np.arange(value.support.count).reshape(-1, *[1] * (whole.ndim - 1))
+    support = value.support.at(whole)
+    found = [families_of(routed(part, support)) for part in parts]
+    return {k: total([f[k] for f in found]) for k in found[0]}, support
 
-    def one(c: Array) -> Array:
-        data = jnp.moveaxis(c, axis, 0)
-        whole = (
-            value.shape[a] if a in axes else n for a, n in enumerate(data.shape[1:])
-        )
-        data = jnp.broadcast_to(data, (support.lanes, *whole))
+
+def _repeats(index: np.ndarray) -> bool:
+    """Whether a direction stands in two lanes of an element."""
+    rows = np.sort(index, axis=0)
+    return bool(((rows[1:] == rows[:-1]) & (rows[1:] >= 0)).any())
+
+
+def _sum_alike(
+    value: AlgebraArray, axes: Sequence[int], index: np.ndarray, lanes: np.ndarray
+) -> AlgebraArray | None:
+    """Sums lanes that are the same direction along axes, where they are one at all."""
+    if not lanes.size:
+        return None
+    index = index[lanes]
+    over = tuple(1 + a for a in axes)
+
+    def one(data: Array) -> Array:
+        whole = (value.shape[a] if a in axes else n for a, n in enumerate(data.shape[1:]))
+        full = jnp.broadcast_to(data, (len(lanes), *whole))
+        if full.shape != data.shape and (index == NONE).any():
+            full = jnp.where(index >= 0, full, 0)
+        return jnp.sum(full, over, dtype=data.dtype)
+
+    return _of_lanes(value, axes, lanes, one, index.max(over))
+
+
+def _sum_unlike(
+    value: AlgebraArray, axes: Sequence[int], index: np.ndarray, lanes: np.ndarray
+) -> AlgebraArray | None:
+    """Sums lanes that are other directions along axes, after sorting them by direction."""
+    if not lanes.size:
+        return None
+    support = value.support
+    kept = [a for a in range(len(value.shape)) if a not in axes]
+    # Lanes behind elements: that is the order in which directions are numbered.
+    order = [*(1 + a for a in axes), 0, *(1 + a for a in kept)]
+    index = narrow(index[lanes]).transpose(order)
+    index = np.broadcast_to(
+        index, (*(value.shape[a] for a in axes), *index.shape[len(axes) :])
+    )
+    dims = index.shape[1 + len(axes) :]
+    rows = index.reshape(-1, math.prod(dims))
+    most = support.count if rows.shape[1] == 1 else support.most
+    found, sources = grouped(rows, support.count, most)
+    same = [1] * len(dims) if found.shape[1] == 1 else dims
+    count, longest, columns = sources.shape
+
+    def one(data: Array) -> Array:
+        whole = (value.shape[a] if a in axes else n for a, n in enumerate(data.shape[1:]))
+        data = jnp.broadcast_to(data, (len(lanes), *whole))
         data = data.transpose(order).reshape(-1, *(data.shape[1 + a] for a in kept))
         if columns == 1:
             line = sources.reshape(-1)
@@ -487,13 +567,37 @@ def summed(
                     picked = jnp.where(there, picked, 0)
         else:
             shape = jnp.broadcast_shapes(data.shape[1:], dims)
-            at = np.broadcast_to(sources.reshape(-1, *dims), (lanes * longest, *shape))
+            at = np.broadcast_to(sources.reshape(-1, *dims), (count * longest, *shape))
             data = jnp.broadcast_to(data, (len(data), *shape))
             picked = jnp.take_along_axis(data, jnp.asarray(np.maximum(at, 0)), 0)
             picked = jnp.where(at >= 0, picked, 0)
-        rows = picked.reshape(lanes, longest, *picked.shape[1:])
-        rows = rows[:, 0] if longest == 1 else jnp.sum(rows, 1, dtype=c.dtype)
-        return jnp.moveaxis(rows, 0, family_axis(len(kept)))
+        rows = picked.reshape(count, longest, *picked.shape[1:])
+        return rows[:, 0] if longest == 1 else jnp.sum(rows, 1, dtype=data.dtype)
 
-    sums = {k: one(c) for k, c in families_of(value).items()}
-    return sums, support.at(after)
+    return _of_lanes(value, axes, lanes, one, found.reshape(-1, *same))
+
+
+def _of_lanes(
+    value: AlgebraArray,
+    axes: Sequence[int],
+    lanes: np.ndarray,
+    function: Callable[[Array], Array],
+    index: np.ndarray,
+) -> AlgebraArray:
+    """Applies a sum over axes to some lanes of all families, these in front."""
+    shape = tuple(n for a, n in enumerate(value.shape) if a not in axes)
+    before, after = family_axis(len(value.shape)), family_axis(len(shape))
+    series: list[Coefficient] = [None] * len(value.coefficients)
+    for k, c in families_of(value).items():
+        data = jnp.moveaxis(c, before, 0)
+        if data.shape[0] > 1 and len(lanes) < data.shape[0]:
+            data = _rows_at(data, lanes)
+        series[k] = jnp.moveaxis(function(data), 0, after)
+    return AlgebraArray(shape, value.dtype, tuple(series), value.support.at(index))
+
+
+def _rows_at(data: Array, at: np.ndarray) -> Array:
+    """Picks rows; those that follow each other are cut out."""
+    if np.array_equal(at, np.arange(at[0], at[0] + len(at))):
+        return data[at[0] : at[0] + len(at)]
+    return jnp.take(data, jnp.asarray(at), axis=0)

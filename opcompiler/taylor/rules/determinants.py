@@ -120,10 +120,12 @@ def logarithm(algebra: TaylorAlgebra, matrix: Series) -> tuple[Series, Series]:
     rank = start.ndim
     degree = [channel.degree for channel in algebra.channels]
     times = lifted(matmul, rank, rank, rank)
-    # tr(W_i M_j) needs no product of matrices.
-    traced = lifted(
-        lambda a, b: jnp.sum(a * transpose(b), (-2, -1)), rank - 2, rank, rank
-    )
+    flipped = lifted(transpose, rank, rank)
+
+    def traced(a: Array, b: Array) -> Array:
+        # tr(W_i M_j) needs no product of matrices.
+        return _over_entries(rank, multiply(a, flipped(b)))
+
     # Channels of the highest degree enter the trace alone.
     below = [
         None if d == algebra.order else c for d, c in zip(degree, matrix, strict=True)
@@ -141,11 +143,32 @@ def logarithm(algebra: TaylorAlgebra, matrix: Series) -> tuple[Series, Series]:
         if degree[k] < algebra.order:
             known = mixed(algebra, k, moved, inverses, times)
             inverses[k] = remainder(scaled(-1, moved[k]), known)
-    return paired(transpose(inverted), matrix), bent
+    # Matrices that are multiplied anyway are read no more: their gradient is a product of
+    # matrices, too, which XLA writes down once for all that it goes into. What is
+    # elementwise would be computed again for each layer in front.
+    trace = lifted(lambda c: jnp.trace(c, axis1=-2, axis2=-1), rank - 2, rank)
+    above = [c if m is None else None for c, m in zip(matrix, moved, strict=True)]
+    alone = paired(transpose(inverted), above)
+    linear = [a if m is None else trace(m) for a, m in zip(alone, moved, strict=True)]
+    return linear, bent
 
 
 def paired(weights: Array, matrix: Series) -> Series:
     """Returns the sum over entries of every channel above the unit, weighted."""
     rank = weights.ndim
-    each = lifted(lambda c: jnp.sum(weights * c, (-2, -1)), rank - 2, rank)
-    return [None, *(None if c is None else each(c) for c in matrix[1:])]
+    return [
+        None,
+        *(
+            None if c is None else _over_entries(rank, multiply(weights, c))
+            for c in matrix[1:]
+        ),
+    ]
+
+
+def _over_entries(rank: int, products: Array) -> Array:
+    """Sums over the entries of matrices, direction by direction.
+
+    Products are taken outside of `lift`: beside an array without directions it would put
+    those of the other in front, which is a copy of all of them.
+    """
+    return lifted(lambda c: jnp.sum(c, (-2, -1)), rank - 2, rank)(products)

@@ -25,6 +25,7 @@ from opcompiler.taylor.support import (
     families_of,
     grouped,
     is_local,
+    narrow,
     NONE,
     summed,
     supported,
@@ -157,15 +158,6 @@ def _numbered(context: Context, value: Value, channel: int) -> Value:
         index = np.moveaxis(value.support.index + 1, 0, family_axis(rank))
         series[channel] = jnp.asarray(index, value.dtype)
     return make(series, value.shape, value.dtype)
-
-
-def narrow(index: np.ndarray) -> np.ndarray:
-    """Gives an index length 1 along axes on which it is the same."""
-    for axis in range(1, index.ndim):
-        first = index.take([0], axis) if index.shape[axis] else index
-        if (index == first).all():
-            index = first
-    return index
 
 
 # What becomes of indices, (K, ...) with axes of length 1 where they are the same:
