@@ -255,17 +255,17 @@ def routed(value: AlgebraArray, support: Support) -> AlgebraArray:
     same = (before[None] == after[:, None]) & (before[None] >= 0) if small else None
 
     def one(c: Array) -> Array:
-        data = jnp.moveaxis(c, axis, 0)
-        if data.shape[0] != len(before):
-            data = jnp.broadcast_to(data, (len(before), *data.shape[1:]))
+        if c.shape[axis] != len(before):
+            c = jnp.broadcast_to(
+                c, (*c.shape[:axis], len(before), *c.shape[axis + 1 :])
+            )
         if before.size == len(before) and after.size == len(after):
-            rows = _placed(data, before.ravel(), after.ravel())
-        elif same is not None:
-            rows = _selected(data, same)
-        elif _is_everything(after):
-            rows = _scattered(data, before, len(after))
-        else:
-            rows = _gathered(data, before, after)
+            return _placed(c, axis, before.ravel(), after.ravel())
+        if same is not None:
+            return _selected(c, axis, same)
+        if _is_everything(after):
+            return _scattered(c, axis, before, len(after))
+        rows = _gathered(jnp.moveaxis(c, axis, 0), before, after)
         return jnp.moveaxis(rows, 0, axis)
 
     series = list(value.coefficients)
@@ -281,42 +281,56 @@ def _is_everything(index: np.ndarray) -> bool:
     )
 
 
-def _placed(data: Array, before: np.ndarray, after: np.ndarray) -> Array:
+def _placed(data: Array, axis: int, before: np.ndarray, after: np.ndarray) -> Array:
     """Puts lanes that are the same directions everywhere where others are so, too."""
     there = np.flatnonzero(np.isin(after, before[before >= 0]))
-    if not there.size:
-        return jnp.zeros((len(after), *data.shape[1:]), data.dtype)
-    rows = _rows_at(data, np.array([int(np.argmax(before == d)) for d in after[there]]))
-    low, high = int(there[0]), int(there[-1]) + 1
+    lanes = np.array([int(np.argmax(before == d)) for d in after[there]], int)
+    rows = _rows_at(data, axis, lanes)
+    low, high = (there[0], there[-1] + 1) if there.size else (0, 0)
     if high - low == len(there):
-        sides = [(low, len(after) - high), *[(0, 0)] * (data.ndim - 1)]
+        sides = [(0, 0)] * data.ndim
+        sides[axis] = (int(low), int(len(after) - high))
         return jnp.pad(rows, sides)
-    at = np.full(len(after), len(rows))
-    at[there] = np.arange(len(rows))
-    spare = jnp.concatenate([rows, jnp.zeros_like(rows[:1])])
-    return jnp.take(spare, jnp.asarray(at), axis=0)
+    at = np.full(len(after), len(there))
+    at[there] = np.arange(len(there))
+    sides = [(0, 0)] * data.ndim
+    sides[axis] = (0, 1)
+    return jnp.take(jnp.pad(rows, sides), jnp.asarray(at), axis=axis)
 
 
-def _selected(data: Array, same: np.ndarray) -> Array:
+def _rows_at(data: Array, axis: int, at: np.ndarray) -> Array:
+    """Picks lanes; those that follow each other are cut out."""
+    low = int(at[0]) if at.size else 0
+    if np.array_equal(at, np.arange(low, low + len(at))):
+        return lax.slice_in_dim(data, low, low + len(at), axis=axis)
+    return jnp.take(data, jnp.asarray(at), axis=axis)
+
+
+def _selected(data: Array, axis: int, same: np.ndarray) -> Array:
+    """Makes each lane of those that it is the same as somewhere, (s, k, ...)."""
+    # In place: lanes in front and back again are two copies.
+    lanes = [lax.slice_in_dim(data, k, k + 1, axis=axis) for k in range(same.shape[1])]
     rows = []
     for row in same:
         terms = [
-            data[k] if mask.all() else jnp.where(mask, data[k], 0)
-            for k, mask in enumerate(row)
+            lane if mask.all() else jnp.where(np.expand_dims(mask, axis), lane, 0)
+            for lane, mask in zip(lanes, row, strict=True)
             if mask.any()
         ]
-        rows.append(sum(terms[1:], terms[0]) if terms else jnp.zeros_like(data[0]))
+        rows.append(sum(terms[1:], terms[0]) if terms else jnp.zeros_like(lanes[0]))
     shape = jnp.broadcast_shapes(*(row.shape for row in rows))
-    return jnp.stack([jnp.broadcast_to(row, shape) for row in rows])
+    return jnp.concatenate([jnp.broadcast_to(row, shape) for row in rows], axis)
 
 
-def _scattered(data: Array, before: np.ndarray, count: int) -> Array:
+def _scattered(data: Array, axis: int, before: np.ndarray, count: int) -> Array:
     """Compares each direction with the index: nothing is picked one by one."""
-    shape = jnp.broadcast_shapes(data.shape[1:], before.shape[1:])
-    number = lax.broadcasted_iota(np.int32, (count, *[1] * len(shape)), 0)
+    sizes = [1] * data.ndim
+    sizes[axis] = count
+    number = lax.broadcasted_iota(np.int32, sizes, axis)
     total: Any = None
-    for lane, index in zip(data, before.astype(np.int32), strict=True):
-        part = jnp.where(number == index, lane, 0)
+    for k, index in enumerate(before.astype(np.int32)):
+        lane = lax.slice_in_dim(data, k, k + 1, axis=axis)
+        part = jnp.where(number == np.expand_dims(index, axis), lane, 0)
         total = part if total is None else total + part
     return total
 
@@ -375,7 +389,7 @@ def _compact(index: np.ndarray) -> np.ndarray:
 def united_along(index: np.ndarray, axes: Sequence[int]) -> np.ndarray:
     """Returns an index of all that elements along some axes depend on.
 
-    What comes first stays first: so a lane of i remains one where elements are pairs (i, j).
+    What comes first stays first, so that in pairs (i, j) the lanes of i remain lanes of i.
     """
     moved = np.moveaxis(index, [1 + a for a in axes], range(1, 1 + len(axes)))
     rows = moved.reshape(-1, *moved.shape[len(axes) + 1 :])
@@ -518,17 +532,22 @@ def _sum_alike(
     """Sums lanes that are the same direction along axes, where they are one at all."""
     if not lanes.size:
         return None
-    index = index[lanes]
-    over = tuple(1 + a for a in axes)
+    rank, index = len(value.shape), index[lanes]
+    axis, places = family_axis(rank), [family_place(a, rank) for a in axes]
+    there, left = np.moveaxis(index >= 0, 0, axis), axis - sum(p < axis for p in places)
 
     def one(data: Array) -> Array:
-        whole = (value.shape[a] if a in axes else n for a, n in enumerate(data.shape[1:]))
-        full = jnp.broadcast_to(data, (len(lanes), *whole))
-        if full.shape != data.shape and (index == NONE).any():
-            full = jnp.where(index >= 0, full, 0)
-        return jnp.sum(full, over, dtype=data.dtype)
+        whole = list(data.shape)
+        for a, place in zip(axes, places, strict=True):
+            whole[place] = value.shape[a]
+        whole[axis] = len(lanes)
+        full = jnp.broadcast_to(data, whole)
+        if full.shape != data.shape and not there.all():
+            full = jnp.where(there, full, 0)
+        sums = jnp.sum(full, tuple(places), dtype=data.dtype)
+        return jnp.moveaxis(sums, left, family_axis(rank - len(axes)))
 
-    return _of_lanes(value, axes, lanes, one, index.max(over))
+    return _of_lanes(value, axes, lanes, one, index.max(tuple(1 + a for a in axes)))
 
 
 def _sum_unlike(
@@ -552,8 +571,13 @@ def _sum_unlike(
     same = [1] * len(dims) if found.shape[1] == 1 else dims
     count, longest, columns = sources.shape
 
+    before, after = family_axis(len(value.shape)), family_axis(len(kept))
+
     def one(data: Array) -> Array:
-        whole = (value.shape[a] if a in axes else n for a, n in enumerate(data.shape[1:]))
+        data = jnp.moveaxis(data, before, 0)
+        whole = (
+            value.shape[a] if a in axes else n for a, n in enumerate(data.shape[1:])
+        )
         data = jnp.broadcast_to(data, (len(lanes), *whole))
         data = data.transpose(order).reshape(-1, *(data.shape[1 + a] for a in kept))
         if columns == 1:
@@ -572,7 +596,8 @@ def _sum_unlike(
             picked = jnp.take_along_axis(data, jnp.asarray(np.maximum(at, 0)), 0)
             picked = jnp.where(at >= 0, picked, 0)
         rows = picked.reshape(count, longest, *picked.shape[1:])
-        return rows[:, 0] if longest == 1 else jnp.sum(rows, 1, dtype=data.dtype)
+        rows = rows[:, 0] if longest == 1 else jnp.sum(rows, 1, dtype=data.dtype)
+        return jnp.moveaxis(rows, 0, after)
 
     return _of_lanes(value, axes, lanes, one, found.reshape(-1, *same))
 
@@ -584,20 +609,12 @@ def _of_lanes(
     function: Callable[[Array], Array],
     index: np.ndarray,
 ) -> AlgebraArray:
-    """Applies a sum over axes to some lanes of all families, these in front."""
+    """Applies a sum over axes to some lanes of all families."""
     shape = tuple(n for a, n in enumerate(value.shape) if a not in axes)
-    before, after = family_axis(len(value.shape)), family_axis(len(shape))
+    axis = family_axis(len(value.shape))
     series: list[Coefficient] = [None] * len(value.coefficients)
     for k, c in families_of(value).items():
-        data = jnp.moveaxis(c, before, 0)
-        if data.shape[0] > 1 and len(lanes) < data.shape[0]:
-            data = _rows_at(data, lanes)
-        series[k] = jnp.moveaxis(function(data), 0, after)
+        if c.shape[axis] > 1 and len(lanes) < c.shape[axis]:
+            c = _rows_at(c, axis, lanes)
+        series[k] = function(c)
     return AlgebraArray(shape, value.dtype, tuple(series), value.support.at(index))
-
-
-def _rows_at(data: Array, at: np.ndarray) -> Array:
-    """Picks rows; those that follow each other are cut out."""
-    if np.array_equal(at, np.arange(at[0], at[0] + len(at))):
-        return data[at[0] : at[0] + len(at)]
-    return jnp.take(data, jnp.asarray(at), axis=0)

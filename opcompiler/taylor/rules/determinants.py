@@ -33,7 +33,6 @@ from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.arithmetic import (
     add_up,
     multiply,
-    scaled,
     Series,
     sums_of_products,
 )
@@ -61,6 +60,20 @@ def _derivative_of_inverse(
 ) -> tuple[Array, Array]:
     found = inverse(*primals)
     return found, -matmul(found, matmul(tangents[0], found))
+
+
+@jax.custom_jvp
+def _of_square(a: Array) -> Array:
+    """Returns tr(a a) of a stack of matrices; both factors change it alike."""
+    return jnp.sum(a * transpose(a), (-2, -1))
+
+
+@_of_square.defjvp
+def _derivative_of_square(
+    primals: Sequence[Array], tangents: Sequence[Array]
+) -> tuple[Array, Array]:
+    (a,), (change,) = primals, tangents
+    return _of_square(a), 2 * jnp.sum(change * transpose(a), (-2, -1))
 
 
 @custom(*_compat.jax_derivatives("_slogdet_jvp"), name="slogdet", kind="linalg")
@@ -120,37 +133,55 @@ def logarithm(algebra: TaylorAlgebra, matrix: Series) -> tuple[Series, Series]:
     rank = start.ndim
     degree = [channel.degree for channel in algebra.channels]
     times = lifted(matmul, rank, rank, rank)
-    flipped = lifted(transpose, rank, rank)
+    flipped, squared = lifted(transpose, rank, rank), lifted(_of_square, rank - 2, rank)
 
     def traced(a: Array, b: Array) -> Array:
-        # tr(W_i M_j) needs no product of matrices.
+        # tr(V_i M_j) needs no product of matrices.
+        if a is b:
+            return squared(a)
         return _over_entries(rank, multiply(a, flipped(b)))
 
-    # Channels of the highest degree enter the trace alone.
-    below = [
-        None if d == algebra.order else c for d, c in zip(degree, matrix, strict=True)
-    ]
     # From the right, so that the rows of all directions are the rows of one matrix.
     divided = lifted(lambda c: matmul(c, inverted), rank, rank)
-    moved: Series = [None, *(None if c is None else divided(c) for c in below[1:])]
-    inverses: Series = [None] * algebra.size
+    alone = _alone(algebra, matrix)
+    moved: Series = [
+        None if c is None or k in alone else divided(c) for k, c in enumerate(matrix)
+    ]
+    moved[0] = None
+    # V = 1 - W, of which the first degree is that of M, the same array.
+    rest: Series = [None] * algebra.size
     bent: Series = [None] * algebra.size
     for k in range(1, algebra.size):
         (bent[k],) = sums_of_products(
-            algebra, (k,), inverses, moved,
-            lambda i, j, k: Fraction(degree[j], degree[k]), traced,
+            algebra, (k,), rest, moved,
+            lambda i, j, k: Fraction(-degree[j], degree[k]), traced,
         )  # fmt: skip
         if degree[k] < algebra.order:
-            known = mixed(algebra, k, moved, inverses, times)
-            inverses[k] = remainder(scaled(-1, moved[k]), known)
-    # Matrices that are multiplied anyway are read no more: their gradient is a product of
-    # matrices, too, which XLA writes down once for all that it goes into. What is
-    # elementwise would be computed again for each layer in front.
-    trace = lifted(lambda c: jnp.trace(c, axis1=-2, axis2=-1), rank - 2, rank)
-    above = [c if m is None else None for c, m in zip(matrix, moved, strict=True)]
-    alone = paired(transpose(inverted), above)
-    linear = [a if m is None else trace(m) for a, m in zip(alone, moved, strict=True)]
-    return linear, bent
+            rest[k] = remainder(moved[k], mixed(algebra, k, moved, rest, times))
+    linear = paired(
+        transpose(inverted), [c if k in alone else None for k, c in enumerate(matrix)]
+    )
+    unit = jnp.eye(start.shape[-1], dtype=start.dtype)
+    trace = lifted(lambda c: jnp.tensordot(c, unit, 2), rank - 2, rank)
+    return [
+        a if m is None else trace(m) for a, m in zip(linear, moved, strict=True)
+    ], bent
+
+
+def _alone(algebra: TaylorAlgebra, matrix: Series) -> set[int]:
+    """Returns channels of the highest degree, which enter the trace alone.
+
+    They need no product with the inverse. Where they are fewer than the others they have
+    one all the same: the gradient of a product is one, which XLA writes down once, where
+    it would compute what is elementwise again in each of the layers in front.
+    """
+    counts = [
+        0 if c is None else channel.count
+        for c, channel in zip(matrix, algebra.channels, strict=True)
+    ]
+    top = [k for k in algebra.of_degree(algebra.order) if counts[k]]
+    above = sum(counts[k] for k in top)
+    return set(top) if 2 * above > sum(counts[1:]) else set()
 
 
 def paired(weights: Array, matrix: Series) -> Series:
