@@ -27,11 +27,12 @@ $(STAMP): $(DEMO)
 demo: $(DEMO)  ## three operators against code by hand; train a Burgers network
 	$(BIN)/opcompiler demo
 
-# Most of the suite's time went into XLA's optimisations of programs that run once.
-# From 0.11 on XLA stops at the flag, which it does not know any more.
+# Most of the suite's time went into XLA's optimisations of programs that run once, and into
+# the threads among which it divides each of them.
+# From 0.11 on XLA stops at the first flag, which it does not know any more.
 FLAGS = $(BIN)/python -c 'from importlib.metadata import version as v; \
 	old = [*map(int, v("jaxlib").split(".")[:2])] < [0, 11]; \
-	print("--xla_cpu_use_fusion_emitters=false" if old else "")'
+	print("--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1" if old else "")'
 QUICK = JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS="$$($(FLAGS))"
 
 test: $(STAMP)  ## the whole suite but the slow tests, 17 to 19 minutes on 2 cores
