@@ -11,28 +11,44 @@ So the inverse of the plain matrix is all that is solved for. At order 2 this is
 $\operatorname{tr} M_k - \frac12 \sum \operatorname{tr} M_i M_j$; algebras of any order and
 families of any length go the same way.
 
+A singular matrix has no logarithm of its determinant, but it has a determinant, whose
+derivatives of order d are not zero at ranks down to n - d. So `det` leaves as many rows and
+columns as the algebra's order out of the inverse, those with the smallest pivots:
+
+$$ \det A = \det B \cdot \det S, \qquad S = Y (A_0 + (1 + M)^{-1} N)\, X, \quad M = N G, $$
+
+with a block B of A that is far from singular, or of a determinant that does not count; its
+inverse G, zero elsewhere; and S of order rows, whose determinant is a polynomial. Nothing
+is divided by what is small, and the gradient, one order more, is as good.
+
 `jnp.linalg.slogdet` and `det` are functions with a custom JVP. Their own JVP would do, by
 the raise identity, but it factorises anew at every order. So they are known here by the
 function that JAX gave to `defjvp`, which no other program has. In a version of JAX that has
 no function of this name, they go by their JVP.
 
-Source: the formula is Jacobi's; Li et al., *A computational framework for neural
-network-based variational Monte Carlo with forward Laplacian* (2024), have it at order 2.
+Source: the first formula is Jacobi's, the second Schur's; Li et al., *A computational
+framework for neural network-based variational Monte Carlo with forward Laplacian* (2024),
+have the first at order 2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import cache, partial
+from itertools import combinations
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
+from jax.custom_batching import custom_vmap
 
 from opcompiler import _compat
 from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.arithmetic import (
     add_up,
     multiply,
+    product,
+    scaled,
     Series,
     sums_of_products,
 )
@@ -40,6 +56,7 @@ from opcompiler.taylor.primitives import Context, custom, one_output
 from opcompiler.taylor.rules.elementwise import exponential
 from opcompiler.taylor.rules.linalg import (
     dense_series,
+    mapped,
     matmul,
     mixed,
     remainder,
@@ -83,8 +100,8 @@ def sign_and_logarithm(
     """The logarithm of the determinant's size, and its sign, which turns if complex."""
     matrix = dense_series(inputs[0], context.algebra)
     sign, size = _compat.bind(equation, matrix[0])
-    linear, bent = logarithm(context.algebra, matrix)
-    change = list(map(add_up, linear, bent))
+    inverted = inverse(present(matrix[0]))
+    _, change = logarithm(context.algebra, matrix, inverted)
     if jnp.iscomplexobj(sign):
         turn = [None if c is None else 1j * c.imag for c in change]
         signs, _ = exponential(context.algebra, turn, sign)
@@ -96,41 +113,188 @@ def sign_and_logarithm(
 @custom(*_compat.jax_derivatives("_det_jvp"), name="det", kind="linalg")
 @one_output
 def determinant(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
-    r"""$E y = y\,E \log y$; what is linear in A goes by the cofactors, as JAX has it.
+    r"""$\det A = \det B \cdot \det S$ with a block B of A that has an inverse.
 
-    So a first derivative is right at a singular matrix, too. Higher ones are not finite at
-    an exactly singular one, and near to it they lose the digits of the condition number.
+    Right at matrices of any rank, and next to them.
     """
     algebra = context.algebra
-    degree = [channel.degree for channel in algebra.channels]
     matrix = dense_series(inputs[0], algebra)
-    value, back = jax.vjp(lambda a: _compat.bind(equation, a)[0], present(matrix[0]))
-    (cofactors,) = back(jnp.ones_like(value))
-    first = paired(cofactors, matrix)
-    linear, bent = logarithm(algebra, matrix)
-    change = list(map(add_up, linear, bent))
-    above: Series = [None] * algebra.size
+    start = present(matrix[0])
+    left = min(algebra.order, start.shape[-1], _LEFT)
+    inverted, right, below, rest, value = eliminated(start, left)
+    moved, change = logarithm(algebra, matrix, inverted)
+    block, _ = exponential(algebra, change, value)
+    # S = Y A X + Y V, with V = (1 + M)^-1 N X.
+    rank = start.ndim
+    times = lifted(_narrow, rank, rank, rank)
+    beside = mapped(lambda c: _narrow(c, right), [None, *matrix[1:]], rank)
+    solved: Series = [None] * algebra.size
     for k in range(1, algebra.size):
-        # Of [E y]_k the terms with the plain value are y_0 E log y, and of these the
-        # linear one is known without dividing by y_0.
-        (taken,) = sums_of_products(
-            algebra, (k,), change, above, lambda i, j, k: Fraction(degree[i], degree[k])
+        solved[k] = remainder(beside[k], mixed(algebra, k, moved, solved, times))
+    small = mapped(lambda c: _narrow(below, c), solved, rank)
+    return product(algebra, block, minors(algebra, [rest, *small[1:]]))
+
+
+def _narrow(a: Array, b: Array) -> Array:
+    """Returns a product with matrices of few columns: so small, a sum is quicker."""
+    return jnp.sum(a[..., :, None, :] * transpose(b)[..., None, :, :], -1)
+
+
+_LEFT = 4
+"""Rows of S at most: of 4 rows a determinant is 28 products, of 8 rows 1016."""
+
+
+def minors(algebra: TaylorAlgebra, matrix: Series) -> Series:
+    """Returns the determinant of a series of small matrices, as a polynomial."""
+    first = present(matrix[0])
+    size, rank = first.shape[-1], first.ndim
+
+    def entry(i: int, j: int) -> Series:
+        each = lifted(lambda c: c[..., i, j], rank - 2, rank)
+        return [None if c is None else each(c) for c in matrix]
+
+    # Of the first rows, for every set of as many columns, by the last of these rows.
+    known = {(j,): entry(0, j) for j in range(size)}
+    for i in range(1, size):
+        row = [entry(i, j) for j in range(size)]
+        larger = {}
+        for columns in combinations(range(size), i + 1):
+            terms = []
+            for k, j in enumerate(columns):
+                others = known[columns[:k] + columns[k + 1 :]]
+                sign = -1 if (i - k) % 2 else 1
+                terms.append(
+                    [scaled(sign, c) for c in product(algebra, row[j], others)]
+                )
+            larger[columns] = list(map(add_up, *terms))
+        known = larger
+    return known[tuple(range(size))]
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def eliminated(matrix: Array, left: int) -> tuple[Array, ...]:
+    r"""Eliminates all but some rows and columns, by pivots as large as there are.
+
+    Args:
+        matrix: (..., n, n).
+        left: how many rows and columns are left, m.
+
+    Returns:
+        G, (..., n, n), the inverse of the block B of the others, with zeros for what is
+        left; X, (..., n, m), and Y, (..., m, n), with which $S = Y A X$ is what is left;
+        S; and $\pm\det B$, such that its product with $\det S$ is $\det A$.
+    """
+    return _eliminated(left)(matrix)
+
+
+@cache
+def _eliminated(left: int) -> Callable[[Array], tuple[Array, ...]]:
+    """Returns `eliminated` for a stack of matrices, also one that `jax.vmap` makes."""
+
+    # Rows of small matrices are too short to be vectorised, so the stack is, as the last
+    # axis. `jax.vmap` would put its axis first, and be several times slower.
+    @custom_vmap
+    def one_stack(matrix: Array) -> tuple[Array, ...]:
+        *lead, size, _ = matrix.shape
+        table = jnp.moveaxis(matrix.reshape(-1, size, size), 0, -1)
+        found = _exchanged(table, left)
+        return tuple(
+            jnp.moveaxis(c, -1, 0).reshape(*lead, *c.shape[:-1]) for c in found
         )
-        rest = None if bent[k] is None else multiply(value, present(bent[k]))
-        above[k] = add_up(first[k], rest, taken)
-    return [value, *above[1:]]
+
+    @one_stack.def_vmap
+    def _one_more_axis(_: int, __: Any, matrix: Array) -> Any:
+        return one_stack(matrix), (True,) * 5
+
+    return one_stack
 
 
-def logarithm(algebra: TaylorAlgebra, matrix: Series) -> tuple[Series, Series]:
-    r"""Returns the channels of $\log\det A$ above the unit: the linear part, and the rest.
+def _exchanged(table: Array, left: int) -> tuple[Array, ...]:
+    """Returns what `eliminated` does, of matrices (n, n, ...).
+
+    One step of Gauss and Jordan solves the row of the pivot, in y = A x, for the x of its
+    column, and puts it into the others. What is in the table then gives this x by the y of
+    the row, which takes the column's place: so in the end there are G, X, -Y and S.
+    """
+    size = len(table)
+    place = jnp.arange(size)[:, None]
+    number = size * place[:, None] + place
+    scale = jnp.max(jnp.abs(table), (0, 1))
+    least = jnp.where(scale > 0, scale, 1) * jnp.finfo(table.dtype).eps
+
+    def step(_: Array, carry: Any) -> Any:
+        table, free, order, value = carry
+        sizes = jnp.where(free[:, None] & free, jnp.abs(table), -1)
+        largest = sizes == jnp.max(sizes, (0, 1))
+        first = jnp.min(jnp.where(largest, number, size**2), (0, 1))
+        # The first of the largest entries is the pivot, at (`here`, `there`).
+        here, there = place == first // size, place == first % size
+        row, other = (
+            jnp.sum(jnp.where(at[:, None], table, 0), 0) for at in (here, there)
+        )
+        # Its row changes places with the row of the same number as its column.
+        table = jnp.where(here[:, None], other, table)
+        moved = [jnp.sum(jnp.where(at, order, 0), 0) for at in (here, there)]
+        order = jnp.where(there, moved[0], jnp.where(here, moved[1], order))
+        pivot = jnp.sum(jnp.where(there, row, 0), 0)
+        # Zero only if all the rest is: then no derivative that is wanted sees the change.
+        pivot = jnp.where(pivot == 0, least.astype(pivot.dtype), pivot)
+        column = jnp.sum(jnp.where(there, table, 0), 1)
+        share = jnp.where(there, -1, row) / pivot
+        others = jnp.where(there, 0, table) - column[:, None] * share
+        table = jnp.where(there[:, None], -share, others)
+        turn = jnp.where(moved[0] == moved[1], 1, -1)
+        return table, free & ~there, order, value * pivot * turn
+
+    start = (
+        table,
+        jnp.ones(table.shape[1:], bool),
+        jnp.broadcast_to(place, table.shape[1:]),
+        1 + 0 * scale.astype(table.dtype),  # what is not a number stays so
+    )
+    table, free, order, value = lax.fori_loop(0, size - left, step, start)
+    count = jnp.sum(jnp.where(place[:, None] <= place, free[:, None], 0), 0)
+    # (m, n, ...): where the rows and columns stand that are left.
+    kept = (count == 1 + jnp.arange(left)[:, None, None]) & free
+    rest = jnp.sum(jnp.where(kept[:, :, None], table, 0), 1)
+    right = jnp.sum(jnp.where(kept[:, None], table[None], 0), 2)
+    small = jnp.sum(jnp.where(kept, rest[:, None], 0), 2)
+    right = jnp.swapaxes(jnp.where(free, kept, right), 0, 1)
+    below = jnp.where(free, kept, -rest)
+    # The columns belong to rows that have been moved.
+    back = order[:, None] == place
+    inverted = jnp.where(free[:, None] | free, 0, table)
+    inverted, below = (
+        jnp.sum(jnp.where(back, c[:, :, None], 0), 1) for c in (inverted, below)
+    )
+    return inverted, right, below, small, value
+
+
+@eliminated.defjvp
+def _derivative_of_eliminated(left: int, primals: Any, tangents: Any) -> Any:
+    found = inverted, right, below, _, value = eliminated(*primals, left)
+    (change,) = tangents
+    from_left, from_right = matmul(below, change), matmul(change, right)
+    return found, (
+        -matmul(inverted, matmul(change, inverted)),
+        -matmul(inverted, from_right),
+        -matmul(from_left, inverted),
+        matmul(below, from_right),
+        value * jnp.sum(change * transpose(inverted), (-2, -1)),
+    )
+
+
+def logarithm(
+    algebra: TaylorAlgebra, matrix: Series, inverted: Array
+) -> tuple[Series, Series]:
+    r"""Returns the channels of M that are multiplied, and those of $\log\det A$.
 
     Args:
         algebra: of the matrix.
         matrix: its channels in full shape.
+        inverted: the inverse of the plain matrix.
     """
-    start = present(matrix[0])
-    inverted = inverse(start)
-    rank = start.ndim
+    rank = inverted.ndim
     degree = [channel.degree for channel in algebra.channels]
     times = lifted(matmul, rank, rank, rank)
     flipped, squared = lifted(transpose, rank, rank), lifted(_of_square, rank - 2, rank)
@@ -161,11 +325,10 @@ def logarithm(algebra: TaylorAlgebra, matrix: Series) -> tuple[Series, Series]:
     linear = paired(
         transpose(inverted), [c if k in alone else None for k, c in enumerate(matrix)]
     )
-    unit = jnp.eye(start.shape[-1], dtype=start.dtype)
+    unit = jnp.eye(inverted.shape[-1], dtype=inverted.dtype)
     trace = lifted(lambda c: jnp.tensordot(c, unit, 2), rank - 2, rank)
-    return [
-        a if m is None else trace(m) for a, m in zip(linear, moved, strict=True)
-    ], bent
+    linear = [a if m is None else trace(m) for a, m in zip(linear, moved, strict=True)]
+    return moved, list(map(add_up, linear, bent))
 
 
 def _alone(algebra: TaylorAlgebra, matrix: Series) -> set[int]:
