@@ -265,8 +265,8 @@ def trained(options, coefficients, params, key):
     return carry[0], seconds, compiling, losses
 
 
-def tested(options, coefficients, params, key):
-    """Relative L2 errors of the network and of the best a (1 - |x|^2)."""
+def compared(options, coefficients, params, key):
+    """At test points: |x|, the network, the solution, and the best a (1 - |x|^2)."""
 
     @jax.jit
     def values(params, key):
@@ -276,16 +276,48 @@ def tested(options, coefficients, params, key):
         else:
             truth = jax.vmap(partial(exact, coefficients))(points)
         ball = constraint(points)
-        return jnp.stack([solution(params, points), truth, ball])
+        radius = jnp.sqrt(jnp.sum(points * points, -1))
+        return jnp.stack([radius, solution(params, points), truth, ball])
 
     batches = max(1, options.tests // options.points)
     parts = [values(params, k) for k in jax.random.split(key, batches)]
     # In double precision, and as a difference: 1 - cos^2 of 5e-4 is lost in float32.
-    found, truth, ball = np.concatenate(jax.device_get(parts), axis=1).astype(float)
-    best = ball * (ball @ truth) / (ball @ ball)
+    radius, found, truth, ball = np.concatenate(jax.device_get(parts), 1).astype(float)
+    return radius, found, truth, ball * (ball @ truth) / (ball @ ball)
+
+
+def errors_of(found, truth, best):
+    """Relative L2 errors of the network and of the best a (1 - |x|^2)."""
     size = np.linalg.norm(truth)
     wrong, trivial = (np.linalg.norm(v - truth) / size for v in (found, best))
     return float(wrong), float(trivial)
+
+
+def tested(options, coefficients, params, key):
+    """Relative L2 errors at test points, of the network and of the best a (1 - |x|^2)."""
+    _, *values = compared(options, coefficients, params, key)
+    return errors_of(*values)
+
+
+def picture(dim, radius, found, truth, best):
+    """Values against |x|, and what the network and a (1 - |x|^2) miss."""
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    left.plot(radius, truth, "o", ms=4, mfc="none", color="0.4", label="solution")
+    left.plot(radius, found, ".", ms=3, color="C0", label="network")
+    left.set(title="u at test points", xlabel="|x|", ylabel="u")
+    wrong, trivial = errors_of(found, truth, best)
+    told = f"network: {100 * wrong:.2g} % in relative L2"
+    right.plot(radius, found - truth, ".", ms=3, color="C0", label=told)
+    told = f"best a (1 - |x|²): {100 * trivial:.2g} %"
+    right.plot(radius, best - truth, ".", ms=3, color="0.4", label=told)
+    right.set(title="what is missed", xlabel="|x|", ylabel="u - solution")
+    for axis in (left, right):
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize="small")
+    figure.suptitle(f"Sine-Gordon equation, two-body solution, d = {dim:,}")
+    return figure
 
 
 def peak_memory():
@@ -322,6 +354,7 @@ def parsed():
                         help="of matrix products; float32 for exact ones")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="JSON file for the numbers")
+    parser.add_argument("--figure", type=Path, help="PNG file: u against |x|")
     return parser.parse_args()
 
 
@@ -343,7 +376,10 @@ def main():
             options, coefficients, params, keys[2]
         )
     peak = peak_memory()
-    error, trivial = tested(options, coefficients, params, keys[3])
+    values = compared(options, coefficients, params, keys[3])
+    error, trivial = errors_of(*values[1:])
+    if options.figure:
+        picture(options.dim, *values).savefig(options.figure, dpi=80)
     device = jax.devices()[0]
     rate = options.steps / seconds if seconds else 0.0
     print(
@@ -355,7 +391,7 @@ def main():
         f"(the best a (1 - |x|^2): {trivial:.2e})"
     )
     if options.out:
-        chosen = {k: v for k, v in vars(options).items() if k != "out"}
+        chosen = {k: v for k, v in vars(options).items() if k not in ("out", "figure")}
         numbers = {
             **chosen, "device": device.device_kind, "iterations_per_second": rate,
             "seconds": seconds, "compilation": compiling, "solving": solving,

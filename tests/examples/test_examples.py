@@ -105,3 +105,11 @@ def test_a_problem_of_a_script(
     found = re.search(r"([\d.]+) %", said)
     assert found is not None
     assert float(found[1]) < error
+
+
+@pytest.mark.slow
+def test_all_terms_beside_a_draw(tmp_path: Path) -> None:
+    few = ["--dim", "20", "--seconds", "0.1", "--test", "40", "--out", str(tmp_path)]
+    said = run("equal_time.py", 1, *few)
+    assert said.count("relative L2 error") == 4
+    assert (tmp_path / "equal_time_20.png").exists()
