@@ -87,10 +87,10 @@ def picture(results: dict[str, Any], given: argparse.Namespace) -> Figure:
             errors = [found["relative_l2_at_the_start"], *history["errors"]]
             told = f"{names[method]}: {100 * found['relative_l2']:.3g} %"
             axis.semilogy(seconds, errors, label=told, lw=1)
-        trivial = found["trivial_l2"]
+        trivial = results[f"{equation} {METHODS[-1]}"]["trivial_l2"]
         told = f"a (1 - |x|²): {100 * trivial:.3g} %"
         axis.axhline(trivial, color="0.4", ls="--", label=told)
-        axis.set(title=words(found["problem"]), xlabel="seconds of steps")
+        axis.set(title=words(f"{equation}_{given.solution}"), xlabel="seconds of steps")
         axis.legend(fontsize="small")
         axis.grid(alpha=0.3, which="both")
     axes[0].set_ylabel("relative L2 error")

@@ -12,7 +12,9 @@ sums of products only, as the Laplacian does, it depends on them through
 
 $$ \sum_r V_r^T V_r = V^T V = T^T T , $$
 
-and any T with this property, (E, E) say, gives the same numbers, exactly. T comes from the
+and any T with this property, (E, E) say, gives the same numbers, exactly. Where the square
+of a direction counts with a sign, as in a wave operator, the directions of each sign are
+exchanged by themselves. T comes from the
 eigenvalues of the small matrix $V^T V$, which needs no pivots and no full rank: what is
 rounded is $V^T V$, by a few units of its largest entry. Where only some entries of the
 family vary (a tangent that is the same at all points), E counts these.
@@ -44,7 +46,7 @@ def weights_of(algebra: TaylorAlgebra) -> Any:
     """Returns what the square of each direction counts, if only sums of squares count.
 
     A product of two families that is a family again knows its directions one by one, and
-    so does one into a sum whose weights are negative or unlike those of another sum.
+    so does one into a sum whose weights are unlike those of another sum.
 
     Returns:
         One or several numbers; `None` if an algebra uses its families otherwise.
@@ -61,8 +63,6 @@ def weights_of(algebra: TaylorAlgebra) -> Any:
     if len(found) != 1:
         return None
     (weights,) = found
-    if any(w < 0 for w in weights):
-        return None
     return np.array([float(w) for w in weights] or 1.0)
 
 
@@ -98,7 +98,7 @@ def settled(
         return context, {}
     context, value = families.reduced()
     if watch is not None:
-        watch.exchanged(equation, families.count, max(families.entries, 2))
+        watch.exchanged(equation, families.count, families.fewest)
     return context, {variable: value}
 
 
@@ -122,12 +122,29 @@ def _resized(algebra: TaylorAlgebra, count: int) -> TaylorAlgebra:
         replace(channel, count=count) if channel.count > 1 else channel
         for channel in algebra.channels
     )
-    # What a direction's square counts has become a factor of the direction.
+    # What a direction's square counts has become a factor of the direction, but the sign.
+    signs = _signs(weights_of(algebra), count)
+    constant = tuple(map(Fraction, signs)) if -1 in signs else Fraction(1)
     products = tuple(
-        (i, j, k, Fraction(1) if isinstance(c, tuple) else c)
+        (i, j, k, constant if isinstance(c, tuple) else c)
         for i, j, k, c in algebra.products
     )
     return TaylorAlgebra(channels, products)
+
+
+def _signs(weights: Any, count: int) -> list[int]:
+    """Returns the sign of each direction, where `count` are left of those with weights.
+
+    Behind E entries there are at most E directions of either sign, those with + first. So
+    their number tells how many there are of each.
+    """
+    negative = int(np.sum(weights < 0))
+    positive = np.size(weights) - negative
+    if not negative or not np.ndim(weights):
+        return [1] * count
+    fewer = min(positive, negative, count // 2)
+    plus, minus = (fewer, count - fewer)[:: 1 if positive < negative else -1]
+    return [1] * plus + [-1] * minus
 
 
 def _families(algebra: TaylorAlgebra, value: AlgebraArray) -> dict[int, Array]:
@@ -155,6 +172,7 @@ class _Families:
 
     def __init__(self, context: Context, value: AlgebraArray, variable: Any) -> None:
         self.context, self.value = context, value
+        self.weights = weights_of(context.algebra)
         self.axis = family_axis(len(value.shape))
         self.count = _directions(context, value)
         found = _families(context.algebra, value)
@@ -180,16 +198,28 @@ class _Families:
 
     def pays(self, following: Sequence[Any]) -> bool:
         """Whether the rest of a program saves more than $V^T V$ and its roots cost."""
-        if self.entries >= self.count:
-            return False
-        saved = (self.count - max(self.entries, 2)) * operations(following)
-        return saved > self.price
+        saved = self.count - self.fewest
+        return saved > 0 and saved * operations(following) > self.price
+
+    @property
+    def fewest(self) -> int:
+        """Directions that are left: for each sign as many as there are entries."""
+        sizes = [min(len(group), self.entries) for group in self.groups]
+        return max(sum(sizes), 2)
+
+    @cached_property
+    def groups(self) -> list[Any]:
+        """The numbers of the directions of each sign."""
+        every = np.arange(self.count)
+        negative = np.broadcast_to(self.weights < 0, self.count)
+        found = [every[~negative], every[negative]]
+        return [group for group in found if len(group)]
 
     @property
     def price(self) -> int:
         """Operations of $V^T V$, E^2 sums over the directions, and of its roots."""
-        square, roots = 2 * self.count * self.entries**2, EIGEN * self.entries**3
-        return self.copies * (square + roots)
+        square, root = 2 * self.count * self.entries**2, EIGEN * self.entries**3
+        return self.copies * (square + len(self.groups) * root)
 
     def reduced(self) -> tuple[Context, AlgebraArray]:
         """Returns the value with as few directions as its families have entries."""
@@ -203,13 +233,19 @@ class _Families:
         if self.is_complex:
             columns = [part(c) for c in columns for part in (jnp.real, jnp.imag)]
         rows = jnp.concatenate(columns, -1)
-        scale = np.sqrt(weights_of(self.context.algebra))
+        scale = np.sqrt(np.abs(self.weights))
         rows = rows * jnp.asarray(scale.reshape(-1, 1), rows.dtype)
-        rows, _ = _root(rows)
+        parts = [rows]
+        if len(self.groups) > 1:
+            parts = [rows[..., group, :] for group in self.groups]
+        parts = [
+            _root(part)[0] if part.shape[-2] > self.entries else part for part in parts
+        ]
+        rows = jnp.concatenate(parts, -2)
         # A family has two directions or more; one of zeros adds nothing.
-        count = max(self.entries, 2)
+        count = self.fewest
         short = [(0, 0)] * rows.ndim
-        short[-2] = (0, count - self.entries)
+        short[-2] = (0, count - rows.shape[-2])
         rows = jnp.pad(rows, short)
         series: list[Coefficient] = list(self.value.coefficients)
         start = 0

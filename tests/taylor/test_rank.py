@@ -1,5 +1,6 @@
 """Behind a narrow layer an operator that sums squares takes fewer directions."""
 
+from functools import partial
 from itertools import product
 
 import jax
@@ -163,20 +164,36 @@ def test_coefficients_that_move_with_the_points():
     assert reduced[0] == (D, W, N)
 
 
-@pytest.mark.parametrize("least", [0, -1])
-def test_weights(least):
-    """Positive ones become factors of the directions, others keep them."""
+WEIGHTS = {
+    "none negative": [k % 3 for k in range(D)],
+    "both signs": [k % 3 - 1 for k in range(D)],
+    "one negative": [1] * 7 + [-2] + [1] * (D - 8),
+    "two positive": [-1] * 7 + [3, 1] + [-1] * (D - 9),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("deficient", only([False], [False, True]))
+def test_weights(name, deficient):
+    """Their sizes become factors of the directions, of each sign at most W."""
     coordinates = sp.symbols(f"y0:{D}")
     v = sp.Function("v")(*coordinates)
-    weights = [k % 3 + least for k in range(D)]
+    weights = WEIGHTS[name]
     residual = oc.compile(
         sum(w * v.diff(y, 2) for w, y in zip(weights, coordinates, strict=True)) + v
     )
-    reference = lambda p, z: (
-        jnp.array(weights) @ jnp.diag(hessian(perceptron, p, z)) + perceptron(p, z)
+    at = lambda network, p, z: (
+        jnp.array(weights) @ jnp.diag(hessian(network, p, z)) + network(p, z)
     )
-    agree(residual, perceptron, reference, layers(D))
-    assert bool(reduced) == (least == 0)
+    params = layers(D, deficient)
+    agree(residual, perceptron, partial(at, perceptron), params)
+    assert reduced[0][1] == W
+    # The second bottleneck is inside of a call, and one direction of either sign is left.
+    waist = [params[0], params[1][:, :1], params[1][:1], params[2]]
+    agree(residual, inside_of_calls, partial(at, inside_of_calls), waist)
+    negative = sum(w < 0 for w in weights)
+    few = min(negative, W) + min(D - negative, W)
+    assert (few, 1) in {found[:2] for found in reduced}
 
 
 def test_one_point():
