@@ -204,6 +204,12 @@ PRODUCTS = {
     "batched": lambda z: jnp.einsum(
         "bij,bjk->bik", z.reshape(3, 2, 2), z.reshape(3, 2, 2)
     ),
+    "with one row": lambda z: jnp.einsum("ik,jk->ij", z, jnp.cos(z[2:3])),
+    "one row with all": lambda z: jnp.einsum("ik,jk->ij", z[:1] ** 2, jnp.sin(z)),
+    "a row with rows": lambda z: z[1] @ jnp.tanh(z[:4]).T,
+    "messages between nodes": lambda z: jnp.einsum(
+        "ijk,jk->ik", jnp.cos(z[:, None] - z), jnp.sin(z)
+    ),
     "outer, divided": lambda z: z[:, 0] / (2 + z[:, 1] ** 2) - z[:, 1] * z[:, 0],
 }
 
