@@ -278,6 +278,30 @@ def test_union_and_routes(seed):
     assert union.shape[0] == max(map(len, together))
 
 
+@pytest.mark.parametrize("parts", [slice(None), slice(1, 3)])
+@pytest.mark.parametrize("most", [4, 12])
+def test_sums_over_one_of_a_pair(parts, most):
+    """Pairs (i, j) of 6 parts with 2 directions each, summed over either; i = j has 2."""
+    count, rng = 2 * N, np.random.default_rng(0)
+    own = 2 * np.arange(N) + np.arange(2)[:, None]
+    i, j = np.broadcast_arrays(own[:, :, None], own[:, None, :])
+    index = np.concatenate([i, np.where(i == j, support.NONE, j)])[:, parts]
+    data, dims = rng.random(index.shape) * (index >= 0), index.shape[1:]
+    expected = dense(index, data, count)
+    value = support.AlgebraArray(
+        dims, jnp.dtype(float),
+        (jnp.zeros(dims), jnp.moveaxis(jnp.asarray(data), 0, 1)),
+        support.Support(index, count, most),
+    )  # fmt: skip
+    for axis in (0, 1):
+        sums, after = support.summed(value, [axis])
+        total = np.moveaxis(np.asarray(sums[1]), 1, 0)
+        wide = np.broadcast_to(after.index, (after.lanes, total.shape[1]))
+        np.testing.assert_allclose(
+            dense(wide, total, count), expected.sum(1 + axis), rtol=1e-12
+        )
+
+
 @pytest.mark.parametrize("name", ["moved", "pairs", "neighbours"])
 def test_indices_move_as_entries_do(monkeypatch, name):
     """What is done to indices by hand is what the rules themselves do to numbers."""
