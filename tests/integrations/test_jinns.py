@@ -238,13 +238,15 @@ def test_a_separable_network_at_points_and_on_a_grid() -> None:
     params = Params(nn_params=start, eq_params={"nu": jnp.asarray(0.1)})
     term = dynamic_loss(BURGERS, Tmax=2.0)
     axes = points()[:5]
-    on_grid = term.evaluate(axes, net, params)
+    on_grid = jax.jit(lambda axes: term.evaluate(axes, net, params))(axes)
     assert on_grid.shape == (5, 5, 1)
     full = jnp.stack(jnp.meshgrid(axes[:, 0], axes[:, 1], indexing="ij"), -1)
-    at_points = jax.vmap(lambda p: term.evaluate(p, net, params))(full.reshape(-1, 2))
+    by_point = jax.jit(jax.vmap(lambda p: term.evaluate(p, net, params)))
+    at_points = by_point(full.reshape(-1, 2))
     np.testing.assert_allclose(on_grid.reshape(-1, 1), at_points, rtol=0, atol=1e-12)
     of_point = lambda p: net(p[None] / jnp.array([2.0, 1.0]), params).reshape(())
-    want = BURGERS(of_point, full * jnp.array([2.0, 1.0]), nu=0.1)
+    rows = full * jnp.array([2.0, 1.0])
+    want = jax.jit(lambda rows: BURGERS(of_point, rows, nu=0.1))(rows)
     np.testing.assert_allclose(on_grid[..., 0], want, rtol=0, atol=1e-12)
 
 
