@@ -169,14 +169,18 @@ def scales(point: Array, lam: Array) -> Array:
 
 
 def collocation(along: int, around: int, nearest: float = 1e-3) -> np.ndarray:
-    """Returns Gauss's points of the quarter-plane as the disc sees it, (along·around, 2).
+    """Returns points of the quarter-plane as the disc sees it, (along·around, 2).
 
     In the angle, and in σ with R^-1/3 = 1 - σ², which runs from the origin to R^-1/3 =
-    2·nearest: |y| is about 1e8 there.
+    2·nearest: |y| is about 1e8 there. They are one half of Gauss's points of an interval
+    twice as long, so that they are dense where polynomials on the half disc are steep, at
+    the wall and far away, and not at the origin and the axis y1 = 0, which lie inside.
+    Gauss's points of the intervals themselves are as many and too few between: a fit of
+    degree 80 that is exact to 1e-8 at them is wrong by 1e-5 elsewhere.
     """
-    half = lambda count: (np.polynomial.legendre.leggauss(count)[0] + 1) / 2
+    half = lambda count: np.polynomial.legendre.leggauss(2 * count)[0][count:]
     s = 1 - (half(along) * (1 - nearest)) ** 2
-    angle = np.pi / 2 * half(around)
+    angle = np.pi / 2 * (1 - half(around))
     r = np.sqrt(s**-6 - 1)[:, None]
     places = np.stack([r * np.cos(angle), r * np.sin(angle)], axis=-1)
     return (places * np.array(LENGTHS)).reshape(-1, 2)
