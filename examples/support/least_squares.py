@@ -57,7 +57,8 @@ def levenberg_marquardt(
     Args:
         blocks: whose squares are summed.
         damping: μ at the beginning.
-        fall: what μ is divided by after a step that went as predicted.
+        fall: what μ is divided by after a step that went as predicted, and multiplied by
+            after one that did not.
 
     Returns:
         `begin(params)` gives the state (params, μ). The loss that a step returns is that
@@ -82,7 +83,7 @@ def levenberg_marquardt(
         predicted = here - jnp.sum((values + squares.jvp(params, change)) ** 2)
         ratio = (here - there) / predicted
         better = there < here
-        mu = jnp.where(ratio > 0.75, mu / fall, jnp.where(ratio > 0.25, mu, 2 * mu))
+        mu = jnp.where(ratio > 0.75, mu / fall, jnp.where(ratio > 0.25, mu, fall * mu))
         params = jax.tree.map(lambda a, b: jnp.where(better, a, b), moved, params)
         return (params, mu), jnp.where(better, there, here)
 
