@@ -12,7 +12,7 @@ method (`--rivals`, in seconds; 0 leaves them out).
 What else was tried, and how far it came: docs/gallery/README.md.
 
 Run: python -m examples.boussinesq_profile [--runs 3]
-    [--degrees 20 32 46 64 84 --levenberg 40 12 5 3 3]
+    [--degrees 20 32 46 64 84 --levenberg 40 8 4 3 3]
 """
 
 import argparse
@@ -257,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     options.add_argument("--runs", type=int, default=1, help="how many seeds")
     options.add_argument("--degrees", type=int, nargs="+", default=[20, 32, 46, 64])
     options.add_argument(
-        "--levenberg", type=int, nargs="+", default=[40, 12, 5, 3], help="steps of each"
+        "--levenberg", type=int, nargs="+", default=[40, 8, 4, 3], help="steps of each"
     )
     options.add_argument(
         "--rivals", type=float, default=30.0, help="seconds of each other method"

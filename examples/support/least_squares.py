@@ -47,12 +47,17 @@ def sum_of_squares(blocks: Sequence[Rows], params: Any) -> Array:
     return squares_of(blocks).loss(params)
 
 
+TRIALS = 8
+"""Dampings that a step of Levenberg and Marquardt's method tries, at most."""
+
+
 def levenberg_marquardt(
     blocks: Sequence[Rows], damping: float = 1e-3, fall: float = 3.0
 ) -> tuple[Callable[[Any], Any], Step]:
     """Returns how a state begins, and the step.
 
-    A step that does not lower the loss is not taken.
+    A step factors the Jacobian once. Until the loss is lower it tries greater dampings, at
+    most `TRIALS`; where none lowers it the parameters stay.
 
     Args:
         blocks: whose squares are summed.
@@ -77,38 +82,62 @@ def levenberg_marquardt(
         params, mu = state
         values = squares.residual(params)
         here = values @ values
-        change = jax.tree.map(jnp.negative, _damped(squares, params, values, mu))
-        moved = jax.tree.map(jnp.add, params, change)
-        there = squares.loss(moved)
-        predicted = here - jnp.sum((values + squares.jvp(params, change)) ** 2)
-        ratio = (here - there) / predicted
+        change_for = _damped(squares, params, values)
+
+        def unlucky(trial: Any) -> Array:
+            _, there, _, count = trial
+            # "Not lower" is true of NaN, "higher" is not.
+            return ~(there < here) & (count < TRIALS)
+
+        def tried(trial: Any) -> Any:
+            mu, count = trial[-2:]
+            change = change_for(mu)
+            moved = jax.tree.map(jnp.subtract, params, change)
+            there = squares.loss(moved)
+            left = values - squares.jvp(params, change)
+            ratio = (here - there) / (here - left @ left)
+            kept = jnp.where(ratio > 0.25, mu, fall * mu)
+            mu = jnp.where(ratio > 0.75, mu / fall, kept)
+            return moved, there, mu, count + 1
+
+        first = params, jnp.full_like(here, jnp.inf), mu, 0
+        moved, there, mu, _ = jax.lax.while_loop(unlucky, tried, first)
         better = there < here
-        mu = jnp.where(ratio > 0.75, mu / fall, jnp.where(ratio > 0.25, mu, fall * mu))
         params = jax.tree.map(lambda a, b: jnp.where(better, a, b), moved, params)
         return (params, mu), jnp.where(better, there, here)
 
     return begin, step
 
 
-def _damped(squares: Any, params: Any, values: Array, mu: Array) -> Any:
-    """Solves (JᵀJ + μ) step = Jᵀr by orthogonal factors; forms neither JᵀJ nor J Jᵀ.
+def _damped(squares: Any, params: Any, values: Array) -> Callable[[Array], Any]:
+    """Returns μ -> the solution of (JᵀJ + μ) x = Jᵀr, by orthogonal factors.
 
-    Either has the square of J's condition number, and the small singular values, which the
-    last digits of an eigenvalue depend on, would drown in rounding.
+    It forms neither JᵀJ nor J Jᵀ: either has the square of J's condition number, and the
+    small singular values, which the last digits of an eigenvalue depend on, would drown
+    in rounding. The rows that μ adds are factored with the triangle of J alone.
     """
     _, unravel = ravel_pytree(params)
     jacobian = squares.jacobian(params)
     rows, columns = jacobian.shape
-    if rows < columns:  # step = Jᵀ (J Jᵀ + μ)⁻¹ r, and TᵀT = J Jᵀ + μ
-        stacked = jnp.concatenate([jacobian.T, jnp.sqrt(mu) * jnp.eye(rows)])
-        factor = jnp.linalg.qr(stacked, mode="r")
-        inner = solve_triangular(factor, values, trans=1)
-        return unravel(jacobian.T @ solve_triangular(factor, inner))
+    triangle = lambda matrix: jnp.linalg.qr(matrix, mode="r")
+    below = lambda mu, *shape: jnp.sqrt(mu) * jnp.eye(*shape)
+    if rows < columns:  # x = Jᵀ (J Jᵀ + μ)⁻¹ r, and TᵀT = J Jᵀ + μ
+        short = triangle(jacobian.T)
+
+        def change(mu: Array) -> Any:
+            factor = triangle(jnp.concatenate([short, below(mu, rows)]))
+            inner = solve_triangular(factor, values, trans=1)
+            return unravel(jacobian.T @ solve_triangular(factor, inner))
+
+        return change
     # The triangle of [J r; √μ 0] has Qᵀr as its last column.
-    below = jnp.sqrt(mu) * jnp.eye(columns, columns + 1)
-    stacked = jnp.concatenate([jnp.column_stack([jacobian, values]), below])
-    factor = jnp.linalg.qr(stacked, mode="r")
-    return unravel(solve_triangular(factor[:-1, :-1], factor[:-1, -1]))
+    whole = triangle(jnp.column_stack([jacobian, values]))
+
+    def change(mu: Array) -> Any:
+        factor = triangle(jnp.concatenate([whole, below(mu, columns, columns + 1)]))
+        return unravel(solve_triangular(factor[:columns, :-1], factor[:columns, -1]))
+
+    return change
 
 
 def natural_gradient(
