@@ -280,7 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         elsewhere=elsewhere,
         seeds={s: _last(h) for s, h in ours.items()},
         rivals={n: _last(h) for n, h in others.items()},
-        histories={str(n): h._asdict() for n, h in {**ours, **others}.items()},
+        histories={str(n): _thinned(h) for n, h in {**ours, **others}.items()},
         symmetry_error=symmetry_error(params, degree),
     )
     run.figure(lambda: draw(params, degree, ours, others))
@@ -296,6 +296,12 @@ def _last(history: History) -> dict[str, float]:
         "seconds": history.seconds[-1],
         "steps": len(history.sizes),
     }
+
+
+def _thinned(history: History) -> dict[str, list[float]]:
+    """Returns a history with at most 600 steps, evenly left out."""
+    every = len(history.sizes) // 600 + 1
+    return {name: values[::every] for name, values in history._asdict().items()}
 
 
 def size_elsewhere(params: Any, degree: int) -> float:
