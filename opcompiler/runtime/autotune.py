@@ -76,7 +76,8 @@ def autotune(
     # A bar on the terminal; the package loads without what draws it.
     from rich.progress import track
 
-    for name, value in track(trials, "tuning", disable=not progress, transient=True):
+    # Older versions of Rich print a line also when they are disabled.
+    for name, value in track(trials, "tuning", transient=True) if progress else trials:
         candidate = best.tuned(replace(best.tuning, **{name: value}))
         # Most choices change nothing for a given operator: equal programs, equal times.
         program = _program(candidate, net, points, parameters)
