@@ -187,7 +187,7 @@ class Bound:
 
         Examples:
             >>> value, slopes = f.value_and_grad(jnp.array(3.0), jnp.zeros((5, 2)))
-            >>> float(value), float(slopes)
+            >>> float(value), round(float(slopes), 6)
             (36.0, 24.0)
         """
         functions, inputs, factors = self._loss_inputs(
