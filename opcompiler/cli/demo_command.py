@@ -13,10 +13,10 @@ from opcompiler.cli.options import Json
 
 
 @app.command(
-    epilog=examples("opcompiler demo", "opcompiler demo --steps 2000 --seed 1 --json")
+    epilog=examples("opcompiler demo", "opcompiler demo --steps 1000 --seed 1 --json")
 )
 def demo(
-    steps: Annotated[int, typer.Option(min=1, help="training steps")] = 16_000,
+    steps: Annotated[int, typer.Option(min=1, help="training steps")] = 4000,
     out: Annotated[Path, typer.Option(help="where the picture goes")] = Path(
         "burgers.png"
     ),

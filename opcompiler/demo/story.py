@@ -81,7 +81,7 @@ def _train(console: Console, steps: int, seed: int) -> perceptron.Params:
     console.print(
         "u(0, x) = -sin(pi x) and u(t, ±1) = 0 by construction, "
         f"nu = 0.01/pi = {burgers.NU:.5f}\n"
-        f"MLP 3×32 tanh, {training.POINTS} points, Adam, {steps} steps, seed {seed}",
+        f"MLP 3×32 tanh, {training.POINTS} points, Muon, {steps} steps, seed {seed}",
         soft_wrap=True,
     )
     start = time.perf_counter()

@@ -144,6 +144,27 @@ def triangular_solve(
     def solve(b: Array) -> Array:
         return _compat.bind(equation, start, b)[0]
 
+    return [value_of(_solution(algebra, matrix, right, rank, product, solve), aval)]
+
+
+def _solution(
+    algebra: TaylorAlgebra,
+    matrix: Series,
+    right: Series,
+    rank: int,
+    product: Callable[[Array, Array], Array],
+    solve: Callable[[Array], Array],
+) -> Series:
+    r"""Returns X of A X = B: A_0^{-1} applied to what lower channels leave of B_k.
+
+    Args:
+        algebra: of the channels.
+        matrix: A; of A_0 nothing is read.
+        right: B.
+        rank: of every array without a family's axis.
+        product: (A_i, X_j) -> A_i X_j.
+        solve: B_k -> A_0^{-1} B_k.
+    """
     applied, solved = lifted(product, rank, rank, rank), lifted(solve, rank, rank)
     solution: Series = [solve(present(right[0]))]
     for k in range(1, algebra.size):
@@ -152,7 +173,7 @@ def triangular_solve(
             parts.append(applied(matrix[k], solution[0]))
         rest = remainder(right[k], *parts)
         solution.append(None if rest is None else solved(rest))
-    return [value_of(solution, aval)]
+    return solution
 
 
 def _as_applied(a: Array, params: dict[str, Any]) -> Array:
@@ -185,16 +206,8 @@ def tridiagonal_solve(
     def solve(b: Array) -> Array:
         return _compat.bind(equation, *start, b)[0]
 
-    applied = lifted(_tridiagonal_product, rank, rank, rank)
-    solved = lifted(solve, rank, rank)
-    solution: Series = [solve(present(right[0]))]
-    for k in range(1, algebra.size):
-        parts = [mixed(algebra, k, matrix, solution, applied)]
-        if matrix[k] is not None:
-            parts.append(applied(matrix[k], solution[0]))
-        rest = remainder(right[k], *parts)
-        solution.append(None if rest is None else solved(rest))
-    return [value_of(solution, aval)]
+    found = _solution(algebra, matrix, right, rank, _tridiagonal_product, solve)
+    return [value_of(found, aval)]
 
 
 def _tridiagonal_product(bands: Array, x: Array) -> Array:
