@@ -5,6 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := $(VENV)/.demo
 
+# Without their bytecode JAX and SymPy take seconds longer to import, in each of the
+# processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test test-optimised test-slow test-matrix lint format bench docs docs-serve clean
 
 help:  ## list the targets

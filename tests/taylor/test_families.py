@@ -14,6 +14,7 @@ from opcompiler.algebra.weil import univariate
 from opcompiler.taylor import push
 from opcompiler.taylor.diagonal import powers_algebra
 from opcompiler.taylor.tuning import DEFAULT, NEVER, Tuning
+from tests.shares import only
 from tests.taylor.primitives import PROGRAMS, SLOW
 from tests.taylor.programs import names_in, Program
 
@@ -141,9 +142,9 @@ def _equations_with(count: int, program: Program, start) -> int:
     return len(names_in(channels, start))
 
 
+# `test_primitives.py` pushes every primitive; every third is folded here by default.
 @pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in PROGRAMS],
+    "name", only([n for n in PROGRAMS if n not in SLOW][::3], PROGRAMS)
 )
 def test_a_push_is_as_long_for_many_directions_as_for_few(name: str) -> None:
     program = PROGRAMS[name]
