@@ -31,6 +31,7 @@ framework for neural network-based variational Monte Carlo with forward Laplacia
 have the first at order 2.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cache, partial
@@ -56,13 +57,12 @@ from opcompiler.taylor.primitives import Context, custom, one_output
 from opcompiler.taylor.rules.elementwise import exponential
 from opcompiler.taylor.rules.linalg import (
     dense_series,
-    mapped,
     matmul,
     mixed,
     remainder,
     transpose,
 )
-from opcompiler.taylor.value import lifted, make, present, Value
+from opcompiler.taylor.value import Coefficient, family_axis, make, present, Value
 
 
 @jax.custom_jvp
@@ -98,10 +98,10 @@ def sign_and_logarithm(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
     """The logarithm of the determinant's size, and its sign, which turns if complex."""
-    matrix = dense_series(inputs[0], context.algebra)
-    sign, size = _compat.bind(equation, matrix[0])
-    inverted = inverse(present(matrix[0]))
-    _, change = logarithm(context.algebra, matrix, inverted)
+    sign, size = _compat.bind(equation, inputs[0].primal)
+    matrix = stacked(inputs[0], context.algebra)
+    _, change = logarithm(context.algebra, matrix, inverse(present(matrix[0])))
+    change = [None, *_as_numbers(change[1:], sign.shape)]
     if jnp.iscomplexobj(sign):
         turn = [None if c is None else 1j * c.imag for c in change]
         signs, _ = exponential(context.algebra, turn, sign)
@@ -118,26 +118,58 @@ def determinant(context: Context, equation: Any, inputs: Sequence[Value]) -> Ser
     Right at matrices of any rank, and next to them.
     """
     algebra = context.algebra
-    matrix = dense_series(inputs[0], algebra)
+    matrix = stacked(inputs[0], algebra)
     start = present(matrix[0])
     left = min(algebra.order, start.shape[-1], _LEFT)
     inverted, right, below, rest, value = eliminated(start, left)
     moved, change = logarithm(algebra, matrix, inverted)
     block, _ = exponential(algebra, change, value)
     # S = Y A X + Y V, with V = (1 + M)^-1 N X.
-    rank = start.ndim
-    times = lifted(_narrow, rank, rank, rank)
-    beside = mapped(lambda c: _narrow(c, right), [None, *matrix[1:]], rank)
+    beside = [None if c is None else _narrow(c, right) for c in [None, *matrix[1:]]]
     solved: Series = [None] * algebra.size
     for k in range(1, algebra.size):
-        solved[k] = remainder(beside[k], mixed(algebra, k, moved, solved, times))
-    small = mapped(lambda c: _narrow(below, c), solved, rank)
-    return product(algebra, block, minors(algebra, [rest, *small[1:]]))
+        solved[k] = remainder(beside[k], mixed(algebra, k, moved, solved, _narrow))
+    small = [None if c is None else _narrow(below, c) for c in solved]
+    series = product(algebra, block, minors(algebra, [rest, *small[1:]]))
+    return _as_numbers(series, inputs[0].shape[:-2])
+
+
+def stacked(value: Value, algebra: TaylorAlgebra) -> Series:
+    """Returns the channels of matrices as one stack, (N, n, n), families (N, R, n, n).
+
+    So the axes of a matrix are the last two of every array, with the directions in front
+    of them: what is done with matrices is done with families as they are. `jax.vmap` over
+    the directions would put their axis in front of all at every transposition, which is a
+    copy of all of them.
+    """
+    *lead, _, size = value.shape
+    axis = family_axis(len(value.shape))
+
+    def one(c: Array) -> Array:
+        if c.ndim == len(value.shape):
+            return c.reshape(math.prod(lead), size, size)
+        c = jnp.moveaxis(c, axis, -3)
+        return c.reshape(math.prod(lead), *c.shape[-3:])
+
+    return [None if c is None else one(c) for c in dense_series(value, algebra)]
+
+
+def _as_numbers(series: Sequence[Coefficient], shape: Sequence[int]) -> Series:
+    """Returns the channels of one number for each matrix of a stack, (N,) or (N, R)."""
+    axis = family_axis(len(shape))
+
+    def one(c: Array) -> Array:
+        return jnp.moveaxis(c.reshape(*shape, *c.shape[1:]), len(shape), axis)
+
+    return [
+        None if c is None else c.reshape(shape) if c.ndim == 1 else one(c)
+        for c in series
+    ]
 
 
 def _narrow(a: Array, b: Array) -> Array:
     """Returns a product with matrices of few columns: so small, a sum is quicker."""
-    return jnp.sum(a[..., :, None, :] * transpose(b)[..., None, :, :], -1)
+    return jnp.sum(multiply(a[..., :, None, :], transpose(b)[..., None, :, :]), -1)
 
 
 _LEFT = 4
@@ -147,11 +179,10 @@ _LEFT = 4
 def minors(algebra: TaylorAlgebra, matrix: Series) -> Series:
     """Returns the determinant of a series of small matrices, as a polynomial."""
     first = present(matrix[0])
-    size, rank = first.shape[-1], first.ndim
+    size = first.shape[-1]
 
     def entry(i: int, j: int) -> Series:
-        each = lifted(lambda c: c[..., i, j], rank - 2, rank)
-        return [None if c is None else each(c) for c in matrix]
+        return [None if c is None else c[..., i, j] for c in matrix]
 
     # Of the first rows, for every set of as many columns, by the last of these rows.
     known = {(j,): entry(0, j) for j in range(size)}
@@ -294,22 +325,19 @@ def logarithm(
         matrix: its channels in full shape.
         inverted: the inverse of the plain matrix.
     """
-    rank = inverted.ndim
     degree = [channel.degree for channel in algebra.channels]
-    times = lifted(matmul, rank, rank, rank)
-    flipped, squared = lifted(transpose, rank, rank), lifted(_of_square, rank - 2, rank)
 
     def traced(a: Array, b: Array) -> Array:
         # tr(V_i M_j) needs no product of matrices.
         if a is b:
-            return squared(a)
-        return _over_entries(rank, multiply(a, flipped(b)))
+            return _of_square(a)
+        return jnp.sum(multiply(a, transpose(b)), (-2, -1))
 
     # From the right, so that the rows of all directions are the rows of one matrix.
-    divided = lifted(lambda c: matmul(c, inverted), rank, rank)
     alone = _alone(algebra, matrix)
     moved: Series = [
-        None if c is None or k in alone else divided(c) for k, c in enumerate(matrix)
+        None if c is None or k in alone else _times(c, inverted)
+        for k, c in enumerate(matrix)
     ]
     moved[0] = None
     # V = 1 - W, of which the first degree is that of M, the same array.
@@ -321,14 +349,20 @@ def logarithm(
             lambda i, j, k: Fraction(-degree[j], degree[k]), traced,
         )  # fmt: skip
         if degree[k] < algebra.order:
-            rest[k] = remainder(moved[k], mixed(algebra, k, moved, rest, times))
-    linear = paired(
-        transpose(inverted), [c if k in alone else None for k, c in enumerate(matrix)]
-    )
+            rest[k] = remainder(moved[k], mixed(algebra, k, moved, rest, _times))
     unit = jnp.eye(inverted.shape[-1], dtype=inverted.dtype)
-    trace = lifted(lambda c: jnp.tensordot(c, unit, 2), rank - 2, rank)
-    linear = [a if m is None else trace(m) for a, m in zip(linear, moved, strict=True)]
+    linear: Series = [None if m is None else jnp.tensordot(m, unit, 2) for m in moved]
+    for k in alone:
+        products = multiply(transpose(inverted), present(matrix[k]))
+        linear[k] = jnp.sum(products, (-2, -1))
     return moved, list(map(add_up, linear, bent))
+
+
+def _times(a: Array, b: Array) -> Array:
+    """Returns a product of stacks of matrices, one of them or both with directions."""
+    if a.ndim != b.ndim:
+        a, b = (c[:, None] if c.ndim == 3 else c for c in (a, b))
+    return matmul(a, b)
 
 
 def _alone(algebra: TaylorAlgebra, matrix: Series) -> set[int]:
@@ -345,24 +379,3 @@ def _alone(algebra: TaylorAlgebra, matrix: Series) -> set[int]:
     top = [k for k in algebra.of_degree(algebra.order) if counts[k]]
     above = sum(counts[k] for k in top)
     return set(top) if 2 * above > sum(counts[1:]) else set()
-
-
-def paired(weights: Array, matrix: Series) -> Series:
-    """Returns the sum over entries of every channel above the unit, weighted."""
-    rank = weights.ndim
-    return [
-        None,
-        *(
-            None if c is None else _over_entries(rank, multiply(weights, c))
-            for c in matrix[1:]
-        ),
-    ]
-
-
-def _over_entries(rank: int, products: Array) -> Array:
-    """Sums over the entries of matrices, direction by direction.
-
-    Products are taken outside of `lift`: beside an array without directions it would put
-    those of the other in front, which is a copy of all of them.
-    """
-    return lifted(lambda c: jnp.sum(c, (-2, -1)), rank - 2, rank)(products)
