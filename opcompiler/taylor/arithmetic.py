@@ -328,18 +328,26 @@ def times_composed(
     The transpose by w, which a gradient is, then keeps the channels of u, which are there
     anyway, and of its powers; $\sigma(u)$ would be one more array per channel, a
     family's as large as the family. Measured on the Laplacian in 50 dimensions
-    (4 x 128, 128 points, CPU): the gradient 21 ms -> 14 ms.
+    (4 x 128, 128 points, CPU): the gradient 21 ms -> 14 ms. Where a product adds the
+    directions up, its sum is multiplied by $\sigma_k$ instead, once for all of them:
+    another tenth less.
     """
-    parts: list[list[Array]] = [[] for _ in range(algebra.size)]
     slopes = taylor[: algebra.order + 1]
-    powers: list[Series] = [[], *_powers(algebra, u, len(slopes) - 1)]
-    for k, (slope, power) in enumerate(zip(slopes, powers, strict=True)):
+    counts = [channel.count for channel in algebra.channels]
+    single, family = (
+        [c for c, n in enumerate(counts) if (n > 1) == wide] for wide in (False, True)
+    )
+    parts: list[list[Coefficient]] = [[_times(slopes[0], c)] for c in w]
+    powers = _powers(algebra, u, len(slopes) - 1)
+    for slope, power in zip(slopes[1:], powers, strict=True):
         scaled_w = [_times(slope, c) for c in w]
-        terms = scaled_w if k == 0 else product(algebra, power, scaled_w)
-        for c, term in enumerate(terms):
-            if term is not None:
-                parts[c].append(term)
-    return [total(terms) for terms in parts]
+        sums = sums_of_products(algebra, single, power, w)
+        rows = sums_of_products(algebra, family, power, scaled_w)
+        for c, term in zip(single, sums, strict=True):
+            parts[c].append(_times(slope, term))
+        for c, term in zip(family, rows, strict=True):
+            parts[c].append(term)
+    return [add_up(*terms) for terms in parts]
 
 
 def _powers(
