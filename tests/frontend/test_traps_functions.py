@@ -1,5 +1,7 @@
 """SymPy's traps around moduli, steps, complex fields, and what `lambdify` cannot print."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import mpmath
@@ -8,7 +10,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from tests.shares import one_in
+from tests.shares import one_in, only
 
 t, x, n, a = sp.symbols("t x n a")
 real_t, real_x = sp.symbols("t x", real=True)
@@ -56,9 +58,18 @@ DELTAS = {"sign", "heaviside"}
 """SymPy's diff makes a DiracDelta of these; for fields that may be complex not of sign."""
 
 
-@pytest.mark.parametrize("field", [u, w, r], ids=["undeclared", "real", "coordinates"])
-@pytest.mark.parametrize("name", SLOPES)
+FIELDS = {"undeclared": u, "real": w, "coordinates": r}
+
+
+def of_one_field_each(names) -> list:
+    """Every name with every field; by default each name with one of them, in turn."""
+    names, turns = list(names), itertools.cycle(FIELDS)
+    return only(zip(names, turns, strict=False), itertools.product(names, FIELDS))
+
+
+@pytest.mark.parametrize(("name", "field"), of_one_field_each(SLOPES))
 def test_slopes_of_what_is_not_smooth(name, field) -> None:
+    field = FIELDS[field]
     symbolic, numeric = SLOPES[name]
     expression = symbolic(field)
     by = real_x if field is r else x
@@ -84,11 +95,14 @@ def at_zero(z):
 BOUNDARY = jnp.array([[0.3, 1.0], [-0.4, -1.0]])
 
 
-@pytest.mark.parametrize("field", [u, w, r], ids=["undeclared", "real", "coordinates"])
 @pytest.mark.parametrize(
-    "name", ["abs", "square of abs", "max", "mod", "cases", "sign", "heaviside"]
+    ("name", "field"),
+    of_one_field_each(
+        ["abs", "square of abs", "max", "mod", "cases", "sign", "heaviside"]
+    ),
 )
 def test_slopes_where_the_field_is_zero_are_finite(name, field) -> None:
+    field = FIELDS[field]
     by = real_x if field is r else x
     expression = SLOPES[name][0](field)
     spellings = [oc.D(expression, by), oc.D(expression, by, 2)]

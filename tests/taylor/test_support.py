@@ -10,6 +10,7 @@ import opcompiler as oc
 from opcompiler.taylor import support
 from opcompiler.taylor.rules import local
 from opcompiler.taylor.tuning import Tuning
+from tests.shares import only
 
 N, D, W = 6, 3, 4
 KEYS = jax.random.split(jax.random.key(5), 8)
@@ -110,7 +111,21 @@ def close(found, expected, scale):
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10 * float(scale))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+# By default the networks that are slow in the next test, which has the others.
+@pytest.mark.parametrize(
+    "name",
+    only(
+        [
+            "before and after mixing",
+            "inside of calls",
+            "moved",
+            "neighbours",
+            "no rule",
+            "several outputs",
+        ],
+        NETWORKS,
+    ),
+)
 def test_operators_on_plain_functions(name):
     f, weights = NETWORKS[name], jnp.cos(jnp.arange(N * D))
 
