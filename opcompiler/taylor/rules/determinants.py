@@ -333,7 +333,7 @@ def logarithm(
             return _of_square(a)
         return jnp.sum(multiply(a, transpose(b)), (-2, -1))
 
-    # From the right, so that the rows of all directions are the rows of one matrix.
+    # From the right: `_times` has the rows of all directions there as one matrix.
     alone = _alone(algebra, matrix)
     moved: Series = [
         None if c is None or k in alone else _times(c, inverted)
@@ -359,10 +359,15 @@ def logarithm(
 
 
 def _times(a: Array, b: Array) -> Array:
-    """Returns a product of stacks of matrices, one of them or both with directions."""
-    if a.ndim != b.ndim:
-        a, b = (c[:, None] if c.ndim == 3 else c for c in (a, b))
-    return matmul(a, b)
+    """Returns a product of stacks of matrices, one of them or both with directions.
+
+    The rows of all directions are the rows of one matrix: so they are in the gradient, too,
+    which takes them as they stand where it would make a copy of axes that are two.
+    """
+    if a.ndim > b.ndim:
+        rows = matmul(a.reshape(len(a), -1, a.shape[-1]), b)
+        return rows.reshape(*a.shape[:-1], b.shape[-1])
+    return matmul(a[:, None] if a.ndim < b.ndim else a, b)
 
 
 def _alone(algebra: TaylorAlgebra, matrix: Series) -> set[int]:
