@@ -100,7 +100,17 @@ def sign_and_logarithm(
     """The logarithm of the determinant's size, and its sign, which turns if complex."""
     sign, size = _compat.bind(equation, inputs[0].primal)
     matrix = stacked(inputs[0], context.algebra)
-    _, change = logarithm(context.algebra, matrix, inverse(present(matrix[0])))
+    inverted = inverse(present(matrix[0]))
+    # What enters the trace alone needs no product of matrices.
+    alone = _alone(context.algebra, matrix)
+    moved: Series = [
+        None if c is None or k in alone else _times(c, inverted)
+        for k, c in enumerate([None, *matrix[1:]])
+    ]
+    change = logarithm(context.algebra, moved)
+    for k in alone:
+        products = multiply(transpose(inverted), present(matrix[k]))
+        change[k] = add_up(change[k], jnp.sum(products, (-2, -1)))
     change = [None, *_as_numbers(change[1:], sign.shape)]
     if jnp.iscomplexobj(sign):
         turn = [None if c is None else 1j * c.imag for c in change]
@@ -120,17 +130,25 @@ def determinant(context: Context, equation: Any, inputs: Sequence[Value]) -> Ser
     algebra = context.algebra
     matrix = stacked(inputs[0], algebra)
     start = present(matrix[0])
-    left = min(algebra.order, start.shape[-1], _LEFT)
+    size = start.shape[-1]
+    left = min(algebra.order, size, _LEFT)
     inverted, right, below, rest, value = eliminated(start, left)
-    moved, change = logarithm(algebra, matrix, inverted)
-    block, _ = exponential(algebra, change, value)
-    # S = Y A X + Y V, with V = (1 + M)^-1 N X.
-    beside = [None if c is None else _narrow(c, right) for c in [None, *matrix[1:]]]
+    # S = Y A X + Y V, with V = (1 + M)^-1 N X. The last V stands in Y V alone: so M and
+    # N X, which are one product, are multiplied by Y before they are by each other.
+    both = jnp.concatenate([inverted, right], -1)
+    products = [None if c is None else _times(c, both) for c in (None, *matrix[1:])]
+    moved, beside = _cut(products, size)
+    block, _ = exponential(algebra, logarithm(algebra, moved), value)
+    above, first = _cut(
+        [None if c is None else _times(below, c) for c in products], size
+    )
     solved: Series = [None] * algebra.size
+    small: Series = [rest, *[None] * (algebra.size - 1)]
     for k in range(1, algebra.size):
-        solved[k] = remainder(beside[k], mixed(algebra, k, moved, solved, _narrow))
-    small = [None if c is None else _narrow(below, c) for c in solved]
-    series = product(algebra, block, minors(algebra, [rest, *small[1:]]))
+        small[k] = remainder(first[k], mixed(algebra, k, above, solved, _times))
+        if algebra.channels[k].degree < algebra.order:
+            solved[k] = remainder(beside[k], mixed(algebra, k, moved, solved, _times))
+    series = product(algebra, block, minors(algebra, small))
     return _as_numbers(series, inputs[0].shape[:-2])
 
 
@@ -154,6 +172,12 @@ def stacked(value: Value, algebra: TaylorAlgebra) -> Series:
     return [None if c is None else one(c) for c in dense_series(value, algebra)]
 
 
+def _cut(series: Series, size: int) -> tuple[Series, Series]:
+    """Returns the first columns of every channel, and the others."""
+    first = [None if c is None else c[..., :size] for c in series]
+    return first, [None if c is None else c[..., size:] for c in series]
+
+
 def _as_numbers(series: Sequence[Coefficient], shape: Sequence[int]) -> Series:
     """Returns the channels of one number for each matrix of a stack, (N,) or (N, R)."""
     axis = family_axis(len(shape))
@@ -165,11 +189,6 @@ def _as_numbers(series: Sequence[Coefficient], shape: Sequence[int]) -> Series:
         None if c is None else c.reshape(shape) if c.ndim == 1 else one(c)
         for c in series
     ]
-
-
-def _narrow(a: Array, b: Array) -> Array:
-    """Returns a product with matrices of few columns: so small, a sum is quicker."""
-    return jnp.sum(multiply(a[..., :, None, :], transpose(b)[..., None, :, :]), -1)
 
 
 _LEFT = 4
@@ -315,15 +334,12 @@ def _derivative_of_eliminated(left: int, primals: Any, tangents: Any) -> Any:
     )
 
 
-def logarithm(
-    algebra: TaylorAlgebra, matrix: Series, inverted: Array
-) -> tuple[Series, Series]:
-    r"""Returns the channels of M that are multiplied, and those of $\log\det A$.
+def logarithm(algebra: TaylorAlgebra, moved: Series) -> Series:
+    r"""Returns the channels of $\log\det A$ above the unit.
 
     Args:
         algebra: of the matrix.
-        matrix: its channels in full shape.
-        inverted: the inverse of the plain matrix.
+        moved: the channels of M; what is not there of the highest degree is left out.
     """
     degree = [channel.degree for channel in algebra.channels]
 
@@ -333,13 +349,6 @@ def logarithm(
             return _of_square(a)
         return jnp.sum(multiply(a, transpose(b)), (-2, -1))
 
-    # From the right: `_times` has the rows of all directions there as one matrix.
-    alone = _alone(algebra, matrix)
-    moved: Series = [
-        None if c is None or k in alone else _times(c, inverted)
-        for k, c in enumerate(matrix)
-    ]
-    moved[0] = None
     # V = 1 - W, of which the first degree is that of M, the same array.
     rest: Series = [None] * algebra.size
     bent: Series = [None] * algebra.size
@@ -350,12 +359,12 @@ def logarithm(
         )  # fmt: skip
         if degree[k] < algebra.order:
             rest[k] = remainder(moved[k], mixed(algebra, k, moved, rest, _times))
-    unit = jnp.eye(inverted.shape[-1], dtype=inverted.dtype)
-    linear: Series = [None if m is None else jnp.tensordot(m, unit, 2) for m in moved]
-    for k in alone:
-        products = multiply(transpose(inverted), present(matrix[k]))
-        linear[k] = jnp.sum(products, (-2, -1))
-    return moved, list(map(add_up, linear, bent))
+    linear = [None if m is None else _trace(m) for m in moved]
+    return list(map(add_up, linear, bent))
+
+
+def _trace(a: Array) -> Array:
+    return jnp.tensordot(a, jnp.eye(a.shape[-1], dtype=a.dtype), 2)
 
 
 def _times(a: Array, b: Array) -> Array:
@@ -365,7 +374,8 @@ def _times(a: Array, b: Array) -> Array:
     which takes them as they stand where it would make a copy of axes that are two.
     """
     if a.ndim > b.ndim:
-        rows = matmul(a.reshape(len(a), -1, a.shape[-1]), b)
+        lines = math.prod(a.shape[1:-1])
+        rows = matmul(a.reshape(len(a), lines, a.shape[-1]), b)
         return rows.reshape(*a.shape[:-1], b.shape[-1])
     return matmul(a[:, None] if a.ndim < b.ndim else a, b)
 
