@@ -39,7 +39,7 @@ FLAGS = $(BIN)/python -c 'from importlib.metadata import version as v; \
 	print("--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1" if old else "")'
 QUICK = JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS="$$($(FLAGS))"
 
-test: $(STAMP)  ## the whole suite but the slow tests, about 9 minutes on 2 cores
+test: $(STAMP)  ## the whole suite but the slow tests, about 14 minutes on 2 cores
 	$(QUICK) $(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 test-optimised: $(STAMP)  ## the same, compiled as users have it, which takes longer

@@ -3,13 +3,11 @@
 import ctypes
 import gc
 import os
-from functools import cache
 from pathlib import Path
 
 import jax
 import pytest
 from hypothesis import settings
-from jax._src.interpreters import mlir
 
 jax.config.update("jax_enable_x64", True)
 # Whoever mends the package needs its frames; tests/trust/test_tracebacks.py hides them.
@@ -28,10 +26,6 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
 
-
-# JAX makes a context of MLIR for every program that it lowers, and loads all dialects into
-# it: half of the time of lowering one. Here all programs share one until it is cleared.
-mlir.make_ir_context = cache(mlir.make_ir_context)
 
 _PAGES, _MAPPED = Path("/proc/self/statm"), Path("/proc/self/maps")
 _MOST_BYTES, _LEAST_GROWTH, _MOST_MAPPED = 1_600 << 20, 200 << 20, 40_000
@@ -59,7 +53,6 @@ def pytest_runtest_teardown() -> None:
     ):
         return
     jax.clear_caches()
-    mlir.make_ir_context.cache_clear()
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # else the C library keeps the pages
     _size_when_cleared = _resident()

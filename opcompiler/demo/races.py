@@ -93,7 +93,7 @@ def measure(
     race: Race,
     report: Callable[[str], None] = lambda _: None,
     rounds: int = 10,
-    seconds: float = 3.0,
+    seconds: float = 2.0,
 ) -> list[Result]:
     """Compiles the step of every contestant, compares the gradients, and takes times.
 
@@ -225,7 +225,7 @@ def derivatives(
     order: int = 8,
     hidden: tuple[int, ...] = (128,) * 3,
     points: int = 1024,
-    by_grad: int = 4,
+    by_grad: int = 3,
 ) -> Race:
     """All derivatives of a function of one variable, up to `order`.
 
