@@ -1,7 +1,8 @@
 r"""Training of a physics-informed network for Burgers' equation, by Muon.
 
 Muon makes the update of every weight matrix orthogonal, and Adam updates the biases
-(Jordan et al., 2024). In 4000 steps it comes as far as Adam alone in 16 000.
+(Jordan et al., 2024). In 4000 steps its errors were 0.16 to 0.37 %, those of Adam alone
+in 16 000 steps 0.24 %.
 
 Two habits make the front trainable without knowing where it is. The collocation points
 are drawn anew every `EVERY` steps, half of them with a density proportional to the
