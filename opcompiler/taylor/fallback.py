@@ -19,6 +19,7 @@ $r_c$ the multiplicities. It needs nothing but nested JVPs, and is exponential i
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -148,6 +149,8 @@ def _raise(
     What is free of tangents is evaluated to one order less.
     """
     algebra = context.algebra
+    # Values of two algebras stand side by side here, which a watch cannot tell apart.
+    context = replace(context, watch=None)
     lower = context.truncated(algebra.order - 1)
 
     def step(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:

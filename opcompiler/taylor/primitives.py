@@ -145,6 +145,7 @@ def custom(
     kind: str,
     entries: Entries = "",
     sparse: SparseRule | None = None,
+    local: SparseRule | None = None,
 ) -> Callable[[Rule], Rule]:
     """Declares the rule of a function with a custom derivative.
 
@@ -155,11 +156,12 @@ def custom(
         kind: as of `Primitive`.
         entries: as of `Primitive`.
         sparse: as of `Primitive`.
+        local: as of `Primitive`.
     """
 
     def declare(rule: Rule) -> Rule:
         bent = entries == "selecting"
-        row = Primitive(name, kind, rule, entries, bent, sparse)
+        row = Primitive(name, kind, rule, entries, bent, sparse, local)
         for derivative in derivatives:
             CUSTOM[id(derivative)] = derivative, row
         return rule
@@ -220,13 +222,3 @@ def coverage() -> tuple[Coverage, ...]:
     rows = [Coverage(p.name, p.kind) for p in TABLE.values() if p.name != ANY]
     others = _compat.primitives_with_jvp() - set(TABLE)
     return tuple(sorted([*rows, *(Coverage(n, "fallback") for n in others)]))
-
-
-def coverage_table() -> str:
-    """Returns the coverage as a Markdown table, one row per kind of rule."""
-    kinds: dict[str, list[str]] = {}
-    for row in coverage():
-        kinds.setdefault(row.kind, []).append(f"`{row.primitive}`")
-    lines = ["| kind | primitives |", "| --- | --- |"]
-    lines += [f"| {kind} | {', '.join(kinds[kind])} |" for kind in sorted(kinds)]
-    return "\n".join(lines) + "\n"

@@ -172,6 +172,32 @@ def test_where_directions_end_inside_of_calls() -> None:
     assert "(perceptron)" in lines[0]
 
 
+@jax.custom_jvp
+def bent(z):
+    return z + jnp.sin(z)
+
+
+@bent.defjvp
+def _(values, changes):
+    return bent(*values), changes[0] * (1 + jnp.cos(values[0]))
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        bent,
+        jax.lax.erf_inv,
+        lambda z: jnp.linalg.slogdet(z[:4].reshape(1, 2, 2) + 2 * jnp.eye(2))[1],
+    ],
+)
+def test_what_goes_by_its_jvp(inside) -> None:
+    """A function without a rule is priced as any other."""
+    net = lambda params, z: jnp.sum(jnp.tanh(inside(jnp.sin(z) / 2) @ params[0]))
+    rows = 1 if inside not in (bent, jax.lax.erf_inv) else D
+    text = explained(LAPLACIAN, net, [layers(4)[0][:rows]])
+    assert "in evaluations of the network" in text
+
+
 def test_every_way_to_call_a_residual() -> None:
     x, y = sp.symbols("x y")
     u, v = (sp.Function(name)(x, y) for name in "uv")

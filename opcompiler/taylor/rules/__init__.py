@@ -16,6 +16,11 @@ Where a family changes an operand at a few places only, see `taylor/places.py`:
 
 sparse_entries.py  entry by entry
 sparse_sums.py     sums over places, matrix products, convolutions, gathers
+
+Where each element depends on few directions, which stand in lanes, see `taylor/support.py`:
+
+local.py        entries, moves, sums, matrix products, what works along some axes
+windows.py      convolutions and pooling
 """
 
 from opcompiler.taylor.primitives import TABLE

@@ -21,7 +21,7 @@ from jax import Array, lax
 from opcompiler import _compat
 from opcompiler.taylor.arithmetic import product, Series
 from opcompiler.taylor.primitives import Context, one_output, primitive
-from opcompiler.taylor.rules import local, sparse_sums
+from opcompiler.taylor.rules import local, sparse_sums, windows
 from opcompiler.taylor.value import (
     AlgebraArray,
     Coefficient,
@@ -140,7 +140,7 @@ def _layer(
 
 
 @primitive("conv_general_dilated", kind="bilinear",
-           sparse=sparse_sums.convolution)  # fmt: skip
+           sparse=sparse_sums.convolution, local=windows.convolution)  # fmt: skip
 @one_output
 def convolution(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Convolutions need every axis in full."""

@@ -62,6 +62,7 @@ from opcompiler.taylor.rules.linalg import (
     remainder,
     transpose,
 )
+from opcompiler.taylor.rules.local import of_matrices
 from opcompiler.taylor.value import Coefficient, family_axis, make, present, Value
 
 
@@ -93,7 +94,8 @@ def _derivative_of_square(
     return _of_square(a), 2 * jnp.sum(change * transpose(a), (-2, -1))
 
 
-@custom(*_compat.jax_derivatives("_slogdet_jvp"), name="slogdet", kind="linalg")
+@custom(*_compat.jax_derivatives("_slogdet_jvp"), name="slogdet", kind="linalg",
+        local=of_matrices)  # fmt: skip
 def sign_and_logarithm(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -120,7 +122,8 @@ def sign_and_logarithm(
     return [sign, make([size, *change[1:]], size.shape, size.dtype)]
 
 
-@custom(*_compat.jax_derivatives("_det_jvp"), name="det", kind="linalg")
+@custom(*_compat.jax_derivatives("_det_jvp"), name="det", kind="linalg",
+        local=of_matrices)  # fmt: skip
 @one_output
 def determinant(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     r"""$\det A = \det B \cdot \det S$ with a block B of A that has an inverse.

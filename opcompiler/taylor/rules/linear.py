@@ -24,7 +24,7 @@ from opcompiler import _compat
 from opcompiler.taylor.arithmetic import product, Series
 from opcompiler.taylor.fallback import any_primitive
 from opcompiler.taylor.primitives import Context, one_output, primitive, SparseRule
-from opcompiler.taylor.rules import local, sparse_entries, sparse_sums
+from opcompiler.taylor.rules import local, sparse_entries, sparse_sums, windows
 from opcompiler.taylor.rules.elementwise import constant
 from opcompiler.taylor.value import (
     coefficients,
@@ -108,7 +108,10 @@ def _narrow_sum(params: dict[str, Any], full: Shape, c: Array) -> Array:
     return summed * copies if copies != 1 else summed
 
 
-shaped("cumsum", "fft", "reduce_window_sum", "tile")
+shaped("tile")
+shaped("cumsum", local=local.along("axis"))
+shaped("fft", local=local.along_last(lambda params: len(params["fft_lengths"])))
+shaped("reduce_window_sum", local=windows.pooling)
 shaped(
     "reduce_sum",
     narrow=_narrow_sum,
@@ -221,8 +224,9 @@ def scatter_product(
     return [make(series, aval.shape, aval.dtype)]
 
 
-@primitive("reduce_window_max", "reduce_window_min", "scatter-max", "scatter-min",
-           "scatter_max", "scatter_min", kind="piecewise")  # fmt: skip
+@primitive("reduce_window_max", "reduce_window_min", kind="piecewise",
+           local=windows.pooling)  # fmt: skip
+@primitive("scatter-max", "scatter-min", "scatter_max", "scatter_min", kind="piecewise")
 @one_output
 def piecewise_linear(
     context: Context, equation: Any, inputs: Sequence[Value]

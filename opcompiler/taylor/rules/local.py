@@ -3,12 +3,13 @@
 In: operands, some of them local. Out: the outputs, local where that pays; or `None`, and
 the families are written out. None of these rules computes: each brings the operands to a
 form in which the ordinary rule may take lanes for directions, and says what the lanes of
-the result are. Four classes of primitives can be told so: those that act entry by entry,
-those that move entries about, sums over entries, and matrix products.
+the result are. Five classes of primitives have one: those that act entry by entry, those
+that move entries about, sums over entries, matrix products, and those that work along some
+axes and treat all else alike. Windows are in `windows.py`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -17,7 +18,7 @@ import numpy as np
 from jax import Array, lax
 
 from opcompiler import _compat
-from opcompiler.taylor.primitives import Context, row_of
+from opcompiler.taylor.primitives import Context, row_of, SparseRule
 from opcompiler.taylor.rules.sparse_sums import as_sum
 from opcompiler.taylor.support import (
     aligned,
@@ -347,6 +348,71 @@ def _summed_alike(
     shape = tuple(n for a, n in enumerate(value.shape) if a not in axes)
     index = value.support.index.squeeze(tuple(1 + a for a in axes))
     return AlgebraArray(shape, value.dtype, tuple(series), value.support.at(index))
+
+
+# --- along some axes --------------------------------------------------------------------
+
+
+def along(name: str) -> SparseRule:
+    """Returns the rule of a primitive that works along the axes in a parameter.
+
+    All else is alike to it, so lanes are directions once they are the same along these.
+    """
+
+    def rule(
+        context: Context, equation: Any, inputs: Sequence[Value]
+    ) -> list[Value] | None:
+        # Before JAX had the parameter, `top_k` took the last axis.
+        found = equation.params.get(name, -1)
+        axes = (found,) if isinstance(found, int) else found
+        return _batched(context, equation, inputs, axes)
+
+    return rule
+
+
+def along_last(count: Callable[[dict[str, Any]], int]) -> SparseRule:
+    """Returns the rule of a primitive that works along the last axes of its operands.
+
+    Args:
+        count: of the parameters how many axes.
+    """
+
+    def rule(
+        context: Context, equation: Any, inputs: Sequence[Value]
+    ) -> list[Value] | None:
+        axes = range(-count(equation.params), 0)
+        return _batched(context, equation, inputs, axes)
+
+    return rule
+
+
+of_matrices = along_last(lambda _: 2)
+"""The rule of a primitive that takes each matrix of a stack by itself."""
+
+
+def _batched(
+    context: Context, equation: Any, inputs: Sequence[Value], axes: Sequence[int]
+) -> list[Value]:
+    """Runs the ordinary rule on operands whose index is the same along some axes."""
+    shape = shape_of(inputs[0])
+    axes = sorted(a % len(shape) for a in axes)
+    values = [unified(v, axes) if is_local(v) else v for v in inputs]
+    if not any(map(is_local, values)):
+        return row_of(equation).rule(context, equation, values)
+    values, support = aligned(values, shape)
+    outputs = row_of(equation).rule(context, equation, values)
+    if support is None:
+        return outputs
+    return [
+        supported(o, support.at(_without(support.index, axes, len(shape_of(o)))))
+        for o in outputs
+    ]
+
+
+def _without(index: np.ndarray, axes: Sequence[int], rank: int) -> np.ndarray:
+    """Drops as many of some axes as an output of this rank has lost, the last first."""
+    lost = index.ndim - 1 - rank
+    return index.squeeze(tuple(1 + a for a in axes[len(axes) - lost :]))
 
 
 # --- matrix products --------------------------------------------------------------------

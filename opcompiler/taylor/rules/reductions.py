@@ -8,6 +8,7 @@ it is *rewritten* as a tree of array operations, and that program is interpreted
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from opcompiler import _compat
 from opcompiler.taylor.arithmetic import Series
 from opcompiler.taylor.interpret import rewritten
 from opcompiler.taylor.primitives import Context, one_output, primitive
+from opcompiler.taylor.rules.local import along
 from opcompiler.taylor.value import (
     AlgebraArray,
     instantiate,
@@ -32,7 +34,7 @@ from opcompiler.taylor.value import (
 # --- picked by plain values -------------------------------------------------------------
 
 
-@primitive("sort", kind="structure", kink=True)
+@primitive("sort", kind="structure", kink=True, local=along("dimension"))
 def sort(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Sorts plain values with a counter beside them; channels follow the permutation."""
     params = equation.params
@@ -49,7 +51,8 @@ def sort(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value
     ]
 
 
-@primitive("top_k", "approx_top_k", kind="structure")
+@primitive("top_k", kind="structure", local=along("axis"))
+@primitive("approx_top_k", kind="structure", local=along("reduction_dimension"))
 def top_k(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """Channels follow the indices of the largest entries."""
     (value,) = inputs
@@ -71,7 +74,7 @@ def _follow(value: AlgebraArray, plain: Array, places: Array, axis: int) -> Valu
     return make(series, plain.shape, value.dtype)
 
 
-@primitive("reduce_max", "reduce_min", kind="structure")
+@primitive("reduce_max", "reduce_min", kind="structure", local=along("axes"))
 @one_output
 def extremum(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """Takes the mean of the channels over the entries that attain the extremum."""
@@ -92,7 +95,7 @@ def extremum(context: Context, equation: Any, inputs: Sequence[Value]) -> Series
     return series
 
 
-@primitive("cummax", "cummin", kind="structure")
+@primitive("cummax", "cummin", kind="structure", local=along("axis"))
 def running_extremum(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -114,7 +117,6 @@ def running_extremum(
 # --- products and sums of exponentials --------------------------------------------------
 
 
-@primitive("reduce_prod", kind="structure")
 def reduce_product(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -135,7 +137,6 @@ def reduce_product(
     return _joined(context, equation, inputs, tree)
 
 
-@primitive("cumprod", kind="structure")
 def running_product(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -143,7 +144,6 @@ def running_product(
     return _joined(context, equation, inputs, partial(_scan, lax.mul, equation.params))
 
 
-@primitive("cumlogsumexp", kind="structure")
 def running_logsumexp(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -172,7 +172,6 @@ Reducer = Callable[[Arrays, Arrays], Arrays]
 """Joins two tuples of arrays of equal shapes, entry by entry."""
 
 
-@primitive("reduce", kind="windows")
 def reduce(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """`jax.lax.reduce` by halves."""
     axes = equation.params["dimensions"]
@@ -192,7 +191,6 @@ def reduce(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Val
     return _joined(context, equation, inputs, tree)
 
 
-@primitive("reduce_window", kind="windows")
 def reduce_window(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -275,6 +273,17 @@ def _joined(
     found = rewritten(context, function, inputs)
     plain = _compat.bind(equation, *map(primal, inputs))
     return [
-        make([p, *f.coefficients[1:]], f.shape, f.dtype) if is_active(f) else p
+        replace(f, coefficients=(p, *f.coefficients[1:])) if is_active(f) else p
         for p, f in zip(plain, found, strict=True)
     ]
+
+
+# What stands in an equation's place may take lanes, so these rules do.
+for _name, _kind, _rule in [
+    ("reduce_prod", "structure", reduce_product),
+    ("cumprod", "structure", running_product),
+    ("cumlogsumexp", "structure", running_logsumexp),
+    ("reduce", "windows", reduce),
+    ("reduce_window", "windows", reduce_window),
+]:
+    primitive(_name, kind=_kind, local=_rule)(_rule)
