@@ -14,10 +14,10 @@ $$ \sum_r V_r^T V_r = V^T V = T^T T , $$
 
 and any T with this property, (E, E) say, gives the same numbers, exactly. Where the square
 of a direction counts with a sign, as in a wave operator, the directions of each sign are
-exchanged by themselves. T comes from the
-eigenvalues of the small matrix $V^T V$, which needs no pivots and no full rank: what is
-rounded is $V^T V$, by a few units of its largest entry. Where only some entries of the
-family vary (a tangent that is the same at all points), E counts these.
+exchanged by themselves. T is the Cholesky factor of the small matrix $V^T V$ with pivots as
+large as there are, which needs no full rank: what is rounded is $V^T V$, by a few units of
+its largest entry. Where only some entries of the family vary (a tangent that is the same at
+all points), E counts these.
 
 Source: `docs/theory.md`, "A narrow layer ends the dimension".
 """
@@ -306,20 +306,54 @@ class Points:
 @jax.custom_jvp
 def _root(rows: Array) -> tuple[Array, Array]:
     """Returns T, (..., E, E), with $T^T T = V^T V$ for rows V, (..., R, E); and 1 / T."""
-    squares = jnp.matmul(rows.mT, rows, precision="highest")
-    values, vectors = jnp.linalg.eigh(squares)
-    # Rounding takes an eigenvalue that is zero to either side of it. Raised by as much,
-    # they change V^T V no more than rounding did, and nothing is divided by zero.
-    number = jnp.finfo(rows.dtype)
-    least = jnp.maximum(number.eps * values[..., -1:], number.tiny)
-    root = jnp.sqrt(jnp.maximum(values, least))
-    return root[..., None] * vectors.mT, vectors / root[..., None, :]
+    return _factored(jnp.matmul(rows.mT, rows, precision="highest"))
+
+
+def _factored(squares: Array) -> tuple[Array, Array]:
+    """Returns T with T^T T = S, one row for each pivot, the largest first; and 1 / T.
+
+    Rounding leaves of a row that is zero a few units of the largest pivot. Such a row is
+    its pivot alone, so that no rounding is divided by rounding; and the pivot is at least a
+    unit, so that nothing is divided by zero. Neither changes S more than rounding did.
+    """
+    size, number = squares.shape[-1], jnp.finfo(squares.dtype)
+    place = jnp.arange(size)
+    unit = number.eps * jnp.max(_diagonal(squares), -1, keepdims=True)
+    noise, least = size / 8 * unit, jnp.maximum(unit, number.tiny)
+
+    # In steps of whole arrays. The eigenvalues, or the Cholesky factors, of LAPACK would
+    # do; but its threads wait for those of XLA, which still look for work after the
+    # product in front: 35 ms on two cores for what takes two.
+    def step(carry: Any, _: Any) -> Any:
+        rest, change, free = carry
+        pivots = jnp.where(free, _diagonal(rest), -jnp.inf)
+        here = place == jnp.argmax(pivots, -1)[..., None]
+        pivot = jnp.max(pivots, -1, keepdims=True)
+        length = jnp.sqrt(jnp.maximum(pivot, least))
+        row, solved = (
+            jnp.sum(jnp.where(here[..., None], a, 0), -2) / length
+            for a in (rest, change)
+        )
+        free &= ~here
+        row = jnp.where(free & (pivot > noise), row, 0)
+        rest = rest - row[..., :, None] * row[..., None, :]
+        change = change - row[..., :, None] * solved[..., None, :]
+        return (rest, change, free), (jnp.where(here, length, row), solved)
+
+    one = jnp.broadcast_to(jnp.eye(size, dtype=squares.dtype), squares.shape)
+    free = jnp.ones(squares.shape[:-1], bool)
+    _, (rows, columns) = lax.scan(step, (squares, one, free), length=size)
+    return jnp.moveaxis(rows, 0, -2), jnp.moveaxis(columns, 0, -1)
+
+
+def _diagonal(a: Array) -> Array:
+    return jnp.diagonal(a, axis1=-2, axis2=-1)
 
 
 # T is determined up to a rotation of its rows, of which nothing that is computed with it
 # depends. So any derivative will do that is one of V^T V: dT = Q^T dV with Q = V / T,
-# because then dT^T T + T^T dT = dV^T V + V^T dV. The derivatives of eigenvectors, infinite
-# where two eigenvalues meet, do not come in, and a rank below E does no harm.
+# because then dT^T T + T^T dT = dV^T V + V^T dV. Which pivots were taken does not come in,
+# and a rank below E does no harm.
 @_root.defjvp
 def _root_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
     (rows,), (change,) = primals, tangents
