@@ -9,6 +9,7 @@
     series.py            contestants for all derivatives 0...n in one variable
     small.py             second derivatives in small networks; one point each under vmap
     node_local.py        contestants for a network that sees every node alone
+    image.py             contestants for a convolutional network, by all pixels
     wavefunction.py      contestants for kinetic energies, and for determinants alone
     narrow.py            contestants for exact Laplacians behind a narrow first layer
     tiles.py             the mean square of a residual at many points

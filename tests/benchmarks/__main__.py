@@ -7,6 +7,7 @@ from rich.progress import track
 from tests.benchmarks import (
     biharmonic,
     curvature,
+    image,
     laplacian,
     mixed,
     narrow,
@@ -43,6 +44,7 @@ ROWS = {
     "small-series-4": lambda: small.series_row(4),
     "pairs": small.pairs_row,
     "node-local": node_local.row,
+    "image": image.row,
     "wavefunction": wavefunction.network_row,
     "slogdet": wavefunction.determinants_row,
     "narrow-2000d": lambda: narrow.row(2_000, 64, 32, sampled=False),

@@ -2,14 +2,16 @@
 
     python -m tests.benchmarks.kinetic_energies PACKAGE
 
-PACKAGE is netket, ferminet or deepqmc, and has to be installed. What goes into it is the
-first program of its page in docs/tools; networks, walkers and rivals are the package's.
+PACKAGE is netket, ferminet, psiformer (of ferminet) or deepqmc, and has to be installed.
+What goes into it is the first program of its page in docs/tools; networks, walkers and
+rivals are the package's. `--gradient` times the parameter gradient of the mean square, too.
 """
 
 import argparse
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from tests.benchmarks.timing import compiled, race
 
@@ -66,17 +69,32 @@ def netket() -> Scene:
 
 def ferminet() -> Scene:
     """Neon, FermiNet as its standard settings have it (16 determinants), 4 walkers."""
+    from ferminet import networks
+
+    return _neon(networks.make_fermi_net)
+
+
+def psiformer() -> Scene:
+    """Neon, ferminet's Psiformer as its standard settings have it, 4 walkers."""
+    from ferminet import base_config, psiformer
+
+    settings = base_config.default().network.psiformer
+    return _neon(partial(psiformer.make_fermi_net, **settings.to_dict()))
+
+
+def _neon(make_network: Callable) -> Scene:
     from ferminet import hamiltonian, networks
 
     atoms, charges = jnp.zeros((1, 3)), jnp.array([10.0])
     spins = jnp.array([1.0] * 5 + [-1.0] * 5)
-    network = networks.make_fermi_net((5, 5), charges)
+    network = make_network((5, 5), charges)
     params = network.init(jax.random.key(0))
     walkers = jax.random.normal(jax.random.key(1), (4, 30))
     make = hamiltonian.local_kinetic_energy
     kinetic = {
         "opcompiler": page("ferminet")["local_kinetic_energy"](network.apply),
-        "folx": make(network.apply, laplacian_method="folx"),
+        "folx sparse(6)": make(network.apply, laplacian_method="folx"),
+        "folx dense": _dense(network.apply),
         "ferminet": make(network.apply),
     }
 
@@ -90,6 +108,19 @@ def ferminet() -> Scene:
         return jax.vmap(energy, (None, 0))
 
     return {name: of_all(one) for name, one in kinetic.items()}, params, walkers
+
+
+def _dense(network: Callable) -> Callable:
+    """The kinetic energy by folx with all directions: ferminet has the threshold 6."""
+    import folx
+
+    def energy(params: Any, data: Any) -> Any:
+        log_psi = lambda x: network(params, x, data.spins, data.atoms, data.charges)[1]
+        found = folx.forward_laplacian(log_psi, 0)(data.positions)
+        slope = found.jacobian.dense_array
+        return -(found.laplacian + jnp.sum(slope**2)) / 2
+
+    return energy
 
 
 def deepqmc() -> Scene:
@@ -130,25 +161,51 @@ def deepqmc() -> Scene:
     return {name: of_all(h) for name, h in hamiltonians.items()}, params, walkers
 
 
-PACKAGES = {"netket": netket, "ferminet": ferminet, "deepqmc": deepqmc}
+PACKAGES = {
+    "netket": netket,
+    "ferminet": ferminet,
+    "psiformer": psiformer,
+    "deepqmc": deepqmc,
+}
+
+
+def slope_of(energy: Callable) -> Callable:
+    """The gradient of the mean square, as one array."""
+    square = lambda params, walkers: jnp.mean(jnp.abs(energy(params, walkers)) ** 2)
+    return lambda *given: ravel_pytree(jax.grad(square)(*given))[0]
+
+
+def measure(
+    what: str,
+    contestants: Mapping[str, Callable],
+    params: Any,
+    walkers: Any,
+    times: int,
+) -> None:
+    programs, seconds = {}, {}
+    for name, contestant in contestants.items():
+        programs[name], seconds[name] = compiled(contestant, params, walkers)
+    ours, *_ = found = [program(params, walkers) for program in programs.values()]
+    medians = race(programs, params, walkers, times)
+    print(what)
+    for (name, time), values in zip(medians.items(), found, strict=True):
+        away = np.max(np.abs(values - ours)) / np.max(np.abs(ours))
+        print(f"    {name}: {time:.2f} ms, {seconds[name]:.1f} s, {away:.0e} from ours")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.benchmarks.kinetic_energies")
     parser.add_argument("package", choices=PACKAGES)
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--gradient", action="store_true")
     options = parser.parse_args()
     energies, params, walkers = PACKAGES[options.package]()
     print(PACKAGES[options.package].__doc__)
     print("jax", jax.__version__, "folx", version("folx"))
-    programs, seconds = {}, {}
-    for name, energy in energies.items():
-        programs[name], seconds[name] = compiled(energy, params, walkers)
-    ours, *_ = found = [program(params, walkers) for program in programs.values()]
-    times = race(programs, params, walkers, options.repeats)
-    for (name, time), values in zip(times.items(), found, strict=True):
-        away = np.max(np.abs(values - ours)) / np.max(np.abs(ours))
-        print(f"{name}: {time:.2f} ms, {seconds[name]:.1f} s, {away:.0e} from ours")
+    measure("energies", energies, params, walkers, options.repeats)
+    if options.gradient:
+        slopes = {name: slope_of(energy) for name, energy in energies.items()}
+        measure("gradient", slopes, params, walkers, options.repeats)
 
 
 if __name__ == "__main__":

@@ -75,10 +75,28 @@ def page(title: str, results: list[Measurement], note: str) -> str:
     return f"# {title}\n\n{machine()}\n\n{note}\n\n{text}\n"
 
 
+def _with_rows_before(results: list[Measurement], file: Path) -> list[Measurement]:
+    """Returns results in the order of a file's rows, with those that are only there."""
+    rows: dict[str, list[Measurement]] = {}
+    for line in file.read_text().splitlines() if file.exists() else []:
+        record = json.loads(line)
+        # All but the day.
+        if record.pop("machine").rpartition(",")[0] == machine().rpartition(",")[0]:
+            rows.setdefault(record["row"], []).append(Measurement(**record))
+    measured = {m.row for m in results}
+    rows |= {row: [m for m in results if m.row == row] for row in measured}
+    return [m for row in rows.values() for m in row]
+
+
 def write(results: list[Measurement]) -> None:
-    """Writes docs/benchmarks/<platform>.md and .jsonl."""
+    """Writes docs/benchmarks/<platform>.md and .jsonl.
+
+    Rows that were measured before, on the same machine, stay where they are until they are
+    measured again.
+    """
     FOLDER.mkdir(parents=True, exist_ok=True)
     name = jax.devices()[0].platform
+    results = _with_rows_before(results, FOLDER / f"{name}.jsonl")
     note = (
         "Tanh networks, float32. folx dense and sparse(k): sparsity threshold 0 and k. "
         "Medians of contestants run in turns; the gradient is "
