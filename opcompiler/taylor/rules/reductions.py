@@ -19,7 +19,7 @@ from jax import Array, lax
 from opcompiler import _compat
 from opcompiler.taylor.arithmetic import Series
 from opcompiler.taylor.interpret import rewritten
-from opcompiler.taylor.primitives import Context, one_output, primitive
+from opcompiler.taylor.primitives import Context, one_output, primitive, Rule
 from opcompiler.taylor.rules.local import along
 from opcompiler.taylor.value import (
     AlgebraArray,
@@ -114,9 +114,15 @@ def running_extremum(
     return [_follow(value, best, places, axis)]
 
 
+def _rewriting(name: str, kind: str) -> Callable[[Rule], Rule]:
+    """Declares a rule that takes families in lanes as well: what it rewrites to does."""
+    return lambda rule: primitive(name, kind=kind, local=rule)(rule)
+
+
 # --- products and sums of exponentials --------------------------------------------------
 
 
+@_rewriting("reduce_prod", kind="structure")
 def reduce_product(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -137,6 +143,7 @@ def reduce_product(
     return _joined(context, equation, inputs, tree)
 
 
+@_rewriting("cumprod", kind="structure")
 def running_product(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -144,6 +151,7 @@ def running_product(
     return _joined(context, equation, inputs, partial(_scan, lax.mul, equation.params))
 
 
+@_rewriting("cumlogsumexp", kind="structure")
 def running_logsumexp(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -172,6 +180,7 @@ Reducer = Callable[[Arrays, Arrays], Arrays]
 """Joins two tuples of arrays of equal shapes, entry by entry."""
 
 
+@_rewriting("reduce", kind="windows")
 def reduce(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """`jax.lax.reduce` by halves."""
     axes = equation.params["dimensions"]
@@ -191,6 +200,7 @@ def reduce(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Val
     return _joined(context, equation, inputs, tree)
 
 
+@_rewriting("reduce_window", kind="windows")
 def reduce_window(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -276,14 +286,3 @@ def _joined(
         replace(f, coefficients=(p, *f.coefficients[1:])) if is_active(f) else p
         for p, f in zip(plain, found, strict=True)
     ]
-
-
-# What stands in an equation's place may take lanes, so these rules do.
-for _name, _kind, _rule in [
-    ("reduce_prod", "structure", reduce_product),
-    ("cumprod", "structure", running_product),
-    ("cumlogsumexp", "structure", running_logsumexp),
-    ("reduce", "windows", reduce),
-    ("reduce_window", "windows", reduce_window),
-]:
-    primitive(_name, kind=_kind, local=_rule)(_rule)
