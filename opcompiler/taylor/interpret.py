@@ -23,6 +23,7 @@ from jax import lax
 from opcompiler import _compat
 from opcompiler.algebra.families import Folding
 from opcompiler.taylor.arithmetic import Series
+from opcompiler.taylor.joined import apart, deferred, Joined, multiplied_only
 from opcompiler.taylor.places import densified, SparseArray
 from opcompiler.taylor.primitives import Context, row_of, Rule
 from opcompiler.taylor.rank import has_family, settled
@@ -78,6 +79,7 @@ def evaluate(
     for variable, place in last.items():
         dead.setdefault(place, []).append(variable)
 
+    summed = multiplied_only(jaxpr) if step is apply else {}
     for place, equation in enumerate(jaxpr.eqns):
         inputs = list(map(read, equation.invars))
         gone = dead.get(place, ())
@@ -87,7 +89,9 @@ def evaluate(
             others = (v for name, v in known.items() if name not in gone)
             alone = not any(has_family(context.algebra, v) for v in others)
             inside = replace(context, reducible=alone and row_of(equation).inlined)
-        outputs = step(inside, equation, inputs)
+        axes = summed.get(equation.outvars[0]) if summed else None
+        joined = axes and deferred(equation, inputs, axes)
+        outputs = [joined] if joined else step(inside, equation, inputs)
         if context.watch is not None and not row_of(equation).inlined:
             context.watch.ran(equation, inputs, outputs)
         known.update(zip(equation.outvars, outputs, strict=True))
@@ -114,6 +118,10 @@ def apply(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
     """Runs one equation: its primitive, its rule, or the fallback."""
     if not any(map(is_active, inputs)):
         return _compat.bind(equation, *inputs)
+    if any(isinstance(value, Joined) for value in inputs):
+        if sum(map(is_active, inputs)) == 1:
+            return rewritten(context, *apart(equation, inputs))
+        inputs = [_whole(context, value) for value in inputs]
     row = row_of(equation)
     if any(isinstance(value, SparseArray) for value in inputs):
         # A rule for sparse values may decline: places that it cannot follow, too many.
@@ -127,6 +135,14 @@ def apply(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Valu
             return outputs
         inputs = [spread(value) for value in inputs]
     return row.rule(context, equation, inputs)
+
+
+def _whole(context: Context, value: Value) -> Value:
+    """Joins parts that were not joined yet."""
+    if not isinstance(value, Joined):
+        return value
+    (joined,) = apply(context, value.equation, value.parts)
+    return joined
 
 
 # --- families, where a push begins and ends ---------------------------------------------

@@ -35,11 +35,17 @@ import numpy as np
 from jax import Array, lax
 
 from opcompiler.algebra.weil import TaylorAlgebra
-from opcompiler.taylor.places import family_place, SparseArray
+from opcompiler.taylor.places import family_place
 from opcompiler.taylor.price import EIGEN, operations
 from opcompiler.taylor.primitives import Context
 from opcompiler.taylor.support import is_local
-from opcompiler.taylor.value import AlgebraArray, Coefficient, family_axis, Value
+from opcompiler.taylor.value import (
+    Active,
+    AlgebraArray,
+    Coefficient,
+    family_axis,
+    Value,
+)
 
 
 def weights_of(algebra: TaylorAlgebra) -> Any:
@@ -104,9 +110,9 @@ def settled(
 
 def has_family(algebra: TaylorAlgebra, value: Value) -> bool:
     """Whether a value depends on the directions of a family one by one."""
-    if isinstance(value, SparseArray):
-        return True
-    return isinstance(value, AlgebraArray) and bool(_families(algebra, value))
+    if isinstance(value, AlgebraArray):
+        return bool(_families(algebra, value))
+    return isinstance(value, Active)
 
 
 def with_directions(context: Context, count: int) -> Context:

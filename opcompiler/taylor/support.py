@@ -387,10 +387,7 @@ def _compact(index: np.ndarray) -> np.ndarray:
 
 
 def united_along(index: np.ndarray, axes: Sequence[int]) -> np.ndarray:
-    """Returns an index of all that elements along some axes depend on.
-
-    What comes first stays first, so that in pairs (i, j) the lanes of i remain lanes of i.
-    """
+    """Returns an index of all that elements along some axes depend on."""
     moved = np.moveaxis(index, [1 + a for a in axes], range(1, 1 + len(axes)))
     rows = moved.reshape(-1, *moved.shape[len(axes) + 1 :])
     order = np.argsort(rows, axis=0, kind="stable")
@@ -398,8 +395,43 @@ def united_along(index: np.ndarray, axes: Sequence[int]) -> np.ndarray:
     again = np.concatenate([line[:1] < 0, line[1:] == line[:-1]])
     known = np.zeros_like(again)
     np.put_along_axis(known, order, again, 0)
-    found = _compact(np.where(known, NONE, rows))
+    found = _by_axis(_compact(np.where(known, NONE, rows)))
     return np.expand_dims(found, [1 + a for a in sorted(axes)])
+
+
+_COMPARED = 10_000_000
+"""Comparisons up to which lanes are put in order."""
+
+
+def _by_axis(index: np.ndarray) -> np.ndarray:
+    """Puts lanes in an order in which each varies along one axis, as far as there is one.
+
+    In pairs (i, j) the first lanes are directions of i, the others of j; the pair (i, i)
+    does not use these. So a sum over i finds the same directions at all j.
+    """
+    axes = [a for a in range(1, index.ndim) if index.shape[a] > 1]
+    if len(axes) < 2 or len(index) * index.size > _COMPARED:
+        return index
+    rest, lanes = index, []
+    for axis in axes:
+        # What all elements at one place of this axis depend on: (lanes, places).
+        slices = np.moveaxis(index, axis, 1).reshape(len(index), index.shape[axis], -1)
+        first = slices[:, None, :, :1]
+        common = (slices[None] == first).any(1).all(-1) & (first[:, 0, :, 0] >= 0)
+        number = int(common.sum(0).max())
+        if not number:
+            continue
+        beyond = np.iinfo(index.dtype).max
+        found = np.sort(np.where(common, first[:, 0, :, 0], beyond), axis=0)[:number]
+        dims = [1] * index.ndim
+        dims[0], dims[axis] = found.shape
+        found = np.where(found == beyond, NONE, found).reshape(dims)
+        same = (rest[:, None] == found[None]) & (found[None] >= 0)
+        lanes.append(np.where(same.any(0), found, NONE))
+        rest = np.where(same.any(1), NONE, rest)
+    rest = rest[(rest >= 0).any(_axes(rest))]
+    ordered = np.concatenate([*lanes, _compact(rest)] if len(rest) else lanes or [rest])
+    return ordered if 0 < len(ordered) <= len(index) else index
 
 
 def aligned(
@@ -560,7 +592,14 @@ def _sum_unlike(
     kept = [a for a in range(len(value.shape)) if a not in axes]
     # Lanes behind elements: that is the order in which directions are numbered.
     order = [*(1 + a for a in axes), 0, *(1 + a for a in kept)]
-    index = narrow(index[lanes]).transpose(order)
+    used, index = index[lanes] >= 0, narrow(index[lanes])
+    for a in kept:
+        # A lane may be one direction all along, or none: of pairs (i, j) the lane of j,
+        # which the pair (j, j) does not use, because it has one of i already.
+        same = index.max(1 + a, keepdims=True)
+        if ((index == same) | (index == NONE)).all():
+            index = same
+    index = index.transpose(order)
     index = np.broadcast_to(
         index, (*(value.shape[a] for a in axes), *index.shape[len(axes) :])
     )
@@ -568,13 +607,15 @@ def _sum_unlike(
     rows = index.reshape(-1, math.prod(dims))
     most = support.count if rows.shape[1] == 1 else support.most
     found, sources = grouped(rows, support.count, most)
-    same = [1] * len(dims) if found.shape[1] == 1 else dims
     count, longest, columns = sources.shape
+    own = dims if found.shape[1] > 1 else [1] * len(dims)
 
     before, after = family_axis(len(value.shape)), family_axis(len(kept))
 
     def one(data: Array) -> Array:
         data = jnp.moveaxis(data, before, 0)
+        if not used.all():
+            data = jnp.where(used, data, 0)
         whole = (
             value.shape[a] if a in axes else n for a, n in enumerate(data.shape[1:])
         )
@@ -591,15 +632,15 @@ def _sum_unlike(
                     picked = jnp.where(there, picked, 0)
         else:
             shape = jnp.broadcast_shapes(data.shape[1:], dims)
-            at = np.broadcast_to(sources.reshape(-1, *dims), (count * longest, *shape))
             data = jnp.broadcast_to(data, (len(data), *shape))
+            at = np.broadcast_to(sources.reshape(-1, *dims), (count * longest, *shape))
             picked = jnp.take_along_axis(data, jnp.asarray(np.maximum(at, 0)), 0)
             picked = jnp.where(at >= 0, picked, 0)
-        rows = picked.reshape(count, longest, *picked.shape[1:])
-        rows = rows[:, 0] if longest == 1 else jnp.sum(rows, 1, dtype=data.dtype)
-        return jnp.moveaxis(rows, 0, after)
+        picked = picked.reshape(count, longest, *picked.shape[1:])
+        sums = picked[:, 0] if longest == 1 else jnp.sum(picked, 1, dtype=data.dtype)
+        return jnp.moveaxis(sums, 0, after)
 
-    return _of_lanes(value, axes, lanes, one, found.reshape(-1, *same))
+    return _of_lanes(value, axes, lanes, one, found.reshape(-1, *own))
 
 
 def _of_lanes(

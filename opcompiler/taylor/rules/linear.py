@@ -67,13 +67,17 @@ def same_shape(context: Context, equation: Any, inputs: Sequence[Value]) -> list
     return [make(series, aval.shape, aval.dtype)]
 
 
-def shaped(*names: str, narrow: Narrow | None = None, **traits: Any) -> None:
+def shaped(
+    *names: str, narrow: Narrow | None = None, copying: bool = False, **traits: Any
+) -> None:
     """Declares linear primitives of one array that may change its shape.
 
     Args:
         names: of the primitives.
         narrow: what becomes of a channel with axes of length 1; without one, or where it
             returns `None`, the channel is written out.
+        copying: whether the primitive copies entries along an axis: then every channel
+            goes by the narrow form, and nothing is copied until somebody needs it.
         traits: as of `primitive`.
     """
 
@@ -84,8 +88,7 @@ def shaped(*names: str, narrow: Narrow | None = None, **traits: Any) -> None:
         (aval,) = _compat.output_avals(equation)
 
         def one_channel(c: Array) -> Array:
-            # A broadcast is left narrow in any case: nothing is copied until needed.
-            if c.shape != value.shape or equation.primitive.name == "broadcast_in_dim":
+            if copying or c.shape != value.shape:
                 result = narrow(equation.params, value.shape, c) if narrow else None
                 if result is not None:
                     return result
@@ -108,7 +111,6 @@ def _narrow_sum(params: dict[str, Any], full: Shape, c: Array) -> Array:
     return summed * copies if copies != 1 else summed
 
 
-shaped("tile")
 shaped("cumsum", local=local.along("axis"))
 shaped("fft", local=local.along_last(lambda params: len(params["fft_lengths"])))
 shaped("reduce_window_sum", local=windows.pooling)

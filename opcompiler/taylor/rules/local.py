@@ -203,6 +203,13 @@ def _broadcast(indices: Any, before: Any, after: Any, params: Any) -> Any:
     return [indices[0].reshape(-1, *shape)]
 
 
+@_moves_index("tile")
+def _tiled(indices: Any, before: Any, after: Any, params: Any) -> Any:
+    del before, after
+    reps = zip(params["reps"], indices[0].shape[1:], strict=True)
+    return [np.tile(indices[0], [1, *(1 if size == 1 else rep for rep, size in reps)])]
+
+
 @_moves_index("slice")
 def _sliced(indices: Any, before: Any, after: Any, params: Any) -> Any:
     del before, after

@@ -169,6 +169,13 @@ def _broadcast(
     return _renamed(places, lambda a: axes[a]), narrow
 
 
+def _narrow_tile(params: Params, full: Shape, c: Array) -> Array:
+    """An axis of length 1, of the value or of a channel, is the same all along."""
+    del full
+    reps = zip(params["reps"], c.shape, strict=True)
+    return lax.tile(c, [1 if size == 1 else rep for rep, size in reps])
+
+
 def _narrow_squeeze(params: Params, full: Shape, c: Array) -> Array:
     del full
     return lax.squeeze(c, params["dimensions"])
@@ -281,9 +288,10 @@ def _turned(params: Params, before: Shape, after: Shape, places: Places) -> Move
 
 shaped("transpose", narrow=_narrow_transpose, sparse=_moving(_transposed), local=moved)
 shaped(
-    "broadcast_in_dim", narrow=_narrow_broadcast, entries="flat",
+    "broadcast_in_dim", narrow=_narrow_broadcast, copying=True, entries="flat",
     sparse=_moving(_broadcast), local=moved,
 )  # fmt: skip
+shaped("tile", narrow=_narrow_tile, copying=True, local=moved)
 shaped("squeeze", narrow=_narrow_squeeze, sparse=_moving(_reshaped), local=moved)
 shaped("reshape", narrow=_narrow_reshape, sparse=_moving(_reshaped), local=moved)
 shaped("expand_dims", sparse=_moving(_reshaped), local=moved)
