@@ -324,15 +324,33 @@ def _selected(data: Array, axis: int, same: np.ndarray) -> Array:
 
 def _scattered(data: Array, axis: int, before: np.ndarray, count: int) -> Array:
     """Compares each direction with the index: nothing is picked one by one."""
-    sizes = [1] * data.ndim
-    sizes[axis] = count
+    width = _block(before, count)
+    sizes = [1] * (data.ndim + 1)
+    sizes[axis] = count // width
     number = lax.broadcasted_iota(np.int32, sizes, axis)
     total: Any = None
-    for k, index in enumerate(before.astype(np.int32)):
-        lane = lax.slice_in_dim(data, k, k + 1, axis=axis)
-        part = jnp.where(number == np.expand_dims(index, axis), lane, 0)
+    for k in range(0, len(before), width):
+        lanes = lax.slice_in_dim(data, k, k + width, axis=axis)
+        block = np.expand_dims(before[k] // width, (axis, axis + 1)).astype(np.int32)
+        part = jnp.where(number == block, jnp.expand_dims(lanes, axis), 0)
         total = part if total is None else total + part
-    return total
+    return total.reshape(*total.shape[:axis], count, *total.shape[axis + 2 :])
+
+
+def _block(index: np.ndarray, count: int) -> int:
+    """Returns how many lanes at a time are directions in a row, and begin a block of these.
+
+    The three coordinates of an electron are compared as one.
+    """
+    lanes = len(index)
+    for width in (w for w in range(lanes, 1, -1) if lanes % w == 0 == count % w):
+        groups = index.reshape(lanes // width, width, *index.shape[1:])
+        line = np.arange(width).reshape(-1, *[1] * (index.ndim - 1))
+        first = groups[:, :1]
+        row = np.where(first == NONE, NONE, first + line)
+        if (groups == row).all() and (first[first >= 0] % width == 0).all():
+            return width
+    return 1
 
 
 def _gathered(data: Array, before: np.ndarray, after: np.ndarray) -> Array:

@@ -3,7 +3,8 @@
 `python -m tests.benchmarks.against CHECKOUT [--only WORD] [--write NAME]`: CHECKOUT is a
 folder that holds another commit (`git worktree add CHECKOUT COMMIT`). Each checkout serves
 its own contestant of a row, the first, from its own process; the two take turns, so that
-the machine is the same for both.
+the machine is the same for both. Two processes of one program differ by up to a tenth, by
+where their arrays lie: `--pairs 3` takes medians over three processes of each.
 """
 
 import argparse
@@ -36,7 +37,8 @@ class Side:
 
     def milliseconds(self, program: str) -> float:
         """Runs "values" or "gradient" twice and returns the second time."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         print(program, file=self.process.stdin, flush=True)
         return float(self.process.stdout.readline())
 
@@ -98,8 +100,13 @@ def _contestant(name: str):
     return params, points, next(iter(row.contestants.values()))
 
 
-def compare(other: Path, name: str) -> list[float]:
+def compare(other: Path, name: str, pairs: int) -> list[float]:
     """Returns medians there and here: values, gradients, and both compilations."""
+    found = [_pair(other, name) for _ in range(pairs)]
+    return [statistics.median(column) for column in zip(*found, strict=True)]
+
+
+def _pair(other: Path, name: str) -> list[float]:
     sides = [Side(checkout, name) for checkout in (other, HERE)]
     found: list[float] = []
     for program in ("values", "gradient"):
@@ -144,6 +151,7 @@ def main() -> None:
     parser.add_argument("checkout", type=Path, help="a folder with the other commit")
     parser.add_argument("--only", default="", help="rows whose name holds this word")
     parser.add_argument("--write", default="", help="docs/benchmarks/NAME.md")
+    parser.add_argument("--pairs", type=int, default=1, help="of processes")
     parser.add_argument("--serve", default="", help=argparse.SUPPRESS)
     parser.add_argument("--list", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -160,7 +168,7 @@ def main() -> None:
     both = [n for n in names(other) if n in here and options.only in n]
     lines = []
     for name in both:
-        lines.append(line(name, compare(other, name)))
+        lines.append(line(name, compare(other, name, options.pairs)))
         print(lines[-1], flush=True)
     if options.write:
         from tests.benchmarks import report

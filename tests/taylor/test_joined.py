@@ -65,6 +65,16 @@ def in_batches(z):
     )
 
 
+def messages(z):
+    """Pairs of nodes: both ends, and what belongs to the pair."""
+    h = first_layer(z)
+    one, other = (jnp.broadcast_to(a, (NODES, NODES, WIDTH)) for a in (h[:, None], h))
+    at = z.reshape(NODES, 4)
+    apart = jnp.sum((at[:, None] - at) ** 2, -1, keepdims=True)
+    both = jnp.concatenate([one, other, apart], -1)
+    return energy(jnp.tanh(both @ MIXING[: 2 * WIDTH + 1]))
+
+
 def several_axes(z):
     h = first_layer(z).reshape(NODES, 4, 6)
     both = jnp.concatenate([h, jnp.broadcast_to(h.mean(0), h.shape)], 2)
@@ -110,8 +120,8 @@ def of_a_loop(z):
 
 
 LESS_WORK = (
-    global_features, constant_beside, from_the_left, in_batches, several_axes, read_twice,
-    of_complex_numbers, of_a_loop,
+    global_features, constant_beside, from_the_left, in_batches, messages, several_axes,
+    read_twice, of_complex_numbers, of_a_loop,
 )  # fmt: skip
 AS_IT_WAS = (by_what_varies, read_elsewhere)
 NETWORKS = {f.__name__: f for f in (*LESS_WORK, *AS_IT_WAS)}
@@ -119,7 +129,10 @@ NETWORKS = {f.__name__: f for f in (*LESS_WORK, *AS_IT_WAS)}
 
 @pytest.mark.parametrize(
     "name",
-    only(("global_features", "in_batches", "several_axes", "by_what_varies"), NETWORKS),
+    only(
+        ("global_features", "in_batches", "messages", "several_axes", "by_what_varies"),
+        NETWORKS,
+    ),
 )
 @pytest.mark.parametrize("sparsity", [None, 0])
 def test_laplacians_are_those_of_the_hessian(name, sparsity) -> None:

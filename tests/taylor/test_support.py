@@ -335,3 +335,37 @@ def test_indices_move_as_entries_do(monkeypatch, name):
     assert len(by_hand) == len(found) > 3
     for a, b in zip(by_hand, found, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_lanes_of_pairs_vary_along_one_axis():
+    """Whatever order they come in; and each pair keeps the directions it has."""
+    random, nodes = np.random.default_rng(1), 5
+    own = 3 * np.arange(nodes) + np.arange(3)[:, None]
+    sides = own[:, :, None], own[:, None]
+    both = np.concatenate([np.broadcast_to(s, (3, nodes, nodes)) for s in sides])
+    both[3:, np.arange(nodes), np.arange(nodes)] = support.NONE
+    mixed = random.permuted(both, axis=0)
+    found = support.united_along(mixed[..., None], [2])[..., 0]
+    assert len(found) == 6
+    for lane in found:
+        columns = [np.where(a == support.NONE, a.max(0), a) for a in (lane, lane.T)]
+        assert any((c == c[:1]).all() for c in columns), lane
+    np.testing.assert_array_equal(np.sort(found, 0), np.sort(mixed, 0))
+
+
+def test_sums_over_pairs_pick_no_entries():
+    """As `r_ij` in wavefunctions: distances of pairs, a layer, a mean over one end."""
+    weights = jax.random.normal(jax.random.key(5), (4, 6))
+
+    def net(z):
+        at, eye = z.reshape(5, 3), jnp.eye(5)[..., None]
+        apart = at[None] - at[:, None]
+        length = jnp.linalg.norm(apart + eye, axis=-1, keepdims=True) * (1 - eye)
+        pairs = jnp.tanh(jnp.concatenate([length, apart], -1) @ weights)
+        return jnp.sum(jnp.sin(pairs[:2].mean(0)) + jnp.cos(pairs.mean(1)))
+
+    z = jax.random.normal(jax.random.key(6), (15,))
+    laplacian = oc.taylor.laplacian(net, sparsity=6)
+    np.testing.assert_allclose(laplacian(z), jnp.trace(jax.hessian(net)(z)), rtol=1e-10)
+    gathers = str(jax.make_jaxpr(laplacian)(z)).count(" gather[")
+    assert gathers <= 2, "the layer's inputs may be picked, its outputs need not"
