@@ -46,22 +46,16 @@ class Joined(Active):
     """Arrays side by side that have not been copied to one.
 
     Attributes:
+        shape: of all parts side by side.
+        dtype: of all parts.
         parts: the operands of the concatenation, plain or algebra-valued.
         equation: the concatenation.
     """
 
+    shape: Shape
+    dtype: Any
     parts: tuple[Value, ...]
     equation: Any
-
-    @property
-    def shape(self) -> Shape:
-        """The shape of all parts side by side."""
-        return _compat.output_avals(self.equation)[0].shape
-
-    @property
-    def dtype(self) -> Any:
-        """The dtype of all parts."""
-        return _compat.output_avals(self.equation)[0].dtype
 
     @property
     def primal(self) -> Array:
@@ -140,7 +134,7 @@ def deferred(
     exact = jnp.issubdtype(aval.dtype, jnp.inexact) and aval.dtype.itemsize >= 4
     if not exact or any(_is_other(value) for value in inputs):
         return None
-    joined = Joined(tuple(inputs), equation)
+    joined = Joined(aval.shape, aval.dtype, tuple(inputs), equation)
     groups = joined.groups
     if len(groups) < 2:
         return None

@@ -200,7 +200,7 @@ TEXT = """# Benchmarks
 | [derivative_grid.md](derivative_grid.md) | the same over depth, width and points |
 {sparse}| [structure.md](structure.md) | parts, narrow layers, many points |
 | [other people's programs](../tools/README.md) | jaxpi, jinns, DeepXDE, wavefunctions |
-| [before_layout.md](before_layout.md) | this commit beside the one before the layout changed |
+| [before_layout.md](before_layout.md) | beside the commit before the layout changed |
 | [sine_gordon_million.md](sine_gordon_million.md) | 10^6 dimensions, one GPU |
 
 ## Targets
