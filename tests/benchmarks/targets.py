@@ -153,9 +153,10 @@ def rivals(rows: dict[str, Row], column: str) -> Iterator[tuple[str, str, float]
 
 
 def slower(rows: dict[str, Row], column: str) -> list[str]:
-    """Returns who beats us by more than 10 %."""
+    """Returns who beats us by more than 10 %, and when that was measured."""
     return [
-        f"{name}, {column}: {rival} takes {ratio:.2f} of our time"
+        f"{name}, {column}: {rival} takes {ratio:.2f} of our time "
+        f"({rows[name][rival]['machine'].rpartition(', ')[2]})"
         for name, rival, ratio in rivals(rows, column)
         if 1.1 * ratio < 1
     ]
