@@ -129,7 +129,7 @@ def _commit(checkout: Path) -> str:
 
 HEAD = """\
 | row | values then | now | now / then | gradient then | now | now / then | \
-compilation then (values, gradient) | now |
+compiled then | now |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |
 """
 
@@ -173,10 +173,10 @@ def main() -> None:
     if options.write:
         from tests.benchmarks import report
 
-        title = f"# Then ({_commit(other)}) and now ({_commit(HERE)})\n\n"
+        title = "# Two commits side by side\n\n"
         told = (
-            "Milliseconds, medians of calls in turns, one process for each commit; "
-            f"compilation in seconds. {report.machine()}\n\n"
+            f"Then {_commit(other)}, now {_commit(HERE)}. Milliseconds, medians of calls in turns, one process for each commit; "
+            f"compilation of values and gradient in seconds. {report.machine()}\n\n"
         )
         page = title + told + HEAD + "\n".join(lines) + "\n"
         (report.FOLDER / f"{options.write}.md").write_text(page)
