@@ -175,7 +175,8 @@ def main() -> None:
 
         title = "# Two commits side by side\n\n"
         told = (
-            f"Then {_commit(other)}, now {_commit(HERE)}. Milliseconds, medians of calls in turns, one process for each commit; "
+            f"Then {_commit(other)}, now {_commit(HERE)}. Milliseconds, medians of calls "
+            "in turns, one process for each commit; "
             f"compilation of values and gradient in seconds. {report.machine()}\n\n"
         )
         page = title + told + HEAD + "\n".join(lines) + "\n"
