@@ -17,56 +17,52 @@ from typing import Any, TYPE_CHECKING
 if TYPE_CHECKING:
     from opcompiler import taylor
     from opcompiler.api import compile, sobolev_loss
-    from opcompiler.calculus import (
-        advect,
-        biharmonic,
-        Cartesian,
+    from opcompiler.calculus.geometry import (
         christoffel,
         covariant,
+        einstein,
+        Metric,
+        ricci,
+        riemann,
+    )
+    from opcompiler.calculus.matrices import det, inverse, matmul, trace
+    from opcompiler.calculus.operators import (
+        advect,
+        biharmonic,
         cross,
         curl,
-        Cylindrical,
-        det,
         directional,
         div,
         dot,
-        einstein,
         grad,
         hessian,
-        inverse,
         laplacian,
         material,
-        matmul,
-        Metric,
         norm,
-        Orthogonal,
         outer,
-        Polar,
-        ricci,
-        riemann,
-        sobolev,
-        Spherical,
         strain,
-        trace,
         trace_hessian,
         VectorField,
     )
+    from opcompiler.calculus.sobolev import sobolev
     from opcompiler.calculus.sympy_vectors import from_sympy_vector
+    from opcompiler.calculus.systems import (
+        Cartesian,
+        Cylindrical,
+        Orthogonal,
+        Polar,
+        Spherical,
+    )
     from opcompiler.errors import OperatorError
     from opcompiler.planning import Plan, register_strategy
     from opcompiler.planning.contamination import contamination
-    from opcompiler.runtime import (
-        along,
-        autotune,
-        gauss_legendre,
-        Grid,
-        grid,
-        least_squares,
-        Over,
-        over,
-        Residual,
-        unbiased_square,
-    )
+    from opcompiler.runtime.autotune import autotune
+    from opcompiler.runtime.grid import Grid, grid
+    from opcompiler.runtime.least_squares import least_squares
+    from opcompiler.runtime.losses import unbiased_square
+    from opcompiler.runtime.over import along, Over, over
+    from opcompiler.runtime.quadrature import gauss_legendre
+    from opcompiler.runtime.residual import Residual
     from opcompiler.sampling import Dense, Sparse
     from opcompiler.symbols import D, index, Integral, Sum, vector
     from opcompiler.taylor import jet
@@ -78,20 +74,27 @@ __version__ = "0.1.0"
 # The same again, for Python, which does not read what is above.
 _HOMES = {
     "opcompiler.api": "compile sobolev_loss",
-    "opcompiler.calculus": (
-        "advect biharmonic Cartesian christoffel covariant cross curl Cylindrical det "
-        "directional div dot einstein grad hessian inverse laplacian material matmul "
-        "Metric norm Orthogonal outer Polar ricci riemann sobolev Spherical strain trace "
-        "trace_hessian VectorField"
+    "opcompiler.calculus.geometry": (
+        "christoffel covariant einstein Metric ricci riemann"
     ),
+    "opcompiler.calculus.matrices": "det inverse matmul trace",
+    "opcompiler.calculus.operators": (
+        "advect biharmonic cross curl directional div dot grad hessian laplacian "
+        "material norm outer strain trace_hessian VectorField"
+    ),
+    "opcompiler.calculus.sobolev": "sobolev",
     "opcompiler.calculus.sympy_vectors": "from_sympy_vector",
+    "opcompiler.calculus.systems": "Cartesian Cylindrical Orthogonal Polar Spherical",
     "opcompiler.errors": "OperatorError",
     "opcompiler.planning": "Plan register_strategy",
     "opcompiler.planning.contamination": "contamination",
-    "opcompiler.runtime": (
-        "along autotune gauss_legendre Grid grid least_squares Over over Residual "
-        "unbiased_square"
-    ),
+    "opcompiler.runtime.autotune": "autotune",
+    "opcompiler.runtime.grid": "Grid grid",
+    "opcompiler.runtime.least_squares": "least_squares",
+    "opcompiler.runtime.losses": "unbiased_square",
+    "opcompiler.runtime.over": "along Over over",
+    "opcompiler.runtime.quadrature": "gauss_legendre",
+    "opcompiler.runtime.residual": "Residual",
     "opcompiler.sampling": "Dense Sparse",
     "opcompiler.symbols": "D index Integral Sum vector",
     "opcompiler.taylor": "jet",

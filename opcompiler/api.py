@@ -29,7 +29,8 @@ from opcompiler.errors import OperatorError
 from opcompiler.frontend import Declaration, NormalForm, normalize
 from opcompiler.frontend.equations import read_equations
 from opcompiler.planning import plan_functionals
-from opcompiler.runtime import Residual, SobolevLoss, SobolevTerm
+from opcompiler.runtime.losses import SobolevLoss, SobolevTerm
+from opcompiler.runtime.residual import Residual
 from opcompiler.sampling import estimated, Estimator
 from opcompiler.taylor.tuning import Tuning
 

@@ -15,7 +15,7 @@ from jax import Array
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.integrations.whole import whole
-from opcompiler.runtime import Residual
+from opcompiler.runtime.residual import Residual
 
 
 @public("pde(residual, nu=0.01)")

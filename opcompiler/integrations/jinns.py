@@ -23,7 +23,7 @@ from jinns.parameters import Params
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.integrations.whole import Whole, whole
-from opcompiler.runtime import Residual
+from opcompiler.runtime.residual import Residual
 
 _TIMES = ("t", "tau", "time")
 

@@ -19,7 +19,7 @@ import lineax as lx
 from jax import Array
 
 from opcompiler.edge import public
-from opcompiler.runtime import LeastSquares
+from opcompiler.runtime.least_squares import LeastSquares
 
 
 @public("jacobian(squares, params)")

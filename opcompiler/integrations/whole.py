@@ -7,7 +7,8 @@ from typing import Any
 from jax import Array
 
 from opcompiler.errors import OperatorError
-from opcompiler.runtime import grid, Residual
+from opcompiler.runtime.grid import grid
+from opcompiler.runtime.residual import Residual
 from opcompiler.runtime.networks import unordered
 from opcompiler.runtime.points import check_names
 

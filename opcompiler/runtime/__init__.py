@@ -20,29 +20,3 @@ least_squares.py  sums of squares for Gauss-Newton methods, of terms (terms.py);
 autotune.py    measuring how a plan is laid out best
 source.py      the emitted function, and how sums are evaluated, to be read
 """
-
-from opcompiler.runtime.autotune import autotune
-from opcompiler.runtime.bound import Bound
-from opcompiler.runtime.grid import Grid, grid
-from opcompiler.runtime.least_squares import least_squares, LeastSquares
-from opcompiler.runtime.losses import SobolevLoss, SobolevTerm, unbiased_square
-from opcompiler.runtime.over import along, Over, over
-from opcompiler.runtime.quadrature import gauss_legendre
-from opcompiler.runtime.residual import Residual
-
-__all__ = [
-    "Bound",
-    "Grid",
-    "LeastSquares",
-    "Over",
-    "Residual",
-    "SobolevLoss",
-    "SobolevTerm",
-    "along",
-    "autotune",
-    "gauss_legendre",
-    "grid",
-    "least_squares",
-    "over",
-    "unbiased_square",
-]
