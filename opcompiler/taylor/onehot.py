@@ -4,6 +4,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -49,10 +50,16 @@ def seeded(
 
     Raises:
         OperatorError: for one-hot seeds of a channel that is no family of as many
-            directions, or of places that are not there.
+            directions, or of places that are not there; for other seeds that do not
+            broadcast to the point, or are complex where it is real.
     """
     hot = {k: seed for k, seed in enumerate(seeds, 1) if isinstance(seed, OneHot)}
-    dense = [None if isinstance(seed, OneHot) else seed for seed in seeds]
+    dense = [
+        None
+        if seed is None or isinstance(seed, OneHot)
+        else _like(point, seed, algebra.channels[k].count)
+        for k, seed in enumerate(seeds, 1)
+    ]
     if not hot:
         return make((point, *dense), point.shape, point.dtype)
     for k, seed in hot.items():
@@ -77,6 +84,39 @@ def seeded(
             series[k] = _seed_places(hot[k], point.shape, point.dtype)[1]
         patches.append(Patch(places, tuple(series)))
     return SparseArray(parts, point.shape, point.dtype, base, tuple(patches))
+
+
+def _like(point: Array, seed: Any, count: int) -> Any:
+    """Returns a dense seed with all axes of a coefficient, some of length 1.
+
+    What is of numpy stays of numpy, for then it is known where it is zero.
+    """
+    array = seed if isinstance(seed, jax.Array) else np.asarray(seed)
+    at = family_axis(point.ndim)
+    families = () if count == 1 else (count,)
+    shape = (*point.shape[:at], *families, *point.shape[at:])
+    try:
+        fits = np.broadcast_shapes(array.shape, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise OperatorError(
+            f"a seed of shape {array.shape} does not broadcast to {shape}",
+            expression=f"a seed of shape {array.shape}",
+            hint="give a seed of the point's shape; a family's has an axis of "
+            f"directions at place {at} besides",
+        )
+    if np.can_cast(array.dtype, point.dtype, "same_kind"):
+        array = array.astype(point.dtype)
+    if array.dtype != point.dtype:
+        raise OperatorError(
+            f"a seed has dtype {array.dtype} where the point has {point.dtype}",
+            expression=f"a seed of {array.dtype}",
+            hint="give a seed of the point's dtype",
+        )
+    if array.ndim == len(shape):
+        return array
+    return array.reshape((1,) * (len(shape) - array.ndim) + array.shape)
 
 
 def _check(seed: OneHot, shape: Shape, count: int) -> None:

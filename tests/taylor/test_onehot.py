@@ -12,7 +12,7 @@ from jax import lax
 
 import opcompiler as oc
 from opcompiler.algebra.families import split, written_out
-from opcompiler.algebra.weil import Channel, TaylorAlgebra
+from opcompiler.algebra.weil import Channel, TaylorAlgebra, univariate
 from opcompiler.taylor import diagonal_sum, diagonal_terms, interpret, OneHot
 from opcompiler.taylor.diagonal import powers_algebra
 from opcompiler.taylor.places import densified, SparseArray
@@ -501,3 +501,42 @@ def test_traced_places_outside_are_not_a_number() -> None:
     value = jax.jit(diagonal_sum(STAYS["perceptron"], 2))
     assert np.all(np.isnan(value(X, jnp.array([0, DIM]))))
     assert np.all(np.isfinite(value(X, jnp.array([0, DIM - 1]))))
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [np.arange(3.0), jnp.arange(3.0), np.arange(3), [0.0, 1.0, 2.0], jnp.ones((1, 1))],
+)
+def test_dense_seeds_broadcast_to_the_point(seed) -> None:
+    algebra = TaylorAlgebra((Channel(0, "1"), Channel(1, "a"), Channel(1, "b")), ())
+    point, matrix = jnp.linspace(0, 1, 6).reshape(2, 3), jnp.arange(12.0).reshape(3, 4)
+    fun = lambda z: jnp.tanh(z @ matrix)
+    (found,) = oc.taylor.push(fun, point, [seed, None], algebra)
+    wide = jnp.broadcast_to(jnp.asarray(seed, float), point.shape)
+    _, want = jax.jvp(fun, (point,), (wide,))
+    np.testing.assert_allclose(found.coefficients[1], want, rtol=1e-14)
+
+
+def test_a_number_is_a_seed() -> None:
+    (found,) = oc.taylor.push(jnp.sin, 0.5, [1.0, None], univariate(2))
+    want = np.sin(0.5), np.cos(0.5), -np.sin(0.5) / 2
+    np.testing.assert_allclose(found.coefficients, want, rtol=1e-15)
+
+
+def test_a_family_of_seeds_broadcasts() -> None:
+    algebra = TaylorAlgebra((Channel(0, "1"), Channel(1, "a", 5)), ())
+    seeds = np.arange(15.0).reshape(5, 3)
+    point = jnp.linspace(0, 1, 6).reshape(2, 3)
+    (found,) = oc.taylor.push(lambda z: jnp.sin(z).sum(-1), point, [seeds], algebra)
+    want = jnp.einsum("nd,rd->nr", jnp.cos(point), seeds)
+    np.testing.assert_allclose(found.family(1, 5).T, want, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "seed, words",
+    [(np.ones(4), "does not broadcast"), (np.ones((1, 2, 3)), "does not broadcast"),
+     (1j, "dtype complex"), ("x", "dtype")],
+)  # fmt: skip
+def test_seeds_that_do_not_fit_are_refused(seed, words) -> None:
+    with pytest.raises(oc.OperatorError, match=words):
+        oc.taylor.push(jnp.sin, jnp.ones((2, 3)), [seed, None], univariate(2))
