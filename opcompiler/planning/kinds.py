@@ -33,13 +33,20 @@ class Push:
         seeds: for every channel the tangent it starts from; empty for none. The unit's
             is empty: it starts from the point itself.
         kind: how it is run, a name in `KINDS`: "taylor" by our engine, "nested" by
-            nested `jax.jvp`, "reverse" by one reverse pass per field.
+            nested `jax.jvp`, "reverse" by our engine and one reverse pass per field.
     """
 
     site: int
     algebra: TaylorAlgebra
     seeds: tuple[Tangent, ...]
     kind: str = "taylor"
+
+    @property
+    def summary(self) -> str:
+        """Its channels, and how it is run, for people."""
+        degrees = " ".join(map(str, self.algebra.degrees))
+        channels = f"{self.algebra.size} channels, by degree {degrees}"
+        return ", ".join(filter(None, (channels, KINDS[self.kind].how)))
 
 
 Terms = tuple[tuple[int, int, Exact], ...]
@@ -68,24 +75,32 @@ class Device:
         push: of what a push costs beside its channels.
         nested: of a channel of nested forward mode, at order n: nested**(n - 1).
         reverse: of a value with its reverse pass, or of each further field's pass.
+        through: of a channel that goes through a program of reverse passes.
     """
 
     product: float
     push: float
     nested: float
     reverse: float
+    through: float
 
 
 DEVICES = {
-    "cpu": Device(product=0.12, push=0.2, nested=1.2, reverse=1.05),
-    "gpu": Device(product=0.05, push=0.5, nested=1.2, reverse=1.05),
+    "cpu": Device(product=0.12, push=0.2, nested=1.2, reverse=1.05, through=1.4),
+    "gpu": Device(product=0.05, push=0.5, nested=1.2, reverse=1.05, through=1.4),
 }
 """Prices by device class. Those of the CPU are fitted to docs/benchmarks/strategies.md;
 those of a GPU, whose elementwise work is cheap beside its launches, are estimates."""
 
 
 class Taylor:
-    """One pass of our engine, which runs any algebra. The other kinds differ from it."""
+    """One pass of our engine, which runs any algebra. The other kinds differ from it.
+
+    Attributes:
+        how: it is run, if not by our engine alone; for people.
+    """
+
+    how = ""
 
     def misfit(self, push: Push) -> str:
         """Says what is expected of a push of this kind; empty if it is as expected."""
@@ -132,26 +147,50 @@ class Taylor:
 
 
 class Reverse(Taylor):
-    """One reverse pass per field: values and first derivatives.
+    r"""The last derivative by one reverse pass per field, all before it by our engine.
 
-    That is an algebra of order 1, which has no products.
+    The values and gradients of the fields go through the algebra without its highest
+    degree m; what is missing is read off by Euler's theorem on homogeneous functions. With
+    the seeds $E = \sum_i v_i\,\varepsilon_i$, all of degree 1, and $G$ the gradient at
+    $x + E$, part by part of a degree:
+
+    $$ F_m = \frac1m \sum_i \varepsilon_i\, v_i \cdot G_{m-1} . $$
+
+    All second derivatives in n coordinates take (n + 1)(n + 2)/2 channels, and 2 (n + 1)
+    passes in this way. At order 1 nothing is left for the engine: that is a reverse pass.
     """
 
+    how = "the highest by reverse passes"
+
     def misfit(self, push: Push) -> str:
-        """No products: order 1."""
-        return "" if push.algebra.order <= 1 else "channels of degrees 0 and 1 only"
+        """Straight lines: tangents of degree 1."""
+        degrees = (channel.degree for channel in push.algebra.channels)
+        straight = all(
+            degree == 1
+            for degree, seed in zip(degrees, push.seeds, strict=True)
+            if seed
+        )
+        return "" if straight else "tangents for channels of degree 1 only"
 
     def arrays(
         self, push: Push, number: int, useful: set[int], fields: set[str]
     ) -> set[object]:
-        """The value, and a pass per field."""
-        del useful
-        return {(push.site, ()), *((number, field) for field in fields)}
+        """The values, and a pass per field, with all channels but the highest."""
+        count = below(push.algebra)
+        lower = {k for k in useful if k < count}
+        values = super().arrays(push, number, lower, fields)
+        return values | {(number, field, k) for field in fields for k in lower}
 
     def time(self, push: Push, device: Device, arrays: int, products: int) -> float:
         """A reverse pass each."""
-        del push, products
-        return device.reverse * arrays
+        if push.algebra.order <= 1:
+            return device.reverse * arrays
+        return device.through * arrays + device.product * products
+
+
+def below(algebra: TaylorAlgebra) -> int:
+    """Returns how many channels are not of the highest degree; the unit always is one."""
+    return sum(algebra.degrees[: max(algebra.order, 1)])
 
 
 class Nested(Taylor):
@@ -159,6 +198,8 @@ class Nested(Taylor):
 
     That is an algebra of dual numbers, a tangent for each; only the last channel comes out.
     """
+
+    how = "by nested jvp"
 
     def misfit(self, push: Push) -> str:
         """The dual numbers, and a tangent for each of them."""

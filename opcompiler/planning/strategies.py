@@ -13,6 +13,7 @@ function, and a line in `STRATEGIES`; `register_strategy` adds one from outside.
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from dataclasses import replace
 from functools import lru_cache
 
 from opcompiler.algebra.inverse_system import ApolarBasis
@@ -20,7 +21,8 @@ from opcompiler.algebra.weil import Channel, dual_numbers, Tangent, TaylorAlgebr
 from opcompiler.edge import public
 from opcompiler.errors import OperatorError
 from opcompiler.ir import argument_name, Functional, MultiIndex, OperatorSymbol, Site
-from opcompiler.planning.kinds import DEVICES, Push, ReadOut, Terms
+from opcompiler.planning.cost import plan_cost
+from opcompiler.planning.kinds import below, DEVICES, KINDS, Push, ReadOut, Terms
 from opcompiler.planning.partition import plan_partition
 from opcompiler.planning.plan import Choice, joined, Plan
 from opcompiler.planning.polarization import plan_polarization
@@ -53,14 +55,34 @@ def plan_algebra(
 def plan_reverse(
     symbols: Sequence[OperatorSymbol], site: int, arguments: tuple[str, ...]
 ) -> tuple[list[Push], list[Terms]]:
-    """Strategy `reverse`: all first derivatives of a field by one reverse pass.
+    """Strategy `reverse`: the last derivative of all by one reverse pass per field.
 
     A gradient in many coordinates costs one reverse pass per field, whatever the number of
-    coordinates, where forward mode carries a channel for each. Higher derivatives at the
-    same site go by their minimal algebra beside it.
+    coordinates, where forward mode carries a channel for each. Higher derivatives go by
+    their minimal algebra beside it; or, where that is cheaper for one field, everything
+    goes by the minimal algebra without its highest degree, through the gradient: then
+    a Hessian in n coordinates takes 2 (n + 1) passes instead of (n + 1)(n + 2)/2.
     """
-    if all(symbol.order != 1 for symbol in symbols):
-        return plan_algebra(symbols, site, arguments)
+    (push,), rows = plan_algebra(symbols, site, arguments)
+    through = replace(push, kind="reverse")
+    ways = [([through], rows)] if not KINDS["reverse"].misfit(through) else []
+    if any(symbol.order == 1 for symbol in symbols):
+        ways.append(_gradient_beside_algebra(symbols, site, arguments))
+    else:
+        ways.append(([push], rows))
+
+    def price(way: tuple[list[Push], list[Terms]]) -> float:
+        pushes, rows = way
+        wanted = [Functional("u", site, symbol) for symbol in symbols]
+        return plan_cost(pushes, list(map(ReadOut, wanted, rows))).time
+
+    return min(ways, key=price)
+
+
+def _gradient_beside_algebra(
+    symbols: Sequence[OperatorSymbol], site: int, arguments: tuple[str, ...]
+) -> tuple[list[Push], list[Terms]]:
+    """Plans first derivatives by one reverse pass, and all others by their algebra."""
     channels = [Channel(0, "1")]
     channels += [Channel(1, argument_name(arguments, i)) for i in range(len(arguments))]
     seeds: list[Tangent] = [(), *(((i, Fraction(1)),) for i in range(len(arguments)))]
@@ -237,9 +259,15 @@ def _candidates(
     plans = {"algebra": _site_plan("algebra", functionals, sites)}
     # A reverse pass per field stands in for the channels of first derivatives. These
     # are at most as many as first derivatives are asked for: the bound on what it saves.
+    # Or it stands in for the channels of the highest degree.
     slopes = [f for f in functionals if f.symbol.order == 1]
     passes = DEVICES["cpu"].reverse * len({f.field for f in slopes})
-    if len({f.symbol for f in slopes}) > passes:
+    (push,) = plans["algebra"].pushes
+    values_and_passes = 1 + len({f.field for f in functionals})
+    if (
+        len({f.symbol for f in slopes}) > passes
+        or values_and_passes * below(push.algebra) < push.algebra.size
+    ):
         plans["reverse"] = _site_plan("reverse", functionals, sites)
     return plans
 

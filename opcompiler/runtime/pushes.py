@@ -12,8 +12,9 @@ directions run with the indices of sums are pushed in `sums.py`.
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
 from typing import Any
 
 import jax
@@ -21,7 +22,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from opcompiler import _compat
-from opcompiler.algebra.weil import Tangent
+from opcompiler.algebra.weil import Tangent, TaylorAlgebra
 from opcompiler.errors import OperatorError
 from opcompiler.ir import Functional
 from opcompiler.planning import make_plan, Plan, Push
@@ -31,7 +32,7 @@ from opcompiler.runtime.precision import as_precise_as
 from opcompiler.taylor.primitives import row_of
 from opcompiler.taylor.push import push as taylor_push, tangent_row
 from opcompiler.taylor.tuning import DEFAULT, Tuning
-from opcompiler.taylor.value import AlgebraArray, instantiate
+from opcompiler.taylor.value import AlgebraArray, instantiate, primal, Value
 
 Channels = Callable[[int], Array]
 """Channel number -> its array at all points, (*axes) or (*axes, m)."""
@@ -150,39 +151,61 @@ class Pass:
 
 def taylor(one: Pass, tuning: Tuning) -> Channels:
     """One pass of our engine: the batched network, interpreted in the algebra."""
-    push, wanted, points = one.push, one.wanted, one.points
-    rows = [one.row(tangent) for tangent in push.seeds[1:]]
-    seeds = [points.seed(row) for row in rows]
-    curved = [k for k in wanted if push.algebra.channels[k].degree > 1]
+    algebra, network = one.push.algebra, one.group.network
 
     def run(*starts: Array) -> dict[int, Array]:
-        network = one.group.network
-        over = points.over(network)
-        (value,) = taylor_push(
-            lambda starts: over(*starts), starts, seeds, push.algebra, wanted, tuning,
-            # One point goes without an axis of points, see `Points.over`.
-            mapped=points.mapped and points.count > 1,
-        )  # fmt: skip
-        if isinstance(value, AlgebraArray):
-            found = {k: value.dense(k) for k in wanted}
-            flat = all(value.coefficients[k] is None for k in curved)
-        else:  # a network that is constant
-            zero = lambda: instantiate(None, value.shape, value.dtype)
-            found = {k: zero() if k else value for k in wanted}
-            flat = True
-        if curved and flat and _has_kinks(jax.make_jaxpr(network)(points.one)):
-            warnings.warn(
-                "derivatives of order 2 and higher of this network are zero everywhere: "
-                "it is piecewise linear in its arguments (relu?); take a smooth activation "
-                "such as tanh or gelu, if it is to be trained on them",
-                category=UserWarning,
-                stacklevel=2,
-            )
-        return {k: points.unrolled(array) for k, array in found.items()}
+        (value,) = _pushed(network, one, starts, algebra, one.wanted, tuning)
+        curved = [k for k in one.wanted if algebra.channels[k].degree > 1]
+        if curved and not any(_moves(value, k) for k in curved):
+            _warn_of_kinks(one)
+        return {k: one.points.unrolled(_channel(value, k)) for k in one.wanted}
 
+    return _run(run, one, tuning).__getitem__
+
+
+def _pushed(
+    function: Callable[[Array], Any], one: Pass, starts: Sequence[Array],
+    algebra: TaylorAlgebra, wanted: Collection[int], tuning: Tuning,
+) -> list[Value]:  # fmt: skip
+    """Pushes a function of one point, at all points, along the seeds of a pass."""
+    points = one.points
+    over = points.over(function)
+    return taylor_push(
+        lambda starts: over(*starts), starts,
+        [points.seed(one.row(tangent)) for tangent in one.push.seeds[1 : algebra.size]],
+        algebra, wanted, tuning,
+        # One point goes without an axis of points, see `Points.over`.
+        mapped=points.mapped and points.count > 1,
+    )  # fmt: skip
+
+
+def _run(run: Callable[..., Any], one: Pass, tuning: Tuning) -> Any:
     if tuning.remat:
         run = jax.checkpoint(run, policy=jax.checkpoint_policies.dots_saveable)
-    return run(*points.starts).__getitem__
+    return run(*one.points.starts)
+
+
+def _moves(value: Value, channel: int) -> bool:
+    """Whether a channel is not zero by construction."""
+    return isinstance(value, AlgebraArray) and value.coefficients[channel] is not None
+
+
+def _channel(value: Value, channel: int) -> Array:
+    """Returns a channel; of a constant function it is zero."""
+    if isinstance(value, AlgebraArray):
+        return value.dense(channel)
+    return instantiate(None, value.shape, value.dtype) if channel else value
+
+
+def _warn_of_kinks(one: Pass) -> None:
+    if _has_kinks(jax.make_jaxpr(one.group.network)(one.points.one)):
+        warnings.warn(
+            "derivatives of order 2 and higher of this network are zero everywhere: "
+            "it is piecewise linear in its arguments (relu?); take a smooth activation "
+            "such as tanh or gelu, if it is to be trained on them",
+            category=UserWarning,
+            stacklevel=3,
+        )
 
 
 def _has_kinks(jaxpr: Any) -> bool:
@@ -230,14 +253,15 @@ def _directional(fun: Callable[[Array], Array], tangent: Any) -> Any:
 
 
 def reverse(one: Pass, tuning: Tuning) -> Channels:
-    """One forward pass, and a reverse pass for each output that is asked for.
+    """The last derivative by a reverse pass for each output that is asked for.
 
     What JAX cannot reverse (a `while_loop`), and complex values, which would need two
     passes each, go through our engine in the same algebra; so do the axes of a grid, which
-    a reverse pass would join.
+    a reverse pass would join, and derivatives that depend on their order.
     """
-    group, points = one.group, one.points
-    if not points.mapped:
+    group, points, algebra = one.group, one.points, one.push.algebra
+    order = algebra.order
+    if not points.mapped or (one.orders_matter and order > 1):
         return taylor(one, tuning)
     places = [n for f in group.fields if f in one.fields for n in group.places(f)]
 
@@ -256,18 +280,47 @@ def reverse(one: Pass, tuning: Tuning) -> Channels:
         return taylor(one, tuning)
     if jnp.issubdtype(shape.dtype, jnp.complexfloating):
         return taylor(one, tuning)
-    value, slopes = points.map(at)
+    if order <= 1:
+        value, slopes = points.map(at)
+        along = partial(_along, one, slopes)
+        return lambda k: along(k) if k else value
 
-    def channel(number: int) -> Array:
-        tangent = one.push.seeds[number]
-        if number == 0:
-            return value
-        if len(tangent) == 1 and tangent[0][1] == 1:
-            return slopes[..., tangent[0][0]]
-        row = one.row(tangent)
-        return jnp.zeros_like(value) if row is None else slopes @ row
+    lower = algebra.truncated(order - 1)
+    # Euler's theorem: pairs of a direction and a channel of the gradient.
+    terms = {
+        k: [(i, j, float(c) / order) for i, j, c in algebra.entries[k]
+            if one.push.seeds[i]]
+        for k in sorted(one.wanted) if k >= lower.size
+    }  # fmt: skip
+    needed = {j for pairs in terms.values() for _, j, _ in pairs}
 
-    return channel
+    def run(*starts: Array) -> dict[int, Array]:
+        read = {k for k in one.wanted if k < lower.size}
+        value, slopes = _pushed(at, one, starts, lower, read | needed, tuning)
+        found = {k: _channel(value, k) for k in read}
+        if terms and not any(_moves(slopes, j) for j in needed):
+            _warn_of_kinks(one)
+        rates = {j: _channel(slopes, j) for j in needed}
+        for k, pairs in terms.items():
+            parts = [c * _along(one, rates[j], i) for i, j, c in pairs]
+            found[k] = (
+                reduce(jnp.add, parts) if parts else jnp.zeros_like(primal(value))
+            )
+        return {k: points.unrolled(array) for k, array in found.items()}
+
+    try:
+        return _run(run, one, tuning).__getitem__
+    except OperatorError:  # of what JAX's rule for a derivative is made of
+        return taylor(one, tuning)
+
+
+def _along(one: Pass, slopes: Array, channel: int) -> Array:
+    """Returns derivatives along the tangent of a channel, from gradients (..., d)."""
+    tangent = one.push.seeds[channel]
+    if len(tangent) == 1 and tangent[0][1] == 1:
+        return slopes[..., tangent[0][0]]
+    row = one.row(tangent)
+    return jnp.zeros_like(slopes[..., 0]) if row is None else slopes @ row
 
 
 RUNS: dict[str, Callable[[Pass, Tuning], Channels]] = {

@@ -71,8 +71,7 @@ def _body(operator: Operator, plan: Plan) -> list[str]:
 def _push_lines(number: int, push: Push, site: Site) -> list[str]:
     lines = [*_step_lines(site.program), *_directions(site)]
     arguments = ", ".join(_site_arguments(site))
-    degrees = " ".join(map(str, push.algebra.degrees))
-    lines.append(f"# {push.algebra.size} channels, by degree {degrees}")
+    lines.append(f"# {push.summary}")
     labels = [f"e{n}" for n in range(len(site.labels))]
     if not site.plain:
         labels = [_direction(d) for d in site.directions]

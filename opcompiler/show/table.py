@@ -27,7 +27,6 @@ def plan_table(plan: Plan) -> str:
     ]
     for number, push in enumerate(plan.pushes):
         arguments = plan.sites[push.site]
-        degrees = " ".join(map(str, push.algebra.degrees))
         fields = dict.fromkeys(
             readout.functional.field
             for readout in plan.readouts
@@ -35,7 +34,7 @@ def plan_table(plan: Plan) -> str:
         )
         parts.append(
             f"{f'push {number}: ' if several else ''}{', '.join(fields)} at "
-            f"({', '.join(arguments)}): {push.algebra.size} channels, by degree {degrees}"
+            f"({', '.join(arguments)}): {push.summary}"
         )
         channels = simple_table("channel", "degree", "holds", "starts from")
         for k, channel in enumerate(push.algebra.channels):

@@ -82,7 +82,10 @@ FORGED = {
     "a push that is not there": forge(taylor(), *TERMS, 0, 0, to=1),
     "a negative channel": forge(taylor(), *TERMS, 0, 1, to=-1),
     "a boolean channel": forge(taylor(), *TERMS, 0, 1, to=True),
-    "reverse of second order": forge(taylor(), "pushes", 0, "kind", to="reverse"),
+    "reverse along a curve": forge(
+        taylor(), "pushes", 0,
+        to=lambda p: {**p, "kind": "reverse", "seeds": [*p["seeds"][:-1], [[0, "1"]]]},
+    ),
     "no kind of push": forge(taylor(), "pushes", 0, "kind", to="magic"),
     "a choice at no site": forge(taylor(), "choices", to=[
         {"site": 4, "strategy": "algebra", "predicted": []}]),
@@ -142,7 +145,9 @@ WRONG = {
         second(JET, terms=TWO), sites=(("x", "y"), ("x", "y")),
         pushes=(replace(JET, site=1),),
     ),
-    "reverse of second order": second(replace(JET, kind="reverse"), terms=TWO),
+    "reverse along a curve": second(
+        replace(JET, kind="reverse", seeds=((), X, Y)), terms=TWO
+    ),
 }  # fmt: skip
 
 

@@ -1,0 +1,278 @@
+"""Algebras whose highest degree comes from reverse passes: the same numbers as without."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations_with_replacement
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import opcompiler as oc
+from opcompiler.planning import STRATEGIES
+from opcompiler.planning.kinds import KINDS
+from tests.planning.test_channel_table import ROWS
+
+X = sp.symbols("x1:7")
+u, v, w, q = (sp.Function(name)(*X) for name in "uvwq")
+H = sp.Matrix(6, 6, lambda i, j: u.diff(X[i], X[j]))
+five = sp.Function("u")(*X[:5])
+SECOND = list(combinations_with_replacement(X, 2))
+EQUATIONS = {
+    "Monge-Ampere": oc.det(oc.hessian(u, X)) - u,
+    "infinity Laplacian": sum(
+        u.diff(a) * u.diff(b) * u.diff(a, b) for a in X for b in X
+    ),
+    "minimal surface": sp.sqrt(1 + sum(u.diff(a) ** 2 for a in X)) * H.trace()
+    - sum(u.diff(a) * u.diff(b) * u.diff(a, b) for a in X for b in X),
+    "all of third order": [
+        five.diff(a, b, c) for a, b, c in combinations_with_replacement(X[:5], 3)
+    ],
+    "mixed orders": [u.diff(a, b) for a, b in SECOND] + [u.diff(X[0]), u],
+    "two fields": [u.diff(a, b) * v for a, b in SECOND] + [v.diff(X[0], X[1])],
+    "two sites": [u.diff(a, b) for a, b in SECOND]
+    + [u.diff(X[1], 2).subs(X[0], 0), u.subs(X[0], 1)],
+}
+A = jax.random.normal(jax.random.key(0), (6, 7)) / 3
+B = jax.random.normal(jax.random.key(1), (7, 2)) / 2
+POINTS = jax.random.normal(jax.random.key(2), (5, 6))
+
+
+@pytest.fixture(autouse=True)
+def through() -> Iterator[None]:
+    """A strategy: the minimal algebra, its highest degree by reverse passes."""
+
+    def plan(symbols, site, arguments):
+        (push,), rows = STRATEGIES["algebra"](symbols, site, arguments)
+        return [replace(push, kind="reverse")], rows
+
+    oc.register_strategy("through", plan)
+    yield
+    del STRATEGIES["through"]
+
+
+def network(residual, scale=1.0):
+    width = len(residual.coordinates)
+    if len(residual.fields) == 1:
+        return lambda z: (
+            jnp.tanh(scale * z @ A[:width]) @ B[:, 0] + jnp.sin(z[0] * z[1])
+        )
+    return lambda z: jnp.tanh(scale * z @ A[:width]) @ B
+
+
+def both(equations, points, net=network, **settings):
+    """Values and the slope of a loss, by the algebra and through gradients."""
+    found = []
+    for strategy in ("algebra", "through"):
+        residual = oc.compile(equations, strategy=strategy, **settings)
+        assert residual.plan.verify()
+
+        def loss(scale, residual=residual):
+            values = residual(net(residual, scale), points)
+            return sum(jnp.sum(r**2) for r in jax.tree.leaves(values)), values
+
+        (_, values), slope = jax.jit(jax.value_and_grad(loss, has_aux=True))(1.2)
+        found.append((jax.tree.leaves(values), slope))
+    return found
+
+
+def check(equations, points, net=network, **settings) -> None:
+    (want, want_slope), (values, slope) = both(equations, points, net, **settings)
+    for a, b in zip(values, want, strict=True):
+        assert a.dtype == b.dtype and a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(slope, want_slope, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_the_same_as_the_algebra(name: str) -> None:
+    residual = oc.compile(EQUATIONS[name], strategy="through")
+    fields = ["u", "v"] if len(residual.fields) == 2 else None
+    check(EQUATIONS[name], POINTS[:, : len(residual.coordinates)], fields=fields)
+
+
+STRAIGHT = [
+    name for name, (equations, _) in ROWS.items()
+    if not KINDS["reverse"].misfit(
+        oc.compile(equations, strategy="algebra").plan.pushes[0]
+    )
+]  # fmt: skip
+
+
+def test_most_rows_go_along_straight_lines() -> None:
+    assert len(STRAIGHT) > 2 * len(ROWS) / 3
+    assert "u_xxxy" in STRAIGHT and "biharmonic 2D" in STRAIGHT
+
+
+@pytest.mark.parametrize("name", STRAIGHT)
+def test_every_row_of_the_table(name: str) -> None:
+    """Orders up to nine, whatever the algebra: also where it does not pay."""
+    equations, _ = ROWS[name]
+    width = len(oc.compile(equations, strategy="algebra").coordinates)
+    wave = lambda residual, scale: (
+        lambda z: jnp.sum(jnp.sin(scale * z @ jnp.ones((width, 2))) * jnp.exp(-z[0]))
+    )
+    points = jnp.linspace(0.1, 0.9, 2 * width).reshape(2, width)
+    check(equations, points, wave)
+
+
+@pytest.mark.parametrize(
+    "name", ["Monge-Ampere", "infinity Laplacian", "minimal surface"]
+)
+def test_auto_takes_it_for_hessians_in_many_coordinates(name: str) -> None:
+    plan = oc.compile(EQUATIONS[name]).plan
+    assert plan.strategy == "reverse"
+    assert [push.kind for push in plan.pushes] == ["reverse"]
+    assert "the highest by reverse passes" in str(plan)
+    cost = dict(plan.choices[0].predicted)
+    assert cost["reverse"] < cost["algebra"]
+
+
+def test_auto_does_not_take_it_where_it_does_not_pay() -> None:
+    three = sp.Function("u")(*X[:3])
+    assert oc.compile(oc.det(oc.hessian(three, X[:3]))).plan.strategy == "algebra"
+    # A pass per field costs more than the channels that all fields share.
+    many = [f.diff(a, b) for f in (u, v, w, q) for a, b in SECOND]
+    assert oc.compile(many, fields=[u, v, w, q]).plan.strategy == "algebra"
+    assert oc.compile(H.trace()).plan.strategy == "algebra"
+
+
+def test_networks_apart_are_planned_apart() -> None:
+    """Four fields by four networks: each network has one field, so it pays."""
+    many = [f.diff(a, b) for f in (u, v, w, q) for a, b in SECOND]
+    residual, algebra = oc.compile(many), oc.compile(many, strategy="algebra")
+    nets = {
+        name: lambda z, n=n: jnp.tanh(z @ A * (n + 1)) @ B[:, 0]
+        for n, name in enumerate("uvwq")
+    }
+    for a, b in zip(residual(nets, POINTS), algebra(nets, POINTS), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+def test_seeds_of_a_higher_degree_are_refused() -> None:
+    """A jet along a curve is none along straight lines."""
+    plan = oc.compile(u.diff(X[0], 3, X[1]), strategy="partition").plan
+    curved = [
+        place
+        for place, push in enumerate(plan.pushes)
+        if KINDS["reverse"].misfit(replace(push, kind="reverse"))
+    ]
+    pushes = list(plan.pushes)
+    pushes[curved[0]] = replace(pushes[curved[0]], kind="reverse")
+    wrong = replace(plan, pushes=tuple(pushes))
+    assert not wrong.verify()
+    with pytest.raises(oc.OperatorError, match="this is not a plan") as caught:
+        oc.Plan.from_json(wrong.to_json())
+    assert "degree 1" in caught.value.hint
+
+
+NETWORKS = {
+    "a loop": lambda z: jax.lax.while_loop(
+        lambda s: s[0] < 3, lambda s: (s[0] + 1, jnp.sin(s[1]) * z[1]), (0, z @ A[:, 0])
+    )[1],
+    "a scan": lambda z: jax.lax.scan(
+        lambda c, a: (jnp.tanh(c @ A @ A.T + a), None), z, jnp.arange(3.0)
+    )[0].sum(),
+    "sorted": lambda z: jnp.sort(jnp.sin(z)) @ jnp.arange(6.0) ** 2,
+    "complex": lambda z: jnp.exp(1j * (z @ A[:, 0])) * jnp.cos(z @ A[:, 1]),
+    "constant": lambda z: jnp.asarray(2.0),
+    "affine": lambda z: z @ A[:, 0] + 1,
+    "quadratic": lambda z: z @ A @ A.T @ z,
+    "attention": lambda z: jnp.sum(
+        jax.nn.softmax(jnp.outer(z, z), axis=-1) @ jnp.tanh(z[:, None] * A)
+    ),
+    "slogdet": lambda z: jnp.linalg.slogdet(
+        jnp.eye(3) + jnp.tanh(jnp.outer(z[:3], z[3:]))
+    )[1],
+    "normed": lambda z: jnp.linalg.norm(jnp.tanh(z @ A)),
+    "convolution": lambda z: jnp.sum(
+        jnp.tanh(jnp.convolve(z, A[:3, 0], mode="valid")) ** 3
+    ),
+    "one array": lambda z: (jnp.tanh(z @ A) @ B[:, :1]).reshape(1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_of_all_kinds(name: str) -> None:
+    """What cannot be reversed goes by the engine alone."""
+    mine = NETWORKS[name]
+    equations = [u.diff(a, b) for a, b in SECOND] + [u.diff(X[2]), u]
+    one, other = (oc.compile(equations, strategy=s) for s in ("through", "algebra"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found, want = jax.jit(lambda z: (one(mine, z), other(mine, z)))(POINTS)
+    for a, b in zip(found, want, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+@jax.custom_jvp
+def odd(a, b):
+    """A function whose rule is the derivative of no function."""
+    return a * b
+
+
+@odd.defjvp
+def _(primals, tangents):
+    (a, b), (da, db) = primals, tangents
+    return odd(a, b), b * da * a + 2 * a * db
+
+
+def test_derivatives_that_depend_on_their_order() -> None:
+    mine = lambda z: odd(jnp.sin(z[0]), z[1] ** 2) * z[2]
+    equations = [u.diff(a, b) for a, b in SECOND]
+    one, other = (oc.compile(equations, strategy=s) for s in ("through", "nested"))
+    for a, b in zip(one(mine, POINTS), other(mine, POINTS), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+
+
+def test_a_network_of_straight_pieces_is_warned_of() -> None:
+    residual = oc.compile(EQUATIONS["Monge-Ampere"], strategy="through")
+    with pytest.warns(UserWarning, match="piecewise linear"):
+        values = residual(lambda z: jnp.sum(jax.nn.relu(z @ A)), POINTS)
+    np.testing.assert_allclose(values, -jnp.sum(jax.nn.relu(POINTS @ A), axis=1))
+
+
+@pytest.mark.parametrize("settings", [{"chunk": 2}, {"remat": True}])
+def test_settings(settings) -> None:
+    check(EQUATIONS["infinity Laplacian"], POINTS, **settings)
+
+
+def test_other_points() -> None:
+    """One point, none, many axes, a grid, and points under `vmap`."""
+    equations = EQUATIONS["Monge-Ampere"]
+    check(equations, POINTS[0])
+    check(equations, POINTS[:0])
+    check(equations, jnp.stack([POINTS, 2 * POINTS]))
+    axes = {f"x{n}": jnp.linspace(0.1, 0.4, 2) + n / 10 for n in range(1, 7)}
+    check(equations, oc.grid(axes))
+    residual = oc.compile(equations, strategy="through")
+    net = network(residual)
+    each = jax.vmap(lambda z: residual(net, z))(POINTS)
+    np.testing.assert_allclose(each, residual(net, POINTS), rtol=1e-10)
+
+
+def test_float32_stays() -> None:
+    residual = oc.compile(EQUATIONS["infinity Laplacian"], strategy="through")
+    single = lambda z: jnp.tanh(z @ A.astype(jnp.float32)) @ B[:, 0].astype(jnp.float32)
+    values = residual(single, POINTS.astype(jnp.float32))
+    assert values.dtype == jnp.float32
+    want = residual(lambda z: jnp.tanh(z @ A) @ B[:, 0], POINTS)
+    np.testing.assert_allclose(values, want, rtol=1e-4, atol=1e-6)
+
+
+def test_parameters_of_a_whole_network_and_least_squares() -> None:
+    """Layers are used forwards and backwards; the gradient and JᵀJ are the same."""
+    equations = EQUATIONS["Monge-Ampere"]
+    params = {"in": A, "mid": jnp.eye(7) + 0.1, "out": B[:, 0]}
+    apply = lambda p, z: jnp.tanh(jnp.tanh(z @ p["in"]) @ p["mid"]) @ p["out"]
+    found = []
+    for strategy in ("algebra", "through"):
+        bound = oc.compile(equations, strategy=strategy).bind(apply)
+        squares = oc.least_squares([(bound, POINTS)])
+        found.append((bound.value_and_grad(params, POINTS), squares.gram(params)))
+    for a, b in zip(*map(jax.tree.leaves, found), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
