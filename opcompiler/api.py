@@ -67,8 +67,8 @@ def compile(
         strategy: `auto`, the cheapest at each evaluation site, or the name of a strategy:
             `algebra` (the operator's minimal Taylor algebra), `partition` (univariate
             jets with tangents in several slots), `polarization` (jets along
-            directions), `reverse` (a reverse pass for first derivatives), `nested`
-            (the reference, nested forward mode).
+            directions), `reverse` (the last derivative by a reverse pass for each
+            field), `nested` (the reference, nested forward mode).
         estimator: sample sums over components: `Sparse(16)`, any sum, terms drawn at
             random; `Dense(16)`, random directions. First derivatives, sources and what
             a hard constraint adds are exact nevertheless. Then give a `key` at each call.

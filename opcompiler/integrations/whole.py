@@ -8,9 +8,9 @@ from jax import Array
 
 from opcompiler.errors import OperatorError
 from opcompiler.runtime.grid import grid
-from opcompiler.runtime.residual import Residual
 from opcompiler.runtime.networks import unordered
 from opcompiler.runtime.points import check_names
+from opcompiler.runtime.residual import Residual
 
 
 @dataclass(frozen=True)

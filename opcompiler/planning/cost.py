@@ -9,7 +9,8 @@ $$ \text{time} = \sum_{\text{pushes}} \bigl( C + \kappa\, P \bigr) , $$
 
 C channels, P products, $\kappa$ the price of a product in matrix products of one
 channel; it depends on the device, see `kinds.DEVICES`. Nested forward mode makes the same
-channels, as `jax.jvp` does, but its transpose shares nothing among them.
+channels, as `jax.jvp` does, but its transpose shares nothing among them. A reverse pass is
+a channel more for each below the highest degree.
 """
 
 from collections.abc import Sequence

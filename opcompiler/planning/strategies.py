@@ -12,8 +12,8 @@ function, and a line in `STRATEGIES`; `register_strategy` adds one from outside.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from fractions import Fraction
 from dataclasses import replace
+from fractions import Fraction
 from functools import lru_cache
 
 from opcompiler.algebra.inverse_system import ApolarBasis

@@ -56,7 +56,8 @@ def plan_reasons(plan: Plan) -> tuple[str, ...]:
     sentences.append(
         "Prices are counted, not measured: a training step in forward passes of the "
         f"network, 1 for a channel, {price.product} for a product of channels, "
-        f"{price.push} for a push, {price.reverse} for a reverse pass."
+        f"{price.push} for a push, {price.reverse} for a reverse pass, {price.through} for "
+        "a channel that goes through one."
     )
     return tuple(sentences)
 

@@ -38,6 +38,7 @@ ROWS = {
     "mixed-narrow": lambda: mixed.row((32,) * 4),
     "einstein-4d": curvature.einstein_row,
     "monge-ampere-5d": lambda: curvature.monge_ampere_row(5),
+    "monge-ampere-8d": lambda: curvature.monge_ampere_row(8),
     "series-8": lambda: series.row(8),
     "small-mixed": small.mixed_row,
     "small-determinant": small.determinant_row,
@@ -64,6 +65,8 @@ def main() -> None:
     options = parser.parse_args()
     results = []
     names = [name for name in ROWS if options.only in name]
+    if not names and options.only not in sparse.NAME:
+        parser.error(f"no row holds {options.only!r}; there are {', '.join(ROWS)}")
     for name in track(names, description="measuring"):
         row = ROWS[name]()
         results += measure(row, *row.setting())

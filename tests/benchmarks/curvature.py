@@ -77,7 +77,7 @@ def monge_ampere_row(dim: int) -> Row:
     residual = oc.compile(oc.det(oc.hessian(sp.Function("u")(*X), X)))
     print(f"from the determinant to the residual: {time.perf_counter() - start:.2f} s")
     return Row(
-        f"det of the Hessian in {dim}D", dim, 1, residual.plan.channels,
+        f"det of the Hessian in {dim}D", dim, 1, residual.plan.cost.passes,
         {"opcompiler": residual.bind(apply), "jax.hessian": per_point(determinant)},
         HIDDEN,
     )  # fmt: skip

@@ -533,7 +533,7 @@ def test_a_family_of_seeds_broadcasts() -> None:
 
 
 @pytest.mark.parametrize(
-    "seed, words",
+    ("seed", "words"),
     [(np.ones(4), "does not broadcast"), (np.ones((1, 2, 3)), "does not broadcast"),
      (1j, "dtype complex"), ("x", "dtype")],
 )  # fmt: skip
