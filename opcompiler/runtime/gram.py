@@ -17,7 +17,9 @@ arXiv 1510.01799, with all channels of a differential operator.
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -61,10 +63,10 @@ def add_products(
 def _product(left: Gradient, right: Gradient, count: int, other: int) -> Array:
     """Returns the inner products of two terms' gradients by one part, (count, other)."""
     if not isinstance(left, Factors) or not isinstance(right, Factors):
-        return _times(_rows(left, count), _rows(right, other))
-    ways = [[_joined(factor, rows) for factor in pair]
-            for pair, rows in ((left, count), (right, other))]  # fmt: skip
-    ((a, g), (b, h)) = ways
+        rows = _rows(left, count)
+        return _times(rows, rows if left is right else _rows(right, other))
+    a, g = (_joined(factor, count) for factor in left)
+    b, h = (a, g) if left is right else (_joined(factor, other) for factor in right)
     _, c, size, inputs = a.shape
     outputs, d = g.shape[-1], b.shape[1]
     whole = inputs * outputs * size * (count * other + count * c + other * d)
@@ -88,7 +90,22 @@ def _rows(block: Gradient, rows: int) -> Array:
 
 
 def _times(left: Array, right: Array) -> Array:
+    if left is right:
+        return _square(left)
     return jnp.matmul(left, right.T, precision=lax.Precision.HIGHEST)
+
+
+@jax.custom_jvp
+def _square(rows: Array) -> Array:
+    """Returns X Xᵀ; its derivative is one product and the transpose of that."""
+    return jnp.matmul(rows, rows.T, precision=lax.Precision.HIGHEST)
+
+
+@_square.defjvp
+def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (rows,), (rates,) = primals, tangents
+    half = jnp.matmul(rates, rows.T, precision=lax.Precision.HIGHEST)
+    return _square(rows), half + half.T
 
 
 def _by_pairs(a: Array, g: Array, b: Array, h: Array) -> Array:
@@ -106,19 +123,23 @@ def _by_pairs(a: Array, g: Array, b: Array, h: Array) -> Array:
     if size >= len(a):
         return of((a, g))
     tiles = [_tiles(x, size, 0) for x in (a, g)]
-    found = lax.map(of, (tiles[0], tiles[1]))
+    found = lax.map(jax.checkpoint(of, prevent_cse=False), (tiles[0], tiles[1]))
     return found.reshape(-1, len(b))[: len(a)]
 
 
 def _by_columns(a: Array, g: Array, b: Array, h: Array) -> Array:
     """Forms some columns of the gradients of all rows at a time, and multiplies them."""
+    same = a is b
 
+    def formed(x: Array, y: Array) -> Array:
+        made = jnp.einsum("ncbi,ncbo->nboi", x, y, precision=lax.Precision.HIGHEST)
+        return made.reshape(len(x), -1)
+
+    # A gradient forms the columns anew; else it would keep those of all tiles, which is J.
+    @partial(jax.checkpoint, prevent_cse=False)
     def of(columns: tuple[Array, Array]) -> Array:
-        left, right = (
-            jnp.einsum("ncbi,ncbo->nboi", x, y, precision=lax.Precision.HIGHEST)
-            for x, y in zip((a, b), columns, strict=True)
-        )
-        return _times(left.reshape(len(a), -1), right.reshape(len(b), -1))
+        left = formed(a, columns[0])
+        return _times(left, left if same else formed(b, columns[1]))
 
     per_column = max(len(a), len(b)) * math.prod(a.shape[2:])
     size = max(1, _AT_ONCE // per_column)
