@@ -264,11 +264,16 @@ def reverse(one: Pass, tuning: Tuning) -> Channels:
 
     What JAX cannot reverse (a `while_loop`), and complex values, which would need two
     passes each, go through our engine in the same algebra; so do the axes of a grid, which
-    a reverse pass would join, and derivatives that depend on their order.
+    a reverse pass would join, derivatives that depend on their order, and networks of
+    which a reverse pass makes NaN (`Traced.is_reversible`).
     """
     group, points, algebra = one.group, one.points, one.push.algebra
     order = algebra.order
-    if not points.mapped or (one.orders_matter and order > 1):
+    if not (
+        points.mapped
+        and (order <= 1 or not one.orders_matter)
+        and group.network.is_reversible(points.like)
+    ):
         return taylor(one, tuning)
     places = [n for f in group.fields if f in one.fields for n in group.places(f)]
 

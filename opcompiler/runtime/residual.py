@@ -28,6 +28,7 @@ from opcompiler.errors import OperatorError
 from opcompiler.frontend import equation_formulas, equation_texts, NormalForm
 from opcompiler.ir import Functional
 from opcompiler.planning import Plan, plan_functionals
+from opcompiler.planning.kinds import KINDS
 from opcompiler.runtime.bound import Bound
 from opcompiler.runtime.calls import a_call, Functions, Inputs, is_array, Rules, split
 from opcompiler.runtime.host import columns_from_host, parameters_from_host
@@ -567,15 +568,18 @@ class Residual:
                 site, where = operator.sites[push.site], sites[push.site].where
                 check_outputs(group, where, dict(operator.kinds))
                 numbers, most, own = group.network.size(where)
-                # A running direction is as many channels as are pushed at a time; what is
-                # read last is summed.
-                algebra, count = push.algebra, 1
+                algebra = push.algebra
                 if site.sampled:
+                    # A running direction is as many channels as are pushed at a time;
+                    # what is read last is summed.
                     count = min(batch.draws(site).count, self.tuning.chunk or LONG)
-                channels = sum(
-                    1 if channel.degree in (0, algebra.order) else count
-                    for channel in algebra.channels
-                )
+                    channels = sum(
+                        1 if channel.degree in (0, algebra.order) else count
+                        for channel in algebra.channels
+                    )
+                else:
+                    every, fields = set(range(algebra.size)), set(group.fields)
+                    channels = len(KINDS[push.kind].arrays(push, 0, every, fields))
                 # A condition has fewer points than all, an integral more.
                 made += numbers * channels * where.count / max(points.count, 1)
                 widest, held = max(widest, most), max(held, own)

@@ -110,7 +110,12 @@ def _bare(operator: Operator, site: int) -> set[Functional]:
 
 
 def _slopes(group: Group, given: Input) -> Array:
-    """Returns the gradients of all outputs by reverse passes, (N, m, D)."""
+    """Returns the gradients of all outputs, (N, m, D), by reverse passes.
+
+    Where a reverse pass is none, see `Traced.is_reversible`, in forward mode.
+    """
+    if not group.network.is_reversible(given.points):
+        return _slopes_one_by_one(group, given.points)
 
     def at(point: Array) -> Array:
         value, pull = jax.vjp(group.network.by_body, point)
@@ -121,6 +126,21 @@ def _slopes(group: Group, given: Input) -> Array:
         return lax.complex(rows(1), -rows(1j))  # a pull has real parts only
 
     return jax.vmap(at)(given.points)
+
+
+def _slopes_one_by_one(group: Group, points: Array) -> Array:
+    """Returns the gradients of all outputs, (N, m, D), some coordinates at a time."""
+    count, width = points.shape
+    network = jax.vmap(group.network.by_body)
+
+    def along(place: Array) -> Array:
+        row = jax.nn.one_hot(place, width, dtype=points.dtype)
+        tangent = jnp.broadcast_to(row, points.shape)
+        varied = _compat.vary(tangent, _compat.varying(points))
+        return jax.jvp(network, (points,), (varied,))[1]
+
+    slopes = lax.map(along, jnp.arange(width), batch_size=min(width, LONG))
+    return jnp.moveaxis(slopes.reshape(width, count, -1), 0, -1)
 
 
 def _first_derivatives(

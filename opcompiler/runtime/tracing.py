@@ -2,13 +2,14 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
 from jax import Array
 
 from opcompiler import _compat
+from opcompiler.taylor.primitives import row_of
 from opcompiler.taylor.rules.composition import is_pointwise_call
 
 
@@ -47,6 +48,16 @@ class Traced:
         """
         program, *_ = self._at(self._point(points))
         return _mixes(program, program.invars)
+
+    def is_reversible(self, points: Array) -> bool:
+        """Whether a reverse pass gives what forward mode gives, at one of points, (N, d).
+
+        What `jnp.where` has not selected has the derivative zero. Forward mode selects
+        last; reverse mode multiplies that zero by what lies before, and zero times an
+        infinite slope is no number.
+        """
+        program, *_ = self._at(self._point(points))
+        return not _selects(program, dict.fromkeys(program.invars, False))[0]
 
     def result(self, points: Array) -> Any:
         """Returns shapes and dtypes of what is returned at one of points, (N, d)."""
@@ -88,6 +99,59 @@ class Traced:
             program, consts = _compat.open_jaxpr(closed)
             self._known[kind] = _compat.batchable(program), consts, result
         return self._known[kind]
+
+
+def _selects(jaxpr: Any, steep: dict[Any, bool]) -> tuple[bool, bool]:
+    """Whether something behind a steep primitive may be left out by a selection.
+
+    Args:
+        jaxpr: of a program.
+        steep: its inputs that depend on the point, each with whether a steep primitive
+            lies before it.
+
+    Returns:
+        Whether it is selected, and whether a steep primitive lies before an output.
+    """
+    steep = dict(steep)
+
+    def reached(atoms: Iterable[Any]) -> list[bool | None]:
+        """Whether a steep primitive lies before each; `None`: it is a constant."""
+        literal = _compat.Literal
+        return [None if isinstance(a, literal) else steep.get(a) for a in atoms]
+
+    for equation in jaxpr.eqns:
+        inputs = reached(equation.invars)
+        if all(before is None for before in inputs):
+            continue
+        row = row_of(equation)
+        behind = any(inputs) or (row.steep and not _is_polynomial(equation, inputs))
+        for body in _compat.bodies(equation):
+            # A loop hands some of its inputs to each of its bodies: to be safe, all.
+            matched = len(body.invars) == len(inputs)
+            handed = inputs if matched else [any(inputs)] * len(body.invars)
+            pairs = zip(body.invars, handed, strict=True)
+            found, out = _selects(body, {v: h for v, h in pairs if h is not None})
+            # Of a custom JVP the rule is differentiated, and not the body.
+            if found and equation.primitive.name != "custom_jvp_call":
+                return True, True
+            behind = behind or out
+        if behind and row.entries == "selecting" and not _is_settled(equation, inputs):
+            return True, True
+        steep.update(dict.fromkeys(equation.outvars, behind))
+    return False, any(reached(jaxpr.outvars))
+
+
+def _is_settled(equation: Any, inputs: Sequence[bool | None]) -> bool:
+    """Whether one number, known beforehand, selects all of one operand (`jnp.var`)."""
+    one = equation.invars[0].aval.shape == ()
+    return equation.primitive.name == "select_n" and one and inputs[0] is None
+
+
+def _is_polynomial(equation: Any, inputs: Sequence[bool | None]) -> bool:
+    """Whether a division or power is none of what depends on the point."""
+    if equation.primitive.name == "div":
+        return inputs[1] is None
+    return equation.params.get("y", -1) >= 0
 
 
 def _mixes(jaxpr: Any, start: Iterable[Any]) -> bool:

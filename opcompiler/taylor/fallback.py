@@ -61,7 +61,7 @@ def kept_outside(
     )
 
 
-@primitive(ANY, kind="fallback")
+@primitive(ANY, kind="fallback", steep=True)
 def any_primitive(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:

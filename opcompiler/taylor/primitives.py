@@ -7,7 +7,8 @@
 In: declarations, next to the rules in `rules/`, and of users (`extension.py`). Out:
 `TABLE`, one row per primitive. Whatever depends on the primitive asks its row: which way an
 equation goes (`interpret.py`), whether a body is worth composing (`composition.py`), which
-networks have kinks (`runtime/pushes.py`), what `oc.taylor.coverage` lists. So a primitive
+networks have kinks (`runtime/pushes.py`) or are not to be reversed
+(`runtime/tracing.py`), what `oc.taylor.coverage` lists. So a primitive
 is known everywhere once it is declared, wherever its rule stands.
 
 The key is the name of the primitive, never that of a jit-compiled function: a user's `silu`
@@ -82,6 +83,7 @@ class Primitive:
             linear in one operand, "selecting", where it picks one of its operands; ""
             for what moves, joins or sums entries.
         kink: whether it is there to bend a piecewise linear function; what selects is.
+        steep: whether a derivative may be infinite, or no number, at a finite operand.
         sparse: the rule for values that a family changes at a few places only (see
             `places.py`), if it has one; for the others they are written out.
         local: the rule for values whose families are held in lanes (see `support.py`), if
@@ -95,6 +97,7 @@ class Primitive:
     rule: Rule
     entries: Entries = ""
     kink: bool = False
+    steep: bool = False
     sparse: SparseRule | None = None
     local: SparseRule | None = None
     inlined: bool = False
@@ -112,6 +115,7 @@ def primitive(
     kind: str,
     entries: Entries = "",
     kink: bool = False,
+    steep: bool = False,
     sparse: SparseRule | None = None,
     local: SparseRule | None = None,
     inlined: bool = False,
@@ -127,7 +131,7 @@ def primitive(
                 raise AssertionError(f"{name} already has the rule {TABLE[name].rule}")
             bent = kink or entries == "selecting"
             TABLE[name] = Primitive(
-                name, kind, rule, entries, bent, sparse, local, inlined
+                name, kind, rule, entries, bent, steep, sparse, local, inlined
             )
         return rule
 
@@ -161,7 +165,7 @@ def custom(
 
     def declare(rule: Rule) -> Rule:
         bent = entries == "selecting"
-        row = Primitive(name, kind, rule, entries, bent, sparse, local)
+        row = Primitive(name, kind, rule, entries, bent, False, sparse, local)
         for derivative in derivatives:
             CUSTOM[id(derivative)] = derivative, row
         return rule

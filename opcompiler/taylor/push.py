@@ -185,18 +185,23 @@ def push_tree(
     )
     if folding is not None:
         starts = [refold(folding, start) for start in starts]
-    local = [
-        localised(by_element(start, tuning.sparsity), context.algebra, tuning.sparsity)
-        for start in starts
-    ]
-    if any(isinstance(start, SparseArray) for start in local):
-        local = starts
+    empty = any(math.prod(each.shape) == 0 for each in types)
+    if empty:  # of no numbers there are no places to keep apart
+        local = starts = list(map(densified, starts))
+    else:
+        lanes = tuning.sparsity
+        local = [
+            localised(by_element(start, lanes), context.algebra, lanes)
+            for start in starts
+        ]
+        if any(isinstance(start, SparseArray) for start in local):
+            local = starts
     places = folding.places if folding else [(k, 0) for k in range(algebra.size)]
     read = range(algebra.size) if wanted is None else wanted
     channels = frozenset(places[k][0] for k in read)
     # Where nobody reads a family, another one with the same sums of squares will do.
     summed = all(context.algebra.channels[k].count == 1 for k in channels)
-    if summed and weights_of(context.algebra) is not None:
+    if summed and not empty and weights_of(context.algebra) is not None:
         longer = lambda: _compat.trace(fun, *map(_one_more, types))[0]
         points = Points(jaxpr, longer) if mapped else None
         context = replace(context, reducible=True, points=points)

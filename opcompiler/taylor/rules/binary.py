@@ -109,7 +109,7 @@ def squared(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
 # --- quotients and powers ---------------------------------------------------------------
 
 
-@_entrywise("div", entries="curved")
+@_entrywise("div", entries="curved", steep=True)
 @one_output
 def quotient(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     r"""$y_d = (u_d - \sum_{s \ge 1} w_s y_{d-s})/w_0$."""
@@ -136,7 +136,7 @@ def quotient(context: Context, equation: Any, inputs: Sequence[Value]) -> Series
     return series
 
 
-@_entrywise("pow", entries="curved")
+@_entrywise("pow", entries="curved", steep=True)
 @one_output
 def power(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     """x**r: the binomial series for constant r, else exp(r log x)."""
@@ -229,7 +229,7 @@ def _power_slopes(x: Array, r: Array, order: int) -> list[Array]:
     return slopes
 
 
-@_entrywise("atan2", entries="curved")
+@_entrywise("atan2", entries="curved", steep=True)
 @one_output
 def atan2(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
     r"""Solves $(x^2 + y^2)\, E\theta = x\, E y - y\, E x$."""

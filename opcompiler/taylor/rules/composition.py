@@ -80,7 +80,9 @@ _one_array = partial(
 )
 
 
-def elementwise(*names: str, curved: bool = True) -> Callable[[Recurrence], Recurrence]:
+def elementwise(
+    *names: str, curved: bool = True, steep: bool = False
+) -> Callable[[Recurrence], Recurrence]:
     """Declares elementwise primitives of one operand by their recurrence."""
 
     def declare(recurrence: Recurrence) -> Recurrence:
@@ -88,14 +90,14 @@ def elementwise(*names: str, curved: bool = True) -> Callable[[Recurrence], Recu
         def rule(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
             return _by_recurrence(context, equation, inputs[0], recurrence)
 
-        _one_array(*names, entries="curved" if curved else "")(rule)
+        _one_array(*names, entries="curved" if curved else "", steep=steep)(rule)
         return recurrence
 
     return declare
 
 
 def by_derivatives(
-    *names: str, curved: bool = True
+    *names: str, curved: bool = True, steep: bool = False
 ) -> Callable[[Derivatives], Derivatives]:
     """Declares elementwise primitives of one operand by their scalar derivatives."""
 
@@ -106,7 +108,7 @@ def by_derivatives(
             scalar = partial(derivatives, equation)
             return composed(algebra, u, lambda start: scalar(start, algebra.order))
 
-        _one_array(*names, entries="curved" if curved else "")(rule)
+        _one_array(*names, entries="curved" if curved else "", steep=steep)(rule)
         return derivatives
 
     return declare

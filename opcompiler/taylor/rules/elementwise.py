@@ -97,13 +97,13 @@ def _all_scaled(factor: float, series: Series) -> Series:
 # --- exponentials -------------------------------------------------------------------
 
 
-@elementwise("exp")
+@elementwise("exp", steep=True)
 def exponential(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     """E y = y E u."""
     return solve(algebra, u, value, value, lambda here, y, z: [y[k] for k in here])
 
 
-@elementwise("exp2")
+@elementwise("exp2", steep=True)
 def _exp2(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     rate = math.log(2.0)
     first = value * rate
@@ -112,7 +112,7 @@ def _exp2(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     )
 
 
-@elementwise("expm1")
+@elementwise("expm1", steep=True)
 def _expm1(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return solve(algebra, u, value, value + 1, lambda here, y, z: [y[k] for k in here])
 
@@ -142,7 +142,7 @@ def _tanh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return solve(algebra, u, value, first, companion)
 
 
-@elementwise("tan")
+@elementwise("tan", steep=True)
 def _tan(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     first = 1 + value * value
     return solve(algebra, u, value, first, lambda here, y, z: squares(algebra, here, y))
@@ -177,12 +177,12 @@ def _cos(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _pair(algebra, u, value, lax.sin(plain_value(u)), (-1, 1))
 
 
-@elementwise("sinh")
+@elementwise("sinh", steep=True)
 def _sinh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _pair(algebra, u, value, lax.cosh(plain_value(u)), (1, 1))
 
 
-@elementwise("cosh")
+@elementwise("cosh", steep=True)
 def _cosh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _pair(algebra, u, value, lax.sinh(plain_value(u)), (1, 1))
 
@@ -230,13 +230,13 @@ def _one_plus_square(
     return series
 
 
-@elementwise("log")
+@elementwise("log", steep=True)
 def logarithm(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     """U E y = E u."""
     return _inverse_type(algebra, u, value, list(u))
 
 
-@elementwise("log1p")
+@elementwise("log1p", steep=True)
 def _log1p(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _inverse_type(algebra, u, value, [1 + plain_value(u), *u[1:]])
 
@@ -246,7 +246,7 @@ def _atan(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _inverse_type(algebra, u, value, _one_plus_square(algebra, u, 1, 1))
 
 
-@elementwise("atanh")
+@elementwise("atanh", steep=True)
 def _atanh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     r = _one_plus_square(algebra, u, 1, -1)
     r[0] = (1 - plain_value(u)) * (1 + plain_value(u))
@@ -267,12 +267,12 @@ def _root_type(
     return _inverse_type(algebra, u, value, signed)
 
 
-@elementwise("asin")
+@elementwise("asin", steep=True)
 def _asin(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _root_type(algebra, u, value, _one_plus_square(algebra, u, 1, -1))
 
 
-@elementwise("acos")
+@elementwise("acos", steep=True)
 def _acos(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _root_type(algebra, u, value, _one_plus_square(algebra, u, 1, -1), -1)
 
@@ -285,7 +285,7 @@ def _asinh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _rescaled(_root_type(algebra, v, value, radicand), scale_of_u)
 
 
-@elementwise("acosh")
+@elementwise("acosh", steep=True)
 def _acosh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     v, scale_of_u = _of_order_one(u)
     radicand = square(algebra, v)
@@ -334,7 +334,7 @@ def _erfc(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _gaussian(algebra, u, value, -2 / math.sqrt(math.pi))
 
 
-@elementwise("erf_inv")
+@elementwise("erf_inv", steep=True)
 def _erf_inv(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     r"""$E y = z E u$, $E z = z E(y^2)$ with $z = \frac{\sqrt\pi}2 e^{y^2}$."""
     first = math.sqrt(math.pi) / 2 * jnp.exp(value * value)
@@ -403,22 +403,22 @@ def power_series(
     return y
 
 
-@elementwise("sqrt")
+@elementwise("sqrt", steep=True)
 def _sqrt(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _power(algebra, u, value, 0.5, 1 / value)
 
 
-@elementwise("rsqrt")
+@elementwise("rsqrt", steep=True)
 def _rsqrt(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _power(algebra, u, value, -0.5, value / plain_value(u))
 
 
-@elementwise("cbrt")
+@elementwise("cbrt", steep=True)
 def _cbrt(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _power(algebra, u, value, 1 / 3, 1 / (value * value))
 
 
-@by_derivatives("integer_pow")
+@by_derivatives("integer_pow", steep=True)
 def _integer_pow(equation: Any, start: Array, order: int) -> Curve:
     """x**n by its exact binomial series; nothing is divided for n >= 0."""
     n = equation.params["y"]
@@ -463,7 +463,7 @@ def absolute(context: Context, equation: Any, inputs: Sequence[Value]) -> Series
 # --- gamma and modified Bessel functions: derivatives in closed form ---------------------
 
 
-@by_derivatives("lgamma", "digamma")
+@by_derivatives("lgamma", "digamma", steep=True)
 def _gamma(equation: Any, start: Array, order: int) -> Curve:
     """The derivatives are digamma and the polygamma functions."""
     derivatives = [_compat.bind(equation, start)[0]]

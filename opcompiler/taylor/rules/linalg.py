@@ -124,7 +124,7 @@ def value_of(series: Sequence[Coefficient], aval: Any) -> Value:
 # --- solves -------------------------------------------------------------------------
 
 
-@primitive("triangular_solve", kind="linalg", local=of_matrices)
+@primitive("triangular_solve", kind="linalg", steep=True, local=of_matrices)
 def triangular_solve(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -185,7 +185,7 @@ def _as_applied(a: Array, params: dict[str, Any]) -> Array:
     return jnp.conj(a) if params["conjugate_a"] else a
 
 
-@primitive("tridiagonal_solve", kind="linalg")
+@primitive("tridiagonal_solve", kind="linalg", steep=True)
 def tridiagonal_solve(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -218,7 +218,7 @@ def _tridiagonal_product(bands: Array, x: Array) -> Array:
     return lower * before + middle * x + upper * after
 
 
-@primitive("custom_linear_solve", kind="linalg")
+@primitive("custom_linear_solve", kind="linalg", steep=True)
 def custom_linear_solve(
     context: Context, equation: Any, inputs: Sequence[Value]
 ) -> list[Value]:
@@ -285,7 +285,7 @@ def _nilpotent(image: Value, k: int) -> list[Array]:
 # --- factorisations -----------------------------------------------------------------
 
 
-@primitive("cholesky", kind="linalg", local=of_matrices)
+@primitive("cholesky", kind="linalg", steep=True, local=of_matrices)
 def cholesky(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     r"""$A = L L^*$: $L_k = L_0\,\Phi(L_0^{-1} S_k L_0^{-*})$, $\Phi$ half the diagonal."""
     (aval,) = _compat.output_avals(equation)
@@ -320,7 +320,7 @@ def _half_lower(a: Array) -> Array:
     return jnp.tril(a) / halves.reshape((1,) * (a.ndim - 2) + halves.shape)
 
 
-@primitive("lu", kind="linalg", local=of_matrices)
+@primitive("lu", kind="linalg", steep=True, local=of_matrices)
 def lu(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     r"""$P A = L U$: $L_0^{-1} S_k U_0^{-1}$ splits into $L_0^{-1} L_k + U_k U_0^{-1}$."""
     avals = _compat.output_avals(equation)
@@ -366,7 +366,7 @@ def _padded_factors(packed: Array) -> tuple[Array, Array]:
     return low + jnp.eye(rows, dtype=packed.dtype), up + jnp.diag(spare)
 
 
-@primitive("qr", kind="linalg", local=of_matrices)
+@primitive("qr", kind="linalg", steep=True, local=of_matrices)
 def qr(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     """$A = Q R$ with orthonormal columns; a pivoting permutation is plain."""
     params = equation.params

@@ -200,7 +200,7 @@ def _broadcast(indices: Any, before: Any, after: Any, params: Any) -> Any:
         indices[0].shape[1:], params["broadcast_dimensions"], strict=True
     ):
         shape[axis] = size
-    return [indices[0].reshape(-1, *shape)]
+    return [indices[0].reshape(len(indices[0]), *shape)]
 
 
 @_moves_index("tile")

@@ -34,7 +34,7 @@ from opcompiler.taylor.rules.local import of_matrices
 from opcompiler.taylor.value import Coefficient, lift, lifted, present, Value
 
 
-@primitive("eigh", kind="spectral", local=of_matrices)
+@primitive("eigh", kind="spectral", steep=True, local=of_matrices)
 def eigh(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     r"""$A V = V W$: $T + W_0 X - X W_0 = W_k$ with $X = V_0^* V_k$."""
     size = inputs[0].shape[-1]
@@ -96,7 +96,7 @@ def _overlap(algebra: TaylorAlgebra, k: int, vectors: Series) -> Coefficient:
     return found
 
 
-@primitive("svd", kind="spectral", local=of_matrices)
+@primitive("svd", kind="spectral", steep=True, local=of_matrices)
 def svd(context: Context, equation: Any, inputs: Sequence[Value]) -> list[Value]:
     r"""$A = U S V^*$: $T = X S_0 + S_k + S_0 Y^*$, $X = U_0^* U_k$, $Y = V_0^* V_k$."""
     params = equation.params
