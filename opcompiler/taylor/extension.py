@@ -137,12 +137,13 @@ def register_rule(
     traits: dict[str, Any] = {}
     if elementwise is not None:
         rule = _elementwise(name, elementwise)
-        traits = {"entries": "curved", "sparse": composed_at_places}
+        traits = {"entries": "curved", "steep": True, "sparse": composed_at_places}
     elif linear is not None:
         rule = _linear(name, tuple(linear))
     else:
         assert full is not None
         rule = _full(name, full)
+        traits = {"steep": True}
     if is_primitive:
         primitive(name, kind=given[0], **traits)(rule)
     else:

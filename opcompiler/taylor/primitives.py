@@ -148,6 +148,7 @@ def custom(
     name: str,
     kind: str,
     entries: Entries = "",
+    steep: bool = False,
     sparse: SparseRule | None = None,
     local: SparseRule | None = None,
 ) -> Callable[[Rule], Rule]:
@@ -159,13 +160,14 @@ def custom(
         name: of the function.
         kind: as of `Primitive`.
         entries: as of `Primitive`.
+        steep: as of `Primitive`.
         sparse: as of `Primitive`.
         local: as of `Primitive`.
     """
 
     def declare(rule: Rule) -> Rule:
         bent = entries == "selecting"
-        row = Primitive(name, kind, rule, entries, bent, False, sparse, local)
+        row = Primitive(name, kind, rule, entries, bent, steep, sparse, local)
         for derivative in derivatives:
             CUSTOM[id(derivative)] = derivative, row
         return rule
