@@ -26,7 +26,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import jax
@@ -309,12 +309,16 @@ class Points:
 # --- fewer rows with the same squares ---------------------------------------------------
 
 
+_exactly = partial(jnp.matmul, precision="highest")
+
+
 @jax.custom_jvp
 def _root(rows: Array) -> tuple[Array, Array]:
     """Returns T, (..., E, E), with $T^T T = V^T V$ for rows V, (..., R, E); and 1 / T."""
-    return _factored(jnp.matmul(rows.mT, rows, precision="highest"))
+    return _factored(_exactly(rows.mT, rows))
 
 
+@partial(jnp.vectorize, signature="(e,e)->(e,e),(e,e)")
 def _factored(squares: Array) -> tuple[Array, Array]:
     """Returns T with T^T T = S, one row for each pivot, the largest first; and 1 / T.
 
@@ -322,38 +326,31 @@ def _factored(squares: Array) -> tuple[Array, Array]:
     its pivot alone, so that no rounding is divided by rounding; and the pivot is at least a
     unit, so that nothing is divided by zero. Neither changes S more than rounding did.
     """
-    size, number = squares.shape[-1], jnp.finfo(squares.dtype)
-    place = jnp.arange(size)
-    unit = number.eps * jnp.max(_diagonal(squares), -1, keepdims=True)
+    size, number = len(squares), jnp.finfo(squares.dtype)
+    place, one = jnp.arange(size), jnp.eye(size, dtype=squares.dtype)
+    unit = number.eps * jnp.max(jnp.diagonal(squares))
     noise, least = size / 8 * unit, jnp.maximum(unit, number.tiny)
 
-    # In steps of whole arrays. The eigenvalues, or the Cholesky factors, of LAPACK would
+    # Row by row, in JAX: what is left of a row of S, and of the row of 1, is what the rows
+    # in front do not account for. The eigenvalues, or the Cholesky factors, of LAPACK would
     # do; but its threads wait for those of XLA, which still look for work after the
     # product in front: 35 ms on two cores for what takes two.
-    def step(carry: Any, _: Any) -> Any:
-        rest, change, free = carry
-        pivots = jnp.where(free, _diagonal(rest), -jnp.inf)
-        here = place == jnp.argmax(pivots, -1)[..., None]
-        pivot = jnp.max(pivots, -1, keepdims=True)
-        length = jnp.sqrt(jnp.maximum(pivot, least))
-        row, solved = (
-            jnp.sum(jnp.where(here[..., None], a, 0), -2) / length
-            for a in (rest, change)
-        )
-        free &= ~here
-        row = jnp.where(free & (pivot > noise), row, 0)
-        rest = rest - row[..., :, None] * row[..., None, :]
-        change = change - row[..., :, None] * solved[..., None, :]
-        return (rest, change, free), (jnp.where(here, length, row), solved)
+    def step(i: Any, carry: Any) -> Any:
+        pivots, rows, solved = carry
+        k = jnp.argmax(pivots)
+        here, free = place == k, pivots > -jnp.inf
+        length = jnp.sqrt(jnp.maximum(pivots[k], least))
+        before = rows[:, k]
+        row = (squares[k] - _exactly(before, rows)) / length
+        row = jnp.where(free & ~here & (pivots[k] > noise), row, 0)
+        pivots = jnp.where(here, -jnp.inf, pivots - row * row)
+        rows = rows.at[i].set(jnp.where(here, length, row))
+        solved = solved.at[i].set((one[k] - _exactly(before, solved)) / length)
+        return pivots, rows, solved
 
-    one = jnp.broadcast_to(jnp.eye(size, dtype=squares.dtype), squares.shape)
-    free = jnp.ones(squares.shape[:-1], bool)
-    _, (rows, columns) = lax.scan(step, (squares, one, free), length=size)
-    return jnp.moveaxis(rows, 0, -2), jnp.moveaxis(columns, 0, -1)
-
-
-def _diagonal(a: Array) -> Array:
-    return jnp.diagonal(a, axis1=-2, axis2=-1)
+    start = jnp.diagonal(squares), jnp.zeros_like(squares), jnp.zeros_like(squares)
+    _, rows, solved = lax.fori_loop(0, size, step, start)
+    return rows, solved.mT
 
 
 # T is determined up to a rotation of its rows, of which nothing that is computed with it
@@ -364,5 +361,5 @@ def _diagonal(a: Array) -> Array:
 def _root_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
     (rows,), (change,) = primals, tangents
     root, inverse = _root(rows)
-    moved = inverse.mT @ jnp.matmul(rows.mT, change, precision="highest")
+    moved = inverse.mT @ _exactly(rows.mT, change)
     return (root, inverse), (moved, -inverse @ moved @ inverse)
