@@ -1,6 +1,7 @@
 """Double precision everywhere, and derandomised property tests."""
 
 import ctypes
+import functools
 import gc
 import os
 from pathlib import Path
@@ -8,10 +9,17 @@ from pathlib import Path
 import jax
 import pytest
 from hypothesis import settings
+from jax._src.interpreters import mlir
 
 jax.config.update("jax_enable_x64", True)
 # Whoever mends the package needs its frames; tests/trust/test_tracebacks.py hides them.
 jax.config.update("jax_traceback_filtering", "off")
+
+# What each of twenty thousand small programs costs before it is compiled, whatever it
+# computes: the lines of Python behind it, which nobody reads, and a context of MLIR. A
+# worker has one, until it forgets its programs.
+jax.config.update("jax_traceback_in_locations_limit", 0)
+mlir.make_ir_context = functools.cache(mlir.make_ir_context)
 
 settings.register_profile("house", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("house")
@@ -53,6 +61,7 @@ def pytest_runtest_teardown() -> None:
     ):
         return
     jax.clear_caches()
+    mlir.make_ir_context.cache_clear()
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # else the C library keeps the pages
     _size_when_cleared = _resident()

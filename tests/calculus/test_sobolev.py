@@ -8,6 +8,7 @@ import sympy as sp
 
 import opcompiler as oc
 from opcompiler.planning import make_plan
+from tests.draws import normal
 from tests.hang import finishes
 
 t, x, nu, lam = sp.symbols("t x nu lam")
@@ -37,8 +38,8 @@ BOUSSINESQ = [
 ]
 """The self-similar Boussinesq system of n-TangentProp's talk, all six residuals."""
 
-A = jax.random.normal(jax.random.key(0), (2, 6)) / 2
-B = jax.random.normal(jax.random.key(1), (6, 5)) / 2
+A = normal(0, (2, 6)) / 2
+B = normal(1, (6, 5)) / 2
 
 
 def net(z):
@@ -57,7 +58,7 @@ def test_burgers_to_high_order(top: int) -> None:
     family = oc.compile(oc.sobolev(BURGERS, top, x))
     assert len(family.plan.pushes) == 1
     single = oc.compile(BURGERS)
-    points = jax.random.normal(jax.random.key(2), (4, 2)) / 2
+    points = normal(2, (4, 2)) / 2
     field = lambda z: net(z)[0]
     at = lambda z: single(field, z[None], nu=0.3)[0]
     got = jax.jit(lambda points: family(field, points, nu=0.3))(points)
@@ -72,7 +73,7 @@ def test_boussinesq_to_order_two() -> None:
     assert len(family.plan.pushes) == 1
     assert family.plan.channels == 10  # all partial derivatives to order 3 in the plane
     single = oc.compile(BOUSSINESQ, fields=family.fields)
-    points = jax.random.normal(jax.random.key(3), (3, 2)) / 2
+    points = normal(3, (3, 2)) / 2
     at = lambda z: jnp.stack(single(net, z[None], lam=1.9))[:, 0]
 
     @jax.jit
@@ -104,7 +105,7 @@ def test_families_are_planned() -> None:
 def test_the_gradient_by_an_unknown_parameter() -> None:
     equations = [e for r in BOUSSINESQ for e in oc.sobolev(r, 1, [y1, y2])]
     family = oc.compile(equations, fields=["U1", "U2", "Omega", "Phi", "Psi"])
-    points = jax.random.normal(jax.random.key(3), (3, 2)) / 2
+    points = normal(3, (3, 2)) / 2
 
     def loss(lam):
         return sum(jnp.sum(r**2) for r in family(net, points, lam=lam))

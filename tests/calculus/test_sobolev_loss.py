@@ -7,13 +7,14 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.draws import normal
 
 t, x, nu = sp.symbols("t x nu")
 u = sp.Function("u")(t, x)
 v = sp.Function("v")(t, x)
 BURGERS = u.diff(t) + u * u.diff(x) - nu * u.diff(x, 2)
-POINTS = jax.random.normal(jax.random.key(0), (3, 2)) / 2
-MATRIX = jax.random.normal(jax.random.key(1), (2, 6)) / 2
+POINTS = normal(0, (3, 2)) / 2
+MATRIX = normal(1, (2, 6)) / 2
 
 
 def apply(params, z):
@@ -21,7 +22,7 @@ def apply(params, z):
     return hidden @ params
 
 
-PARAMS = jax.random.normal(jax.random.key(2), (6,))
+PARAMS = normal(2, (6,))
 
 
 def burgers(params, z, nu):
@@ -63,7 +64,7 @@ def test_order_four_in_the_plane() -> None:
     loss = oc.sobolev_loss(BURGERS, 4, [t, x], weights=lambda j: 0.1**j).bind(apply)
     got = jax.value_and_grad(lambda p: loss(p, POINTS, nu=0.3))(PARAMS)
     plain = lambda p: tensor_loss(p, POINTS, 0.3, weights)
-    along = jax.random.normal(jax.random.key(3), PARAMS.shape)
+    along = normal(3, PARAMS.shape)
     want = jax.jvp(plain, (PARAMS,), (along,))
     np.testing.assert_allclose(got[0], want[0], rtol=1e-9)
     np.testing.assert_allclose(got[1] @ along, want[1], rtol=1e-9)

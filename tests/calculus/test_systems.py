@@ -12,6 +12,7 @@ from sympy.vector import CoordSys3D, Curl, Del, Divergence, Gradient, gradient
 
 import opcompiler as oc
 from opcompiler.calculus import systems
+from tests.draws import normal, uniform
 
 r, theta, phi, z, t = sp.symbols("r theta phi z t")
 a, b = sp.symbols("a b")
@@ -108,7 +109,7 @@ def test_a_network_in_spherical_coordinates() -> None:
         s = jnp.sin(th)
         return jnp.array([r * s * jnp.cos(ph), r * s * jnp.sin(ph), r * jnp.cos(th)])
 
-    points = jax.random.uniform(jax.random.key(0), (6, 3), minval=0.4, maxval=1.2)
+    points = uniform(0, (6, 3), minval=0.4, maxval=1.2)
 
     @jax.jit
     def both(points):
@@ -134,7 +135,7 @@ def test_navier_stokes_by_operators_is_that_by_hand() -> None:
         d(g, t) + f * d(g, x) + g * d(g, y) + d(p, y) - d(g, x, 2) - d(g, y, 2),
     ]
     net = lambda q: jnp.stack([network(q), network(2 * q), network(-q)])
-    points = jax.random.normal(jax.random.key(1), (4, 3))
+    points = normal(1, (4, 3))
     found, wanted = (
         oc.compile(e, fields=["u", "v", "p"])(net, points) for e in (momentum, by_hand)
     )
@@ -161,7 +162,7 @@ class TestOverAVector:
     q = oc.vector("q", d)
     u = sp.Function("u")(q)
     i = oc.index("i", q)
-    points = jax.random.normal(jax.random.key(2), (3, d)) / 2
+    points = normal(2, (3, d)) / 2
 
     @staticmethod
     def net(point):
@@ -188,7 +189,7 @@ class TestOverAVector:
             jnp.sum(slopes * jnp.sin(self.points), 1),
         )
         close(oc.advect(q, u, q), jnp.sum(slopes * self.points, 1))
-        sigma = jax.random.normal(jax.random.key(3), (self.d, 2))
+        sigma = normal(3, (self.d, 2))
         close(
             oc.trace_hessian(u, q, sp.IndexedBase("sigma", shape=(self.d, 2))),
             jnp.einsum("nij,ia,ja->n", hessians, sigma, sigma),
@@ -254,7 +255,7 @@ def test_elasticity_in_polar_coordinates_has_lames_solution() -> None:
     assert v == oc.VectorField("u w", r, theta)
     stress = lam * oc.div(v, polar) * sp.eye(2) + 2 * mu * oc.strain(v, polar)
     residual = oc.compile([*oc.div(stress, polar)], fields=["u", "w"])
-    points = jax.random.uniform(jax.random.key(2), (5, 2), minval=1, maxval=2)
+    points = uniform(2, (5, 2), minval=1, maxval=2)
     ring = lambda q: jnp.stack([0.3 * q[0] + 0.7 / q[0], 0 * q[1]])
     found = residual(ring, points, lam=1.3, mu=0.8)
     np.testing.assert_allclose(np.stack(found), 0, atol=1e-12)

@@ -21,6 +21,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
 
 import opcompiler as oc
 from examples import distributed
+from tests.draws import uniform
 
 DIM, POINTS = 32, 16
 MESHES = ((8, 1), (4, 2), (2, 4))
@@ -86,7 +87,7 @@ def compared(name, shape):
     residual = oc.compile(equations(), **options)
     mesh = Mesh(np.array(jax.devices()).reshape(shape), ("points", "coordinates"))
     params = distributed.initial(jax.random.key(0), dim, jnp.float64)
-    points = jax.random.uniform(jax.random.key(1), (POINTS, dim)) / 8
+    points = uniform(1, (POINTS, dim)) / 8
     cut = dim % shape[1] == 0
     spread = NamedSharding(mesh, P("points", "coordinates" if cut else None))
     places = distributed.layout(mesh, params)

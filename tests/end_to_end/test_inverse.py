@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.draws import normal, uniform
 from tests.oracle.reference import reference
 
 t, x, a, b, scale = sp.symbols("t x a b scale")
@@ -14,9 +15,9 @@ F = sp.Function("u")
 u = F(t, x)
 K = sp.Function("k")(x)
 D = sp.Derivative
-POINTS = jax.random.uniform(jax.random.key(0), (5, 2))
-WEIGHTS = jax.random.normal(jax.random.key(1), (2, 8)) / 2
-HEAD = jax.random.normal(jax.random.key(2), (8,)) / 2
+POINTS = uniform(0, (5, 2))
+WEIGHTS = normal(1, (2, 8)) / 2
+HEAD = normal(2, (8,)) / 2
 
 
 def net(z):
@@ -83,7 +84,7 @@ def test_fields(name) -> None:
     equation = UNKNOWN_FIELDS[name]
     residual = oc.compile(equation, coordinates=[t, x])
     coefficient = lambda p: lambda z: 1 + jnp.tanh(z[0] * p[:3] + p[3:6]) @ p[6:]
-    params = jax.random.normal(jax.random.key(3), (9,)) / 2
+    params = normal(3, (9,)) / 2
     loss = jax.jit(
         lambda p: jnp.mean(residual({"u": net, "k": coefficient(p)}, POINTS) ** 2)
     )
@@ -95,7 +96,7 @@ def test_fields(name) -> None:
 
     got, want = (jax.jit(jax.grad(f))(params) for f in (loss, nested))
     np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-13)
-    along = jax.random.normal(jax.random.key(4), params.shape)
+    along = normal(4, params.shape)
     step = 1e-5
     difference = (loss(params + step * along) - loss(params - step * along)) / (
         2 * step
@@ -126,7 +127,7 @@ def test_a_table_of_unknowns_of_a_held_sum() -> None:
     i = oc.index("i", q)
     w, weights = sp.Function("w")(q), sp.IndexedBase("weights")
     residual = oc.compile(oc.Sum(weights[i] ** 2 * oc.D(w, q[i], 2), i) - w)
-    points = jax.random.normal(jax.random.key(5), (3, 12)) / 3
+    points = normal(5, (3, 12)) / 3
     fun = lambda z: jnp.sin(z.sum()) * jnp.cos(z[0] * z[1])
     table = jnp.linspace(0.5, 1.5, 12)
     loss = lambda v: jnp.mean(residual(fun, points, weights=v) ** 2)

@@ -10,6 +10,7 @@ import pytest
 import opcompiler as oc
 from examples import from_text
 from examples.support.run import parser
+from tests.draws import uniform
 
 
 def test_the_text_says_nagumos_equation() -> None:
@@ -17,7 +18,7 @@ def test_the_text_says_nagumos_equation() -> None:
     threshold = 0.3
     speed = math.sqrt(2) * (0.5 - threshold)
     front = lambda z: jax.nn.sigmoid((z[1] + speed * z[0]) / math.sqrt(2))
-    points = jax.random.uniform(jax.random.key(0), (40, 2), minval=-3, maxval=3)
+    points = uniform(0, (40, 2), minval=-3, maxval=3)
     problem = oc.load(from_text.TEXT)
     values = oc.compile(problem)(front, points, a=threshold)["nagumo"]
     np.testing.assert_allclose(values, 0, atol=1e-13)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from examples.support import polynomials
+from tests.draws import normal
 
 
 def test_chebyshev_is_numpys() -> None:
@@ -17,7 +18,7 @@ def test_chebyshev_is_numpys() -> None:
 
 def test_a_higher_degree_holds_the_same_polynomial() -> None:
     point = jnp.array([0.3, 0.6])
-    weights = jax.random.normal(jax.random.key(0), (len(polynomials.exponents(5)), 2))
+    weights = normal(0, (len(polynomials.exponents(5)), 2))
     before = polynomials.half_disc(point, 5) @ weights
     after = polynomials.half_disc(point, 9) @ polynomials.raised(weights, 5, 9)
     np.testing.assert_allclose(before, after, rtol=1e-12)

@@ -8,6 +8,7 @@ import pytest
 import opcompiler as oc
 from examples.problems import biharmonic, elliptic, evolution, high_order, parabolic
 from examples.problems.gradient_enhanced import with_gradient
+from tests.draws import normal
 from tests.shares import only
 
 
@@ -189,7 +190,7 @@ def test_control_is_the_published_mean(build, terminal) -> None:
     np.testing.assert_allclose(
         problem.exact(at_end), terminal(at_end[:, :-1], problem), rtol=1e-9
     )
-    walk = jax.random.normal(jax.random.key(2), (100_000, 20))
+    walk = normal(2, (100_000, 20))
 
     def mean(z):
         ends = z[:-1] + jnp.sqrt(2 * (1 - z[-1])) * walk
@@ -212,7 +213,7 @@ def test_biharmonic(dim) -> None:
 
 
 def test_terminal_values_are_those_of_each_point() -> None:
-    points = jax.random.normal(jax.random.key(0), (7, 10))
+    points = normal(0, (7, 10))
     terminal = parabolic.allen_cahn(10).terminal
     rows = [float(terminal(row)) for row in points]
     np.testing.assert_allclose(terminal(points), rows, rtol=1e-15)

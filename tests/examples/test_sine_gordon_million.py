@@ -10,6 +10,7 @@ import optax
 import pytest
 
 from examples import sine_gordon_million as example
+from tests.draws import normal
 
 DIM, POINTS = 60, 8
 KEY = jax.random.key(0)
@@ -24,7 +25,7 @@ def options(scheme, samples=16, **more):
 
 @pytest.fixture
 def scene():
-    coefficients = jax.random.normal(KEY, (DIM - 1,), jnp.float32)
+    coefficients = normal(5, (DIM - 1,), jnp.float32)
     params = example.initial(jax.random.key(1), DIM)
     return coefficients, params, example.in_ball(jax.random.key(2), POINTS, DIM)
 
@@ -74,10 +75,9 @@ def test_adam_does_not_come_as_far_as_the_solution_in_a_million_dimensions() -> 
     behind tanh by 640: with nothing estimated and 50 dimensions the error is the 20 % that
     the script ends with, so it is not the estimator's.
     """
-    keys = jax.random.split(jax.random.key(0), 4)
-    coefficients = jax.random.normal(keys[0], (999_999,), jnp.float32)
+    coefficients = normal((0, 0), (999_999,), jnp.float32)
     target = float(jnp.sum(coefficients)) * math.sin(1)
-    points = 1e-3 * jax.random.normal(jax.random.key(2), (16, 50), jnp.float32)
+    points = 1e-3 * normal(2, (16, 50), jnp.float32)
     optimizer = optax.adam(optax.linear_schedule(1e-3, 0.0, 10_000))
 
     def loss(params):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from examples import wavefunction as example
+from tests.draws import normal
 
 LITHIUM = example.System(2, 1, charge=3, stiffness=0.0, repulsion=1, energy=-7.478)
 KEYS = jax.random.split(jax.random.key(0), 3)
@@ -20,7 +21,7 @@ sign_and_log = jax.jit(example.sign_and_log, static_argnums=1)
 def setting(complex_valued):
     return (
         example.init(KEYS[0], LITHIUM, complex_valued),
-        jax.random.normal(KEYS[1], (3, 3)),
+        normal(1, (3, 3)),
     )
 
 
@@ -67,7 +68,7 @@ def test_the_gradient_of_the_energy_and_the_trap(monkeypatch) -> None:
     monkeypatch.setattr(example, "clipped", lambda energies: energies)
     a, count = jnp.asarray(1.5), 100_000
     # |psi|^2 is a normal law of variance 1/(2 a).
-    walkers = jax.random.normal(KEYS[2], (count, 1, 3)) / (2 * a) ** 0.5
+    walkers = normal(2, (count, 1, 3)) / (2 * a) ** 0.5
     both = jax.jit(example.energies_and_gradient, static_argnums=1)
     energies, slope = both(a, WELL, walkers)
     exact = 3 * (1 - 1 / a**2) / 4
@@ -118,7 +119,7 @@ def test_move_keeps_the_law() -> None:
         "decay": jnp.ones((example.DETERMINANTS, 1)), "jastrow": jnp.ones(2)
     }  # fmt: skip
     params["bias"] = [jnp.ones_like(b) for b in params["bias"]]
-    walkers = jax.random.normal(KEYS[1], (4000, 1, 3)) / 2**0.5
+    walkers = normal(1, (4000, 1, 3)) / 2**0.5
     moved = jax.jit(example.moved, static_argnums=(1, 5))
     walk = moved(params, WELL, walkers, KEYS[2], jnp.asarray(0.7), 10)
     squares = jnp.sum(walk.at**2, axis=(1, 2))

@@ -10,6 +10,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.draws import normal
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending" / "estimator.md"
 DIM, SAMPLES, DRAWS = 10, 4, 400
@@ -31,7 +32,7 @@ def network(p):
     return jnp.sum(jnp.sin(p * jnp.arange(1, DIM + 1) / 3)) + (p @ p) ** 2 * p[0] / 10
 
 
-POINTS = jax.random.normal(jax.random.key(1), (3, DIM))
+POINTS = normal(1, (3, DIM))
 
 
 def check_unbiased(equation, estimator) -> None:

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from flax import linen
 
+from tests.draws import uniform
+
 PAGE = Path(__file__).parents[2] / "docs" / "tools" / "jaxpi.md"
 MODEL, TRAINING = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
@@ -77,7 +79,7 @@ def test_the_model_alone(monkeypatch) -> None:
     exec(compile(MODEL, str(PAGE), "exec"), names)
     config = SimpleNamespace(tol=1.0, num_chunks=4)
     model = names["AllenCahn"](config, jnp.linspace(-1, 1, 16))
-    batch = jax.random.uniform(jax.random.key(1), (32, 2))
+    batch = uniform(1, (32, 2))
     check(model, model.state.params, batch, rtol=1e-10)
 
 

@@ -15,6 +15,7 @@ from jinns.parameters import DerivativeKeysPDENonStatio, EqParams, Params
 
 import opcompiler as oc
 from opcompiler.integrations.jinns import dynamic_loss
+from tests.draws import uniform
 
 # jinns silences this warning of its own data classes at import; pytest wakes it up.
 pytestmark = pytest.mark.filterwarnings("ignore:Using `field.init=False:UserWarning")
@@ -38,7 +39,7 @@ def network(kind="PDENonStatio", layers=LAYERS):
 
 
 def points(dim=2, number=20):
-    return jax.random.uniform(jax.random.key(1), (number, dim))
+    return uniform(1, (number, dim))
 
 
 class ByHand(jinns.loss.PDENonStatio):

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.draws import normal
+
 PAGE = Path(__file__).parents[2] / "docs" / "tools" / "netket.md"
 ADAPTER, PROGRAM = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 MASSES = jnp.array([1.0, 2.0, 3.0, 1.0, 0.5, 1.0])
@@ -26,8 +28,7 @@ def log_psi(params, x):
 
 
 def setting():
-    keys = jax.random.split(jax.random.key(0))
-    return jax.random.normal(keys[0], (6, 6)) / 2, jax.random.normal(keys[1], (4, 6))
+    return normal((0, 0), (6, 6)) / 2, normal((0, 1), (4, 6))
 
 
 def by_hand(params, x):

@@ -10,11 +10,12 @@ import sympy as sp
 from flax import linen, nnx
 
 import opcompiler as oc
+from tests.draws import normal, uniform
 
 t, x = sp.symbols("t x")
 u = sp.Function("u")(t, x)
 residual = oc.compile(u.diff(t) + u * u.diff(x) - sp.Symbol("nu") * u.diff(x, 2))
-points = jax.random.uniform(jax.random.key(0), (6, 2))
+points = uniform(0, (6, 2))
 key = jax.random.key(1)
 
 
@@ -112,9 +113,7 @@ def test_haiku() -> None:
 
 
 def test_plain_pytrees() -> None:
-    keys = jax.random.split(key)
-    params = {"in": jax.random.normal(keys[0], (2, 8)), "out": keys[1]}
-    params["out"] = jax.random.normal(keys[1], (8,))
+    params = {"in": normal(0, (2, 8)), "out": normal(1, (8,))}
     agrees(lambda params, p: jnp.tanh(p @ params["in"]) @ params["out"], params)
 
 

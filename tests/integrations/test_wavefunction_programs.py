@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.draws import normal
+
 FOLDER = Path(__file__).parents[2] / "docs" / "tools"
 
 
@@ -67,7 +69,7 @@ def test_ferminet_lines_alone(complex_output) -> None:
 def test_deepqmc_lines_alone() -> None:
     names = run("deepqmc.md", blocks("deepqmc.md")[0])
     f = lambda x: jnp.sum(jnp.sin(x) * jnp.roll(x, 1) ** 2)
-    x = jax.random.normal(jax.random.key(0), (6,))
+    x = normal(0, (6,))
     laplacian, gradient = jax.jit(names["laplacian_factory"](f))(x)
     np.testing.assert_allclose(gradient, jax.grad(f)(x), rtol=1e-10)
     np.testing.assert_allclose(laplacian, jnp.trace(jax.hessian(f)(x)), rtol=1e-10)
@@ -91,7 +93,7 @@ def test_the_page_with_ferminet(monkeypatch, tmp_path) -> None:
     assert len(table.read_text().splitlines()) == 6  # a head, and five steps
     atoms, charges = jnp.zeros((1, 3)), jnp.array([4.0])
     spins = jnp.array([1.0, 1.0, -1.0, -1.0])
-    at = jax.random.normal(jax.random.key(1), (12,))
+    at = normal(1, (12,))
     data = networks.FermiNetData(
         positions=at, spins=spins, atoms=atoms, charges=charges
     )

@@ -4,7 +4,6 @@ import itertools
 import json
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from opcompiler.planning.kinds import DEVICES
 from opcompiler.planning.strategies import STRATEGIES
 from opcompiler.show.comparison import predicted_costs
 from tests.corpus import in_scope
+from tests.draws import uniform
 from tests.hang import finishes
 from tests.planning.test_channel_table import ROWS
 
@@ -59,7 +59,7 @@ def test_strategies_join_in_one_plan() -> None:
     residual.plan = mixed
     residual._plan_for = lambda fields: mixed
     net = lambda p: jnp.sin(p[0] + 2 * p[1]) * p[0]
-    points = jax.random.uniform(jax.random.key(0), (4, 2))
+    points = uniform(0, (4, 2))
     want = oc.compile([u.diff(x, 2), u.diff(x, y).subs(x, 0)])(net, points)
     for a, b in zip(residual(net, points), want, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)

@@ -10,6 +10,7 @@ import sympy as sp
 
 import opcompiler as oc
 from opcompiler.planning.strategies import STRATEGIES
+from tests.draws import normal
 from tests.shares import only
 
 w, t, x, y, z = sp.symbols("w t x y z")
@@ -27,9 +28,8 @@ def partial(subscript: str) -> sp.Expr:
 
 
 def layers(dim, dtype):
-    keys = jax.random.split(jax.random.key(dim), 4)
     shapes = [(dim, 8), (8, 8), (8,), (8,)]
-    drawn = [jax.random.normal(k, s) / 3 for k, s in zip(keys, shapes, strict=True)]
+    drawn = [normal((dim, k), s) / 3 for k, s in enumerate(shapes)]
     return [array.astype(dtype) for array in drawn]
 
 
@@ -56,7 +56,7 @@ def by_nested_jvp(net, points, subscript):
 def test_t3_mixed_partials(subscript: str, strategy: str) -> None:
     residual = oc.compile(partial(subscript), strategy=strategy)
     dim = len(set(subscript))
-    points = jax.random.normal(jax.random.key(7), (5, dim), jnp.float64) / 2
+    points = normal(7, (5, dim), jnp.float64) / 2
 
     @jax.jit
     def everything(points, single):
@@ -103,10 +103,8 @@ COUNTED = {
 def test_t32_the_plan_tells_the_work(name: str, strategy: str) -> None:
     residual = oc.compile(COUNTED[name], strategy=strategy)
     dim, width, depth, count = len(residual.coordinates), 256, 6, 16
-    keys = jax.random.split(jax.random.key(0), depth + 1)
     first, *weights = (
-        jax.random.normal(key, (dim if k == 0 else width, width))
-        for k, key in enumerate(keys)
+        normal((0, k), (dim if k == 0 else width, width)) for k in range(depth + 1)
     )
 
     def net(weights, p):

@@ -15,6 +15,7 @@ from opcompiler.runtime.networks import Group
 from opcompiler.runtime.points import Points
 from opcompiler.runtime.pushes import evaluate_functionals
 from opcompiler.runtime.tracing import Traced
+from tests.draws import normal
 
 COEFFICIENTS = [Fraction(c) for c in (1, 1, 1, -1, 2, -3)] + [Fraction(1, 2)]
 
@@ -60,10 +61,9 @@ def test_larger_plans_prove_themselves(wanted) -> None:
 
 
 def network(dim: int):
-    keys = jax.random.split(jax.random.key(dim), 3)
-    first = jax.random.normal(keys[0], (dim, 6)) / 2
-    second = jax.random.normal(keys[1], (6, 6)) / 3
-    last = jax.random.normal(keys[2], (6,)) / 2
+    first = normal((dim, 0), (dim, 6)) / 2
+    second = normal((dim, 1), (6, 6)) / 3
+    last = normal((dim, 2), (6,)) / 2
     return lambda z: jnp.tanh(jnp.sin(z @ first) @ second + 0.3) @ last
 
 
@@ -81,7 +81,7 @@ def by_nested_jvp(net, points, symbol: OperatorSymbol) -> jax.Array:
 def agrees(wanted: tuple[Functional, ...]) -> None:
     dim = wanted[0].symbol.dim
     net = network(dim)
-    points = jax.random.normal(jax.random.key(5), (3, dim)) / 2
+    points = normal(5, (3, dim)) / 2
 
     @jax.jit
     def everybody(points):

@@ -1,5 +1,7 @@
 """Complex fields: complex networks, and real ones with two outputs for each field."""
 
+import itertools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,6 +11,7 @@ import sympy as sp
 
 import opcompiler as oc
 from opcompiler.frontend import write_out
+from tests.draws import normal
 from tests.oracle.reference import reference
 
 t, x = sp.symbols("t x")
@@ -27,13 +30,12 @@ EQUATIONS = {
     "elsewhere": PSI(t, 0) - sp.conjugate(PSI(t, -x)).diff(x) + PSI(0, x).diff(x),
     "nonlinear in derivatives": psi.diff(x) ** 2 * sp.exp(sp.I * t) + psi.diff(t) * psi,
 }
-POINTS = jax.random.normal(jax.random.key(1), (5, 2)) / 2
+POINTS = normal(1, (5, 2)) / 2
 
 
 def layers(key, *sizes):
-    keys = jax.random.split(jax.random.key(key), len(sizes))
-    pairs = zip(keys, sizes[:-1], sizes[1:], strict=False)
-    return [jax.random.normal(k, (m, n)) / m**0.5 for k, m, n in pairs]
+    pairs = enumerate(itertools.pairwise(sizes))
+    return [normal((key, k), (m, n)) / m**0.5 for k, (m, n) in pairs]
 
 
 def apply(params, z):
@@ -174,7 +176,7 @@ def test_sums_over_many_components(name, sampled, monkeypatch) -> None:
     monkeypatch.setattr(write_out, "WRITTEN_OUT", 0)
     params = layers(4, DIM + 1, 6, 2)
     net = lambda z: apply(params, z)
-    points = jax.random.normal(jax.random.key(5), (3, DIM + 1)) / 2
+    points = normal(5, (3, DIM + 1)) / 2
     estimator = oc.Sparse(DIM, replace=False) if sampled else None
     key = {"key": jax.random.key(0)} if sampled else {}
     residual = oc.compile(HELD[name], estimator=estimator)

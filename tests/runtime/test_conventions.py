@@ -10,12 +10,13 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.draws import normal, uniform
 
 t, x, y, nu = sp.symbols("t x y nu")
 u = sp.Function("u")(t, x)
 v = sp.Function("v")(t, x)
 BURGERS = u.diff(t) + u * u.diff(x) - nu * u.diff(x, 2)
-POINTS = jax.random.uniform(jax.random.key(0), (3, 4, 2), jnp.float64)
+POINTS = uniform(0, (3, 4, 2), jnp.float64)
 
 
 def f(z):
@@ -172,8 +173,7 @@ def test_a_float_keeps_all_its_digits() -> None:
 def test_one_point_in_vmap_is_the_batch(order) -> None:
     """The same numbers, and matrix products of the same shapes over the 12 points."""
     residual = oc.compile(u.diff(t) + u * u.diff(x, order))
-    keys = jax.random.split(jax.random.key(1))
-    weights = [jax.random.normal(keys[0], (2, 8)), jax.random.normal(keys[1], (8, 1))]
+    weights = [normal((1, 0), (2, 8)), normal((1, 1), (8, 1))]
     f = residual.bind(lambda w, z: (jnp.tanh(z @ w[0]) @ w[1])[0])
     rows = POINTS.reshape(-1, 2)
     one = lambda w, time, place: f(w, {"t": time, "x": place})

@@ -11,6 +11,7 @@ import sympy as sp
 
 import opcompiler as oc
 from opcompiler.taylor.price import operations
+from tests.draws import normal
 
 D, N = 48, 64
 X = oc.vector("x", D)
@@ -28,9 +29,8 @@ def perceptron(params, z):
 
 
 def layers(*widths):
-    keys = jax.random.split(jax.random.key(0), len(widths))
     shapes = zip((D, *widths), widths, strict=False)
-    return [jax.random.normal(k, s) for k, s in zip(keys, shapes, strict=True)]
+    return [normal(k, s) for k, s in enumerate(shapes)]
 
 
 def of_nodes(params, z):

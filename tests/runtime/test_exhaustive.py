@@ -12,6 +12,7 @@ from jax.test_util import check_grads
 
 import opcompiler as oc
 from opcompiler.runtime import sums
+from tests.draws import normal
 from tests.shares import only
 
 DIM, POINTS = 101, 3
@@ -76,8 +77,8 @@ def test_a_sum_is_the_sum(name):
     """And its derivatives by parameters, forwards and backwards, are."""
     expression, truth = SUMS[name]
     residual = oc.compile(u + expression)
-    z = jax.random.normal(jax.random.key(0), (POINTS, DIM))
-    weights = jax.random.normal(jax.random.key(1), (DIM,))
+    z = normal(0, (POINTS, DIM))
+    weights = normal(1, (DIM,))
     names = {str(p) for p in expression.free_symbols | expression.atoms(sp.IndexedBase)}
 
     @jax.jit
@@ -94,7 +95,7 @@ def test_windows_do_not_reach_beyond_an_array(monkeypatch):
     """Whatever of an array is asked for beyond its ends is its edge, as at once."""
     monkeypatch.setattr(sums, "_FEW", 0)
     monkeypatch.setattr(sums, "_WINDOW", 16 * POINTS)
-    z = jax.random.normal(jax.random.key(0), (POINTS, DIM))
+    z = normal(0, (POINTS, DIM))
     for shift in (-200, -3, 0, 4, 200):
         program = oc.compile(u + oc.Sum(x[i] ** 2, i)).operator
         (item,) = program.sums

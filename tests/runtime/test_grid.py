@@ -15,6 +15,7 @@ import sympy as sp
 
 import opcompiler as oc
 from tests.corpus import Record
+from tests.draws import normal, uniform
 from tests.end_to_end import test_corpus as corpus
 from tests.shares import one_in, only
 
@@ -27,11 +28,10 @@ TS, XS, YS = (jnp.linspace(0.1, 0.9, n) ** 2 for n in (3, 4, 5))
 GRID = oc.grid(t=TS, x=XS, y=YS)
 FULL = jnp.stack(jnp.meshgrid(TS, XS, YS, indexing="ij"), -1)
 
-KEYS = jax.random.split(jax.random.key(0), 3)
 PARAMS = {
-    "a": jax.random.normal(KEYS[0], (3, 1, 8)),
-    "b": jax.random.normal(KEYS[1], (3, 8, 8)) / 3,
-    "m": jax.random.normal(KEYS[2], (3, 8)),
+    "a": normal((0, 0), (3, 1, 8)),
+    "b": normal((0, 1), (3, 8, 8)) / 3,
+    "m": normal((0, 2), (3, 8)),
 }
 
 
@@ -149,7 +149,7 @@ def test_first_derivatives_alone_and_values() -> None:
 
 
 def test_axes_of_several_coordinates_and_their_order() -> None:
-    places = jax.random.uniform(KEYS[0], (6, 2))
+    places = uniform((0, 0), (6, 2))
     full = jnp.concatenate(
         [
             jnp.broadcast_to(TS[:, None, None], (3, 6, 1)),
@@ -176,7 +176,7 @@ def test_axes_of_several_coordinates_and_their_order() -> None:
 
 
 def test_sums_over_components_on_a_grid_of_times_and_places() -> None:
-    places = jax.random.uniform(KEYS[0], (6, 3))
+    places = uniform((0, 0), (6, 3))
     full = jnp.concatenate(
         [
             jnp.broadcast_to(TS[:, None, None], (3, 6, 1)),

@@ -16,6 +16,7 @@ from jax.flatten_util import ravel_pytree
 
 import opcompiler as oc
 from tests.corpus import Record
+from tests.draws import normal, uniform
 from tests.end_to_end.test_corpus import (
     bank as bank_of,
     parameters,
@@ -52,9 +53,8 @@ def check(squares, reference, params, tolerance=TOLERANCE) -> None:
     flat, unravel = ravel_pytree(params)
     rows = lambda flat: (reference(unravel(flat)),) * 2
     jacobian, wanted = jax.jit(jax.jacrev(rows, has_aux=True))(flat)
-    key = jax.random.key(3)
-    v = jax.random.normal(key, flat.shape, flat.dtype)
-    w = jax.random.normal(key, wanted.shape, flat.dtype)
+    v = normal(3, flat.shape, flat.dtype)
+    w = normal(3, wanted.shape, flat.dtype)
 
     @jax.jit
     def found(params, v, w):
@@ -166,10 +166,9 @@ BURGERS = oc.compile(U.diff(x) + U * U.diff(y) - nu * U.diff(y, 2))
 
 
 def layers(*widths, dtype=jnp.float64):
-    keys = jax.random.split(jax.random.key(7), 2 * len(widths))
     return [
-        (jax.random.normal(keys[2 * k], (m, n), dtype) / math.sqrt(m),
-         jax.random.normal(keys[2 * k + 1], (n,), dtype))
+        (normal((7, k, 0), (m, n), dtype) / math.sqrt(m),
+         normal((7, k, 1), (n,), dtype))
         for k, (m, n) in enumerate(itertools.pairwise(widths))
     ]  # fmt: skip
 
@@ -178,8 +177,8 @@ def apply(params, point):
     return mlp(params["net"], jnp.tanh, point)[0]
 
 
-INSIDE = jax.random.uniform(jax.random.key(1), (37, 2))
-WALL = jax.random.uniform(jax.random.key(2), (11, 2))
+INSIDE = uniform(1, (37, 2))
+WALL = uniform(2, (11, 2))
 PARAMS = {"net": layers(2, 8, 8, 1), "nu": jnp.array(0.3)}
 
 
@@ -267,7 +266,7 @@ def test_a_drawn_residual_at_one_key(per_point: bool) -> None:
     estimator = oc.Sparse(3, per_point=per_point)
     f = oc.compile(oc.laplacian(u, X), estimator=estimator).bind(apply)
     at, params = (
-        jax.random.normal(jax.random.key(0), (6, 12)),
+        normal(0, (6, 12)),
         {"net": layers(12, 8, 8, 1)},
     )
     key = jax.random.key(4)
@@ -316,10 +315,9 @@ def image(p, z):
 
 
 def draw(key, **shapes):
-    keys = jax.random.split(jax.random.key(key), len(shapes))
     return {
-        name: jax.random.normal(own, shape)
-        for own, (name, shape) in zip(keys, shapes.items(), strict=True)
+        name: normal((key, place), shape)
+        for place, (name, shape) in enumerate(shapes.items())
     }
 
 

@@ -12,12 +12,13 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.draws import uniform
 
 t, x, s, nu = sp.symbols("t x s nu")
 U = sp.Function("u")
 u = U(t, x)
 RESIDUAL = oc.compile(u.diff(t) + u * u.diff(x) - nu * u.diff(x, 2))
-POINTS = jax.random.uniform(jax.random.key(0), (5, 2))
+POINTS = uniform(0, (5, 2))
 X = oc.vector("x", 6)
 i = oc.index("i", X)
 SAMPLED = oc.compile(

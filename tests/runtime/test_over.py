@@ -10,6 +10,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.draws import normal, uniform
 from tests.shares import one_in
 
 t, x, nu = sp.symbols("t x nu")
@@ -20,14 +21,13 @@ EQUATION = [
     u.subs(x, 0).diff(t),
 ]
 RESIDUAL = oc.compile(EQUATION)
-KEYS = jax.random.split(jax.random.key(0), 6)
 PARAMS = {
-    "branch": jax.random.normal(KEYS[0], (5, 8)),
-    "trunk": jax.random.normal(KEYS[1], (2, 8)),
-    "last": jax.random.normal(KEYS[2], (8, 8)) / 3,
+    "branch": normal((0, 0), (5, 8)),
+    "trunk": normal((0, 1), (2, 8)),
+    "last": normal((0, 2), (8, 8)) / 3,
 }
-SENSORS = jax.random.normal(KEYS[3], (4, 5))
-POINTS = jax.random.uniform(KEYS[4], (7, 2))
+SENSORS = normal((0, 3), (4, 5))
+POINTS = uniform((0, 4), (7, 2))
 TS, XS = jnp.linspace(0, 1, 3), jnp.linspace(0.1, 1, 6)
 
 
@@ -137,7 +137,7 @@ def test_sums_integrals_and_other_residuals() -> None:
     X = oc.vector("x", 3)
     w = sp.Function("w")(X)
     s = sp.Symbol("s")
-    points = jax.random.uniform(KEYS[5], (7, 3))
+    points = uniform((0, 5), (7, 3))
     apply = lambda params, point, a: (
         jnp.sin(a @ params["branch"])
         @ jnp.tanh(jnp.sum(point) * params["trunk"][0] + point[1] ** 2)

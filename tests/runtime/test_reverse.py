@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.draws import normal
 
 X = sp.symbols("x1:9")
 t = sp.Symbol("t")
@@ -20,9 +21,9 @@ EQUATIONS = {
     "one of two": [sum(u.diff(x) ** 2 for x in X), v * u],
     "sites": [sum(u.diff(x) ** 2 for x in X), u.subs(t, 0) - sum(X)],
 }
-A = jax.random.normal(jax.random.key(0), (9, 7)) / 3
-B = jax.random.normal(jax.random.key(1), (7, 2)) / 2
-POINTS = jax.random.normal(jax.random.key(2), (5, 9))
+A = normal(0, (9, 7)) / 3
+B = normal(1, (7, 2)) / 2
+POINTS = normal(2, (5, 9))
 
 
 def network(residual, scale=1.0):

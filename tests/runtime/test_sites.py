@@ -8,15 +8,16 @@ import sympy as sp
 
 import opcompiler as oc
 from opcompiler.frontend import write_out
+from tests.draws import normal
 from tests.oracle.reference import reference
 
 t, x, tau, c = sp.symbols("t x tau c")
 F, G = sp.Function("u"), sp.Function("v")
 u, v = F(t, x), G(t, x)
 D = sp.Derivative
-POINTS = jax.random.normal(jax.random.key(0), (4, 2)) / 2
-WEIGHTS = jax.random.normal(jax.random.key(1), (2, 8)) / 2
-HEADS = jax.random.normal(jax.random.key(2), (8, 2)) / 2
+POINTS = normal(0, (4, 2)) / 2
+WEIGHTS = normal(1, (2, 8)) / 2
+HEADS = normal(2, (8, 2)) / 2
 
 
 def both(z):
@@ -196,7 +197,7 @@ i = oc.index("i", q)
 W = sp.Function("w")
 w = W(q, t)
 LAPLACIAN = oc.Sum(oc.D(w, q[i], 2), i)
-PLACES = jax.random.normal(jax.random.key(3), (3, 5)) / 2
+PLACES = normal(3, (3, 5)) / 2
 
 
 def wave(z):

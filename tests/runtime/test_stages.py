@@ -11,6 +11,7 @@ import sympy as sp
 
 import opcompiler as oc
 from opcompiler.taylor.tuning import Tuning
+from tests.draws import normal
 
 t, x, y, a = sp.symbols("t x y a")
 u, v, w, s, K, b, c = map(sp.Function, "uvwsKbc")
@@ -25,9 +26,8 @@ Params = dict[str, list[jax.Array]]
 def _params() -> Params:
     made = {}
     for n, (name, width) in enumerate(SIZES.items()):
-        keys = jax.random.split(jax.random.key(n), 2)
-        first = jax.random.normal(keys[0], (width, 16)) * 0.5
-        made[name] = [first, jax.random.normal(keys[1], (16,)) * 0.4]
+        first = normal((n, 0), (width, 16)) * 0.5
+        made[name] = [first, normal((n, 1), (16,)) * 0.4]
     return made
 
 
@@ -196,7 +196,7 @@ def test_laws_of_a_field_in_many_dimensions() -> None:
     X = oc.vector("x", 20)
     i = oc.index("i", X)
     equation = oc.Sum(oc.D(K(v(X)) * oc.D(v(X), X[i]), X[i]), i)
-    params, points = _params(), jax.random.normal(jax.random.key(5), (4, 20))
+    params, points = _params(), normal(5, (4, 20))
     f = _By(params)
     value = lambda p: _apply(params["v"], p)
     flux = lambda p: f.K(value(p)) * jax.grad(value)(p)
@@ -216,9 +216,9 @@ def test_a_moving_place_beside_a_vector() -> None:
     X = oc.vector("x", 20)
     residual = oc.compile(oc.laplacian(b(s(t), X), X), coordinates=[t, X])
     params = _params()
-    weights = [jax.random.normal(jax.random.key(8), (21, 16)), params["b"][1]]
+    weights = [normal(8, (21, 16)), params["b"][1]]
     net = _networks(params, "s") | {"b": lambda p: _apply(weights, p)}
-    points = jax.random.normal(jax.random.key(5), (4, 21))
+    points = normal(5, (4, 21))
 
     def by_hand(p: jax.Array) -> jax.Array:
         at = _By(params).s(p[0])[None]

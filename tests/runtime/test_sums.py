@@ -8,6 +8,7 @@ import sympy as sp
 
 import opcompiler as oc
 from opcompiler.frontend import write_out
+from tests.draws import normal
 from tests.hang import finishes
 
 DIM = 5
@@ -51,14 +52,13 @@ OPERATORS = {
 
 
 def network(dim):
-    first, second = jax.random.split(jax.random.key(3))
-    inner = jax.random.normal(first, (dim, 6)) / dim**0.5
-    outer = jax.random.normal(second, (6,))
+    inner = normal((3, 0), (dim, 6)) / dim**0.5
+    outer = normal((3, 1), (6,))
     return lambda z: jnp.sin(jnp.tanh(z @ inner) @ outer)
 
 
 def points(dim):
-    return jax.random.normal(jax.random.key(5), (3, dim)) / 2
+    return normal(5, (3, dim)) / 2
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_columns_of_a_matrix(per_point, held) -> None:
     assert template.extents == ((0, 2),)  # it runs over columns, not over d^2 pairs
     net, at = network(DIM), points(DIM)
     shape = (3, DIM, 3) if per_point else (DIM, 3)
-    matrix = jax.random.normal(jax.random.key(8), shape)
+    matrix = normal(8, shape)
     square = jnp.broadcast_to(matrix @ jnp.swapaxes(matrix, -1, -2), (3, DIM, DIM))
     hessians = jax.jit(jax.vmap(jax.hessian(net)))(at)
     wanted = jnp.einsum("nij,nij->n", square, hessians)

@@ -14,31 +14,47 @@ import sympy as sp
 import opcompiler as oc
 from opcompiler.planning import STRATEGIES
 from opcompiler.planning.kinds import KINDS
+from tests.draws import normal
 from tests.planning.test_channel_table import ROWS
+from tests.shares import one_in
 
-X = sp.symbols("x1:7")
-u, v, w, q = (sp.Function(name)(*X) for name in "uvwq")
-H = sp.Matrix(6, 6, lambda i, j: u.diff(X[i], X[j]))
-five = sp.Function("u")(*X[:5])
-SECOND = list(combinations_with_replacement(X, 2))
-EQUATIONS = {
-    "Monge-Ampere": oc.det(oc.hessian(u, X)) - u,
-    "infinity Laplacian": sum(
-        u.diff(a) * u.diff(b) * u.diff(a, b) for a in X for b in X
-    ),
-    "minimal surface": sp.sqrt(1 + sum(u.diff(a) ** 2 for a in X)) * H.trace()
-    - sum(u.diff(a) * u.diff(b) * u.diff(a, b) for a in X for b in X),
-    "all of third order": [
-        five.diff(a, b, c) for a, b, c in combinations_with_replacement(X[:5], 3)
-    ],
-    "mixed orders": [u.diff(a, b) for a, b in SECOND] + [u.diff(X[0]), u],
-    "two fields": [u.diff(a, b) * v for a, b in SECOND] + [v.diff(X[0], X[1])],
-    "two sites": [u.diff(a, b) for a, b in SECOND]
-    + [u.diff(X[1], 2).subs(X[0], 0), u.subs(X[0], 1)],
-}
-A = jax.random.normal(jax.random.key(0), (6, 7)) / 3
-B = jax.random.normal(jax.random.key(1), (7, 2)) / 2
-POINTS = jax.random.normal(jax.random.key(2), (5, 6))
+
+def equations(x: tuple[sp.Symbol, ...]) -> dict:
+    """Equations of every kind in these coordinates."""
+    u, v = sp.Function("u")(*x), sp.Function("v")(*x)
+    hessian = oc.hessian(u, x)
+    along = sum(u.diff(a) * u.diff(b) * u.diff(a, b) for a in x for b in x)
+    second = second_order(u)
+    return {
+        "Monge-Ampere": oc.det(hessian) - u,
+        "infinity Laplacian": along,
+        "minimal surface": sp.sqrt(1 + sum(u.diff(a) ** 2 for a in x)) * hessian.trace()
+        - along,
+        "all of third order": [
+            u.diff(a, b, c) for a, b, c in combinations_with_replacement(x, 3)
+        ],
+        "mixed orders": [*second, u.diff(x[0]), u],
+        "two fields": [s * v for s in second] + [v.diff(x[0], x[1])],
+        "two sites": [*second, u.diff(x[1], 2).subs(x[0], 0), u.subs(x[0], 1)],
+    }
+
+
+def second_order(*fields: sp.Expr) -> list:
+    return [
+        f.diff(a, b)
+        for f in fields
+        for a, b in combinations_with_replacement(f.args, 2)
+    ]
+
+
+X = sp.symbols("x1:5")
+u = sp.Function("u")(*X)
+EQUATIONS = equations(X)
+SIX = sp.symbols("x1:7")
+OF_SIX = [sp.Function(name)(*SIX) for name in "uvwq"]
+A = normal(0, (4, 7)) / 3
+B = normal(1, (7, 2)) / 2
+POINTS = normal(2, (5, 4))
 
 
 @pytest.fixture(autouse=True)
@@ -55,12 +71,9 @@ def through() -> Iterator[None]:
 
 
 def network(residual, scale=1.0):
-    width = len(residual.coordinates)
     if len(residual.fields) == 1:
-        return lambda z: (
-            jnp.tanh(scale * z @ A[:width]) @ B[:, 0] + jnp.sin(z[0] * z[1])
-        )
-    return lambda z: jnp.tanh(scale * z @ A[:width]) @ B
+        return lambda z: jnp.tanh(scale * z @ A) @ B[:, 0] + jnp.sin(z[0] * z[1])
+    return lambda z: jnp.tanh(scale * z @ A) @ B
 
 
 def both(equations, points, net=network, **settings):
@@ -91,7 +104,7 @@ def check(equations, points, net=network, **settings) -> None:
 def test_the_same_as_the_algebra(name: str) -> None:
     residual = oc.compile(EQUATIONS[name], strategy="through")
     fields = ["u", "v"] if len(residual.fields) == 2 else None
-    check(EQUATIONS[name], POINTS[:, : len(residual.coordinates)], fields=fields)
+    check(EQUATIONS[name], POINTS, fields=fields)
 
 
 STRAIGHT = [
@@ -107,7 +120,7 @@ def test_most_rows_go_along_straight_lines() -> None:
     assert {"u_xxxy", "biharmonic 2D"} <= {*STRAIGHT}
 
 
-@pytest.mark.parametrize("name", STRAIGHT)
+@pytest.mark.parametrize("name", one_in(3, STRAIGHT))
 def test_every_row_of_the_table(name: str) -> None:
     """Orders up to nine, whatever the algebra: also where it does not pay."""
     equations, _ = ROWS[name]
@@ -123,7 +136,7 @@ def test_every_row_of_the_table(name: str) -> None:
     "name", ["Monge-Ampere", "infinity Laplacian", "minimal surface"]
 )
 def test_auto_takes_it_for_hessians_in_many_coordinates(name: str) -> None:
-    plan = oc.compile(EQUATIONS[name]).plan
+    plan = oc.compile(equations(SIX)[name]).plan
     assert plan.strategy == "reverse"
     assert [push.kind for push in plan.pushes] == ["reverse"]
     assert "the highest by reverse passes" in str(plan)
@@ -135,20 +148,22 @@ def test_auto_does_not_take_it_where_it_does_not_pay() -> None:
     three = sp.Function("u")(*X[:3])
     assert oc.compile(oc.det(oc.hessian(three, X[:3]))).plan.strategy == "algebra"
     # A pass per field costs more than the channels that all fields share.
-    many = [f.diff(a, b) for f in (u, v, w, q) for a, b in SECOND]
-    assert oc.compile(many, fields=[u, v, w, q]).plan.strategy == "algebra"
-    assert oc.compile(H.trace()).plan.strategy == "algebra"
+    many = oc.compile(second_order(*OF_SIX), fields=OF_SIX)
+    assert many.plan.strategy == "algebra"
+    assert oc.compile(oc.laplacian(OF_SIX[0], SIX)).plan.strategy == "algebra"
 
 
 def test_networks_apart_are_planned_apart() -> None:
     """Four fields by four networks: each network has one field, so it pays."""
-    many = [f.diff(a, b) for f in (u, v, w, q) for a, b in SECOND]
+    many = second_order(*OF_SIX)
     residual, algebra = oc.compile(many), oc.compile(many, strategy="algebra")
+    first, last = normal(0, (6, 3)), normal(1, (3,))
     nets = {
-        name: lambda z, n=n: jnp.tanh(z @ A * (n + 1)) @ B[:, 0]
+        name: lambda z, n=n: jnp.tanh(z @ first * (n + 1)) @ last
         for n, name in enumerate("uvwq")
     }
-    for a, b in zip(residual(nets, POINTS), algebra(nets, POINTS), strict=True):
+    both = jax.jit(lambda z: (residual(nets, z), algebra(nets, z)))
+    for a, b in zip(*both(normal(2, (5, 6))), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
@@ -176,7 +191,7 @@ NETWORKS = {
     "a scan": lambda z: jax.lax.scan(
         lambda c, a: (jnp.tanh(c @ A @ A.T + a), None), z, jnp.arange(3.0)
     )[0].sum(),
-    "sorted": lambda z: jnp.sort(jnp.sin(z)) @ jnp.arange(6.0) ** 2,
+    "sorted": lambda z: jnp.sort(jnp.sin(z)) @ jnp.arange(4.0) ** 2,
     "complex": lambda z: jnp.exp(1j * (z @ A[:, 0])) * jnp.cos(z @ A[:, 1]),
     "constant": lambda z: jnp.asarray(2.0),
     "affine": lambda z: z @ A[:, 0] + 1,
@@ -185,7 +200,7 @@ NETWORKS = {
         jax.nn.softmax(jnp.outer(z, z), axis=-1) @ jnp.tanh(z[:, None] * A)
     ),
     "slogdet": lambda z: jnp.linalg.slogdet(
-        jnp.eye(3) + jnp.tanh(jnp.outer(z[:3], z[3:]))
+        jnp.eye(2) + jnp.tanh(jnp.outer(z[:2], z[2:]))
     )[1],
     "normed": lambda z: jnp.linalg.norm(jnp.tanh(z @ A)),
     "convolution": lambda z: jnp.sum(
@@ -199,7 +214,7 @@ NETWORKS = {
 def test_networks_of_all_kinds(name: str) -> None:
     """What cannot be reversed goes by the engine alone."""
     mine = NETWORKS[name]
-    equations = [u.diff(a, b) for a, b in SECOND] + [u.diff(X[2]), u]
+    equations = [*second_order(u), u.diff(X[2]), u]
     one, other = (oc.compile(equations, strategy=s) for s in ("through", "algebra"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -223,9 +238,11 @@ def _(primals, tangents):
 
 def test_derivatives_that_depend_on_their_order() -> None:
     mine = lambda z: odd(jnp.sin(z[0]), z[1] ** 2) * z[2]
-    equations = [u.diff(a, b) for a, b in SECOND]
-    one, other = (oc.compile(equations, strategy=s) for s in ("through", "nested"))
-    for a, b in zip(one(mine, POINTS), other(mine, POINTS), strict=True):
+    one, other = (
+        oc.compile(second_order(u), strategy=s) for s in ("through", "nested")
+    )
+    both = jax.jit(lambda z: (one(mine, z), other(mine, z)))
+    for a, b in zip(*both(POINTS), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
 
 
@@ -247,11 +264,11 @@ def test_other_points() -> None:
     check(equations, POINTS[0])
     check(equations, POINTS[:0])
     check(equations, jnp.stack([POINTS, 2 * POINTS]))
-    axes = {f"x{n}": jnp.linspace(0.1, 0.4, 2) + n / 10 for n in range(1, 7)}
+    axes = {f"x{n}": jnp.linspace(0.1, 0.4, 2) + n / 10 for n in range(1, 5)}
     check(equations, oc.grid(axes))
     residual = oc.compile(equations, strategy="through")
     net = network(residual)
-    each = jax.vmap(lambda z: residual(net, z))(POINTS)
+    each = jax.jit(jax.vmap(lambda z: residual(net, z)))(POINTS)
     np.testing.assert_allclose(each, residual(net, POINTS), rtol=1e-10)
 
 

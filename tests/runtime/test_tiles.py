@@ -13,6 +13,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.draws import normal, uniform
 from tests.shares import only
 
 x, y, a = sp.symbols("x y a")
@@ -32,10 +33,9 @@ def close(got: Any, want: Any, tolerance: float = 1e-12) -> None:
 
 
 def parameters(width: int, outputs: tuple[int, ...] = ()) -> Any:
-    keys = jax.random.split(jax.random.key(0), 2)
     return {
-        "first": jax.random.normal(keys[0], (width, 6)),
-        "last": jax.random.normal(keys[1], (6, *outputs)),
+        "first": normal((0, 0), (width, 6)),
+        "last": normal((0, 1), (6, *outputs)),
     }
 
 
@@ -44,7 +44,7 @@ def apply(params: Any, point: Any) -> Any:
 
 
 def cloud(*shape: int) -> Any:
-    return jax.random.uniform(jax.random.key(1), shape, minval=-1.0)
+    return uniform(1, shape, minval=-1.0)
 
 
 def squares(values: Any, weights: Any = 1.0) -> Any:
@@ -356,7 +356,7 @@ def test_values_at_many_points_are_tiled() -> None:
     net = eqx.nn.MLP(2, "scalar", 32, 2, jnp.tanh, key=jax.random.key(0))
     params, form = eqx.partition(net, eqx.is_array)
     f = oc.compile(HEAT).bind(lambda p, z: eqx.combine(p, form)(z))
-    points = jax.random.uniform(jax.random.key(1), (20_011, 2))
+    points = uniform(1, (20_011, 2))
     few = 4_000
     own = jnp.linspace(0.0, 1.0, len(points))
     values = f(params, points, a=own)

@@ -8,6 +8,7 @@ import sympy as sp
 
 import opcompiler as oc
 from opcompiler.runtime.trigonometry import cosine, sine
+from tests.draws import normal
 
 PAIRS = [(sine, np.sin), (cosine, np.cos)]
 
@@ -47,7 +48,7 @@ def test_long_sums_use_them() -> None:
     i = oc.index("i", x)
     waves = oc.Sum(sp.sin(x[i] + sp.cos(x[i + 1])), (i, 0, dim - 2))
     residual = oc.compile(sp.Function("u")(x) - waves)
-    at = jax.random.normal(jax.random.key(0), (60, dim), jnp.float32)
+    at = normal(0, (60, dim), jnp.float32)
     value = lambda z: residual(lambda y: 0 * y[0], z)
     wanted = -np.sin(
         np.asarray(at[:, :-1], float) + np.cos(np.asarray(at[:, 1:], float))

@@ -11,6 +11,7 @@ import sympy as sp
 
 import opcompiler as oc
 from opcompiler.taylor.tuning import NEVER, Tuning
+from tests.draws import uniform
 
 x, y, t = sp.symbols("x y t")
 u = sp.Function("u")(x, y)
@@ -31,7 +32,7 @@ def network():
 @pytest.mark.parametrize("tuning", CHOICES, ids=str)
 def test_a_choice_changes_no_number(tuning: Tuning) -> None:
     residual = oc.compile(PLATE)
-    points = jax.random.uniform(jax.random.key(1), (6, 2))
+    points = uniform(1, (6, 2))
     net = network()
 
     def step(residual):
@@ -63,7 +64,7 @@ def test_remat_keeps_less() -> None:
 @pytest.mark.slow
 def test_autotune_returns_the_same_operator() -> None:
     residual = oc.compile(PLATE)
-    points = jax.random.uniform(jax.random.key(1), (16, 2))
+    points = uniform(1, (16, 2))
     tuned = oc.autotune(residual, network(), points, repeats=2, progress=False)
     assert tuned.plan == residual.plan
     got, want = tuned(network(), points), residual(network(), points)

@@ -9,6 +9,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.draws import normal
 
 KEY = jax.random.key(21)
 
@@ -16,11 +17,10 @@ KEY = jax.random.key(21)
 def setting(dim, points=2):
     x = oc.vector("x", dim)
     u = sp.Function("u")(x)
-    first, second, third = jax.random.split(jax.random.key(dim), 3)
-    inner = jax.random.normal(first, (dim, 8)) / dim**0.5
-    outer = jax.random.normal(second, (8,))
+    inner = normal((dim, 0), (dim, 8)) / dim**0.5
+    outer = normal((dim, 1), (8,))
     net = lambda z: jnp.sin(z @ inner) @ outer
-    return x, u, net, jax.random.normal(third, (points, dim)) / 2
+    return x, u, net, normal((dim, 2), (points, dim)) / 2
 
 
 def assert_mean(residual, exact, net, at, count, **given) -> None:
@@ -62,7 +62,7 @@ def test_a_matrix_that_depends_on_the_point(estimator) -> None:
     x, u, net, at = setting(5)
     sigma = sp.IndexedBase("sigma", shape=(5, 5))
     equation = oc.trace_hessian(u, x, sigma) / 2
-    base = jax.random.normal(jax.random.key(1), (5, 5))
+    base = normal(1, (5, 5))
     matrix = lambda z: base + jnp.outer(jnp.sin(z), z)
     residual = oc.compile(equation, estimator=estimator)
     trace = lambda z: jnp.trace(matrix(z) @ matrix(z).T @ jax.hessian(net)(z)) / 2
@@ -80,7 +80,7 @@ def test_a_matrix_with_eigenvalues_of_both_signs(estimator) -> None:
     i, j = oc.index("i", x), oc.index("j", x)
     c = sp.IndexedBase("c", shape=(5, 5))
     equation = oc.Sum(c[i, j] * oc.D(u, x[i], x[j]), i, j)
-    half = jax.random.normal(jax.random.key(2), (5, 5))
+    half = normal(2, (5, 5))
     matrix = half + half.T
     assert jnp.linalg.eigvalsh(matrix)[0] < 0
     bends = jax.jit(jax.vmap(jax.hessian(net)))(at)

@@ -10,6 +10,7 @@ import sympy as sp
 
 import opcompiler as oc
 from opcompiler.frontend import write_out
+from tests.draws import normal
 
 DIM = 5
 x = oc.vector("x", DIM)
@@ -17,12 +18,12 @@ i = oc.index("i", x)
 u = sp.Function("u")(x)
 EQUATION = oc.laplacian(u, x) + sp.sin(u) - oc.Sum(sp.cos(x[i]) * u**2, i)
 ROWS = [oc.D(EQUATION, x[j]) for j in range(DIM)]
-POINTS = jax.random.normal(jax.random.key(5), (3, DIM)) / 2
+POINTS = normal(5, (3, DIM)) / 2
 KEY = jax.random.key(6)
 
 
 def network(z):
-    inner = jax.random.normal(jax.random.key(3), (DIM, 6)) / 2
+    inner = normal(3, (DIM, 6)) / 2
     return jnp.sum(jnp.sin(z @ inner) * jnp.arange(1, 7)) / 4
 
 

@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.draws import normal
 
 x, y, z, t = sp.symbols("x y z t")
 u = sp.Function("u")(x, y, z, t)
@@ -16,7 +17,7 @@ MIXED = (
     2 * d(u, x, 2, y) - 3 * d(u, y, 2, z) + 4 * d(u, z, 2, y) + d(u, x, 4)
     + d(u, t) - d(u, x) + u**2
 )  # fmt: skip
-POINTS = jax.random.normal(jax.random.key(0), (3, 4)) / 2
+POINTS = normal(0, (3, 4)) / 2
 
 
 def network(point):

@@ -13,6 +13,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.draws import normal
 
 DIM = 4
 x, t = oc.vector("x", DIM), sp.Symbol("t")
@@ -21,7 +22,7 @@ u = sp.Function("u")(x, t)
 sigma = sp.IndexedBase("sigma", shape=(DIM, 6))
 m = oc.index("m", 6)
 KEY = jax.random.key(11)
-MATRIX = jax.random.normal(jax.random.key(12), (DIM, 6))
+MATRIX = normal(12, (DIM, 6))
 
 
 def laplacian(f):
@@ -61,11 +62,11 @@ OPERATORS = {
 
 
 def network(z):
-    inner = jax.random.normal(jax.random.key(3), (DIM + 1, 6)) / 2
+    inner = normal(3, (DIM + 1, 6)) / 2
     return jnp.sum(jnp.sin(z @ inner) * jnp.arange(1, 7)) / 4
 
 
-POINTS = jax.random.normal(jax.random.key(5), (5, DIM + 1)) / 2
+POINTS = normal(5, (5, DIM + 1)) / 2
 
 
 def given(residual):
@@ -123,7 +124,7 @@ def test_all_terms_are_the_sum(name) -> None:
 
 
 def quadratic(dim):
-    a = jax.random.normal(jax.random.key(2), (dim, dim))
+    a = normal(2, (dim, dim))
     hessian = a + a.T
     return hessian, lambda z: z @ hessian @ z / 2
 
@@ -179,7 +180,7 @@ def test_two_draws_square_without_bias() -> None:
     """Over all pairs of draws: E of the product is the square, in the gradient too."""
     base = oc.compile(LAPLACIAN - 1)
     residual = oc.compile(LAPLACIAN - 1, estimator=oc.Sparse(2))
-    inner = jax.random.normal(jax.random.key(3), (DIM + 1, 6)) / 2
+    inner = normal(3, (DIM + 1, 6)) / 2
 
     def net(scale, z):
         return scale * jnp.sum(jnp.sin(z @ inner * scale))
@@ -221,8 +222,8 @@ def test_a_hard_constraint_is_split() -> None:
     n = oc.index("n", y)
     v = sp.Function("v")(y)
     inside = 1 - oc.Sum(y[n] ** 2, n)
-    at = jax.random.normal(jax.random.key(1), (4, 8)) / 4
-    inner = jax.random.normal(jax.random.key(3), (8, 6)) / 2
+    at = normal(1, (4, 8)) / 4
+    inner = normal(3, (8, 6)) / 2
     net = lambda z: jnp.sum(jnp.sin(z @ inner))
     second = lambda f: oc.Sum(oc.D(f, y[n], 2), n)
     split = oc.compile(second(inside * v), estimator=oc.Sparse(2))

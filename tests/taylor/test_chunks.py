@@ -13,6 +13,7 @@ from opcompiler.algebra.weil import Channel, TaylorAlgebra
 from opcompiler.taylor import laplacian
 from opcompiler.taylor.chunks import summed_channels
 from opcompiler.taylor.tuning import Tuning
+from tests.draws import normal, uniform
 from tests.taylor.test_families import DIM, NETWORKS, OPERATORS, t, U, X
 
 MORE = {
@@ -29,7 +30,7 @@ MORE = {
 def test_chunks_change_nothing(operator: str, chunk: int) -> None:
     residual = oc.compile((OPERATORS | MORE)[operator])
     net = NETWORKS["tanh" if chunk != 4 else "softplus and gelu"]
-    points = jax.random.uniform(jax.random.key(1), (3, DIM + 1))
+    points = uniform(1, (3, DIM + 1))
 
     def both(residual):
         def loss(s):
@@ -77,8 +78,8 @@ def test_compile_takes_chunk_and_remat() -> None:
     x = sp.symbols("x1:21")
     u = sp.Function("u")(*x)
     equation = sum(u.diff(a, 2) for a in x) - u**2
-    points = jax.random.uniform(jax.random.key(2), (5, 20))
-    weights = jax.random.normal(jax.random.key(3), (20, 8))
+    points = uniform(2, (5, 20))
+    weights = normal(3, (20, 8))
 
     def gradient(residual):
         def loss(w):

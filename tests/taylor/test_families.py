@@ -14,6 +14,7 @@ from opcompiler.algebra.weil import univariate
 from opcompiler.taylor import push
 from opcompiler.taylor.diagonal import powers_algebra
 from opcompiler.taylor.tuning import DEFAULT, NEVER, Tuning
+from tests.draws import normal, uniform
 from tests.shares import only
 from tests.taylor.primitives import PROGRAMS, SLOW
 from tests.taylor.programs import names_in, Program
@@ -38,13 +39,12 @@ OPERATORS = {
 }
 
 
-def layers(key):
+def layers(seed):
     shapes = [(DIM + 1, 9), (9, 9), (9,)]
-    keys = jax.random.split(key, 3)
-    return [jax.random.normal(k, s) / 3 for k, s in zip(keys, shapes, strict=True)]
+    return [normal((seed, k), s) / 3 for k, s in enumerate(shapes)]
 
 
-A, B, C = layers(jax.random.key(0))
+A, B, C = layers(0)
 
 
 def normalised(z):
@@ -98,7 +98,7 @@ def test_what_does_not_fold() -> None:
 @pytest.mark.parametrize("network", NETWORKS)
 def test_folded_equals_written_out(network) -> None:
     plain = oc.compile(OPERATORS["signed"])
-    points = jax.random.uniform(jax.random.key(1), (3, DIM + 1))
+    points = uniform(1, (3, DIM + 1))
     net = NETWORKS[network]
 
     def values(residual, scale):

@@ -8,6 +8,7 @@ from jax import lax
 from jax.experimental.jet import jet as jax_jet
 
 import opcompiler as oc
+from tests.draws import normal
 from tests.shares import only
 
 
@@ -20,8 +21,7 @@ START = jnp.array([0.3, -0.2, 0.7])
 
 
 def terms(order, shape=(3,)):
-    keys = jax.random.split(jax.random.key(order), order)
-    return [jax.random.normal(key, shape) for key in keys]
+    return [normal((order, k), shape) for k in range(order)]
 
 
 @pytest.mark.parametrize("order", only([3], range(1, 7)))

@@ -19,15 +19,15 @@ from opcompiler.taylor.places import densified, SparseArray
 from opcompiler.taylor.push import push
 from opcompiler.taylor.tuning import Tuning
 from opcompiler.taylor.value import AlgebraArray
+from tests.draws import normal, uniform
 from tests.shares import one_in
 
 POINTS, DIM, COUNT = 3, 8, 5
-KEYS = jax.random.split(jax.random.key(0), 6)
-X = jax.random.uniform(KEYS[0], (POINTS, DIM), minval=-0.9, maxval=0.9)
-W = jax.random.normal(KEYS[1], (DIM, 6)) / 3
-B = jax.random.normal(KEYS[2], (4,))
-K = jax.random.normal(KEYS[3], (2, 1, 3))
-A = jax.random.normal(KEYS[4], (DIM, DIM)) / 3
+X = uniform((0, 0), (POINTS, DIM), minval=-0.9, maxval=0.9)
+W = normal((0, 1), (DIM, 6)) / 3
+B = normal((0, 2), (4,))
+K = normal((0, 3), (2, 1, 3))
+A = normal((0, 4), (DIM, DIM)) / 3
 SHARED = jnp.array([1, 7, 3, 3, 0])
 PER_POINT = jnp.stack([SHARED, (SHARED + 2) % DIM, (SHARED * 3) % DIM])
 LINE = lambda z: z.reshape(1, 1, -1)
@@ -423,7 +423,7 @@ def test_one_point_and_vmap_and_jvp_of_grad() -> None:
 )
 def test_chunks_change_nothing(name: str, count: int) -> None:
     fun = PROGRAMS[name]
-    indices = jax.random.randint(KEYS[5], (POINTS, count), 0, DIM)
+    indices = jax.random.randint(jax.random.key(0), (POINTS, count), 0, DIM)
     for make in (diagonal_sum, diagonal_terms):
         whole, parts = jax.jit(
             lambda x, j, make=make: (make(fun, 2)(x, j), make(fun, 2, chunk=3)(x, j))

@@ -9,17 +9,15 @@ import pytest
 
 from opcompiler import _compat
 from opcompiler.taylor.product import over_product, Piece
+from tests.draws import normal
 from tests.shares import one_in
 
-KEYS = jax.random.split(jax.random.key(0), 8)
-A = jax.random.normal(KEYS[0], (3, 1, 8))
-B = jax.random.normal(KEYS[1], (3, 8, 8)) / 3
-M = jax.random.normal(KEYS[2], (3, 8))
-V = jax.random.normal(KEYS[3], (8,))
+A = normal((0, 0), (3, 1, 8))
+B = normal((0, 1), (3, 8, 8)) / 3
+M = normal((0, 2), (3, 8))
+V = normal((0, 3), (8,))
 LENGTHS = (4, 5, 6)
-TS, XS, YS = (
-    jax.random.normal(key, (n,)) for key, n in zip(KEYS[4:], LENGTHS, strict=False)
-)
+TS, XS, YS = (normal((1, n), (n,)) for n in LENGTHS)
 
 
 def axis(number: int, s: jax.Array) -> jax.Array:

@@ -12,24 +12,24 @@ import sympy as sp
 import opcompiler as oc
 from opcompiler.taylor import rank
 from opcompiler.taylor.tuning import Tuning
+from tests.draws import normal
 from tests.shares import only
 
 D, W, N = 24, 4, 3
-POINTS = jax.random.normal(jax.random.key(9), (N, D))
+POINTS = normal(9, (N, D))
 X = oc.vector("x", D)
 I = oc.index("i", X)
 U = sp.Function("u")(X)
 
 
 def layers(inputs, deficient=False):
-    keys = jax.random.split(jax.random.key(0), 3)
-    first = jax.random.normal(keys[0], (inputs, W)) / np.sqrt(inputs)
+    first = normal((0, 0), (inputs, W)) / np.sqrt(inputs)
     if deficient:
         first = first.at[:, W // 2 :].set(2 * first[:, : W - W // 2])
     return [
         first,
-        jax.random.normal(keys[1], (W, W)),
-        jax.random.normal(keys[2], (W, 1)),
+        normal((0, 1), (W, W)),
+        normal((0, 2), (W, 1)),
     ]
 
 
@@ -212,7 +212,7 @@ def test_a_derivative_beside_the_sum():
     """Two families, e_i and e_i e_t, have their sums of products in common."""
     t = sp.Symbol("t")
     v = sp.Function("v")(t, X)
-    points = jax.random.normal(jax.random.key(3), (N, D + 1))
+    points = normal(3, (N, D + 1))
     inner = lambda p: lambda z: jnp.trace(hessian(perceptron, p, z)[1:, 1:])
     reference = lambda p, z: jax.grad(inner(p))(z)[0]
     residual = oc.compile(oc.laplacian(v.diff(t), X))
@@ -271,7 +271,7 @@ def test_long_sums_need_no_chunks():
     """The family of the first layer is its matrix; behind it directions are few."""
     long = oc.vector("z", 600)
     v = sp.Function("v")(long)
-    points = jax.random.normal(jax.random.key(3), (2, 600))
+    points = normal(3, (2, 600))
     residual = oc.compile(oc.laplacian(v, long))
     agree(residual, perceptron, laplacian(perceptron), layers(600), points)
     assert {count for count, *_ in reduced} == {600, W}

@@ -16,16 +16,16 @@ from jax import lax
 from opcompiler.algebra.weil import Channel, TaylorAlgebra
 from opcompiler.taylor import OneHot
 from opcompiler.taylor.push import push
+from tests.draws import normal, uniform
 
 POINTS, BLOCK, COUNT = 3, 4, 5
 DIM = 11 * BLOCK
-KEYS = jax.random.split(jax.random.key(8), 6)
-X = jax.random.uniform(KEYS[0], (POINTS, DIM), minval=-0.9, maxval=0.9)
+X = uniform((8, 0), (POINTS, DIM), minval=-0.9, maxval=0.9)
 WEIGHTS = {
-    "first": jax.random.normal(KEYS[1], (DIM, 6)) / 4,
-    "second": jax.random.normal(KEYS[2], (6, 7)) / 2,
-    "window": jax.random.normal(KEYS[3], (BLOCK,)),
-    "blocks": jax.random.normal(KEYS[4], (DIM // BLOCK, 6)) / 2,
+    "first": normal((8, 1), (DIM, 6)) / 4,
+    "second": normal((8, 2), (6, 7)) / 2,
+    "window": normal((8, 3), (BLOCK,)),
+    "blocks": normal((8, 4), (DIM // BLOCK, 6)) / 2,
 }
 I = jnp.array([1, 7, 3, 3, 43])
 J = jnp.array([1, 8, 3, 4, 0])  # pairs that meet, are neighbours, share a block

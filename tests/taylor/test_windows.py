@@ -9,14 +9,14 @@ from jax import lax
 import opcompiler as oc
 from opcompiler.taylor.rules import windows
 from opcompiler.taylor.watch import Watch, watching
+from tests.draws import normal
 from tests.shares import only
 
 SIDE = 8
-KEYS = jax.random.split(jax.random.key(7), 6)
-FIRST = jax.random.normal(KEYS[0], (3, 3, 1, 2))
-SECOND = jax.random.normal(KEYS[1], (2, 2, 2, 3))
-EACH = jax.random.normal(KEYS[2], (3, 3, 1, 2))
-Z = jax.random.normal(KEYS[3], (SIDE * SIDE,))
+FIRST = normal((7, 0), (3, 3, 1, 2))
+SECOND = normal((7, 1), (2, 2, 2, 3))
+EACH = normal((7, 2), (3, 3, 1, 2))
+Z = normal((7, 3), (SIDE * SIDE,))
 IMAGE = ("NHWC", "HWIO", "NHWC")
 
 

@@ -18,6 +18,7 @@ from opcompiler.taylor import (
     laplacian,
     partials,
 )
+from tests.draws import normal
 from tests.shares import only
 
 W = np.cos(np.arange(24.0)).reshape(6, 4)
@@ -141,7 +142,7 @@ def test_chunks() -> None:
 
 def test_local_energy_of_the_hydrogen_atom() -> None:
     at = forward_laplacian(lambda x: -jnp.linalg.norm(x))
-    electrons = jax.random.normal(jax.random.key(0), (7, 3))
+    electrons = normal(0, (7, 3))
 
     def energy(x):
         _, gradient, second = at(x)

@@ -8,6 +8,7 @@ import sympy as sp
 
 import opcompiler as oc
 from opcompiler.text import NotationError
+from tests.draws import normal
 
 x, n, m = sp.symbols("x n m")
 u = sp.Function("u")(x)
@@ -109,7 +110,7 @@ def test_places_that_are_there(name):
 X = oc.vector("x", 12)
 i, j = oc.index("i", X), oc.index("j", X)
 v = sp.Function("u")(X)
-LONG = jax.random.normal(jax.random.key(0), (3, 12))
+LONG = normal(0, (3, 12))
 
 
 def weighted(z):

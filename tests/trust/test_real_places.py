@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.draws import normal
 
 x, y, k, s = sp.symbols("x y k s")
 c = sp.IndexedBase("c")
@@ -88,7 +89,7 @@ def test_text():
 X = oc.vector("x", 12)
 i = oc.index("i", X)
 v = u(X)
-LONG = jax.random.normal(jax.random.key(0), (3, 12))
+LONG = normal(0, (3, 12))
 
 
 def weighted(z):

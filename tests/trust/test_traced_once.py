@@ -8,11 +8,12 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.draws import uniform
 
 t, x, s, k = sp.symbols("t x s k")
 U = sp.Function("u")
 u = U(t, x)
-POINTS = jax.random.uniform(jax.random.key(0), (3, 2), minval=0.2)
+POINTS = uniform(0, (3, 2), minval=0.2)
 STRATEGIES = ["auto", "algebra", "reverse", "nested", "partition", "polarization"]
 SITES = u.diff(t) + U(0, x).diff(x) * U(t, -x) + U(t, 1) + u.diff(x, 3)
 

@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.draws import normal
 
 x, k, n, s = sp.symbols("x k n s")
 u = sp.Function("u")(x)
@@ -177,7 +178,7 @@ def test_integer_points():
 X = oc.vector("x", 12)
 i = oc.index("i", X)
 v = sp.Function("u")(X)
-LONG = jax.random.normal(jax.random.key(0), (3, 12))
+LONG = normal(0, (3, 12))
 
 
 def weighted(z):
