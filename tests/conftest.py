@@ -3,6 +3,7 @@
 import ctypes
 import functools
 import gc
+import itertools
 import os
 from pathlib import Path
 
@@ -15,11 +16,19 @@ jax.config.update("jax_enable_x64", True)
 # Whoever mends the package needs its frames; tests/trust/test_tracebacks.py hides them.
 jax.config.update("jax_traceback_filtering", "off")
 
-# What each of twenty thousand small programs costs before it is compiled, whatever it
-# computes: the lines of Python behind it, which nobody reads, and a context of MLIR. A
-# worker has one, until it forgets its programs.
+# What each of ten thousand small programs costs before it is compiled, whatever it
+# computes: the lines of Python behind it, which nobody reads, and a context of MLIR, 7 ms.
 jax.config.update("jax_traceback_in_locations_limit", 0)
-mlir.make_ir_context = functools.cache(mlir.make_ir_context)
+_new_context = mlir.make_ir_context
+_shared_context = functools.cache(_new_context)
+
+
+def _context() -> mlir.ir.Context:
+    """Returns the one of this process, or a new one in the midst of another lowering."""
+    return _shared_context() if mlir.ir.Context.current is None else _new_context()
+
+
+mlir.make_ir_context = _context
 
 settings.register_profile("house", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("house")
@@ -37,12 +46,18 @@ def pytest_collection_finish() -> None:
 
 _PAGES, _MAPPED = Path("/proc/self/statm"), Path("/proc/self/maps")
 _MOST_BYTES, _LEAST_GROWTH, _MOST_MAPPED = 1_600 << 20, 200 << 20, 40_000
+_tests = itertools.count()
 _size_when_cleared = 0
 
 
 def _resident() -> int:
     """Returns the bytes of memory of this process, as Linux counts them."""
     return int(_PAGES.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _mapped() -> int:
+    """Returns the regions of memory of this process; to read so many takes 20 ms."""
+    return _MAPPED.read_text().count("\n")
 
 
 def pytest_runtest_teardown() -> None:
@@ -55,13 +70,11 @@ def pytest_runtest_teardown() -> None:
     global _size_when_cleared
     if not _PAGES.exists():
         return
-    size = _resident()
-    if size < max(_MOST_BYTES, _size_when_cleared + _LEAST_GROWTH) and (
-        size < _MOST_BYTES // 2 or _MAPPED.read_text().count("\n") < _MOST_MAPPED
-    ):
+    large = _resident() >= max(_MOST_BYTES, _size_when_cleared + _LEAST_GROWTH)
+    if not large and (next(_tests) % 10 or _mapped() < _MOST_MAPPED):
         return
     jax.clear_caches()
-    mlir.make_ir_context.cache_clear()
+    _shared_context.cache_clear()
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # else the C library keeps the pages
     _size_when_cleared = _resident()

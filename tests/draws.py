@@ -1,4 +1,4 @@
-"""Drawn numbers for tests: NumPy draws them, so no program is compiled for each shape.
+"""Drawn numbers for tests: arrays of NumPy, so that no program is compiled for each shape.
 
 A test has many draws, and each is a seed of its own: a whole number or several.
 
@@ -10,25 +10,26 @@ True
 
 from collections.abc import Sequence
 
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
+import numpy.typing as npt
 
 Seed = int | Sequence[int]
 
 
-def normal(seed: Seed, shape: Sequence[int] = (), dtype: object = float) -> Array:
+def normal(
+    seed: Seed, shape: Sequence[int] = (), dtype: npt.DTypeLike = float
+) -> np.ndarray:
     """As `jax.random.normal`."""
-    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), dtype)
+    return np.asarray(np.random.default_rng(seed).normal(size=shape), dtype)
 
 
 def uniform(
     seed: Seed,
     shape: Sequence[int] = (),
-    dtype: object = float,
+    dtype: npt.DTypeLike = float,
     minval: float = 0,
     maxval: float = 1,
-) -> Array:
+) -> np.ndarray:
     """As `jax.random.uniform`."""
     drawn = np.random.default_rng(seed).uniform(minval, maxval, shape)
-    return jnp.asarray(drawn, dtype)
+    return np.asarray(drawn, dtype)

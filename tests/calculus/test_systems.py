@@ -196,7 +196,7 @@ class TestOverAVector:
             sigma=sigma,
         )
         bilaplacian = oc.taylor.biharmonic(self.net)
-        close(oc.biharmonic(u, q), jax.vmap(bilaplacian)(self.points))
+        close(oc.biharmonic(u, q), jax.jit(jax.vmap(bilaplacian))(self.points))
 
 
 def test_sympy_vector() -> None:

@@ -115,7 +115,7 @@ def test_its_losses_are_those_of_nested_derivatives(write, monkeypatch) -> None:
     losses = found["losses"](params, key)
     assert losses.keys() == by_hand.keys() == found["WEIGHTS"].keys()
     for name, residual in by_hand.items():
-        wanted = jnp.mean(jax.vmap(residual)(*points.T) ** 2)
+        wanted = jnp.mean(jax.jit(jax.vmap(residual))(*points.T) ** 2)
         np.testing.assert_allclose(losses[name], wanted, rtol=1e-10)
 
 
@@ -129,7 +129,7 @@ def test_an_unknown_is_found_from_measurements(write, monkeypatch, capsys) -> No
     found = run(program, monkeypatch)
     assert found["DATA"].shape == (9, 2)
     net = lambda t: found["network"](found["params"], jnp.array([t]))[0]
-    gap = jax.vmap(net)(times) - np.exp(-times / 2)
+    gap = jax.jit(jax.vmap(net))(times) - np.exp(-times / 2)
     np.testing.assert_allclose(
         found["misfit"](found["params"]), np.mean(gap**2), rtol=1e-12
     )

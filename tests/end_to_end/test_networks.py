@@ -18,7 +18,7 @@ U = sp.Function("u")(x, y)
 EQUATIONS = [U.diff(x, 2) + U.diff(y, 2) + U**2, U.diff(x, 2, y) * U.diff(y)]
 COMPILED = oc.compile(EQUATIONS)
 REFERENCE = oc.compile(EQUATIONS, strategy="nested")
-POINTS = jnp.array([[0.3, 0.7], [-0.4, 0.2], [0.9, -0.6]])
+POINTS = np.array([[0.3, 0.7], [-0.4, 0.2], [0.9, -0.6]])
 KEYS = jax.random.split(jax.random.key(0), 8)
 WIDTH = 6
 

@@ -13,7 +13,7 @@ from examples.support import network
 
 LAMBDA = 1.7
 DEGREE = 4
-POINTS = jnp.array([[0.3, 0.2], [-0.7, 1.1], [1.2, 0.3], [40.0, 300.0]])
+POINTS = np.array([[0.3, 0.2], [-0.7, 1.1], [1.2, 0.3], [40.0, 300.0]])
 apply = script.polynomial(DEGREE)
 
 

@@ -11,7 +11,7 @@ from examples import burgers_eigenvalues, burgers_profiles
 from examples.problems import burgers_profile as problem
 from examples.support import nested, network
 
-POINTS = jnp.linspace(-1.5, 1.7, 7)[:, None]
+POINTS = np.linspace(-1.5, 1.7, 7)[:, None]
 LAMBDA = 0.27
 
 

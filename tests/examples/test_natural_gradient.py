@@ -118,7 +118,7 @@ def test_a_known_solution_solves(name: str) -> None:
         (jnp.zeros_like(w), b)
         for w, b in network.init(jax.random.key(0), problem.widths, float)
     ]
-    solution = -jax.vmap(gap, (None, 0))(still, jnp.asarray(problem.points))
+    solution = -jax.jit(jax.vmap(gap, (None, 0)))(still, jnp.asarray(problem.points))
     np.testing.assert_allclose(solution, problem.values[0], atol=1e-12)
 
 
@@ -133,7 +133,9 @@ def test_windows_follow_one_another(name: str) -> None:
     functions, ends = problem.line
     params = network.init(jax.random.key(0), problem.widths, float)
     begins = jnp.asarray(ends).at[:, 0].set(0.0)
-    found = jax.vmap(problem.apply, (None, 0, None))(params, begins, problem.start)
+    found = jax.jit(jax.vmap(problem.apply, (None, 0, None)))(
+        params, begins, problem.start
+    )
     np.testing.assert_allclose(found, functions @ problem.start, atol=1e-12)
     # The start is the solution's, and a window of the reference ends where the next begins.
     count = len(ends)

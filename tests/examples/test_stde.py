@@ -126,7 +126,7 @@ def test_errors_beside_the_least_ansatz() -> None:
     gap = exact - shape * (shape @ exact) / (shape @ shape)
     trivial = np.linalg.norm(gap) / np.linalg.norm(exact)
     assert found.trivial == pytest.approx(trivial, rel=1e-9)
-    inner = jax.vmap(network.apply, (None, 0))(params, points)
+    inner = jax.jit(jax.vmap(network.apply, (None, 0)))(params, points)
     error = np.linalg.norm(shape * inner - exact) / np.linalg.norm(exact)
     assert found.l2 == pytest.approx(error, rel=1e-9)
 

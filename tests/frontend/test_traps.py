@@ -55,7 +55,7 @@ def slope(fun, *places):
     """Nested reverse mode: no code of ours, and not the reference's either."""
     for place in places:
         fun = lambda z, fun=fun, place=place: jax.grad(fun)(z)[place]
-    return jax.vmap(fun)(POINTS)
+    return np.asarray(jax.jit(jax.vmap(fun))(POINTS))
 
 
 def evaluated(equation, **parameters):
@@ -70,7 +70,7 @@ def assert_is(equation, want, **parameters):
     np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
 
 
-F_, G_ = jax.vmap(f)(POINTS), jax.vmap(g)(POINTS)
+F_, G_ = (np.asarray(jax.jit(jax.vmap(h))(POINTS)) for h in (f, g))
 
 
 # Derivatives: the constructor sorts and merges nothing, diff does everything at once.
@@ -164,7 +164,9 @@ def test_coordinates_exchanged() -> None:
     (want,) = reference([swapped], [t, x], {"u": f}, POINTS)
     assert_is(swapped, want)
     there = POINTS[:, ::-1]
-    np.testing.assert_allclose(want, jax.vmap(jax.grad(f))(there)[:, 1], rtol=1e-12)
+    np.testing.assert_allclose(
+        want, jax.jit(jax.vmap(jax.grad(f)))(there)[:, 1], rtol=1e-12
+    )
 
 
 def test_floats_that_sympy_has_merged() -> None:
@@ -302,7 +304,7 @@ def test_integrals_that_sympy_has_worked_on() -> None:
     for equation in (memory.diff(x) + u, oc.D(memory, x) + u):
         assert_is(equation, want, quadrature=rules)
     fundamental = sp.Integral(F(t, s).diff(s), (s, 0, x)).doit()
-    assert_is(fundamental, F_ - jax.vmap(f)(POINTS.at[:, 1].set(0)))
+    assert_is(fundamental, F_ - jax.jit(jax.vmap(f))(POINTS.at[:, 1].set(0)))
     shadowed = sp.Integral(F(t, x), (x, 0, x)) + u
     (want,) = reference([sp.Integral(F(t, s), (s, 0, x)) + u], [t, x], {"u": f}, POINTS)
     assert_is(shadowed, want, quadrature={"x": oc.gauss_legendre(16)})

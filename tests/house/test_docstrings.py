@@ -5,6 +5,7 @@ example of their class makes.
 """
 
 import doctest
+import functools
 import inspect
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -117,6 +118,14 @@ def members() -> Iterator[tuple[str, type, Any]]:
 MEMBERS = {name: (of, member) for name, of, member in members()}
 
 
+@functools.cache
+def made_by(of: type) -> dict[str, Any]:
+    """Returns what the example of a class makes."""
+    names = dict(NAMES)
+    run(inspect.getdoc(of) or "", names, of.__name__)
+    return names
+
+
 @pytest.mark.parametrize("name", MEMBERS)
 def test_a_member_is_explained(name: str) -> None:
     of, member = MEMBERS[name]
@@ -130,9 +139,7 @@ def test_a_member_is_explained(name: str) -> None:
     if "raise OperatorError" in inspect.getsource(inspect.unwrap(plain)):
         assert "Raises:" in text
     if name not in OF_THE_ENGINE:
-        names = dict(NAMES)
-        run(inspect.getdoc(of) or "", names, of.__name__)
-        assert run(text, names, name)
+        assert run(text, dict(made_by(of)), name)
 
 
 def test_no_member_is_excused_that_is_not_there() -> None:

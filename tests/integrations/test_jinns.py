@@ -159,7 +159,7 @@ def test_tables_are_parameters() -> None:
     tables = {"c": jnp.asarray([1.0, 3.0]), "d": jnp.asarray([2.0])}
     params = Params(nn_params=start, eq_params=tables)
     (time,) = points(1, 1)
-    slope = jax.jacfwd(net)(time, params)[0, 0]
+    slope = jax.jit(jax.jacfwd(net))(time, params)[0, 0]
     found = dynamic_loss(residual).evaluate(time, net, params)
     np.testing.assert_allclose(found, slope - 3 * net(time, params) + 2, rtol=1e-10)
 
@@ -176,7 +176,10 @@ def test_systems_of_ordinary_equations() -> None:
     term = dynamic_loss(system)
     assert isinstance(term, jinns.loss.ODE)
     for time in points(1, 3):
-        (a0, b0), slope = net(time, params), jax.jacfwd(net)(time, params)[:, 0]
+        (a0, b0), slope = (
+            net(time, params),
+            jax.jit(jax.jacfwd(net))(time, params)[:, 0],
+        )
         wanted = [slope[0] - a0 + a0 * b0, slope[1] - a0 * b0]
         found = term.evaluate(time, net, params)
         np.testing.assert_allclose(found, wanted, rtol=1e-10)
@@ -190,8 +193,8 @@ def test_stationary_equations_and_known_coefficients() -> None:
     net, start = network("PDEStatio")
     params = Params(nn_params=start, eq_params={})
     for point in points(number=3):
-        slope = jax.jacfwd(lambda p: net(p, params)[0])(point)
-        curvature = jax.hessian(lambda p: net(p, params)[0])(point)
+        slope = jax.jit(jax.jacfwd(lambda p: net(p, params)[0]))(point)
+        curvature = jax.jit(jax.hessian(lambda p: net(p, params)[0]))(point)
         wanted = jnp.exp(point[1]) * (jnp.trace(curvature) + slope[1])
         found = term.evaluate(point, net, params)
         np.testing.assert_allclose(found, wanted[None], rtol=1e-10)
@@ -205,8 +208,8 @@ def test_columns_are_the_arguments_of_the_unknown_fields() -> None:
     net, start = network()
     params = Params(nn_params=start, eq_params={})
     point = points()[0]
-    slope = jax.grad(lambda p: net(p, params)[0])(point)
-    curvature = jax.hessian(lambda p: net(p, params)[0])(point)
+    slope = jax.jit(jax.grad(lambda p: net(p, params)[0]))(point)
+    curvature = jax.jit(jax.hessian(lambda p: net(p, params)[0]))(point)
     wanted = jnp.cos(point[1]) * slope[0] + curvature[1, 1]
     for one in (residual, reordered):
         term = dynamic_loss(one, known={"c": lambda z: jnp.cos(z[0])})

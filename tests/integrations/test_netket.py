@@ -18,7 +18,7 @@ from tests.draws import normal
 
 PAGE = Path(__file__).parents[2] / "docs" / "tools" / "netket.md"
 ADAPTER, PROGRAM = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-MASSES = jnp.array([1.0, 2.0, 3.0, 1.0, 0.5, 1.0])
+MASSES = np.array([1.0, 2.0, 3.0, 1.0, 0.5, 1.0])
 
 
 def log_psi(params, x):

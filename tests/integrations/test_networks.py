@@ -122,8 +122,8 @@ def test_one_network_of_each_kind() -> None:
     both = oc.compile([u.diff(x) - w, w.diff(t) * u])
     net = eqx.nn.MLP(2, "scalar", 8, 1, jnp.tanh, key=key)
     other = Nnx(nnx.Rngs(0))
-    slope = jax.vmap(jax.grad(net))(points)[:, 1]
-    w_t = jax.vmap(jax.grad(lambda p: other(p)[0]))(points)[:, 0]
+    slope = jax.jit(jax.vmap(jax.grad(net)))(points)[:, 1]
+    w_t = jax.jit(jax.vmap(jax.grad(lambda p: other(p)[0])))(points)[:, 0]
     found = both({"u": net, "w": other}, points)
-    close(found[0], slope - jax.vmap(other)(points)[:, 0])
-    close(found[1], w_t * jax.vmap(net)(points))
+    close(found[0], slope - jax.jit(jax.vmap(other))(points)[:, 0])
+    close(found[1], w_t * jax.jit(jax.vmap(net))(points))

@@ -58,8 +58,8 @@ def test_ferminet_lines_alone(complex_output) -> None:
         lambda x, n=n: f(0.7, x, data.spins, data.atoms, data.charges)[n]
         for n in ([1, 0] if complex_output else [1])
     ]
-    slopes = [jax.grad(part)(data.positions) for part in parts]
-    bends = [jnp.trace(jax.hessian(part)(data.positions)) for part in parts]
+    slopes = [jax.jit(jax.grad(part))(data.positions) for part in parts]
+    bends = [jnp.trace(jax.jit(jax.hessian(part))(data.positions)) for part in parts]
     factor = jnp.array([1, 1j])[: len(parts)]
     slope = sum(c * s for c, s in zip(factor, slopes, strict=True))
     bend = sum(c * b for c, b in zip(factor, bends, strict=True))
@@ -71,8 +71,10 @@ def test_deepqmc_lines_alone() -> None:
     f = lambda x: jnp.sum(jnp.sin(x) * jnp.roll(x, 1) ** 2)
     x = normal(0, (6,))
     laplacian, gradient = jax.jit(names["laplacian_factory"](f))(x)
-    np.testing.assert_allclose(gradient, jax.grad(f)(x), rtol=1e-10)
-    np.testing.assert_allclose(laplacian, jnp.trace(jax.hessian(f)(x)), rtol=1e-10)
+    np.testing.assert_allclose(gradient, jax.jit(jax.grad(f))(x), rtol=1e-10)
+    np.testing.assert_allclose(
+        laplacian, jnp.trace(jax.jit(jax.hessian(f))(x)), rtol=1e-10
+    )
 
 
 @pytest.mark.filterwarnings("ignore")

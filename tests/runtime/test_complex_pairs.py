@@ -152,7 +152,7 @@ def test_complex_fields_in_text() -> None:
     )
     np.testing.assert_allclose(got, want, rtol=1e-12)
     ends = oc.compile(PROBLEM.condition("periodic"))({"psi": pair}, POINTS)
-    place = lambda end: jax.vmap(whole)(POINTS.at[:, 1].set(end))
+    place = lambda end: jax.vmap(whole)(jnp.asarray(POINTS).at[:, 1].set(end))
     np.testing.assert_allclose(ends, place(-5.0) - place(5.0), rtol=1e-12)
 
 

@@ -197,7 +197,9 @@ def test_the_transformations_of_jax() -> None:
 
     eager = loss(1.5, 0.3, POINTS)
     np.testing.assert_allclose(jax.jit(loss)(1.5, 0.3, POINTS), eager, rtol=1e-12)
-    values = jax.vmap(loss, (None, 0, None))(1.5, jnp.array([0.3, 0.4]), POINTS)
+    values = jax.jit(jax.vmap(loss, (None, 0, None)))(
+        1.5, jnp.array([0.3, 0.4]), POINTS
+    )
     np.testing.assert_allclose(values[0], eager, rtol=1e-12)
     slopes = jax.jit(jax.grad(loss, (0, 1)))(1.5, 0.3, POINTS)
     step = 1e-6

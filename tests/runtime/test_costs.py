@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -19,7 +20,7 @@ I, J = oc.index("i", X), oc.index("j", X)
 U = sp.Function("u")(X)
 LAPLACIAN = oc.laplacian(U, X)
 FOURTH = oc.Sum(oc.D(U, X[I], 4), I)
-POINTS = jnp.ones((N, D))
+POINTS = np.ones((N, D))
 
 
 def perceptron(params, z):

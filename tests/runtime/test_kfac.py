@@ -22,8 +22,8 @@ def apply(params, point):
     return mlp(params, jnp.tanh, point)[0]
 
 
-POINTS = jnp.linspace(0, 3, 40)[:, None]
-START = jnp.zeros((1, 1))
+POINTS = np.linspace(0, 3, 40)[:, None]
+START = np.zeros((1, 1))
 PARAMS = layers(1, 12, 12, 1)
 SQUARES = oc.least_squares(
     [
@@ -86,7 +86,7 @@ def test_factors_of_a_laplacian_are_sums_over_channels_and_points() -> None:
         channels = jnp.stack([line(0.0), slope(0.0), jax.jacfwd(slope)(0.0) / 2])
         return channels, jax.grad(residual)(tuple(channels @ PARAMS[1][0]), x)
 
-    channels, slopes = jax.vmap(both)(POINTS)
+    channels, slopes = jax.jit(jax.vmap(both))(POINTS)
     slopes = jnp.stack(slopes, 1) / jnp.sqrt(len(POINTS))
     count = channels.shape[0] * channels.shape[1]
     close(inputs, jnp.einsum("nci,ncj->ij", channels, channels) / count)

@@ -221,7 +221,7 @@ def test_the_loss_is_that_of_a_bound_residual() -> None:
     weights = {"a": 2.0, "b": jnp.linspace(0, 1, 37)}
     squares = oc.least_squares([(f, INSIDE, weights)])
     close(squares.loss(PARAMS), f.loss(PARAMS, INSIDE, weights=weights))
-    slope = jax.grad(squares.loss)(PARAMS)
+    slope = jax.jit(jax.grad(squares.loss))(PARAMS)
     _, wanted = f.value_and_grad(PARAMS, INSIDE, weights=weights)
     close(ravel_pytree(slope)[0], ravel_pytree(wanted)[0])
     twice = squares.vjp(PARAMS, 2 * squares.residual(PARAMS))

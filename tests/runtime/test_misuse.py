@@ -150,7 +150,7 @@ def test_inside_every_transformation() -> None:
 
 
 def test_points_that_are_not_numbers_spoil_themselves_only() -> None:
-    spoilt = call(points=POINTS.at[1, 0].set(jnp.nan))
+    spoilt = call(points=jnp.asarray(POINTS).at[1, 0].set(jnp.nan))
     np.testing.assert_array_equal(jnp.isnan(spoilt), [False, True, False, False, False])
     assert call(points=jnp.zeros((0, 2))).shape == (0,)
     assert SAMPLED(jnp.sum, jnp.zeros((0, 6)), key=jax.random.key(0)).shape == (0,)

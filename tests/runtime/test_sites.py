@@ -142,7 +142,7 @@ def test_a_delay_that_is_a_network() -> None:
 
     step = 1e-5
     want = (loss(0.3 + step) - loss(0.3 - step)) / (2 * step)
-    np.testing.assert_allclose(jax.grad(loss)(0.3), want, rtol=1e-8)
+    np.testing.assert_allclose(jax.jit(jax.grad(loss))(0.3), want, rtol=1e-8)
 
 
 def test_a_delay_that_depends_on_the_state() -> None:
@@ -150,8 +150,8 @@ def test_a_delay_that_depends_on_the_state() -> None:
     net = NETS["u"]
     residual = oc.compile(u.diff(t) - F(t, x - tau))
     got = residual(net, POINTS, tau=net)
-    want = jax.vmap(
-        lambda z: jax.grad(net)(z)[0] - net(jnp.array([z[0], z[1] - net(z)]))
+    want = jax.jit(
+        jax.vmap(lambda z: jax.grad(net)(z)[0] - net(jnp.array([z[0], z[1] - net(z)])))
     )(POINTS)
     np.testing.assert_allclose(got, want, rtol=1e-12)
     got = oc.compile(u.diff(t) - F(t, x - u))(net, POINTS)
@@ -282,4 +282,4 @@ def test_the_way_out_is_to_write_components_out() -> None:
         return late + slope + wave(z.at[4].add(z[0]))
 
     got = oc.compile(equation)(wave, PLACES)
-    np.testing.assert_allclose(got, jax.vmap(want)(PLACES), rtol=1e-10)
+    np.testing.assert_allclose(got, jax.jit(jax.vmap(want))(PLACES), rtol=1e-10)

@@ -166,7 +166,7 @@ def test_tiles_of_every_size(tile: int | None) -> None:
     case = CASES["single"]()
     f = bound(case, tile)
     plain = lambda p: squares(f(p, case.points, **case.given))
-    want = jax.value_and_grad(plain)(case.params)
+    want = jax.jit(jax.value_and_grad(plain))(case.params)
     close(f.value_and_grad(case.params, case.points, **case.given), want)
 
 
@@ -181,13 +181,16 @@ def pair(points: Any) -> tuple[Any, Any, Any]:
 @pytest.mark.parametrize("number", range(4))
 def test_gradients_by_everything(number: int) -> None:
     tiled, plain, given = pair(cloud(21, 2))
-    close(jax.grad(tiled, number)(*given), jax.grad(plain, number)(*given))
+    close(
+        jax.jit(jax.grad(tiled, number))(*given),
+        jax.jit(jax.grad(plain, number))(*given),
+    )
 
 
 def test_forward_mode() -> None:
     tiled, plain, given = pair(cloud(21, 2))
     close(jax.jvp(tiled, given, given), jax.jvp(plain, given, given))
-    close(jax.jacfwd(tiled, 0)(*given), jax.jacfwd(plain, 0)(*given))
+    close(jax.jit(jax.jacfwd(tiled, 0))(*given), jax.jit(jax.jacfwd(plain, 0))(*given))
 
 
 WAYS = {"forward": jax.jacfwd, "reverse": jax.jacrev}
@@ -207,7 +210,9 @@ def test_third_derivatives() -> None:
     tiled, plain, (params, *given) = pair(cloud(21, 2))
     along = lambda f: lambda p: jax.jvp(lambda q: f(q, *given), (p,), (params,))[1]
     twice = lambda f: lambda p: jax.jvp(along(f), (p,), (params,))[1]
-    close(jax.grad(twice(tiled))(params), jax.grad(twice(plain))(params))
+    close(
+        jax.jit(jax.grad(twice(tiled)))(params), jax.jit(jax.grad(twice(plain)))(params)
+    )
 
 
 def test_maps_jit_and_scan() -> None:
@@ -217,7 +222,10 @@ def test_maps_jit_and_scan() -> None:
         crowd, *given
     )
     close(both(tiled), both(plain))
-    close(jax.jit(jax.grad(tiled))(params, *given), jax.grad(plain)(params, *given))
+    close(
+        jax.jit(jax.grad(tiled))(params, *given),
+        jax.jit(jax.grad(plain))(params, *given),
+    )
 
     def trained(f: Any) -> Any:
         def step(p: Any, _: Any) -> Any:
@@ -239,10 +247,11 @@ def test_what_is_closed_over_has_a_gradient() -> None:
         own = {"a": lambda p: scale * p[0]}
         return f.loss(params, points, **own), squares(f(params, points, **own))
 
-    tiled, plain = jax.jacrev(scaled)(0.7)
+    tiled, plain = jax.jit(jax.jacrev(scaled))(0.7)
     close(tiled, plain)
     close(
-        jax.jacfwd(jax.grad(lambda s: scaled(s)[0]))(0.7), jax.hessian(scaled)(0.7)[1]
+        jax.jit(jax.jacfwd(jax.grad(lambda s: scaled(s)[0])))(0.7),
+        jax.jit(jax.hessian(scaled))(0.7)[1],
     )
 
 
@@ -251,11 +260,17 @@ def test_losses_of_several_sets_are_added() -> None:
     f = bound(case, 8)
     g = oc.compile(u.subs(x, 0) - sp.Symbol("b"), coordinates=[x, y]).bind(apply)
     walls, data = cloud(30, 2), cloud(30)
-    value, slopes = jax.value_and_grad(
-        lambda p: f.loss(p, case.points, a=0.3) + 10 * g.loss(p, walls, b=data)
+    value, slopes = jax.jit(
+        jax.value_and_grad(
+            lambda p: f.loss(p, case.points, a=0.3) + 10 * g.loss(p, walls, b=data)
+        )
     )(case.params)
-    want = jax.value_and_grad(
-        lambda p: squares(f(p, case.points, a=0.3)) + 10 * squares(g(p, walls, b=data))
+    want = jax.jit(
+        jax.value_and_grad(
+            lambda p: (
+                squares(f(p, case.points, a=0.3)) + 10 * squares(g(p, walls, b=data))
+            )
+        )
     )(case.params)
     close((value, slopes), want)
 
@@ -363,7 +378,7 @@ def test_values_at_many_points_are_tiled() -> None:
     close(values[:few], f(params, points[:few], a=own[:few]))
     close(values[-few:], f(params, points[-few:], a=own[-few:]))
     loss = lambda p: squares(f(p, points, a=own))
-    close(jax.grad(loss)(params), f.value_and_grad(params, points, a=own)[1])
+    close(jax.jit(jax.grad(loss))(params), f.value_and_grad(params, points, a=own)[1])
     planned = jax.jit(jax.grad(loss)).lower(params).compile().memory_analysis()
     assert planned.temp_size_in_bytes < 2**23
 

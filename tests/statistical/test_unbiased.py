@@ -13,7 +13,6 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from tests.draws import normal
 
 DIM = 4
 x, t = oc.vector("x", DIM), sp.Symbol("t")
@@ -22,7 +21,7 @@ u = sp.Function("u")(x, t)
 sigma = sp.IndexedBase("sigma", shape=(DIM, 6))
 m = oc.index("m", 6)
 KEY = jax.random.key(11)
-MATRIX = normal(12, (DIM, 6))
+MATRIX = jax.random.normal(jax.random.key(12), (DIM, 6))
 
 
 def laplacian(f):
@@ -62,11 +61,11 @@ OPERATORS = {
 
 
 def network(z):
-    inner = normal(3, (DIM + 1, 6)) / 2
+    inner = jax.random.normal(jax.random.key(3), (DIM + 1, 6)) / 2
     return jnp.sum(jnp.sin(z @ inner) * jnp.arange(1, 7)) / 4
 
 
-POINTS = normal(5, (5, DIM + 1)) / 2
+POINTS = jax.random.normal(jax.random.key(5), (5, DIM + 1)) / 2
 
 
 def given(residual):
@@ -124,7 +123,7 @@ def test_all_terms_are_the_sum(name) -> None:
 
 
 def quadratic(dim):
-    a = normal(2, (dim, dim))
+    a = jax.random.normal(jax.random.key(2), (dim, dim))
     hessian = a + a.T
     return hessian, lambda z: z @ hessian @ z / 2
 
@@ -171,7 +170,7 @@ def test_variance_of_importance() -> None:
 def test_residuals_report_their_variance() -> None:
     residual = oc.compile(LAPLACIAN, estimator=oc.Sparse(1))
     found = residual.variance(network, POINTS, KEY, draws=2_000)
-    hessians = jax.vmap(jax.hessian(network))(POINTS)
+    hessians = jax.jit(jax.vmap(jax.hessian(network)))(POINTS)
     h = jnp.diagonal(hessians, axis1=1, axis2=2)[:, :DIM]
     np.testing.assert_allclose(found, DIM**2 * jnp.var(h, axis=1), rtol=0.2)
 
@@ -180,7 +179,7 @@ def test_two_draws_square_without_bias() -> None:
     """Over all pairs of draws: E of the product is the square, in the gradient too."""
     base = oc.compile(LAPLACIAN - 1)
     residual = oc.compile(LAPLACIAN - 1, estimator=oc.Sparse(2))
-    inner = normal(3, (DIM + 1, 6)) / 2
+    inner = jax.random.normal(jax.random.key(3), (DIM + 1, 6)) / 2
 
     def net(scale, z):
         return scale * jnp.sum(jnp.sin(z @ inner * scale))
@@ -189,21 +188,21 @@ def test_two_draws_square_without_bias() -> None:
     exact = lambda s: jnp.sum(f(s, POINTS) ** 2)
     # Every subset of two of the four terms, by a key each.
     keys = jax.random.split(KEY, 200)
-    rows = np.asarray(jax.vmap(lambda key: g(1.1, POINTS, key=key))(keys))
+    rows = np.asarray(jax.jit(jax.vmap(lambda key: g(1.1, POINTS, key=key)))(keys))
     _, first = np.unique(rows.round(9), axis=0, return_index=True)
     assert len(first) == len(list(itertools.combinations(range(DIM), 2)))
     subsets = keys[first]
-    values = jax.vmap(lambda key: g(1.1, POINTS, key=key))(subsets)
+    values = jax.jit(jax.vmap(lambda key: g(1.1, POINTS, key=key)))(subsets)
     products = jnp.einsum("an,bn->", values, values) / len(first) ** 2
     np.testing.assert_allclose(products, exact(1.1), rtol=1e-12)
     biased = jnp.mean(jnp.sum(values**2, axis=1))
     excess = jnp.sum(jnp.var(values, axis=0))
     np.testing.assert_allclose(biased - exact(1.1), excess, rtol=1e-9)
-    slopes = jax.vmap(lambda key: jax.jacfwd(lambda s: g(s, POINTS, key=key))(1.1))(
-        subsets
-    )
+    slopes = jax.jit(
+        jax.vmap(lambda key: jax.jacfwd(lambda s: g(s, POINTS, key=key))(1.1))
+    )(subsets)
     mean = 2 * jnp.einsum("an,bn->", values, slopes) / len(first) ** 2
-    np.testing.assert_allclose(mean, jax.grad(exact)(1.1), rtol=1e-10)
+    np.testing.assert_allclose(mean, jax.jit(jax.grad(exact))(1.1), rtol=1e-10)
 
 
 def test_unbiased_square_takes_two_draws() -> None:
@@ -222,8 +221,8 @@ def test_a_hard_constraint_is_split() -> None:
     n = oc.index("n", y)
     v = sp.Function("v")(y)
     inside = 1 - oc.Sum(y[n] ** 2, n)
-    at = normal(1, (4, 8)) / 4
-    inner = normal(3, (8, 6)) / 2
+    at = jax.random.normal(jax.random.key(1), (4, 8)) / 4
+    inner = jax.random.normal(jax.random.key(3), (8, 6)) / 2
     net = lambda z: jnp.sum(jnp.sin(z @ inner))
     second = lambda f: oc.Sum(oc.D(f, y[n], 2), n)
     split = oc.compile(second(inside * v), estimator=oc.Sparse(2))

@@ -61,7 +61,7 @@ def test_fifteen_derivatives_of_a_network_in_one_pass(name: str) -> None:
             values = [exact(z) for z in affine(weights, shift, values)]
         return affine(last, bias, values)[0]
 
-    got = oc.taylor.derivatives(net, ORDER)(POINT)
+    got = jax.jit(oc.taylor.derivatives(net, ORDER))(POINT)
     want = exact_derivatives(exact_net, POINT, ORDER)
     np.testing.assert_allclose(got, want, rtol=1e-12)
 

@@ -23,7 +23,7 @@ from tests.taylor.oracle import (
 from tests.taylor.programs import names_in, Program
 from tests.taylor.test_primitives import QUICK
 
-SHIFT = jnp.asarray(np.random.default_rng(0).normal(size=(2, 4, 4, 6)))
+SHIFT = np.asarray(np.random.default_rng(0).normal(size=(2, 4, 4, 6)))
 TURN = SHIFT + 1j * SHIFT[::-1]
 
 

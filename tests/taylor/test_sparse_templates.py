@@ -27,8 +27,8 @@ WEIGHTS = {
     "window": normal((8, 3), (BLOCK,)),
     "blocks": normal((8, 4), (DIM // BLOCK, 6)) / 2,
 }
-I = jnp.array([1, 7, 3, 3, 43])
-J = jnp.array([1, 8, 3, 4, 0])  # pairs that meet, are neighbours, share a block
+I = np.array([1, 7, 3, 3, 43])
+J = np.array([1, 8, 3, 4, 0])  # pairs that meet, are neighbours, share a block
 PER_POINT = jnp.stack([I, (I + 2) % DIM, (I * 3) % DIM])
 
 ONE = Fraction(1)
@@ -130,7 +130,7 @@ def nested(fun, z, wanted, tangents):
     return fun(z)
 
 
-SHARED_TANGENT = jnp.linspace(-1, 1, DIM)[None]
+SHARED_TANGENT = np.linspace(-1, 1, DIM)[None]
 ALONG = lambda x: SHARED_TANGENT
 CASES = {
     "sum of d_t d_i^2": ((1, 2), (ALONG, I), 1),

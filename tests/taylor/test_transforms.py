@@ -8,7 +8,7 @@ import pytest
 import opcompiler as oc
 from opcompiler.taylor import biharmonic, derivatives, laplacian, partials
 
-POINT = jnp.array([0.3, -0.4, 0.8])
+POINT = np.array([0.3, -0.4, 0.8])
 
 
 def fun(x):

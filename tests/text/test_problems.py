@@ -90,7 +90,7 @@ def test_defaults_hold_and_unknowns_have_gradients() -> None:
     np.testing.assert_allclose(values(5.0), want, rtol=1e-12)
     want = exact - 0.7 * u(T, X, 0, 2) - 5
     np.testing.assert_allclose(values(5.0, nu=0.7), want, rtol=1e-12)
-    slope = jax.grad(lambda k: jnp.mean(values(k)))(5.0)
+    slope = jax.jit(jax.grad(lambda k: jnp.mean(values(k))))(5.0)
     np.testing.assert_allclose(slope, -1, rtol=1e-12)
     bound = residual.bind(lambda scale, z: scale * net(z))
     np.testing.assert_allclose(bound(1.0, POINTS, k=5.0)["burgers"], values(5.0))
@@ -124,7 +124,7 @@ def test_vector_operators_against_derivatives_by_jax() -> None:
     assert residual.fields == ("v1", "v2", "v3", "p")
     for n, z in enumerate(at):
         value, slopes = both(z), jax.jacobian(both)(z)
-        space, curvature = slopes[:, 1:], jax.hessian(both)(z)
+        space, curvature = slopes[:, 1:], jax.jit(jax.hessian(both))(z)
         turn = [space[2, 1] - space[1, 2], space[0, 2] - space[2, 0]]
         turn.append(space[1, 0] - space[0, 1])
         along = slopes[:3, 0] + space[:3] @ value[:3]

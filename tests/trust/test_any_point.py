@@ -266,7 +266,7 @@ def test_a_push_of_a_pytree() -> None:
         oc.taylor.push(fun, point, [seed], univariate(2))
 
 
-X = jnp.array([0.3, 0.4])
+X = np.array([0.3, 0.4])
 F = lambda x: jnp.sum(x**2)
 
 MISTAKES = {

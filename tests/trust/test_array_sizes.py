@@ -14,10 +14,10 @@ x, n, m = sp.symbols("x n m")
 u = sp.Function("u")(x)
 c, A = sp.IndexedBase("c"), sp.IndexedBase("A")
 B = sp.IndexedBase("B", shape=(2, 3))
-POINTS = jnp.array([[0.3], [0.9]])
+POINTS = np.array([[0.3], [0.9]])
 SINES = np.sin(POINTS[:, 0])
-TWO = jnp.array([3.0, 5.0])
-MATRIX = jnp.arange(6.0).reshape(2, 3)
+TWO = np.array([3.0, 5.0])
+MATRIX = np.arange(6.0).reshape(2, 3)
 
 
 def wave(z):

@@ -11,7 +11,7 @@ from opcompiler.text import NotationError
 x, n, m = sp.symbols("x n m")
 u = sp.Function("u")(x)
 c = sp.IndexedBase("c")
-POINTS = jnp.array([[0.3], [0.9]])
+POINTS = np.array([[0.3], [0.9]])
 SINES = np.sin(POINTS[:, 0])
 TABLE = np.array([2.0, 3.0, 5.0, 7.0, 11.0, 13.0])
 

@@ -3,7 +3,6 @@
 import builtins
 import keyword
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -11,7 +10,7 @@ import opcompiler as oc
 from opcompiler.cli.emit_command import module_text
 from opcompiler.errors import OperatorError
 
-POINTS = jnp.linspace(0.5, 1.5, 3)[:, None]
+POINTS = np.linspace(0.5, 1.5, 3)[:, None]
 
 
 def run(text: str) -> dict:

@@ -14,7 +14,7 @@ from opcompiler.text import NotationError
 x, y, k, s = sp.symbols("x y k s")
 u = sp.Function("u")(x)
 c = sp.IndexedBase("c")
-POINTS = jnp.array([[0.3], [0.9]])
+POINTS = np.array([[0.3], [0.9]])
 SINGLE = POINTS.astype(jnp.float32)
 SINES = np.sin(POINTS[:, 0])
 third = sp.Rational(1, 3)

@@ -15,7 +15,7 @@ import opcompiler as oc
 t, x, nu = sp.symbols("t x nu")
 u = sp.Function("u")(t, x)
 BURGERS = u.diff(t) + u * u.diff(x) - nu * u.diff(x, 2)
-POINTS = jnp.array([[0.1, 0.2], [0.3, 0.4]])
+POINTS = np.array([[0.1, 0.2], [0.3, 0.4]])
 
 
 @pytest.mark.parametrize("strategy", ["algebra", "reverse", "nested"])

@@ -10,7 +10,7 @@ import opcompiler as oc
 x, k = sp.symbols("x k")
 u = sp.Function("u")(x)
 C, M = sp.IndexedBase("c"), sp.IndexedBase("M", shape=(2, 2))
-POINTS = jnp.asarray([[0.5], [2.0]])
+POINTS = np.asarray([[0.5], [2.0]])
 NET = lambda z: z[0] ** 2
 PROBLEM = oc.parse(
     """coordinates x

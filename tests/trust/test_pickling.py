@@ -31,7 +31,7 @@ PROBLEM = oc.parse(
     heat: u_t = nu*u_xx
     initial at t = 0: u = sin(x)"""
 )
-POINTS = jnp.asarray([[0.3, 0.4], [0.5, -0.2]])
+POINTS = np.asarray([[0.3, 0.4], [0.5, -0.2]])
 
 
 def net(z):

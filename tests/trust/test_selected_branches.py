@@ -18,7 +18,7 @@ from opcompiler.runtime.tracing import Traced
 X = sp.symbols("x:4")
 u = sp.Function("u")(*X)
 PARTIALS = [u.diff(a) for a in X] + [u.diff(a, b) for a in X for b in X]
-POINTS = jnp.array(
+POINTS = np.array(
     [
         [0.3, 0.2, -0.1, 0.4],
         [1.0, 0, 0, 0],
@@ -54,7 +54,7 @@ STEEP = {
     "in a call": lambda z: jax.jit(cutoff)(z) + jnp.tanh(z[2]),
     "behind a layer": lambda z: jnp.sum(jnp.tanh(jnp.where(z > 0, jnp.sqrt(z), 0.0))),
 }  # fmt: skip
-W = jnp.linspace(-1, 1, 20).reshape(4, 5)
+W = np.linspace(-1, 1, 20).reshape(4, 5)
 SAFE = {
     "tanh": lambda z: jnp.sum(jnp.tanh(z @ W)),
     "relu": lambda z: jnp.sum(jax.nn.relu(z @ W) ** 3),

@@ -12,7 +12,7 @@ x, k, s = sp.symbols("x k s")
 u = sp.Function("u")(x)
 EQUATION = u.diff(x) - k * u
 SETS = {"everywhere": 1, "origin": 2}
-POINTS = jnp.linspace(0.1, 1, 5)[:, None]
+POINTS = np.linspace(0.1, 1, 5)[:, None]
 nan = float("nan")
 
 

@@ -12,7 +12,7 @@ t, x, s = sp.symbols("t x s")
 n = sp.Symbol("n", integer=True)
 psi = sp.Function("psi", complex=True)(t, x)
 u = sp.Function("u")
-POINTS = jnp.array([[0.1, 0.2], [0.3, 0.4]])
+POINTS = np.array([[0.1, 0.2], [0.3, 0.4]])
 LINE = POINTS[:, :1]
 
 
@@ -57,7 +57,7 @@ def test_residuals(name, dtype) -> None:
     np.testing.assert_allclose(got, want, rtol=1e-6 if dtype == jnp.float32 else 1e-13)
 
 
-STACK = jnp.array([[[2.0, 0.3], [0.3, 1.0]], [[1.5, 0.2], [0.2, 3.0]]])
+STACK = np.array([[[2.0, 0.3], [0.3, 1.0]], [[1.5, 0.2], [0.2, 3.0]]])
 PROGRAMS = {
     "fft": lambda z: jnp.abs(jnp.fft.fft(z)) ** 2,
     "cholesky of a stack": lambda z: jnp.linalg.cholesky(STACK * (1 + z[0])),

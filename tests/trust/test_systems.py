@@ -12,7 +12,7 @@ t, x, y = sp.symbols("t x y")
 U, V = sp.Function("u"), sp.Function("v")
 u, v = U(t, x), V(t, x)
 WAVE = [u.diff(t) - v.diff(x), v.diff(t) - u.diff(x)]
-POINTS = jnp.asarray([[0.25, 0.5], [1.0, -2.0]])
+POINTS = np.asarray([[0.25, 0.5], [1.0, -2.0]])
 UNDECLARED = oc.compile(WAVE)
 SAMPLED = oc.compile(
     oc.Sum(
@@ -39,7 +39,7 @@ def bound_pair(params, z):
 
 
 KEY = jax.random.key(0)
-WIDE = jnp.ones((2, 4))
+WIDE = np.ones((2, 4))
 TWO = lambda z: jnp.stack([z.sum(), z.prod()])
 UNORDERED_CALLS = {
     "called": lambda: UNDECLARED(pair, POINTS),

@@ -11,7 +11,7 @@ from tests.draws import normal
 
 x, k, n, s = sp.symbols("x k n s")
 u = sp.Function("u")(x)
-POINTS = jnp.array([[0.3], [-0.7]])
+POINTS = np.array([[0.3], [-0.7]])
 RULE = {"s": oc.gauss_legendre(4)}
 
 
