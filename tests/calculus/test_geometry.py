@@ -10,6 +10,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.shares import only
 
 X = sp.symbols("t x y z")
 POINTS = np.asarray(np.random.default_rng(0).uniform(0.3, 0.9, (5, 4)))
@@ -132,16 +133,16 @@ VACUUM = {
 }
 
 
-def test_black_holes_are_vacuum() -> None:
+@pytest.mark.parametrize("name", only(["Kerr"], VACUUM))
+def test_black_holes_are_vacuum(name: str) -> None:
     points = POINTS + jnp.array([0.0, 3.0, 0.6, 1.0])
     g = unknown(4)
     equations = [*oc.ricci(g, X), *oc.einstein(g, X), oc.riemann(g, X)[0, 1, 0, 1]]
     residual = oc.compile(equations, fields=upper(g))
-    for metric in VACUUM.values():
-        network = as_network(metric, 4)
-        *flat, curved = jax.jit(lambda p, f=network: residual(f, p))(points)
-        assert float(jnp.abs(jnp.stack(flat)).max()) < 1e-10
-        assert float(jnp.abs(curved).max()) > 1e-3
+    network = as_network(VACUUM[name], 4)
+    *flat, curved = jax.jit(lambda p: residual(network, p))(points)
+    assert np.abs(flat).max() < 1e-10
+    assert np.abs(curved).max() > 1e-3
 
 
 def test_one_entry_and_its_derivative() -> None:

@@ -157,7 +157,7 @@ def test_axes_of_several_coordinates_and_their_order() -> None:
         ],
         -1,
     )
-    f = RESIDUAL.bind(separable)
+    f = SECOND.bind(separable)
     want = f(PARAMS, full, nu=0.1)
     for grid in (
         oc.grid(t=TS, xy=places),
@@ -223,13 +223,13 @@ def test_modules_jit_vmap_and_precision() -> None:
         def __call__(self, q: Any) -> Any:
             return separable(self.params, q)
 
-    run = jax.jit(lambda n, g: RESIDUAL(n, g, nu=0.1))
+    run = jax.jit(lambda n, g: SECOND(n, g, nu=0.1))
     want = run(Net(PARAMS), FULL)
-    close(RESIDUAL(Net(PARAMS), GRID, nu=0.1), want)
+    close(SECOND(Net(PARAMS), GRID, nu=0.1), want)
     close(run(Net(PARAMS), GRID), want)
     grids = oc.grid(t=TS, x=XS, y=YS)
     several = jax.tree.map(lambda a: jnp.stack([a, a + 0.1]), grids)
-    mapped = jax.jit(jax.vmap(lambda g: RESIDUAL(Net(PARAMS), g, nu=0.1)))(several)
+    mapped = jax.jit(jax.vmap(lambda g: SECOND(Net(PARAMS), g, nu=0.1)))(several)
     close([value[0] for value in mapped], want)
     close([v[1] for v in mapped], run(Net(PARAMS), FULL + 0.1))
     narrow = oc.grid(t=np.float32(TS), x=np.float32(XS), y=np.float32(YS))
@@ -242,13 +242,13 @@ def test_modules_jit_vmap_and_precision() -> None:
 
 
 def test_what_takes_points_takes_a_grid() -> None:
-    bound = RESIDUAL.bind(separable)
+    bound = SECOND.bind(separable)
     shapes = oc.grid(t=jax.ShapeDtypeStruct((3,), TS.dtype), x=XS, y=YS)
     compiled = bound.lower(PARAMS, shapes, nu=0.1).compile()
     on_rows = jax.jit(lambda rows: bound(PARAMS, rows, nu=0.1))(FULL)
     close(compiled(PARAMS, GRID, nu=jnp.asarray(0.1)), on_rows)
     slope = oc.compile(u.diff(t) * u, coordinates=[t, x, y])
-    net = lambda q: separable(PARAMS, q)
+    net = lambda q: jnp.prod(jnp.sin(q))
     tuned = oc.autotune(slope, net, GRID, repeats=1, progress=False)
     on_grid, on_rows = jax.jit(lambda: (tuned(net, GRID), slope(net, FULL)))()
     close(on_grid, on_rows)
