@@ -14,7 +14,7 @@ import opcompiler as oc
 from tests.benchmarks import rivals
 from tests.benchmarks.network import apply
 from tests.benchmarks.sparse import key_of
-from tests.benchmarks.timing import Row
+from tests.benchmarks.timing import REPEATS, Row
 
 SAMPLES = 16
 
@@ -61,6 +61,7 @@ def row(dim: int, width: int, points: int, sampled: bool) -> Row:
     """`sampled`: beside a draw of 16 terms; else beside folx in all dimensions."""
     contestants = {"opcompiler": compiled(dim), "reduced by hand": by_hand}
     drawn = f"opcompiler, {SAMPLES} terms drawn"
+    repeats = 5 if sampled else REPEATS  # of some seconds, and of milliseconds
     if sampled:
         draw = compiled(dim, estimator=oc.Sparse(SAMPLES))
         contestants[drawn] = lambda p, x: draw(p, x, key=key_of(x))
@@ -69,5 +70,5 @@ def row(dim: int, width: int, points: int, sampled: bool) -> Row:
 
     return Row(
         f"exact Laplacian in {dim}D", dim, 1, width + 2, contestants, (width,) * 4,
-        points, floor, repeats=5, drawn={drawn},
+        points, floor, repeats=repeats, drawn={drawn},
     )  # fmt: skip
