@@ -1,5 +1,6 @@
 """Medians of contestants that run in turns, so that the machine is the same for all."""
 
+import random
 import statistics
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -164,11 +165,15 @@ def race(
     """Returns medians in milliseconds, functions taking turns.
 
     Each is called twice in its turn and the second call counts, as in a training loop:
-    the first finds the caches, and the allocator, as the one before has left them.
+    the first finds the caches, and the allocator, as the one before has left them. Two
+    calls do not put all of that right: what follows a program of many megabytes is slower
+    by up to a third. So the order is another one in each round.
     """
     times: dict[str, list[float]] = {name: [] for name in functions}
+    orders = random.Random(0)
     for _ in range(repeats):
-        for name, function in functions.items():
+        for name in orders.sample(list(functions), len(functions)):
+            function = functions[name]
             jax.block_until_ready(function(params, points))
             start = time.perf_counter()
             jax.block_until_ready(function(params, points))
