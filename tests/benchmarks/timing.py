@@ -16,6 +16,7 @@ Evaluate = Callable[[Any, Any], Any]
 """(network parameters, points) -> residuals, an array with the points last."""
 
 REPEATS = 31
+WARM_SECONDS = 5e-3
 
 
 @dataclass(frozen=True)
@@ -164,18 +165,21 @@ def race(
 ) -> dict[str, float]:
     """Returns medians in milliseconds, functions taking turns.
 
-    Each is called twice in its turn and the second call counts, as in a training loop:
-    the first finds the caches, and the allocator, as the one before has left them. Two
-    calls do not put all of that right: what follows a program of many megabytes is slower
-    by up to a third. So the order is another one in each round.
+    The last call of a turn counts, as in a training loop: the first find the caches, the
+    allocator and the threads as the one before has left them. What follows a program of
+    many megabytes is slower by up to a third for some calls, so the order is another one
+    in each round, too.
     """
     times: dict[str, list[float]] = {name: [] for name in functions}
     orders = random.Random(0)
     for _ in range(repeats):
         for name in orders.sample(list(functions), len(functions)):
-            function = functions[name]
-            jax.block_until_ready(function(params, points))
-            start = time.perf_counter()
-            jax.block_until_ready(function(params, points))
-            times[name].append(1e3 * (time.perf_counter() - start))
+            begin = time.perf_counter()
+            while True:
+                start = time.perf_counter()
+                jax.block_until_ready(functions[name](params, points))
+                end = time.perf_counter()
+                if start - begin > WARM_SECONDS:
+                    break
+            times[name].append(1e3 * (end - start))
     return {name: statistics.median(taken) for name, taken in times.items()}
