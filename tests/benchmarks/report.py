@@ -99,7 +99,8 @@ def write(results: list[Measurement]) -> None:
     results = _with_rows_before(results, FOLDER / f"{name}.jsonl")
     note = (
         "Tanh networks, float32. folx dense and sparse(k): sparsity threshold 0 and k. "
-        "Medians of contestants run in turns; the gradient is "
+        "Medians of contestants run in turns, each as long as five milliseconds or two "
+        "calls, of which the last counts, in another order each time; the gradient is "
         "that of the mean squared residual by the network's parameters. A ratio is the "
         "contestant's time over ours. The floor is the matrix products of all our "
         "channels, without activations. Compilation is that of values and of gradients; "
