@@ -44,15 +44,15 @@ class Tuning:
         64
     """
 
-    # Laplacian of a family over written out, two busy CPU cores, float32, the best of 7
-    # runs: values, parameter gradient, compilation of the gradient.
-    #                                     6 directions         12 directions
-    #   FermiNet-like network, 64 points  1.08, 1.02, 1.11     0.63, 0.72, 0.51
-    #   self-attention, 2 blocks, 64      0.86, 0.76, 0.60     0.79, 0.90, 0.39
-    #   4 x 128 perceptron, 256           1.11, 1.13, 0.68     0.83, 1.45, 0.22
-    # XLA fuses the channels of a perceptron into few loops, even 12 of them; a program of
-    # many operations is better folded, and compiles in half the time, from 9 or 12 on.
-    fold_from: int = 12
+    # Laplacian of a family over written out, two CPU cores, float32, in turns, jax 0.10.2:
+    # values, parameter gradient, compilation of the gradient.
+    #                                     6 directions       8                  10
+    #   FermiNet-like network, 64 points  1.20, 1.03, 0.89   0.66, 0.56, 0.79   0.68, 0.50, 0.82
+    #   self-attention, 2 blocks, 64      1.16, 1.28, 0.94   1.32, 0.92, 1.06   1.21, 0.94, 0.94
+    #   4 x 64 perceptron, 256            1.04, 0.82, 0.96   1.09, 0.85, 0.76   0.82, 0.88, 0.77
+    #   4 x 128 perceptron, 256           0.97, 0.94, 0.78   0.93, 0.93, 0.57   0.92, 0.92, 0.61
+    #   4 x 256 perceptron, 256           1.31, 1.06, 0.93   1.28, 1.00, 0.63   1.14, 0.99, 0.71
+    fold_from: int = 8
     stack_from: int = 13
     compose_upto: int = 4
     chunk: int | None = None
