@@ -206,7 +206,7 @@ def start(points: int, value: float) -> Profile:
     growth = a + (2 - a) * (1 - np.tanh(grid(points))) / 2
     shape = Profile(jnp.asarray(value / growth), jnp.asarray(0.0), jnp.asarray(value))
     wanted = value / 2 - 1 - value
-    return shape._replace(size=jnp.log(wanted / series(shape).slope))
+    return shape._replace(size=jnp.log(wanted / jax.jit(series)(shape).slope))
 
 
 def finer(found: Profile, points: int) -> Profile:

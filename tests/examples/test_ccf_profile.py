@@ -14,9 +14,8 @@ S = script.grid(800)
 BUMP = 0.3 * np.exp(-((S - 0.4) ** 2))
 # Not a solution: p = 1.8 at the origin and a bump on the way.
 ANY = script.start(800, VALUE)
-ANY = ANY._replace(
-    drift=ANY.drift + (VALUE / 1.8 - ANY.drift[0]) / (1 + np.exp(2 * S)) + BUMP
-)
+DRIFT = np.asarray(ANY.drift)
+ANY = ANY._replace(drift=DRIFT + (VALUE / 1.8 - DRIFT[0]) / (1 + np.exp(2 * S)) + BUMP)
 theta = jax.jit(lambda z: script.profile(ANY, jnp.array([z]))[0])
 
 
