@@ -58,11 +58,21 @@ def test_all_routes_agree(file: str) -> None:
         assert lane["seconds"]["gradient"] > 0
 
 
-def test_long_sums_are_ours_alone() -> None:
+def test_long_sums_are_ours_alone(monkeypatch) -> None:
+    measured = contest.contest
+    found: list[list[Lane]] = []
+
+    def once(*given) -> list[Lane]:
+        """Measures for the first of two ways to tell it."""
+        if not found:
+            found.append(measured(*given))
+        return found[0]
+
+    monkeypatch.setattr(contest, "contest", once)
     text = str(EXAMPLES / "poisson_nd.pde")
-    (found,) = lanes(text, "--set", "d=17").values()
-    assert "reason" not in found[0]
-    assert all("written out" in lane["reason"] for lane in found[1:])
+    (told,) = lanes(text, "--set", "d=17").values()
+    assert "reason" not in told[0]
+    assert all("written out" in lane["reason"] for lane in told[1:])
     shown = invoke(text, "--set", "d=17").stdout
     assert "no jax.experimental.jet" in shown
 
