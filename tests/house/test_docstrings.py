@@ -21,6 +21,7 @@ import sympy as sp
 import opcompiler as oc
 from opcompiler import views
 from opcompiler.planning import STRATEGIES
+from opcompiler.runtime import autotune
 from tests.house.test_reference import listed
 
 NAMES = {"jax": jax, "jnp": jnp, "np": np, "oc": oc, "sp": sp}
@@ -38,8 +39,9 @@ def public(name: str) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def tables() -> Iterator[None]:
-    """Forgets what examples register."""
+def tables(monkeypatch) -> Iterator[None]:
+    """Forgets what examples register; `oc.autotune` has less to measure."""
+    monkeypatch.setattr(autotune, "_CHOICES", {"tile": (32, 64)})
     before = [(table, dict(table)) for table in (STRATEGIES, views._VIEWS)]
     yield
     for table, entries in before:
