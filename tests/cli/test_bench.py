@@ -3,16 +3,25 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from opcompiler.cli import app
-from opcompiler.demo import contest
+from opcompiler.demo import contest, perceptron
 from opcompiler.demo.contest import Lane
+from tests.draws import layers
 
 EXAMPLES = Path(__file__).parents[2] / "grammar" / "examples"
 SMALL = ("--points", "3", "--width", "4", "--depth", "1", "--rounds", "1")
 ROUTES = ["opcompiler", "nested jax.jvp", "jax.experimental.jet"]
+
+
+@pytest.fixture(autouse=True)
+def drawn(monkeypatch):
+    """Lets NumPy draw the networks: JAX compiles a program for each shape."""
+    draw = lambda key, sizes, dtype=np.float32: layers(0, sizes, dtype)
+    monkeypatch.setattr(perceptron, "init", draw)
 
 
 def invoke(*arguments: str):

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import opcompiler as oc
 from opcompiler.cli import app, demo_command as command
 from opcompiler.demo import burgers, perceptron, problems, races, story, training
+from tests.draws import layers
 from tests.shares import one_in
 
 NU = burgers.NU
@@ -26,6 +27,14 @@ SMALL = {
 }
 
 
+@pytest.fixture
+def drawn(monkeypatch):
+    """Lets NumPy draw the networks: JAX compiles a program for each shape."""
+    draw = lambda key, sizes, dtype=np.float32: layers(0, sizes, dtype)
+    monkeypatch.setattr(perceptron, "init", draw)
+
+
+@pytest.mark.usefixtures("drawn")
 def test_demo_races_trains_and_draws(tmp_path, monkeypatch):
     monkeypatch.setattr(story, "RACES", list(SMALL.values())[1:])
     monkeypatch.setattr(training, "POINTS", 64)
@@ -50,6 +59,7 @@ def test_demo_races_trains_and_draws(tmp_path, monkeypatch):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize("name", SMALL)
 def test_by_hand_and_compiled_agree(name):
     """In double precision: values, and gradients by the parameters."""
@@ -73,6 +83,7 @@ def test_by_hand_and_compiled_agree(name):
         assert races.distance(mine[1], theirs[1]) < 1e-11, who
 
 
+@pytest.mark.usefixtures("drawn")
 def test_who_differs_is_not_raced():
     race = SMALL["Laplacian"]()
     wrong = replace(race, people={"twice": lambda p, x: 2 * race.ours(p, x)})

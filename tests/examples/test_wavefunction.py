@@ -44,7 +44,9 @@ def by_hessian(log_psi, at):
 
 
 @pytest.mark.parametrize("complex_valued", [False, True])
-def test_local_energy(complex_valued) -> None:
+def test_local_energy(complex_valued, monkeypatch) -> None:
+    monkeypatch.setattr(example, "SINGLE", (12,))
+    monkeypatch.setattr(example, "PAIR", (8,))
     params, at = setting(complex_valued)
 
     @jax.jit
