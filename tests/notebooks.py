@@ -19,7 +19,7 @@ PAGES = sorted(p for p in FOLDER.glob("*.md") if p.stem != "README")
 BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.DOTALL)
 
 
-def run(page: Path, folder: Path, constants: Mapping[str, int] | None = None) -> str:
+def run(page: Path, folder: Path, constants: Mapping[str, object] | None = None) -> str:
     """Runs a notebook in a folder, where its pictures go; returns it with its output.
 
     `constants` stand in place of those that it defines, `STEPS = 4000`.

@@ -11,6 +11,7 @@ import opcompiler as oc
 from examples.problems import elliptic
 from examples.problems.gradient_enhanced import with_gradient
 from examples.support import network
+from tests.draws import layers, normal
 
 DIM = 5
 problem = elliptic.on_ball("allen_cahn", "two_body", DIM)
@@ -19,29 +20,40 @@ arrays = {"c": problem.arrays["c"]}
 
 
 def setting():
-    params = network.init(jax.random.key(0), (DIM, 12, 12, 1))
-    points = problem.sample(jax.random.key(1), 3)
-    return lambda z: network.apply(params, z), points
+    params = layers(0, (DIM, 12, 12, 1))
+    return lambda z: network.apply(params, z), normal(1, (3, DIM)) / 4
 
 
-def test_rows_are_the_gradient_of_the_residual() -> None:
-    net, points = setting()
+UNITS = np.eye(DIM)
+SIGNS = np.array(list(itertools.product([-1.0, 1.0], repeat=DIM)))
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Rows along the units and along all signs, and the gradient; a column each."""
     rows = oc.compile(with_gradient(problem), coordinates=names)
     plain = oc.compile(problem.trained, coordinates=names)
-    at = jax.jit(lambda v: rows(net, points, v=v, **arrays)[1])
-    found = jnp.stack([at(unit) for unit in jnp.eye(DIM)], axis=1)
-    wanted = jax.jit(jax.vmap(jax.grad(lambda z: plain(net, z[None], **arrays)[0])))
-    np.testing.assert_allclose(found, wanted(points), rtol=1e-9)
+
+    @jax.jit
+    def evaluated(directions):
+        net, points = setting()
+        at = lambda v: rows(net, points, v=v, **arrays)[1]
+        slope = jax.grad(lambda z: plain(net, z[None], **arrays)[0])
+        return jax.lax.map(at, directions).T, jax.vmap(slope)(points)
+
+    along, slopes = map(np.asarray, evaluated(np.concatenate([UNITS, SIGNS])))
+    return along[:, :DIM], along[:, DIM:], slopes
 
 
-def test_all_signs_together_are_the_square_of_the_gradient() -> None:
-    net, points = setting()
-    rows = oc.compile(with_gradient(problem), coordinates=names)
-    at = jax.jit(lambda v: rows(net, points, v=v, **arrays)[1])
-    signs = jnp.array(list(itertools.product([-1.0, 1.0], repeat=DIM)))
-    mean = jnp.mean(jnp.stack([at(v) ** 2 for v in signs]), axis=0)
-    square = sum(at(unit) ** 2 for unit in jnp.eye(DIM))
-    np.testing.assert_allclose(mean, square, rtol=1e-9)
+def test_rows_are_the_gradient_of_the_residual(found) -> None:
+    along_units, _, slopes = found
+    np.testing.assert_allclose(along_units, slopes, rtol=1e-9)
+
+
+def test_all_signs_together_are_the_square_of_the_gradient(found) -> None:
+    along_units, along_signs, _ = found
+    mean = np.mean(along_signs**2, axis=1)
+    np.testing.assert_allclose(mean, np.sum(along_units**2, axis=1), rtol=1e-9)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pytest
 import opcompiler as oc
 from examples.problems import elliptic
 from examples.support.shared_input import parameter_count, SharedInput
+from tests.draws import like, normal
 
 
 def test_parameters_of_a_million_dimensions() -> None:
@@ -25,17 +26,23 @@ def test_blocks_must_divide() -> None:
 
 def test_jets_through_it() -> None:
     problem = elliptic.on_ball("sine_gordon", "two_body", 20)
-    module = SharedInput(20, 5, 16, 4, key=jax.random.key(1))
-    points = problem.sample(jax.random.key(2), 4)
+    shapes = eqx.filter_eval_shape(
+        lambda key: SharedInput(20, 5, 16, 4, key=key), jax.random.key(1)
+    )
+    module, points = like(1, shapes), normal(2, (4, 20)) / 8
     residual = oc.compile(problem.trained, coordinates=list(problem.coordinates))
     arrays = problem.given(residual)
-    source = problem.function(problem.operator(problem.solution))(points)
+    source = problem.function(problem.operator(problem.solution))
 
     def field(z):
         return (1 - z @ z) * module(z)
 
-    hessians = jax.jit(jax.vmap(jax.hessian(field)))(points)
-    values = jax.jit(jax.vmap(field))(points)
-    wanted = jnp.trace(hessians, axis1=1, axis2=2) + jnp.sin(values) - source
-    found = jax.jit(lambda z: residual(module, z, **arrays))(points)
-    np.testing.assert_allclose(found, wanted, rtol=1e-10)
+    def by_hand(z):
+        return jnp.trace(jax.hessian(field)(z)) + jnp.sin(field(z))
+
+    @jax.jit
+    def both(points):
+        wanted = jax.vmap(by_hand)(points) - source(points)
+        return residual(module, points, **arrays), wanted
+
+    np.testing.assert_allclose(*both(points), rtol=1e-10)

@@ -19,6 +19,7 @@ from examples.support.solve import arguments, picture, solve
 from examples.support.training import train
 from examples.support.turns import Turns
 from examples.support.words import title, words
+from tests.draws import layers, normal, uniform
 
 RUNS = {
     "elliptic exact": ["elliptic", "--dim", "12", "--equation", "sine_gordon"],
@@ -90,12 +91,13 @@ def test_two_runs_are_the_same_run(tmp_path) -> None:
 
 def test_methods_agree_where_nothing_is_sampled_away() -> None:
     problem = elliptic.on_ball("allen_cahn", "two_body", 12)
-    params = network.init(jax.random.key(0), (12, 10, 1))
-    points = problem.sample(jax.random.key(1), 3)
-    found = {}
-    for method in ("exact", "sparse", "nested", "stde"):
-        evaluate = methods.evaluation(problem, network.apply, method, samples=12)
-        found[method] = jax.jit(evaluate)(params, points, jax.random.key(2))
+    params, points = layers(0, (12, 10, 1)), normal(1, (3, 12)) / 6
+    every = {
+        method: methods.evaluation(problem, network.apply, method, samples=12)
+        for method in ("exact", "sparse", "nested", "stde")
+    }
+    at_once = jax.jit(lambda *given: {name: f(*given) for name, f in every.items()})
+    found = at_once(params, points, jax.random.key(2))
     np.testing.assert_allclose(found["sparse"], found["exact"], rtol=1e-9)
     np.testing.assert_allclose(found["nested"], found["exact"], rtol=1e-9)
     np.testing.assert_allclose(found["stde"], found["exact"], rtol=1e-9)
@@ -106,20 +108,19 @@ def test_baselines_are_for_the_elliptic_equations(tmp_path) -> None:
     with pytest.raises(SystemExit, match="wave: --method is exact, sparse or dense"):
         run(words, tmp_path, 3)
     problem = elliptic.on_cube("allen_cahn", 5)
-    params = network.init(jax.random.key(0), (5, 10, 1))
-    points = problem.sample(jax.random.key(1), 3)
-    exact, nested = (
-        jax.jit(methods.evaluation(problem, network.apply, method))(
-            params, points, jax.random.key(2)
-        )
+    params, points = layers(0, (5, 10, 1)), uniform(1, (3, 5))
+    both = [
+        methods.evaluation(problem, network.apply, method)
         for method in ("exact", "nested")
-    )
+    ]
+    at_once = jax.jit(lambda *given: [f(*given) for f in both])
+    exact, nested = at_once(params, points, jax.random.key(2))
     np.testing.assert_allclose(nested, exact, rtol=1e-9)
 
 
 def test_errors_beside_the_least_ansatz() -> None:
     problem = elliptic.on_ball("poisson", "two_body", 12)
-    params = network.init(jax.random.key(0), (12, 10, 1))
+    params = layers(0, (12, 10, 1))
     found = errors.measure(problem, network.apply, params, jax.random.key(4), 500)
     points = problem.sample(jax.random.split(jax.random.key(4), 1)[0], 500)
     exact, shape = problem.exact(points), 1 - (points**2).sum(axis=1)

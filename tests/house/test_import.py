@@ -28,37 +28,51 @@ HEAVY = {
     "sympy.vector",
     "typer",
 }
-BASE = "import jax, sympy, sys; base = set(sys.modules); "
+WORDS = [["--help"], ["--version"], ["chekc"], ["plan", "--help"], ["plan", "--x"]]
 
 
-def loaded(program: str, base: str = BASE) -> set[str]:
-    """The modules that a program loads beyond JAX and SymPy."""
-    command = f"{base}{program}\nprint('\\n' + ' '.join(set(sys.modules) - base))"
+def loaded(*programs: str) -> list[set[str]]:
+    """What each of several programs loads, which run one after the other."""
+    command = ["import sys; base = set(sys.modules)"]
+    for program in programs:
+        command += [program, "print('\\nLOADED', *(set(sys.modules) - base))"]
+        command += ["base = set(sys.modules)"]
     run = subprocess.run(
-        [sys.executable, "-c", command], capture_output=True, text=True, check=True
+        [sys.executable, "-c", "\n".join(command)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    return set(run.stdout.splitlines()[-1].split())
+    said = [line.split() for line in run.stdout.splitlines()]
+    return [set(names[1:]) for names in said if names and names[0] == "LOADED"]
 
 
-def test_the_package_loads_nothing_that_is_not_asked_for() -> None:
-    found = loaded("import opcompiler", "import sys; base = set(sys.modules); ")
+@pytest.fixture(scope="module")
+def stages() -> list[set[str]]:
+    """What is loaded by the package, JAX and SymPy, compiling, and all public names."""
+    return loaded(
+        "import opcompiler as oc; assert set(oc.__all__) <= set(dir(oc))",
+        "import jax, sympy",
+        "x = sympy.Symbol('x'); u = sympy.Function('u')(x); "
+        "oc.compile(u.diff(x, 2)).plan.verify()",
+        "[getattr(oc, name) for name in oc.__all__]",
+    )
+
+
+def test_the_package_loads_nothing_that_is_not_asked_for(stages) -> None:
+    found, *_ = stages
     assert {name for name in found if "opcompiler" in name} == {"opcompiler"}
     assert not found & (HEAVY | {"jax", "numpy", "sympy"})
 
 
-def test_compiling_does_not_load_the_views() -> None:
-    program = (
-        "import opcompiler as oc; x = sympy.Symbol('x'); "
-        "oc.compile(sympy.Function('u')(x).diff(x, 2)).plan.verify()"
-    )
-    found = loaded(program)
+def test_compiling_does_not_load_the_views(stages) -> None:
+    *_, found, _ = stages
     assert "opcompiler.api" in found
     assert not found & HEAVY
 
 
-def test_what_is_loaded_later_is_there() -> None:
-    program = "import opcompiler as oc; assert set(oc.__all__) <= set(dir(oc)); "
-    found = loaded(program + "[getattr(oc, name) for name in oc.__all__]")
+def test_what_is_loaded_later_is_there(stages) -> None:
+    *_, found = stages
     assert {"opcompiler.text", "lark", "sympy.vector"} <= found
 
 
@@ -78,16 +92,14 @@ def test_names_that_there_are_not() -> None:
     assert opcompiler.sampling is import_module("opcompiler.sampling")
 
 
-@pytest.mark.parametrize(
-    "words", [["--help"], ["--version"], ["chekc"], ["plan", "--help"], ["plan", "--x"]]
-)
-def test_the_command_line_starts_without_what_computes(words: list[str]) -> None:
-    program = f"""
-import contextlib
-from opcompiler.cli import app
+def test_the_command_line_starts_without_what_computes() -> None:
+    called = """
 with contextlib.suppress(SystemExit):
     app({words}, prog_name="opcompiler")
 """
-    found = loaded(program, "import sys; base = set(sys.modules)\n")
-    assert "typer" in found
-    assert not found & {"jax", "numpy", "sympy", "lark", "networkx", "jinja2"}
+    start = "import contextlib; from opcompiler.cli import app"
+    first, *others = loaded(start, *(called.format(words=words) for words in WORDS))
+    assert "typer" in first
+    for words, found in zip([[], *WORDS], [first, *others], strict=True):
+        computing = found & {"jax", "numpy", "sympy", "lark", "networkx", "jinja2"}
+        assert not computing, words

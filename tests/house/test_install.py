@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import opcompiler
+from tests.house.test_house import TREES
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "opcompiler"
@@ -113,9 +114,8 @@ def test_what_the_package_imports_is_what_it_asks_for() -> None:
     """Base dependencies, and beside them those of extras, whose modules say so."""
     build = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = {re.match(r"[\w-]+", line)[0] for line in build["dependencies"]}
-    trees = [ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")]
     imported = set()
-    for node in (node for tree in trees for node in ast.walk(tree)):
+    for node in (node for tree in TREES.values() for node in ast.walk(tree)):
         if isinstance(node, ast.Import):
             imported |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

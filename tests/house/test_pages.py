@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from opcompiler.runtime import autotune
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = ["README.md", "docs/calculus.md", "docs/choose.md", "docs/faq.md",
@@ -12,7 +14,9 @@ PAGES = ["README.md", "docs/calculus.md", "docs/choose.md", "docs/faq.md",
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_blocks_run(page) -> None:
+def test_blocks_run(page, monkeypatch) -> None:
+    # Of what `oc.autotune` measures; tests/runtime/test_tuning.py has the rest.
+    monkeypatch.setattr(autotune, "_CHOICES", {"tile": (32, 64)})
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert blocks
     names: dict[str, object] = {}
@@ -40,12 +44,13 @@ def written_pages() -> list[Path]:
     return sorted([*ROOT.glob("*.md"), *pages])
 
 
-@pytest.mark.parametrize(
-    "page", written_pages(), ids=lambda p: str(p.relative_to(ROOT))
-)
-def test_what_a_page_links_is_there(page) -> None:
-    missing = [t for t in links(page.read_text()) if not (page.parent / t).exists()]
-    assert not missing
+def test_what_a_page_links_is_there() -> None:
+    assert not [
+        (str(page.relative_to(ROOT)), target)
+        for page in written_pages()
+        for target in links(page.read_text())
+        if not (page.parent / target).exists()
+    ]
 
 
 def test_every_picture_stands_on_a_page() -> None:
@@ -59,16 +64,22 @@ def test_every_picture_stands_on_a_page() -> None:
 SOURCE = re.compile(r"`([a-z_/]+\.(?:py|lark))`")
 
 
-@pytest.mark.parametrize(
-    "page", [*ROOT.glob("*.md"), *DOCS.glob("*.md")], ids=lambda p: p.name
-)
-def test_source_files_that_a_page_names_are_there(page) -> None:
+def test_source_files_that_a_page_names_are_there() -> None:
     folders = ("opcompiler", "grammar", "examples", "tests", "docs")
     files = [
         f"/{p.relative_to(ROOT)}" for f in folders for p in (ROOT / f).rglob("*.*")
     ]
-    named = SOURCE.findall(page.read_text())
-    assert not [n for n in named if not any(f.endswith(f"/{n}") for f in files)]
+    named = {
+        (page.name, source)
+        for page in [*ROOT.glob("*.md"), *DOCS.glob("*.md")]
+        for source in SOURCE.findall(page.read_text())
+    }
+    assert named
+    assert not [
+        (page, source)
+        for page, source in sorted(named)
+        if not any(file.endswith(f"/{source}") for file in files)
+    ]
 
 
 def test_links_are_found() -> None:

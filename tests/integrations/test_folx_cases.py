@@ -23,11 +23,11 @@ import opcompiler as oc
 random = np.random.default_rng(3)
 
 
-def normal(*shape: int) -> jax.Array:
-    return jnp.asarray(random.normal(size=shape))
+def normal(*shape: int) -> np.ndarray:
+    return random.normal(size=shape)
 
 
-def complex_normal(*shape: int) -> jax.Array:
+def complex_normal(*shape: int) -> np.ndarray:
     return normal(*shape) + 1j * normal(*shape)
 
 
@@ -37,19 +37,18 @@ def nested(fun: Callable, point) -> tuple:
     of_row = lambda row: fun(restore(row))
 
     def along(unit):
-        slope = lambda row: jax.jvp(of_row, (row,), (unit,))[1]
-        return jax.jvp(slope, (flat,), (unit,))
+        pushed = lambda row: jax.jvp(of_row, (row,), (unit,))
+        (value, slope), (_, curvature) = jax.jvp(pushed, (flat,), (unit,))
+        return value, slope, curvature
 
-    slopes, curvatures = jax.vmap(along, out_axes=-1)(
-        jnp.eye(len(flat), dtype=flat.dtype)
-    )
-    return fun(point), slopes, curvatures
+    units = jnp.eye(len(flat), dtype=flat.dtype)
+    return jax.vmap(along, out_axes=(None, -1, -1))(units)
 
 
-def rows(gradient, shape: tuple[int, ...]) -> jax.Array:
+def rows(gradient, shape: tuple[int, ...]) -> np.ndarray:
     """A gradient like the point, as one axis at the end."""
     leaves = jax.tree.leaves(gradient)
-    return jnp.concatenate([leaf.reshape(*shape, -1) for leaf in leaves], axis=-1)
+    return np.concatenate([leaf.reshape(*shape, -1) for leaf in leaves], axis=-1)
 
 
 def close(found, wanted, name: str, rtol: float = 1e-10) -> None:
@@ -62,9 +61,11 @@ def close(found, wanted, name: str, rtol: float = 1e-10) -> None:
 def check(functions: Mapping[str, Callable], point, **options) -> None:
     """All functions of a group in one program, each against nested forward mode."""
     together = lambda z: {name: fun(z) for name, fun in functions.items()}
-    push = jax.jit(oc.taylor.forward_laplacian(together, **options))
-    values, gradients, laplacians = push(point)
-    wanted, slopes, curvatures = jax.jit(partial(nested, together))(point)
+    push = oc.taylor.forward_laplacian(together, **options)
+    both = jax.jit(lambda point: (push(point), nested(together, point)))
+    found, true = jax.tree.map(np.asarray, both(point))
+    values, gradients, laplacians = found
+    wanted, slopes, curvatures = true
     for name in functions:
         shape = wanted[name].shape
         assert values[name].shape == laplacians[name].shape == shape
@@ -153,7 +154,7 @@ PLACES = {
     "roll": lambda z: z * jnp.roll(z, 1) ** 2,
 }
 
-SOME, TWICE = jnp.array([0, 2, 5]), jnp.array([1, 1, 3])
+SOME, TWICE = np.array([0, 2, 5]), np.array([1, 1, 3])
 
 
 def rows_into_zeros(z):
@@ -262,7 +263,7 @@ def matrix(z, weights=NARROW):
 
 
 RIGHT = normal(5, 2)
-LOWER = 5 * jnp.eye(5) + jnp.tril(normal(5, 5), -1)
+LOWER = 5 * np.eye(5) + np.tril(normal(5, 5), -1)
 
 MATRICES = {
     "slogdet": lambda z: jnp.linalg.slogdet(matrix(z))[1],
@@ -361,9 +362,10 @@ def test_weights() -> None:
     """folx' weights multiply the derivatives: ours are their squares."""
     point, weights = normal(6, 4), normal(6, 4)
     push = oc.taylor.forward_laplacian(attention, weights=weights**2)
-    _, _, laplacian = jax.jit(push)(point)
-    _, _, curvatures = jax.jit(partial(nested, attention))(point)
-    close(laplacian, jnp.sum(curvatures * weights.reshape(-1) ** 2), "weighted")
+    both = jax.jit(lambda point: (push(point)[2], nested(attention, point)[2]))
+    laplacian, curvatures = map(np.asarray, both(point))
+    wanted = np.sum(curvatures * weights.reshape(-1) ** 2)
+    close(laplacian, wanted, "weighted")
 
 
 # --- derivatives of the user's own ------------------------------------------------------
@@ -424,21 +426,22 @@ def test_types_of_results(dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["bool", "int8", "int32", "uint64"])
 def test_whole_numbers_have_no_derivatives(dtype: str) -> None:
     cast = lambda z: (3 * z).astype(dtype)
-    value, _, laplacian = jax.jit(oc.taylor.forward_laplacian(cast))(jnp.abs(normal(6)))
+    value, _, laplacian = jax.jit(oc.taylor.forward_laplacian(cast))(np.abs(normal(6)))
     assert value.dtype == jnp.dtype(dtype)
-    assert not jnp.any(laplacian)
+    assert not np.any(laplacian)
 
 
 def test_the_type_of_a_products_sum() -> None:
-    point = (normal(4, 2) / 2).astype(jnp.bfloat16)
+    point = jnp.asarray(normal(4, 2) / 2, jnp.bfloat16)
 
     def fun(z):
         s = jnp.exp(jnp.matmul(z, z.T))
         contract = (((1,), (0,)), ((), ()))
         return lax.dot_general(s, z, contract, preferred_element_type=jnp.float32)
 
-    found = jax.jit(oc.taylor.forward_laplacian(fun))(point)
-    wanted = jax.jit(oc.taylor.forward_laplacian(fun))(point.astype(jnp.float32))
+    push = oc.taylor.forward_laplacian(fun)
+    both = jax.jit(lambda point: (push(point), push(point.astype(jnp.float32))))
+    found, wanted = both(point)
     for one, other in zip(found, wanted, strict=True):
         close(one, other, "bfloat16", rtol=5e-2)
     assert found[0].dtype == found[2].dtype == jnp.float32
@@ -455,8 +458,8 @@ def test_on_a_mesh() -> None:
     spec = jax.sharding.PartitionSpec("i")
     sharded = jax.shard_map(push, mesh=mesh, in_specs=(spec,), out_specs=spec)
     points = normal(2, 5, 3)
-    found, wanted = jax.jit(sharded)(points), jax.jit(push)(points)
-    jax.tree.map(np.testing.assert_allclose, found, wanted)
+    both = jax.jit(lambda points: (sharded(points), push(points)))
+    jax.tree.map(np.testing.assert_allclose, *both(points))
 
 
 @pytest.mark.parametrize("chunk", [2, 5])
@@ -474,10 +477,10 @@ def test_a_derivative_of_the_laplacian() -> None:
     normal_point, weights = normal(6), normal(6, 6)
     ours = lambda fun: lambda z: oc.taylor.forward_laplacian(fun)(z)[2]
     theirs = lambda fun: lambda z: jnp.trace(jax.hessian(fun)(z))
-    found, wanted = (
-        jax.jit(jax.grad(partial(loss, f)))(weights) for f in (ours, theirs)
+    both = jax.jit(
+        lambda weights: [jax.grad(partial(loss, f))(weights) for f in (ours, theirs)]
     )
-    close(found, wanted, "gradient by parameters")
+    close(*both(weights), "gradient by parameters")
 
 
 # --- folx itself ------------------------------------------------------------------------
@@ -498,14 +501,14 @@ def test_folx_finds_the_same(name: str, sparsity: int) -> None:
     together = lambda z: sum(
         jnp.sum(jnp.cos(fun(z))) * (k + 1) for k, fun in enumerate(functions.values())
     )
-    found = jax.jit(oc.taylor.forward_laplacian(together))(point)
 
     @jax.jit
-    def theirs(point):
+    def both(point):
         pushed = folx.forward_laplacian(together, sparsity)(point)
-        return pushed.x, pushed.jacobian.dense_array, pushed.laplacian
+        theirs = pushed.x, pushed.jacobian.dense_array, pushed.laplacian
+        return oc.taylor.forward_laplacian(together)(point), theirs
 
-    value, gradient, laplacian = theirs(point)
+    found, (value, gradient, laplacian) = both(point)
     close(found[0], value, "value")
-    close(found[1].reshape(-1), gradient, "gradient", 1e-8)
+    close(np.ravel(found[1]), gradient, "gradient", 1e-8)
     close(found[2], laplacian, "Laplacian", 1e-8)

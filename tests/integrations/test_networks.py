@@ -39,11 +39,14 @@ def close(ours, theirs) -> None:
 
 @pytest.mark.parametrize("size", ["scalar", 1])
 def test_equinox(size) -> None:
-    net = eqx.nn.MLP(2, size, 8, 2, jnp.tanh, key=key)
-    close(residual(net, points, nu=0.1), eqx.filter_jit(by_hand)(net, points))
+    net = eqx.nn.MLP(2, size, 8, 1, jnp.tanh, key=key)
     ours = eqx.filter_grad(lambda n: loss(residual(n, points, nu=0.1)))
     theirs = eqx.filter_grad(lambda n: loss(by_hand(n, points)))
-    close(eqx.filter_jit(ours)(net), eqx.filter_jit(theirs)(net))
+    values, *slopes = eqx.filter_jit(
+        lambda net: (by_hand(net, points), ours(net), theirs(net))
+    )(net)
+    close(residual(net, points, nu=0.1), values)
+    close(*slopes)
 
 
 def test_equinox_is_compiled_once_whatever_its_weights() -> None:
@@ -66,14 +69,16 @@ class Nnx(nnx.Module):
 
 def test_flax_nnx() -> None:
     net = Nnx(nnx.Rngs(0))
-    close(residual(net, points, nu=0.1), nnx.jit(by_hand)(net, points))
 
     @nnx.jit
-    def slopes(net):
+    def all_of(net):
         ours = nnx.grad(lambda n: loss(residual(n, points, nu=0.1)))(net)
-        return ours, nnx.grad(lambda n: loss(by_hand(n, points)))(net)
+        theirs = nnx.grad(lambda n: loss(by_hand(n, points)))(net)
+        return by_hand(net, points), ours, theirs
 
-    close(*slopes(net))
+    values, *slopes = all_of(net)
+    close(residual(net, points, nu=0.1), values)
+    close(*slopes)
 
 
 def test_flax_nnx_split() -> None:
@@ -93,15 +98,21 @@ def agrees(apply, params) -> None:
     """`bind(apply)` and its gradient against nested differentiation."""
     bound = residual.bind(apply)
     theirs = lambda params: by_hand(lambda point: apply(params, point), points)
-    close(bound(params, points, nu=0.1), jax.jit(theirs)(params))
-    ours = jax.jit(jax.grad(lambda params: loss(bound(params, points, nu=0.1))))
-    want = jax.jit(jax.grad(lambda params: loss(theirs(params))))
-    close(ours(params), want(params))
+
+    @jax.jit
+    def all_of(params):
+        ours = jax.grad(lambda params: loss(bound(params, points, nu=0.1)))(params)
+        want = jax.grad(lambda params: loss(theirs(params)))(params)
+        return theirs(params), ours, want
+
+    values, *slopes = all_of(params)
+    close(bound(params, points, nu=0.1), values)
+    close(*slopes)
 
 
 def test_flax_linen() -> None:
     model = Linen()
-    agrees(model.apply, model.init(key, points[0]))
+    agrees(model.apply, jax.jit(model.init)(key, points[0]))
 
 
 def test_haiku() -> None:
@@ -109,7 +120,7 @@ def test_haiku() -> None:
         return hk.nets.MLP([8, 1], activation=jnp.tanh)(point)
 
     model = hk.without_apply_rng(hk.transform(net))
-    agrees(model.apply, model.init(key, points[0]))
+    agrees(model.apply, jax.jit(model.init)(key, points[0]))
 
 
 def test_plain_pytrees() -> None:
@@ -122,8 +133,11 @@ def test_one_network_of_each_kind() -> None:
     both = oc.compile([u.diff(x) - w, w.diff(t) * u])
     net = eqx.nn.MLP(2, "scalar", 8, 1, jnp.tanh, key=key)
     other = Nnx(nnx.Rngs(0))
-    slope = jax.jit(jax.vmap(jax.grad(net)))(points)[:, 1]
-    w_t = jax.jit(jax.vmap(jax.grad(lambda p: other(p)[0])))(points)[:, 0]
-    found = both({"u": net, "w": other}, points)
-    close(found[0], slope - jax.jit(jax.vmap(other))(points)[:, 0])
-    close(found[1], w_t * jax.jit(jax.vmap(net))(points))
+
+    @jax.jit
+    @jax.vmap
+    def wanted(point):
+        w_t = jax.grad(lambda p: other(p)[0])(point)[0]
+        return jax.grad(net)(point)[1] - other(point)[0], w_t * net(point)
+
+    close(both({"u": net, "w": other}, points), wanted(points))

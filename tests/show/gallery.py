@@ -1,6 +1,6 @@
 """Operators and plans that every view has to show."""
 
-from collections.abc import Iterator
+import functools
 
 import sympy as sp
 
@@ -52,15 +52,16 @@ OPERATORS = {
 }
 
 
+@functools.cache
 def plan_of(name: str, strategy: str = "auto") -> Plan:
     operator = normalize(OPERATORS[name])
     sites = tuple(site.labels for site in operator.sites)
     return make_plan(tuple(operator.functionals), sites, strategy)
 
 
-def every_plan(name: str) -> Iterator[Plan]:
+@functools.cache
+def every_plan(name: str) -> tuple[Plan, ...]:
     """The plan of each strategy that does not refuse."""
     auto = plan_of(name)
-    for candidate in compare_strategies(auto.functionals, auto.sites):
-        if candidate.plan is not None:
-            yield candidate.plan
+    candidates = compare_strategies(auto.functionals, auto.sites)
+    return tuple(found.plan for found in candidates if found.plan is not None)
