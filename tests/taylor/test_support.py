@@ -52,7 +52,7 @@ def attention(z):
 def moved(z):
     x = z.reshape(N, D)
     y = jnp.stack([x, x[::-1]]).transpose(1, 0, 2)
-    y = jnp.pad(y, ((1, 0), (0, 0), (0, 2)), constant_values=0.3)
+    y = jax.lax.pad(y, 0.3, ((1, 0, 0), (0, 0, 0), (0, 2, 0)))
     a, b = jnp.split(y, [4], 0)
     return (
         jnp.sum(jnp.sin(a[:3]) * b[:3])
