@@ -133,24 +133,34 @@ def columns(lengths: tuple, pieces: list) -> tuple[list, np.ndarray]:
 
 
 def cases() -> list:
-    """Three axes with all networks; the others with every twelfth, by default."""
-    first, *more = PIECES
-    found: list = [(name, first) for name in NETWORKS]
+    """Four networks at a time on three axes; on the others one group, by default."""
+    names, (first, *more) = list(NETWORKS), PIECES
+    groups = [names[at : at + 4] for at in range(0, len(names), 4)]
+    found: list = [pytest.param(group, first, id=group[0]) for group in groups]
     for start, pieces in enumerate(more):
-        found += one_in(12, [(name, pieces) for name in NETWORKS], start)
+        mixed = [names[at::12] for at in range(12)]
+        found += one_in(12, [(group, pieces) for group in mixed], start)
     return found
 
 
-@pytest.mark.parametrize(("name", "pieces"), cases())
-def test_a_function_at_all_points_of_a_product(name: str, pieces: str) -> None:
-    network, (lengths, parts) = NETWORKS[name], PIECES[pieces]
+@pytest.mark.parametrize(("names", "pieces"), cases())
+def test_functions_at_all_points_of_a_product(names: list[str], pieces: str) -> None:
+    lengths, parts = PIECES[pieces]
     arrays, full = columns(lengths, parts)
-    at_all = over_product(network, [Piece(*part) for part in parts], lengths)
-    both = jax.jit(lambda arrays, full: (at_all(*arrays), jax.vmap(network)(full)))
-    got, want = both(arrays, full.reshape(-1, 3))
-    assert got.ndim == len(lengths) + want.ndim - 1
-    got = np.broadcast_to(got, (*lengths, *want.shape[1:]))
-    np.testing.assert_allclose(got.reshape(want.shape), want, rtol=0, atol=1e-13)
+
+    @jax.jit
+    def everything(arrays, full):
+        found = {}
+        for name in names:
+            network = NETWORKS[name]
+            at_all = over_product(network, [Piece(*part) for part in parts], lengths)
+            found[name] = at_all(*arrays), jax.vmap(network)(full)
+        return found
+
+    for name, (got, want) in everything(arrays, full.reshape(-1, 3)).items():
+        assert got.ndim == len(lengths) + want.ndim - 1, name
+        got = np.broadcast_to(got, (*lengths, *want.shape[1:])).reshape(want.shape)
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-13, err_msg=name)
 
 
 @pytest.mark.parametrize(

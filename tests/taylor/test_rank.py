@@ -195,7 +195,7 @@ def test_weights(name, deficient):
     assert reduced[0][1] == W
     # The second bottleneck is inside of a call, and one direction of either sign is left.
     waist = [params[0], params[1][:, :1], params[1][:1], params[2]]
-    agree(residual, inside_of_calls, partial(at, inside_of_calls), waist)
+    agree(residual, inside_of_calls, partial(at, perceptron), waist)
     negative = sum(w < 0 for w in weights)
     few = min(negative, W) + min(D - negative, W)
     assert (few, 1) in {found[:2] for found in reduced}

@@ -67,14 +67,14 @@ def judge(name, got, truth, nested) -> None:
 @pytest.mark.parametrize(
     ("name", "bend"),
     only(
-        [(name, -0.7) for name in list(CASES)[::4]],
+        [(name, -0.7) for name in list(CASES)[::6]],
         itertools.product(CASES, (0.0, -0.7)),
     ),
 )
 def test_along_a_curve(name: str, bend: float) -> None:
     fun, point, truth = CASES[name]
     order = len(truth) - 1
-    terms = [jnp.float64(1.3), jnp.float64(bend), *[jnp.float64(0)] * order][:order]
+    terms = [np.float64(c) for c in (1.3, bend, *[0.0] * order)][:order]
     point = jnp.float64(point)
     jet = lambda x, s: oc.jet(fun, (x,), (s,), factorial_scaled=False)
     value, series = jet(point, terms)
@@ -85,7 +85,7 @@ def test_along_a_curve(name: str, bend: float) -> None:
 @pytest.mark.parametrize(
     "name",  # the same rules as along a curve
     [
-        pytest.param(name, marks=pytest.mark.slow if place % 6 else ())
+        pytest.param(name, marks=pytest.mark.slow if place % 12 else ())
         for place, name in enumerate(CASES)
     ],
 )
@@ -95,7 +95,7 @@ def test_laplacian(name: str) -> None:
     def in_the_plane(z):
         return fun(point + z[0] + 2 * z[1])
 
-    got = float(laplacian(in_the_plane)(jnp.zeros(2)))
+    got = float(laplacian(in_the_plane)(np.zeros(2)))
     one = [jnp.float64(1), jnp.float64(0)]
     whole = along(truth, 1, 0)[:3]
     judge(
