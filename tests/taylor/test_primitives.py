@@ -281,6 +281,7 @@ MOVED = [
     "pow", "cumprod", "sort", "gather", "broadcast", "reduce_max", "ragged dot",
     "scatter-add", "cond", "custom_jvp", "shard_map",
 ]  # fmt: skip
+FOLDED = MULTIPLIED + MOVED
 """Programs in which directions are folded by default; the others when there is time.
 
 Of some that multiply families the third derivatives, of the others the second.
