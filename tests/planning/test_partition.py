@@ -76,7 +76,7 @@ def jets(plan):
 
 @pytest.mark.parametrize("parts", [(1,), (2, 3), (3, 1, 2), (4, 6, 9), (8, 12, 14, 15)])
 def test_restricted_partitions(parts) -> None:
-    for total in range(40):
+    for total in range(31):
         found = list(restricted_partitions(parts, total))
         wanted = {
             tuple(p.get(s, 0) for s in parts)
@@ -238,7 +238,7 @@ def symbols(draw, dim=None, most=6):
     )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=12)
 @given(symbols())
 def test_random_symbols_are_proved(one) -> None:
     plan = plan_of(one)
@@ -249,7 +249,7 @@ def test_random_symbols_are_proved(one) -> None:
     assert {type(c) for c in numbers + seeds} == {Fraction}
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=6)
 @given(st.lists(symbols(dim=3, most=4), min_size=2, max_size=4, unique=True))
 def test_random_sets_are_proved(several) -> None:
     plan = plan_of(*several)
@@ -309,10 +309,8 @@ def test_it_agrees_with_nested_forward_mode(name: str) -> None:
     dim = 3 if equation.has(z) else 2
     points = np.random.default_rng(5).uniform(-1, 1, (5, dim))
     columns = dict(zip((x, y, z), points.T, strict=False))
-    found, wanted = (
-        _values(oc.compile(equation, strategy=strategy), network(dim), columns)
-        for strategy in ("partition", "nested")
-    )
+    both = [oc.compile(equation, strategy=way) for way in ("partition", "nested")]
+    found, wanted = _values(both, network(dim), columns)
     scale = np.max(np.abs(wanted))
     np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9 * scale)
 
@@ -344,9 +342,10 @@ def test_exact_solutions_have_no_residual(name: str) -> None:
     residual = oc.compile(equation, strategy="partition")
     points = np.random.default_rng(2).uniform(-1, 1, (1000, 3))
     columns = dict(zip((x, y, z), points.T, strict=True))
-    assert np.max(np.abs(_values(residual, solution, columns))) < 1e-9
+    (found,) = _values([residual], solution, columns)
+    assert np.max(np.abs(found)) < 1e-9
 
 
-def _values(residual, u, columns):
-    at = {str(c): columns[sp.Symbol(str(c))] for c in residual.coordinates}
-    return jax.jit(lambda at: residual({"u": u}, at))(at)
+def _values(residuals, u, columns):
+    at = {str(c): columns[sp.Symbol(str(c))] for c in residuals[0].coordinates}
+    return jax.jit(lambda at: [residual({"u": u}, at) for residual in residuals])(at)

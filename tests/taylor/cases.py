@@ -35,6 +35,12 @@ def nested(fun, start, tangents):
 
 def nested_series(fun, start, terms):
     """The Taylor coefficients of fun along the curve start + sum_k terms_k t^k."""
+    found = jax.jit(lambda: along(fun, start, terms))()
+    return [np.asarray(value) for value in found]
+
+
+def along(fun, start, terms):
+    """The same, inside of a program."""
 
     def curve(t):
         return (fun(start + sum(c * t ** (k + 1) for k, c in enumerate(terms))),)
@@ -48,5 +54,4 @@ def nested_series(fun, start, terms):
 
     for _ in terms:
         curve = one_more(curve)
-    found = jax.jit(curve)(0.0)
-    return [np.asarray(value) / math.factorial(k) for k, value in enumerate(found)]
+    return [value / math.factorial(k) for k, value in enumerate(curve(0.0))]

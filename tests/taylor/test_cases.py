@@ -13,7 +13,7 @@ from opcompiler.algebra.inverse_system import ApolarBasis
 from opcompiler.ir import MultiIndex, OperatorSymbol
 from opcompiler.taylor import push
 from opcompiler.taylor.value import AlgebraArray
-from tests.taylor.cases import CASES, load, nested, nested_series
+from tests.taylor.cases import along, CASES, load, nested
 
 # Where the oracle itself cannot go: JAX has no jvp of a scatter-multiply whose indices
 # are not promised to be unique, and computes attention's logits in float32.
@@ -51,14 +51,20 @@ SOME = {*BY_JVP[::10]}
     [n if n in SOME else pytest.param(n, marks=pytest.mark.slow) for n in BY_JVP],
 )
 def test_along_a_curve(name: str) -> None:
+    along_a_curve(name, 3)
+
+
+def along_a_curve(name: str, order: int) -> None:
     fun, start, random = load(name)
-    order = min(CASES[name]["max_order"], 3)
-    terms = [jnp.asarray(random.uniform(-1, 1, start.shape)) for _ in range(order)]
-    jet = jax.jit(lambda x, s: oc.jet(fun, (x,), (s,), factorial_scaled=False))
-    value, series = jet(start, terms)
-    for got, want in zip(
-        [value, *series], nested_series(fun, start, terms), strict=True
-    ):
+    order = min(CASES[name]["max_order"], order)
+    terms = [random.uniform(-1, 1, start.shape) for _ in range(order)]
+
+    @jax.jit
+    def both(x, terms):
+        value, series = oc.jet(fun, (x,), (terms,), factorial_scaled=False)
+        return [value, *series], along(fun, x, terms)
+
+    for got, want in zip(*both(start, terms), strict=True):
         close(name, got, want)
 
 
@@ -66,7 +72,7 @@ def read_out(name, symbol, terms):
     """Pushes two random directions; returns ours and the nested-jvp derivative."""
     fun, start, random = load(name)
     basis = ApolarBasis([symbol], 2)
-    lines = [jnp.asarray(random.uniform(-1, 1, start.shape)) for _ in range(2)]
+    lines = [random.uniform(-1, 1, start.shape) for _ in range(2)]
     seeds = [
         sum(float(c) * lines[i] for i, c in tangent) if tangent else None
         for tangent in basis.seeds()[1:]
@@ -109,23 +115,15 @@ def test_mixed_fourth_derivative(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in BY_JVP if CASES[n]["max_order"] >= 5])
 def test_along_a_curve_to_high_order(name: str) -> None:
-    fun, start, random = load(name)
-    order = min(CASES[name]["max_order"], 6)
-    terms = [jnp.asarray(random.uniform(-1, 1, start.shape)) for _ in range(order)]
-    jet = jax.jit(lambda x, s: oc.jet(fun, (x,), (s,), factorial_scaled=False))
-    value, series = jet(start, terms)
-    for got, want in zip(
-        [value, *series], nested_series(fun, start, terms), strict=True
-    ):
-        close(name, got, want)
+    along_a_curve(name, 6)
 
 
 @pytest.mark.parametrize("name", CLOSED)
 def test_closed_forms(name: str) -> None:
     fun, start, _ = load(name)
     want = CASES[name]["expected_derivatives"]
-    terms = [jnp.ones(()), *[jnp.zeros(())] * (len(want) - 2)]
-    value, series = oc.jet(fun, (start,), (terms,))
+    terms = [np.ones(()), *[np.zeros(())] * (len(want) - 2)]
+    value, series = jax.jit(lambda x: oc.jet(fun, (x,), (terms,)))(start)
     for order, (got, exact) in enumerate(zip([value, *series], want, strict=True)):
         np.testing.assert_allclose(
             got, exact, rtol=1e-12, atol=1e-13 * math.factorial(order)

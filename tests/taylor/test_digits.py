@@ -76,8 +76,8 @@ def affine(weights, shift, values):
 def test_a_float32_jet_of_order_thirteen() -> None:
     """Within 1e-5 of each derivative's maximum, and never worse than JAX's own jet."""
     order = 13
-    points = jnp.linspace(-2, 2, 41, dtype=jnp.float32)
-    series = [jnp.ones_like(points), *[jnp.zeros_like(points)] * (order - 1)]
+    points = np.linspace(-2, 2, 21, dtype=np.float32)
+    series = [np.ones_like(points), *[np.zeros_like(points)] * (order - 1)]
     want = np.array([exact_derivatives(mp.tanh, float(p), order)[1:] for p in points])
     scale = np.abs(want).max(axis=0)
 

@@ -1,5 +1,6 @@
 """JAX's own tables of operations, orders 0 to 4, with x64 and without."""
 
+import math
 import zlib
 
 import jax
@@ -32,13 +33,8 @@ def drawn(name: str, operation: Operation) -> tuple[list, list]:
     return arguments, series
 
 
-def nested(
-    operation: Operation, arguments: list, series: list
-) -> list[list[np.ndarray]]:
-    """Returns the coefficients of all outputs by nested `jax.jvp` along the curve."""
-    kind = complex if operation.complex else float
-    arguments = [jnp.asarray(a, kind) for a in arguments]
-    series = [[jnp.asarray(c, kind) for c in terms] for terms in series]
+def nested(operation: Operation, arguments: list, series: list) -> list:
+    """The coefficients of all outputs by nested `jax.jvp` along the curve."""
 
     def curve(t):
         return operation.fun(*(
@@ -56,36 +52,34 @@ def nested(
     all_orders = lambda t: [jax.tree.leaves(curve(t))]
     for _ in range(ORDER):
         all_orders = one_more(all_orders)
-    found, factorial = jax.jit(all_orders)(jnp.zeros(())), 1.0
-    columns = []
-    for order, leaves in enumerate(found):
-        factorial *= max(order, 1)
-        columns.append([np.asarray(leaf) / factorial for leaf in leaves])
+    columns = [
+        [leaf / math.factorial(order) for leaf in leaves]
+        for order, leaves in enumerate(all_orders(jnp.zeros(())))
+    ]
     return [list(column) for column in zip(*columns, strict=True)]
 
 
-def pushed(operation: Operation, arguments: list, series: list, single: bool) -> list:
-    """Returns the same by one push, in the precision of the session."""
-    kinds = (np.float32, np.complex64) if single else (np.float64, np.complex128)
-    kind = kinds[operation.complex]
-
-    @jax.jit
-    def jet(arguments, series):
-        return oc.jet(operation.fun, arguments, series, factorial_scaled=False)
-
-    value, coefficients = jet(
-        [jnp.asarray(a, kind) for a in arguments],
-        [[jnp.asarray(c, kind) for c in terms] for terms in series],
+def pushed(operation: Operation, arguments: list, series: list) -> list:
+    """The same by one push."""
+    value, coefficients = oc.jet(
+        operation.fun, arguments, series, factorial_scaled=False
     )
     leaves = jax.tree.leaves(value)
     rest = jax.tree.leaves(coefficients)
-    rest = [rest[k * ORDER : (k + 1) * ORDER] for k in range(len(leaves))]
+    return [[leaf, *rest[k * ORDER : (k + 1) * ORDER]] for k, leaf in enumerate(leaves)]
+
+
+def at(case: tuple[list, list], operation: Operation, single: bool, *ways) -> list:
+    """Returns what each way finds in the precision of the session, in one program."""
+    kinds = (np.float32, np.complex64) if single else (np.float64, np.complex128)
+    given = jax.tree.map(lambda a: np.asarray(a, kinds[operation.complex]), case)
+    run = jax.jit(lambda given: [way(operation, *given) for way in ways])
+    found = jax.tree.map(np.asarray, run(given))
     assert all(
-        not jnp.issubdtype(v.dtype, jnp.inexact) or v.dtype in kinds for v in leaves
+        not np.issubdtype(output[0].dtype, np.inexact) or output[0].dtype in kinds
+        for output in found[0]
     )
-    return [
-        [np.asarray(v), *map(np.asarray, r)] for v, r in zip(leaves, rest, strict=True)
-    ]
+    return found
 
 
 def agree(got: list, want: list, tolerance: float) -> None:
@@ -101,17 +95,17 @@ def agree(got: list, want: list, tolerance: float) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        # `test_primitives.py` pushes every primitive; of JAX's tables every tenth row is
+        # `test_primitives.py` pushes every primitive; of JAX's tables every 14th row is
         # pushed by default.
-        pytest.param(name, marks=pytest.mark.slow if name in SLOW or place % 10 else ())
+        pytest.param(name, marks=pytest.mark.slow if name in SLOW or place % 14 else ())
         for place, name in enumerate(OPERATIONS)
     ],
 )
 def test_orders_zero_to_four(name: str) -> None:
     operation = OPERATIONS[name]
-    arguments, series = drawn(name, operation)
-    want = nested(operation, arguments, series)
-    agree(pushed(operation, arguments, series, single=False), want, 1e-9)
+    case = drawn(name, operation)
+    got, want = at(case, operation, False, pushed, nested)
+    agree(got, want, 1e-9)
     with jax.enable_x64(False):
-        got = pushed(operation, arguments, series, single=True)
+        (got,) = at(case, operation, True, pushed)
     agree(got, want, operation.single)

@@ -29,7 +29,7 @@ B = normal((0, 2), (4,))
 K = normal((0, 3), (2, 1, 3))
 A = normal((0, 4), (DIM, DIM)) / 3
 SHARED = np.array([1, 7, 3, 3, 0])
-PER_POINT = jnp.stack([SHARED, (SHARED + 2) % DIM, (SHARED * 3) % DIM])
+PER_POINT = np.stack([SHARED, (SHARED + 2) % DIM, (SHARED * 3) % DIM])
 LINE = lambda z: z.reshape(1, 1, -1)
 
 
@@ -120,7 +120,7 @@ def along(fun, order, point, indices):
     return jax.vmap(one)(indices)
 
 
-@pytest.mark.parametrize("name", one_in(2, PROGRAMS))
+@pytest.mark.parametrize("name", one_in(3, PROGRAMS))
 def test_any_program_has_its_derivatives(name: str) -> None:
     fun = PROGRAMS[name]
 
@@ -132,7 +132,7 @@ def test_any_program_has_its_derivatives(name: str) -> None:
     close(*both(X))
 
 
-@pytest.mark.parametrize("name", one_in(6, PROGRAMS))
+@pytest.mark.parametrize("name", one_in(8, PROGRAMS, 1))
 def test_any_program_has_its_terms(name: str) -> None:
     fun = PROGRAMS[name]
 
@@ -244,7 +244,7 @@ def against_dense_seeds(program, order, summed, per_point):
 
 
 @given(st.lists(steps, min_size=3, max_size=7), st.booleans(), st.booleans())
-@settings(derandomize=True, deadline=None, max_examples=6)
+@settings(derandomize=True, deadline=None, max_examples=3)
 def test_random_programs(program, summed, per_point) -> None:
     against_dense_seeds(program, 3, summed, per_point)
 
@@ -284,7 +284,7 @@ MIXED = TaylorAlgebra(
                                   "reversed", "sorted"])  # fmt: skip
 def test_two_families_with_places_of_their_own(name: str) -> None:
     fun = PROGRAMS[name]
-    other = jnp.array([1, 2, 4, 3, 0])  # three pairs meet, two are neighbours or apart
+    other = np.array([1, 2, 4, 3, 0])  # three pairs meet, two are neighbours or apart
 
     def second(z, i, j):
         v, w = (jax.nn.one_hot(k, DIM, dtype=z.dtype) for k in (i, j))
@@ -304,7 +304,7 @@ def test_two_families_with_places_of_their_own(name: str) -> None:
                                   "shared blocks", "layer norm"])  # fmt: skip
 def test_beside_a_direction_of_another_kind(name: str) -> None:
     fun = PROGRAMS[name]
-    tangent = jnp.linspace(-1, 1, DIM)[None]
+    tangent = np.linspace(-1, 1, DIM)[None]
 
     @jax.jit
     def both(x):
@@ -342,14 +342,19 @@ def test_a_column_behind_the_coordinates_is_known_to_be_untouched() -> None:
         return jnp.sin(3 * t) * jnp.sum(jnp.tanh(x @ W[:-1])) + jnp.sort(z[-1:])[0]
 
     algebra = powers_algebra(2, COUNT, True)
-    indices = jnp.array([0, 6, 2, 2, 5])
+    indices = np.array([0, 6, 2, 2, 5])
     seed = OneHot(indices, below=DIM - 1)
-    (output,) = push(jax.vmap(net), X, [seed, None], algebra)
-    want = jax.jit(jax.vmap(lambda z: along(net, 2, z, indices).sum()))(X)
-    np.testing.assert_allclose(2 * output.dense(2), want, rtol=1e-11)
     time = lambda z: jnp.sin(z[-1:])
-    (untouched,) = push(jax.vmap(time), X, [seed, None], algebra)
-    assert not isinstance(untouched, AlgebraArray)
+
+    @jax.jit
+    def both(x):
+        (output,) = push(jax.vmap(net), x, [seed, None], algebra)
+        (untouched,) = push(jax.vmap(time), x, [seed, None], algebra)
+        assert not isinstance(untouched, AlgebraArray)
+        want = jax.vmap(lambda z: along(net, 2, z, indices).sum())(x)
+        return 2 * output.dense(2), want
+
+    np.testing.assert_allclose(*both(X), rtol=1e-11)
 
 
 def test_families_are_written_out_as_single_channels() -> None:
@@ -385,34 +390,40 @@ WEIGHTS = (W, A[:6, :4])
 )
 def test_parameter_gradients(indices, chunk) -> None:
     def ours(weights):
-        value = diagonal_sum(lambda z: net(weights, z), 3, chunk=chunk)
+        value = diagonal_sum(lambda z: net(weights, z), 2, chunk=chunk)
         return jnp.mean(value(X, indices) ** 2)
 
     def oracle(weights):
-        rows = jnp.broadcast_to(indices, (POINTS, COUNT))
-        fun = lambda z, j: along(lambda y: net(weights, y), 3, z, j).sum()
+        rows = np.broadcast_to(indices, (POINTS, COUNT))
+        fun = lambda z, j: along(lambda y: net(weights, y), 2, z, j).sum()
         return jnp.mean(jax.vmap(fun)(X, rows) ** 2)
 
-    got, want = (jax.jit(jax.value_and_grad(f))(WEIGHTS) for f in (ours, oracle))
+    both = jax.jit(lambda w: [jax.value_and_grad(f)(w) for f in (ours, oracle)])
+    got, want = both(WEIGHTS)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9), got, want)
 
 
 def test_one_point_and_vmap_and_jvp_of_grad() -> None:
-    value = jax.jit(lambda w, z, j: diagonal_sum(lambda y: net(w, y), 2)(z, j))
-    together = value(WEIGHTS, X, PER_POINT)
-    mapped = jax.jit(jax.vmap(value, (None, 0, 0)))(WEIGHTS, X, PER_POINT)
-    single = value(WEIGHTS, X[1], PER_POINT[1])
+    value = lambda w, z, j: diagonal_sum(lambda y: net(w, y), 2)(z, j)
+
+    @jax.jit
+    def three_ways(w, x, indices):
+        terms = diagonal_terms(lambda y: net(w, y), 2)(x[1], indices[1])
+        mapped = jax.vmap(value, (None, 0, 0))(w, x, indices)
+        return value(w, x, indices), mapped, value(w, x[1], indices[1]), terms
+
+    together, mapped, single, terms = three_ways(WEIGHTS, X, PER_POINT)
     np.testing.assert_allclose(mapped, together, rtol=1e-12)
     np.testing.assert_allclose(single, together[1], rtol=1e-12)
-    terms = diagonal_terms(lambda y: net(WEIGHTS, y), 2)(X[1], PER_POINT[1])
     assert terms.shape == (COUNT,)
     np.testing.assert_allclose(terms.sum(), single, rtol=1e-12)
     loss = lambda w: jnp.sum(value(w, X, SHARED) ** 2)
-    slope = jax.jit(jax.grad(loss))
-    _, change = jax.jvp(slope, (WEIGHTS,), (WEIGHTS,))
+    change_of = jax.jit(lambda w: jax.jvp(jax.grad(loss), (w,), (WEIGHTS,)))
     step = 1e-5
-    moved = [jax.tree.map(lambda w, s=s: w * (1 + s), WEIGHTS) for s in (step, -step)]
-    up, down = map(slope, moved)
+    moved = [[w * (1 + s) for w in WEIGHTS] for s in (step, -step)]
+    (_, change), (up, _), (down, _) = (
+        change_of(tuple(w)) for w in (WEIGHTS, *moved)
+    )  # fmt: skip
     for a, b, c in zip(change, up, down, strict=True):
         np.testing.assert_allclose(a, (b - c) / (2 * step), rtol=1e-6, atol=1e-6)
 
@@ -423,18 +434,21 @@ def test_one_point_and_vmap_and_jvp_of_grad() -> None:
 )
 def test_chunks_change_nothing(name: str, count: int) -> None:
     fun = PROGRAMS[name]
-    indices = jax.random.randint(jax.random.key(0), (POINTS, count), 0, DIM)
-    for make in (diagonal_sum, diagonal_terms):
-        whole, parts = jax.jit(
-            lambda x, j, make=make: (make(fun, 2)(x, j), make(fun, 2, chunk=3)(x, j))
-        )(X, indices)
+    indices = np.random.default_rng(0).integers(0, DIM, (POINTS, count))
+    both_ways = (diagonal_sum, diagonal_terms)
+
+    @jax.jit
+    def all_of_them(x, j):
+        return [(make(fun, 2)(x, j), make(fun, 2, chunk=3)(x, j)) for make in both_ways]
+
+    for make, (whole, parts) in zip(both_ways, all_of_them(X, indices), strict=True):
         np.testing.assert_allclose(parts, whole, rtol=1e-11, atol=1e-12)
         assert whole.shape == jax.eval_shape(make(fun, 2), X, indices).shape
 
 
 def test_chunks_with_constants_that_differ() -> None:
     fun = jax.vmap(STAYS["hard constraint"])
-    tangent = jnp.ones((1, DIM))
+    tangent = np.ones((1, DIM))
     seeds = [tangent, OneHot(PER_POINT), None, None, None]
 
     @jax.jit
@@ -450,10 +464,10 @@ def test_chunks_with_constants_that_differ() -> None:
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_values_and_pytrees_and_dtypes(order: int) -> None:
     fun = lambda z: {"a": jnp.sin(z).sum(), "b": (z @ W, jnp.float32(1.0))}
-    x = X.astype(jnp.float32)
+    x = X.astype(np.float32)
     values, sums = jax.jit(diagonal_sum(fun, order, with_value=True))(x, SHARED)
-    assert jax.tree.structure(sums) == jax.tree.structure(fun(x[0]))
-    np.testing.assert_allclose(values["a"], jnp.sin(x).sum(1), rtol=1e-6)
+    assert jax.tree.structure(sums) == jax.tree.structure(jax.eval_shape(fun, x[0]))
+    np.testing.assert_allclose(values["a"], np.sin(x).sum(1), rtol=1e-6)
     assert sums["a"].dtype == jnp.float32
     assert sums["b"][0].shape == (POINTS, 6)
     wave = np.sin(np.asarray(x, float)[:, SHARED] + order * math.pi / 2).sum(1)
@@ -463,7 +477,7 @@ def test_values_and_pytrees_and_dtypes(order: int) -> None:
 
 def test_all_coordinates_give_the_laplacian() -> None:
     fun = lambda z: net(WEIGHTS, z)
-    ours = lambda x: diagonal_sum(fun, 2)(x, jnp.arange(DIM))
+    ours = lambda x: diagonal_sum(fun, 2)(x, np.arange(DIM))
     got, want = jax.jit(lambda x: (ours(x), jax.vmap(oc.taylor.laplacian(fun))(x)))(X)
     np.testing.assert_allclose(got, want, rtol=1e-12)
 
@@ -509,12 +523,16 @@ def test_traced_places_outside_are_not_a_number() -> None:
 )
 def test_dense_seeds_broadcast_to_the_point(seed) -> None:
     algebra = TaylorAlgebra((Channel(0, "1"), Channel(1, "a"), Channel(1, "b")), ())
-    point, matrix = jnp.linspace(0, 1, 6).reshape(2, 3), jnp.arange(12.0).reshape(3, 4)
+    point, matrix = np.linspace(0, 1, 6).reshape(2, 3), np.arange(12.0).reshape(3, 4)
     fun = lambda z: jnp.tanh(z @ matrix)
-    (found,) = oc.taylor.push(fun, point, [seed, None], algebra)
-    wide = jnp.broadcast_to(jnp.asarray(seed, float), point.shape)
-    _, want = jax.jvp(fun, (point,), (wide,))
-    np.testing.assert_allclose(found.coefficients[1], want, rtol=1e-14)
+    wide = np.broadcast_to(np.asarray(seed, float), point.shape)
+
+    @jax.jit
+    def both(point):
+        (found,) = oc.taylor.push(fun, point, [seed, None], algebra)
+        return found.coefficients[1], jax.jvp(fun, (point,), (wide,))[1]
+
+    np.testing.assert_allclose(*both(point), rtol=1e-14)
 
 
 def test_a_number_is_a_seed() -> None:
@@ -526,10 +544,15 @@ def test_a_number_is_a_seed() -> None:
 def test_a_family_of_seeds_broadcasts() -> None:
     algebra = TaylorAlgebra((Channel(0, "1"), Channel(1, "a", 5)), ())
     seeds = np.arange(15.0).reshape(5, 3)
-    point = jnp.linspace(0, 1, 6).reshape(2, 3)
-    (found,) = oc.taylor.push(lambda z: jnp.sin(z).sum(-1), point, [seeds], algebra)
-    want = jnp.einsum("nd,rd->nr", jnp.cos(point), seeds)
-    np.testing.assert_allclose(found.family(1, 5).T, want, rtol=1e-14)
+    point = np.linspace(0, 1, 6).reshape(2, 3)
+
+    @jax.jit
+    def family(point):
+        (found,) = oc.taylor.push(lambda z: jnp.sin(z).sum(-1), point, [seeds], algebra)
+        return found.family(1, 5)
+
+    want = np.einsum("nd,rd->nr", np.cos(point), seeds)
+    np.testing.assert_allclose(family(point).T, want, rtol=1e-14)
 
 
 @pytest.mark.parametrize(

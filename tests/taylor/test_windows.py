@@ -28,7 +28,7 @@ def first_layer(z):
 
 
 def energy(*arrays):
-    return sum(jnp.sum(jnp.sin(a) + a**2) for a in arrays)
+    return sum(jnp.sum(jnp.sin(a)) for a in arrays)
 
 
 def convolutions(z):
@@ -113,11 +113,15 @@ NETS = {
 def test_parts_stay_parts(name):
     """The numbers are right, and only the sum at the end has all directions."""
     net, watch = NETS[name], Watch()
-    with watching(watch):
-        ours = jax.jit(oc.taylor.laplacian(net))(Z)
-    line = lambda e: jax.jvp(lambda y: jax.jvp(net, (y,), (e,))[1], (Z,), (e,))[1]
-    theirs = jax.jit(lambda units: jnp.sum(lax.map(line, units)))(jnp.eye(Z.size))
-    np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+    @jax.jit
+    def both(z, units):
+        line = lambda e: jax.jvp(lambda y: jax.jvp(net, (y,), (e,))[1], (z,), (e,))[1]
+        with watching(watch):
+            ours = oc.taylor.laplacian(net)(z)
+        return ours, jnp.sum(lax.map(line, units))
+
+    np.testing.assert_allclose(*both(Z, np.eye(Z.size)), rtol=1e-9)
     start, *later = watch.events
     assert start == "64 directions, 1 per element"
     assert all("from reduce_sum" in event for event in later), later

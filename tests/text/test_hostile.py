@@ -223,25 +223,25 @@ MUTATION = (
 )
 
 
-@fuzz(200)
+@fuzz(80)
 @given(GRAMMAR)
 def test_sentences(statements) -> None:
     check_grammar(statements)
 
 
-@fuzz(500)
+@fuzz(200)
 @given(st.lists(LETTERS, max_size=60))
 def test_letters(letters) -> None:
     check_letters(letters)
 
 
-@fuzz(300)
+@fuzz(120)
 @given(st.binary(max_size=200))
 def test_bytes(data) -> None:
     check_bytes(data)
 
 
-@fuzz(500)
+@fuzz(200)
 @given(*MUTATION)
 def test_mutations_of_the_forms(form, place, letter, length) -> None:
     check_mutation(form, place, letter, length)

@@ -1,5 +1,7 @@
 """Problems compiled: values of equations and conditions against closed forms."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -53,17 +55,26 @@ EXACT = {
 }
 
 
+@functools.cache
+def all_conditions() -> dict:
+    """Their values, in one program."""
+    problem = oc.parse(TEXT)
+    conditions = {name: oc.compile(problem.condition(name)) for name in EXACT}
+    run = lambda points: {name: c(net, points) for name, c in conditions.items()}
+    return jax.jit(run)(POINTS)
+
+
 @pytest.mark.parametrize("name", EXACT)
 def test_conditions_are_taken_at_their_own_points(name: str) -> None:
-    condition = oc.compile(oc.parse(TEXT).condition(name))
-    values = condition(net, POINTS)
+    values = all_conditions()[name]
     np.testing.assert_allclose(values, EXACT[name], rtol=1e-12, atol=1e-12)
 
 
 def test_an_unknown_normal_is_given_at_call_time() -> None:
     inside = oc.compile(oc.parse(TEXT).condition("inside"))
     assert inside.parameters == ("normal_x",)
-    values = inside(net, POINTS, normal_x=np.full(5, -1.0))
+    at = jax.jit(lambda points, normal: inside(net, points, normal_x=normal))
+    values = at(POINTS, np.full(5, -1.0))
     np.testing.assert_allclose(values, -u(T, 0, 0, 1) - 3, rtol=1e-12)
 
 
@@ -120,17 +131,20 @@ def test_vector_operators_against_derivatives_by_jax() -> None:
     mix = np.random.default_rng(1).normal(size=(4, 4))
     both = lambda z: jnp.sin(mix @ z + 1)
     at = np.random.default_rng(2).normal(size=(3, 4))
-    values = residual(both, at)
+    by_jax = both, jax.jacfwd(both), jax.hessian(both)
+    values, found = jax.jit(
+        lambda at: (residual(both, at), [jax.vmap(f)(at) for f in by_jax])
+    )(at)
     assert residual.fields == ("v1", "v2", "v3", "p")
-    for n, z in enumerate(at):
-        value, slopes = both(z), jax.jacobian(both)(z)
-        space, curvature = slopes[:, 1:], jax.jit(jax.hessian(both))(z)
+    for n, (value, slopes, curvature) in enumerate(zip(*found, strict=True)):
+        value, slopes, curvature = map(np.asarray, (value, slopes, curvature))
+        space = slopes[:, 1:]
         turn = [space[2, 1] - space[1, 2], space[0, 2] - space[2, 0]]
         turn.append(space[1, 0] - space[0, 1])
         along = slopes[:3, 0] + space[:3] @ value[:3]
-        twice = jnp.trace(curvature[:3, 1:, 1:], axis1=1, axis2=2)
+        twice = np.trace(curvature[:3, 1:, 1:], axis1=1, axis2=2)
         for label, want in (
-            ("curl", jnp.stack(turn) + space[3]),
+            ("curl", np.stack(turn) + space[3]),
             ("along", along),
             ("twice", twice),
         ):
@@ -160,7 +174,8 @@ def test_text_in_many_dimensions_is_held_and_sampled() -> None:
     residual = oc.compile(problem, estimator=oc.Sparse(20_000))
     at = np.linspace(-1.0, 1.0, 20_000)[None] / 100
     net = lambda z: jnp.sum(z**3)
-    (found,) = residual(net, at, key=jax.random.key(0)).values()
+    take = jax.jit(lambda at: residual(net, at, key=jax.random.key(0)))
+    (found,) = take(at).values()
     wanted = 3 * np.sum(at**3) + 6 * np.sum(at) - at[0, 2]
     np.testing.assert_allclose(found, wanted, atol=1e-9)
 
@@ -186,13 +201,12 @@ def test_matrices_are_held_and_read_back() -> None:
         jacobian.inv()[0, 1] + 2 - 1 / jacobian.det(), oc.D(jacobian.det(), x),
     ]  # fmt: skip
     net = lambda p: jnp.stack([jnp.sin(p[0] + p[1] ** 2), jnp.exp(p[0] * p[1])])
-    points = jnp.array([[0.3, 0.4], [0.6, 0.1]])
+    points = np.array([[0.3, 0.4], [0.6, 0.1]])
     names = ("inverse", "slope")
-    got = [
-        oc.compile(problem.equation(n), fields=["v1", "v2"])(net, points) for n in names
-    ]
-    want = oc.compile(written, fields=flow)(net, points)
-    np.testing.assert_allclose(jnp.stack(got), jnp.stack(want), rtol=1e-11)
+    read = [oc.compile(problem.equation(n), fields=["v1", "v2"]) for n in names]
+    both = oc.compile(written, fields=flow)
+    got, want = jax.jit(lambda p: ([one(net, p) for one in read], both(net, p)))(points)
+    np.testing.assert_allclose(got, want, rtol=1e-11)
 
 
 @pytest.mark.parametrize("bad", ["det(u)", "inv(v)", "det(((u, u), (u, u), (u, u)))"])
