@@ -138,7 +138,9 @@ def with_params(record: Record, activation: str = "tanh"):
     return {name: functools.partial(network, name) for name in params}, params
 
 
-@pytest.mark.parametrize("record", one_in(16, RECORDS), ids=lambda record: record.name)
+@pytest.mark.parametrize(
+    "record", one_in(32, RECORDS, 16), ids=lambda record: record.name
+)
 def test_gram_of_every_record(record: Record) -> None:
     """Parameters of the equations are unknowns, too."""
     residual = oc.compile(list(record.equations), fields=list(record.functions))

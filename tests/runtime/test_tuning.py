@@ -26,8 +26,8 @@ CHOICES = [
 ]
 
 
-def network(depth=3):
-    return eqx.nn.MLP(2, "scalar", 8, depth, jnp.tanh, key=jax.random.key(0))
+def network():
+    return eqx.nn.MLP(2, "scalar", 8, 3, jnp.tanh, key=jax.random.key(0))
 
 
 @pytest.mark.parametrize("tuning", CHOICES, ids=str)
@@ -49,7 +49,7 @@ def test_a_choice_changes_no_number(tuning: Tuning) -> None:
 
 def test_remat_keeps_less() -> None:
     points = np.ones((4096, 2))
-    net = network(2)
+    net = network()
     arrays, form = eqx.partition(net, eqx.is_array)
 
     def kept(residual):
