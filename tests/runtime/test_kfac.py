@@ -25,14 +25,15 @@ def apply(params, point):
 POINTS = np.linspace(0, 3, 40)[:, None]
 START = np.zeros((1, 1))
 PARAMS = layers(1, 12, 12, 1)
-SQUARES = oc.least_squares(
-    [
-        (OSCILLATOR.bind(apply), POINTS),
-        (apply, START),
-        (lambda p, z: jax.grad(apply, 1)(p, z) - 1, START),
-    ]
-)
+TERMS = [
+    (OSCILLATOR.bind(apply), POINTS),
+    (apply, START),
+    (lambda p, z: jax.grad(apply, 1)(p, z) - 1, START),
+]
+SQUARES = oc.least_squares(TERMS)
 """u'' + u = 0, u(0) = 0, u'(0) = 1, whose solution is the sine."""
+FEW = oc.least_squares(TERMS[:2])
+"""For what is true of any sum of squares."""
 
 
 def error(params) -> float:
@@ -99,7 +100,7 @@ def test_solve_inverts_what_it_says() -> None:
 
     @jax.jit
     def all_three(params):
-        found, slope = SQUARES.kfac(params), jax.grad(SQUARES.loss)(params)
+        found, slope = FEW.kfac(params), jax.grad(FEW.loss)(params)
         return found, slope, found.solve(slope, 1e-3)
 
     found, *both = all_three(PARAMS)
@@ -139,12 +140,12 @@ def test_lineax_operator() -> None:
 
     @jax.jit
     def everything(params):
-        operator = jacobian(SQUARES, params)
-        r = SQUARES.residual(params)
+        operator = jacobian(FEW, params)
+        r = FEW.residual(params)
         system = operator @ operator.T + mu * lx.IdentityLinearOperator(operator.rows)
         tagged = lx.TaggedLinearOperator(system, lx.positive_semidefinite_tag)
         solver = lx.CG(rtol=1e-12, atol=1e-12, max_steps=2000)
-        return SQUARES.jacobian(params), r, {
+        return FEW.jacobian(params), r, {
             "matrix": operator.as_matrix(),
             "transposed": operator.T.as_matrix(),
             "product": ravel_pytree(operator.T.mv(r))[0],
