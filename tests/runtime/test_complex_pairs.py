@@ -135,7 +135,7 @@ def test_one_network_for_complex_and_real_fields() -> None:
 
 
 def test_equinox_and_single_precision() -> None:
-    net = eqx.nn.MLP(2, 2, 8, 2, jnp.tanh, key=jax.random.key(3))
+    net = eqx.nn.MLP(2, 2, 8, 1, jnp.tanh, key=jax.random.key(3))
     points, residual = POINTS.astype(np.float32), oc.compile(NLS)
     arrays, form = eqx.partition(net, eqx.is_array)
     as_dtype = lambda tree, dtype: jax.tree.map(lambda a: np.asarray(a, dtype), tree)

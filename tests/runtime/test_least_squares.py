@@ -25,7 +25,13 @@ from tests.end_to_end.test_corpus import (
     RECORDS,
     SCALE,
 )
-from tests.end_to_end.test_networks import COMPILED, EquinoxNet, FlaxNet, FORMS, POINTS
+from tests.end_to_end.test_networks import (
+    EQUATIONS,
+    EquinoxNet,
+    FlaxNet,
+    FORMS,
+    POINTS,
+)
 from tests.oracle.networks import ACTIVATIONS, mlp
 from tests.shares import one_in, only
 
@@ -88,6 +94,8 @@ def check(squares, reference, params, methods=METHODS) -> None:
 
 # --- every network and every equation -----------------------------------------------------
 
+ONE = oc.compile(EQUATIONS[0])
+
 
 @pytest.mark.parametrize(
     ("library", "form"),
@@ -108,7 +116,7 @@ def test_gram_of_every_network(library, form: str) -> None:
     else:
         graph, params, rest = nnx.split(library(form), nnx.Param, ...)
         apply = lambda params, z: nnx.merge(graph, params, rest)(z)
-    f = COMPILED.bind(apply)
+    f = ONE.bind(apply)
     squares = oc.least_squares([(f, POINTS)])
 
     @jax.jit
@@ -117,7 +125,7 @@ def test_gram_of_every_network(library, form: str) -> None:
 
         def reference(flat):
             net = lambda z: apply(unravel(flat), z)
-            return rows_of(COMPILED(net, POINTS)) / np.sqrt(len(POINTS))
+            return ONE(net, POINTS) / np.sqrt(len(POINTS))
 
         jacobian = jax.jacrev(reference)(flat)
         return squares.gram(params), jacobian @ jacobian.T
@@ -361,7 +369,7 @@ USES = {
 def test_every_way_to_use_a_parameter(name: str, methods) -> None:
     """The other methods do not look for layers."""
     net, params = USES[name]
-    f = LAPLACE.bind(net)
+    f = oc.compile(U.diff(x, 2), coordinates=[x, y]).bind(net)
     squares = oc.least_squares([(f, WALL), (net, WALL, 5.0)])
 
     def reference(p):

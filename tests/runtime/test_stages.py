@@ -20,7 +20,7 @@ u, v, w, s, K, b, c = map(sp.Function, "uvwsKbc")
 xi = sp.Symbol("xi")
 SIZES = {"u": 1, "v": 20, "w": 2, "s": 1, "K": 1, "b": 1, "c": 1}
 POINTS = np.linspace(-1.0, 1.0, 7)[:, None]
-RULE = oc.gauss_legendre(3)
+RULE = oc.gauss_legendre(6)
 
 Params = dict[str, list[jax.Array]]
 
