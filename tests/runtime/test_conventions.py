@@ -179,9 +179,9 @@ def test_dtype_of_the_points_is_kept(dtype) -> None:
         BURGERS * sp.Rational(1, 3) + sp.Float(0.1) * sp.sin(x) + sp.Max(u, 0) + sp.pi
     )
     points = POINTS.astype(dtype)
-    assert residual(f, points, nu=np.float64(0.1)).dtype == dtype
-    traced = jnp.asarray(0.1, jnp.float64)
-    assert jax.eval_shape(lambda p: residual(f, p, nu=traced), points).dtype == dtype
+    for wide in (np.float64(0.1), jnp.asarray(0.1, jnp.float64)):
+        found = jax.eval_shape(lambda p, nu=wide: residual(f, p, nu=nu), points)
+        assert found.dtype == dtype
     text = str(jax.make_jaxpr(lambda p: residual(f, p, nu=0.1))(points))
     if dtype == jnp.float32:
         assert "f64" not in text

@@ -133,11 +133,21 @@ def test_what_means_one_thing_is_taken() -> None:
 
 def test_inside_every_transformation() -> None:
     want = burgers(POINTS, 0.1)
+    each = jax.vmap(lambda p, n: call(points=p, nu=n))
+
+    @jax.jit
+    def inside(points, value):
+        found = {
+            "jit": call(points=points),
+            "vmap": each(points, jnp.full(5, value)),
+            "map": jax.lax.map(lambda p: call(points=p), points),
+            "cond": jax.lax.cond(value > 0, call, lambda: jnp.zeros(5)),
+        }
+        return found, jax.grad(lambda n: call(nu=n).sum())(value)
+
+    found, slope = inside(POINTS, 0.1)
     again = {
-        "jit": jax.jit(lambda p: call(points=p))(POINTS),
-        "vmap": jax.vmap(lambda p, n: call(points=p, nu=n))(POINTS, jnp.full(5, 0.1)),
-        "map": jax.lax.map(lambda p: call(points=p), POINTS),
-        "cond": jax.lax.cond(True, call, lambda: jnp.zeros(5, POINTS.dtype)),
+        **found,
         "pmap": jax.pmap(lambda p: call(points=p))(POINTS[None])[0],
         "strided": call(points=np.asarray(POINTS[:, ::-1])[:, ::-1]),
         "copy": copy.deepcopy(RESIDUAL)(net, POINTS, nu=0.1),
@@ -145,7 +155,6 @@ def test_inside_every_transformation() -> None:
     }
     for name, got in again.items():
         np.testing.assert_allclose(got, want, rtol=1e-12, err_msg=name)
-    slope = jax.grad(lambda n: call(nu=n).sum())(0.1)
     want = 4 * np.sum(np.sin(POINTS[:, 0]) * np.cos(2 * POINTS[:, 1]))
     np.testing.assert_allclose(slope, want, rtol=1e-12)
 

@@ -17,7 +17,7 @@ from opcompiler.planning import STRATEGIES
 from opcompiler.planning.kinds import KINDS
 from tests.draws import normal
 from tests.planning.test_channel_table import ROWS
-from tests.shares import one_in, only
+from tests.shares import only
 
 
 def equations(x: tuple[sp.Symbol, ...]) -> dict:
@@ -137,7 +137,9 @@ def test_most_rows_go_along_straight_lines() -> None:
     assert {"u_xxxy", "biharmonic 2D"} <= {*STRAIGHT}
 
 
-@pytest.mark.parametrize("name", one_in(6, STRAIGHT))
+@pytest.mark.parametrize(
+    "name", only(["u_xy", "Navier-Stokes 2D", "biharmonic 2D"], STRAIGHT)
+)
 def test_every_row_of_the_table(name: str) -> None:
     """Orders up to nine, whatever the algebra: also where it does not pay."""
     equations, _ = ROWS[name]
