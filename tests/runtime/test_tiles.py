@@ -295,9 +295,12 @@ def test_weights_by_equation_and_point() -> None:
 
     @jax.jit
     def losses(params):
-        values = f(params, case.points)
+        plain = lambda p, each: squares(f(p, case.points), each)
         return {
-            name: (f.loss(params, case.points, weights=weights), squares(values, each))
+            name: (
+                f.value_and_grad(params, case.points, weights=weights),
+                jax.value_and_grad(plain)(params, each),
+            )
             for name, (weights, each) in given.items()
         }
 
