@@ -25,14 +25,15 @@ def apply(params, point):
 POINTS = np.linspace(0, 3, 40)[:, None]
 START = np.zeros((1, 1))
 PARAMS = layers(1, 12, 12, 1)
-SQUARES = oc.least_squares(
-    [
-        (OSCILLATOR.bind(apply), POINTS),
-        (apply, START),
-        (lambda p, z: jax.grad(apply, 1)(p, z) - 1, START),
-    ]
-)
+TERMS = [
+    (OSCILLATOR.bind(apply), POINTS),
+    (apply, START),
+    (lambda p, z: jax.grad(apply, 1)(p, z) - 1, START),
+]
+SQUARES = oc.least_squares(TERMS)
 """u'' + u = 0, u(0) = 0, u'(0) = 1, whose solution is the sine."""
+FEW = oc.least_squares(TERMS[:2])
+"""For what is true of any sum of squares."""
 
 
 def error(params) -> float:
@@ -43,10 +44,11 @@ def error(params) -> float:
 def test_one_product_of_one_point_is_exact() -> None:
     """A plain network at one point has one product per layer: A ⊗ G is JᵀJ."""
     params = layers(2, 5, 4, 1)
-    point = jnp.array([[0.3, -0.7]])
+    point = np.array([[0.3, -0.7]])
     squares = oc.least_squares([(apply, point, 2.0)])
-    found = squares.kfac(params)
-    matrix = squares.jacobian(params)
+    both = jax.jit(lambda params: (squares.kfac(params), squares.jacobian(params)))
+    found, matrix = both(params)
+    matrix = np.asarray(matrix)
     start = 0
     for n, pair in enumerate(params):
         for m, leaf in enumerate(pair):
@@ -56,14 +58,13 @@ def test_one_product_of_one_point_is_exact() -> None:
             if m:
                 close(found.blocks[name], own.T @ own)
             else:
-                (inputs,), (outputs,) = found.layers[name]
-                close(jnp.kron(inputs, outputs), own.T @ own)
+                (inputs,), (outputs,) = map(np.asarray, found.layers[name])
+                close(np.kron(inputs, outputs), own.T @ own)
 
 
 def test_factors_of_a_laplacian_are_sums_over_channels_and_points() -> None:
     """By hand: the channels of u'' are value, first and half of the second derivative."""
     squares = oc.least_squares([(OSCILLATOR.bind(apply), POINTS)])
-    (inputs,), (outputs,) = squares.kfac(PARAMS).layers["[1][0]"]
 
     def hidden(x):
         return jnp.tanh(x @ PARAMS[0][0] + PARAMS[0][1])
@@ -86,23 +87,30 @@ def test_factors_of_a_laplacian_are_sums_over_channels_and_points() -> None:
         channels = jnp.stack([line(0.0), slope(0.0), jax.jacfwd(slope)(0.0) / 2])
         return channels, jax.grad(residual)(tuple(channels @ PARAMS[1][0]), x)
 
-    channels, slopes = jax.jit(jax.vmap(both))(POINTS)
-    slopes = jnp.stack(slopes, 1) / jnp.sqrt(len(POINTS))
+    together = lambda at: (jax.vmap(both)(at), squares.kfac(PARAMS))
+    (channels, slopes), found = jax.jit(together)(POINTS)
+    (inputs,), (outputs,) = found.layers["[1][0]"]
+    slopes = np.stack(slopes, 1) / np.sqrt(len(POINTS))
     count = channels.shape[0] * channels.shape[1]
-    close(inputs, jnp.einsum("nci,ncj->ij", channels, channels) / count)
-    close(outputs, jnp.einsum("nci,ncj->ij", slopes, slopes))
+    close(inputs, np.einsum("nci,ncj->ij", channels, channels) / count)
+    close(outputs, np.einsum("nci,ncj->ij", slopes, slopes))
 
 
 def test_solve_inverts_what_it_says() -> None:
-    found = jax.jit(SQUARES.kfac)(PARAMS)
-    slope = jax.jit(jax.grad(SQUARES.loss))(PARAMS)
-    step = found.solve(slope, 1e-3)
-    (bias,) = (found.blocks[name] for name in ("[1][1]",))
+
+    @jax.jit
+    def all_three(params):
+        found, slope = FEW.kfac(params), jax.grad(FEW.loss)(params)
+        return found, slope, found.solve(slope, 1e-3)
+
+    found, *both = all_three(PARAMS)
+    slope, step = jax.tree.map(np.asarray, both)
+    bias = np.asarray(found.blocks["[1][1]"])
     close(bias @ step[1][1] + 1e-3 * step[1][1], slope[1][1])
-    (inputs,), (outputs,) = found.layers["[1][0]"]
-    ratio = jnp.sqrt(jnp.trace(inputs) / jnp.trace(outputs))
-    left = inputs + ratio * 1e-3**0.5 * jnp.eye(12)
-    right = outputs + 1e-3**0.5 / ratio * jnp.eye(12)
+    (inputs,), (outputs,) = map(np.asarray, found.layers["[1][0]"])
+    ratio = np.sqrt(np.trace(inputs) / np.trace(outputs))
+    left = inputs + ratio * 1e-3**0.5 * np.eye(12)
+    right = outputs + 1e-3**0.5 / ratio * np.eye(12)
     close(left @ step[1][0] @ right, slope[1][0], 1e-8)
 
 
@@ -128,22 +136,35 @@ def test_training_with_kronecker_factors() -> None:
 
 
 def test_lineax_operator() -> None:
-    operator = jacobian(SQUARES, PARAMS)
-    matrix, r = SQUARES.jacobian(PARAMS), SQUARES.residual(PARAMS)
-    close(operator.as_matrix(), matrix)
-    close(operator.T.as_matrix(), matrix.T)
-    close(ravel_pytree(operator.T.mv(r))[0], matrix.T @ r)
-    # (J Jᵀ + μ) w = r by conjugate gradients on products alone.
     mu = 1e-3
-    system = operator @ operator.T + mu * lx.IdentityLinearOperator(operator.rows)
-    tagged = lx.TaggedLinearOperator(system, lx.positive_semidefinite_tag)
-    found = lx.linear_solve(tagged, r, lx.CG(rtol=1e-12, atol=1e-12, max_steps=2000))
-    wanted = jnp.linalg.solve(matrix @ matrix.T + mu * jnp.eye(len(r)), r)
-    close(found.value, wanted, 1e-6)
+
+    @jax.jit
+    def everything(params):
+        operator = jacobian(FEW, params)
+        r = FEW.residual(params)
+        system = operator @ operator.T + mu * lx.IdentityLinearOperator(operator.rows)
+        tagged = lx.TaggedLinearOperator(system, lx.positive_semidefinite_tag)
+        solver = lx.CG(rtol=1e-12, atol=1e-12, max_steps=2000)
+        return FEW.jacobian(params), r, {
+            "matrix": operator.as_matrix(),
+            "transposed": operator.T.as_matrix(),
+            "product": ravel_pytree(operator.T.mv(r))[0],
+            "by products": lx.linear_solve(tagged, r, solver).value,
+            "direct": ravel_pytree(
+                lx.linear_solve(operator, r, lx.SVD(rcond=1e-10)).value
+            )[0],
+        }  # fmt: skip
+
+    matrix, r, found = jax.tree.map(np.asarray, everything(PARAMS))
+    close(found["matrix"], matrix)
+    close(found["transposed"], matrix.T)
+    close(found["product"], matrix.T @ r)
+    # (J Jᵀ + μ) w = r by conjugate gradients on products alone.
+    wanted = np.linalg.solve(matrix @ matrix.T + mu * np.eye(len(r)), r)
+    close(found["by products"], wanted, 1e-6)
     # A solver for rectangular operators; a direct one asks for the matrix.
-    step = lx.linear_solve(operator, r, lx.SVD(rcond=1e-10)).value
-    wanted = jnp.linalg.lstsq(matrix, r, rcond=1e-10)[0]
-    close(ravel_pytree(step)[0], wanted, 1e-4)
+    wanted = np.linalg.lstsq(matrix, r, rcond=1e-10)[0]
+    close(found["direct"], wanted, 1e-4)
 
 
 def test_optimistix_solves_with_the_residual() -> None:

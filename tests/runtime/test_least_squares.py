@@ -25,19 +25,25 @@ from tests.end_to_end.test_corpus import (
     RECORDS,
     SCALE,
 )
-from tests.end_to_end.test_networks import COMPILED, EquinoxNet, FlaxNet, FORMS, POINTS
+from tests.end_to_end.test_networks import (
+    EQUATIONS,
+    EquinoxNet,
+    FlaxNet,
+    FORMS,
+    POINTS,
+)
 from tests.oracle.networks import ACTIVATIONS, mlp
 from tests.shares import one_in, only
 
 TOLERANCE = 1e-10
 
 
-def close(found, wanted, tolerance=TOLERANCE) -> None:
+def close(found, wanted, tolerance=TOLERANCE, name: str = "") -> None:
     """Compares arrays by the largest entry of what is wanted."""
     found, wanted = np.asarray(found), np.asarray(wanted)
-    assert found.shape == wanted.shape
-    assert np.all(np.isfinite(wanted))
-    assert np.max(np.abs(found - wanted)) <= tolerance * np.max(np.abs(wanted))
+    assert found.shape == wanted.shape, name
+    assert np.all(np.isfinite(wanted)), name
+    assert np.max(np.abs(found - wanted)) <= tolerance * np.max(np.abs(wanted)), name
 
 
 def rows_of(values) -> jax.Array:
@@ -48,40 +54,47 @@ def rows_of(values) -> jax.Array:
     return jnp.stack(columns, -1).reshape(-1)
 
 
-def check(squares, reference, params, tolerance=TOLERANCE) -> None:
-    """Compares all methods with the plain Jacobian of a function of params, (M,)."""
-    flat, unravel = ravel_pytree(params)
-    rows = lambda flat: (reference(unravel(flat)),) * 2
-    jacobian, wanted = jax.jit(jax.jacrev(rows, has_aux=True))(flat)
-    v = normal(3, flat.shape, flat.dtype)
-    w = normal(3, wanted.shape, flat.dtype)
+METHODS = ("residual", "loss", "jvp", "vjp", "gauss_newton", "jacobian", "gram")
+SOME = pytest.mark.parametrize(
+    "methods",
+    [("gauss_newton", "gram"), pytest.param(METHODS, marks=pytest.mark.slow)],
+    ids=["some", "all"],
+)
+"""One that goes forwards and backwards by tiles, and the one that looks for layers."""
+
+
+def check(squares, reference, params, methods=METHODS) -> None:
+    """Compares methods with the plain Jacobian of a function of params, (M,)."""
 
     @jax.jit
-    def found(params, v, w):
-        return {
-            "residual": squares.residual(params),
-            "loss": squares.loss(params),
-            "jvp": squares.jvp(params, unravel(v)),
-            "vjp": ravel_pytree(squares.vjp(params, w))[0],
-            "gauss_newton": ravel_pytree(squares.gauss_newton(params, unravel(v)))[0],
-            "jacobian": squares.jacobian(params),
-            "gram": squares.gram(params),
+    def pairs(params):
+        flat, unravel = ravel_pytree(params)
+        rows = lambda flat: (reference(unravel(flat)),) * 2
+        jacobian, wanted = jax.jacrev(rows, has_aux=True)(flat)
+        v = jnp.asarray(normal(3, flat.shape, flat.dtype))
+        w = jnp.asarray(normal(3, wanted.shape, flat.dtype))
+        raveled = lambda tree: ravel_pytree(tree)[0]
+        both = {
+            "residual": lambda: (squares.residual(params), wanted),
+            "loss": lambda: (squares.loss(params), wanted @ wanted),
+            "jvp": lambda: (squares.jvp(params, unravel(v)), jacobian @ v),
+            "vjp": lambda: (raveled(squares.vjp(params, w)), w @ jacobian),
+            "gauss_newton": lambda: (
+                raveled(squares.gauss_newton(params, unravel(v))),
+                jacobian.T @ (jacobian @ v),
+            ),
+            "jacobian": lambda: (squares.jacobian(params), jacobian),
+            "gram": lambda: (squares.gram(params), jacobian @ jacobian.T),
         }
+        return {method: both[method]() for method in methods}
 
-    by_hand = {
-        "residual": wanted,
-        "loss": wanted @ wanted,
-        "jvp": jacobian @ v,
-        "vjp": w @ jacobian,
-        "gauss_newton": jacobian.T @ (jacobian @ v),
-        "jacobian": jacobian,
-        "gram": jacobian @ jacobian.T,
-    }
-    for method, values in found(params, v, w).items():
-        close(values, by_hand[method], tolerance)
+    for method, (found, wanted) in pairs(params).items():
+        close(found, wanted, name=method)
 
 
 # --- every network and every equation -----------------------------------------------------
+
+ONE = oc.compile(EQUATIONS[0])
 
 
 @pytest.mark.parametrize(
@@ -103,18 +116,22 @@ def test_gram_of_every_network(library, form: str) -> None:
     else:
         graph, params, rest = nnx.split(library(form), nnx.Param, ...)
         apply = lambda params, z: nnx.merge(graph, params, rest)(z)
-    f = COMPILED.bind(apply)
+    f = ONE.bind(apply)
     squares = oc.least_squares([(f, POINTS)])
-    found = squares.gram(params)
-    flat, unravel = ravel_pytree(params)
 
-    def reference(flat):
-        net = lambda z: apply(unravel(flat), z)
-        return rows_of(COMPILED(net, POINTS)) / np.sqrt(len(POINTS))
+    @jax.jit
+    def both(params):
+        flat, unravel = ravel_pytree(params)
 
-    jacobian = jax.jit(jax.jacrev(reference))(flat)
+        def reference(flat):
+            net = lambda z: apply(unravel(flat), z)
+            return ONE(net, POINTS) / np.sqrt(len(POINTS))
+
+        jacobian = jax.jacrev(reference)(flat)
+        return squares.gram(params), jacobian @ jacobian.T
+
     in_float32 = "f32" in str(jax.make_jaxpr(lambda: apply(params, POINTS[0]))())
-    close(found, jacobian @ jacobian.T, 1e-5 if in_float32 else TOLERANCE)
+    close(*both(params), 1e-5 if in_float32 else TOLERANCE)
 
 
 def with_params(record: Record, activation: str = "tanh"):
@@ -129,7 +146,7 @@ def with_params(record: Record, activation: str = "tanh"):
     return {name: functools.partial(network, name) for name in params}, params
 
 
-@pytest.mark.parametrize("record", one_in(16, RECORDS), ids=lambda record: record.name)
+@pytest.mark.parametrize("record", one_in(32, RECORDS), ids=lambda record: record.name)
 def test_gram_of_every_record(record: Record) -> None:
     """Parameters of the equations are unknowns, too."""
     residual = oc.compile(list(record.equations), fields=list(record.functions))
@@ -137,24 +154,21 @@ def test_gram_of_every_record(record: Record) -> None:
     apply = {
         name: lambda p, z, own=own: own(p["net"], z) for name, own in apply.items()
     }
-    given = {n: jnp.asarray(v) for n, v in parameters(record).items()}
+    given = {n: np.asarray(v) for n, v in parameters(record).items()}
     unknown = {"net": params, "pde": given}
     columns = [record.coordinates.index(c) for c in residual.coordinates]
-    at, rules = jnp.asarray(points(record)[:, columns]), quadrature(residual)
+    at, rules = points(record)[:, columns], quadrature(residual)
     f = residual.bind(apply)
     squares = oc.least_squares(
         [(f, at, None, lambda p: {**p["pde"], "quadrature": rules})]
     )
-    flat, unravel = ravel_pytree(unknown)
 
-    def reference(flat):
-        p = unravel(flat)
+    def reference(p):
         nets = {name: lambda z, own=own: own(p, z) for name, own in apply.items()}
         values = residual(nets, at, quadrature=rules, **p["pde"])
         return rows_of(values) / np.sqrt(len(at))
 
-    jacobian = jax.jit(jax.jacrev(reference))(flat)
-    close(squares.gram(unknown), jacobian @ jacobian.T)
+    check(squares, reference, unknown, ["gram"])
     assert record.name not in SCALE or params
 
 
@@ -179,12 +193,13 @@ def apply(params, point):
 
 INSIDE = uniform(1, (37, 2))
 WALL = uniform(2, (11, 2))
-PARAMS = {"net": layers(2, 8, 8, 1), "nu": jnp.array(0.3)}
+PARAMS = {"net": layers(2, 8, 8, 1), "nu": np.array(0.3)}
+SMALL = {"net": layers(2, 6, 1), "nu": np.array(0.3)}
 
 
 def several():
     f = BURGERS.bind(apply)
-    weights = jnp.arange(11.0)
+    weights = np.arange(11.0)
     squares = oc.least_squares(
         [
             (f, INSIDE, 2.0, lambda p: {"nu": p["nu"]}),
@@ -205,73 +220,82 @@ def several():
 
 
 def test_residuals_data_and_unknowns_together() -> None:
-    check(*several(), PARAMS)
+    check(*several(), SMALL)
 
 
-def test_by_tiles_too() -> None:
+@SOME
+def test_by_tiles_too(methods) -> None:
     f = BURGERS.tuned(replace(BURGERS.tuning, tile=16)).bind(apply)
     squares = oc.least_squares([(f, INSIDE, None, {"nu": 0.3})])
     reference = lambda p: f(p, INSIDE, nu=0.3) / jnp.sqrt(37)
-    check(squares, reference, {"net": PARAMS["net"]})
+    check(squares, reference, {"net": SMALL["net"]}, methods)
 
 
 def test_the_loss_is_that_of_a_bound_residual() -> None:
     system = oc.compile({"a": U.diff(x) - U, "b": U.diff(y, 2) + U})
     f = system.bind(apply)
-    weights = {"a": 2.0, "b": jnp.linspace(0, 1, 37)}
+    weights = {"a": 2.0, "b": np.linspace(0, 1, 37)}
     squares = oc.least_squares([(f, INSIDE, weights)])
-    close(squares.loss(PARAMS), f.loss(PARAMS, INSIDE, weights=weights))
-    slope = jax.jit(jax.grad(squares.loss))(PARAMS)
-    _, wanted = f.value_and_grad(PARAMS, INSIDE, weights=weights)
-    close(ravel_pytree(slope)[0], ravel_pytree(wanted)[0])
-    twice = squares.vjp(PARAMS, 2 * squares.residual(PARAMS))
-    close(ravel_pytree(twice)[0], ravel_pytree(wanted)[0])
+
+    @jax.jit
+    def all_ways(params):
+        value, slope = jax.value_and_grad(squares.loss)(params)
+        wanted, by_bound = f.value_and_grad(params, INSIDE, weights=weights)
+        twice = squares.vjp(params, 2 * squares.residual(params))
+        raveled = [ravel_pytree(tree)[0] for tree in (slope, twice, by_bound)]
+        return value, wanted, *raveled
+
+    value, wanted_value, slope, twice, wanted = all_ways(SMALL)
+    close(value, wanted_value)
+    close(slope, wanted)
+    close(twice, wanted)
 
 
-def test_points_of_any_shape_and_parameters_over_them() -> None:
+@SOME
+def test_points_of_any_shape_and_parameters_over_them(methods) -> None:
     f = BURGERS.bind(apply)
     at = INSIDE[:36].reshape(4, 9, 2)
-    values = jnp.linspace(0.1, 1, 36).reshape(4, 9)
+    values = np.linspace(0.1, 1, 36).reshape(4, 9)
     squares = oc.least_squares([(f, at, values, {"nu": values})])
     reference = lambda p: (jnp.sqrt(values / 36) * f(p, at, nu=values)).reshape(-1)
-    check(squares, reference, PARAMS)
+    check(squares, reference, SMALL, methods)
     columns = {"x": at[..., 0], "y": at[..., 1]}
     other = oc.least_squares([(f, columns, values, {"nu": values})])
-    close(other.gram(PARAMS), squares.gram(PARAMS))
+    close(*jax.jit(lambda p: (other.gram(p), squares.gram(p)))(SMALL))
 
 
-def test_an_unknown_coefficient_is_a_network() -> None:
+@SOME
+def test_an_unknown_coefficient_is_a_network(methods) -> None:
     f = BURGERS.bind(lambda p, z: mlp(p["u"], jnp.tanh, z)[0])
     params = {"u": layers(2, 6, 1), "nu": layers(2, 5, 1)}
     of = lambda p: lambda z: mlp(p["nu"], jnp.tanh, z)[0] ** 2
     squares = oc.least_squares([(f, INSIDE, 1.0, lambda p: {"nu": of(p)})])
     reference = lambda p: f(p, INSIDE, nu=of(p)) / jnp.sqrt(37)
-    check(squares, reference, params)
+    check(squares, reference, params, methods)
 
 
-def test_complex_residuals_are_two_rows() -> None:
+@SOME
+def test_complex_residuals_are_two_rows(methods) -> None:
     psi = sp.Function("psi", complex=True)(x, y)
     residual = oc.compile(sp.I * psi.diff(x) + psi.diff(y, 2) + psi * abs(psi) ** 2)
     f = residual.bind(lambda p, z: mlp(p["net"], jnp.tanh, z))
-    params = {"net": layers(2, 8, 8, 2)}
+    params = {"net": layers(2, 6, 2)}
     squares = oc.least_squares([(f, INSIDE)])
     reference = lambda p: rows_of([f(p, INSIDE)]) / jnp.sqrt(37)
-    check(squares, reference, params)
+    check(squares, reference, params, methods)
 
 
+@SOME
 @pytest.mark.parametrize("per_point", [False, True])
-def test_a_drawn_residual_at_one_key(per_point: bool) -> None:
+def test_a_drawn_residual_at_one_key(per_point: bool, methods) -> None:
     X = oc.vector("x", 12)
     u = sp.Function("u")(X)
     estimator = oc.Sparse(3, per_point=per_point)
     f = oc.compile(oc.laplacian(u, X), estimator=estimator).bind(apply)
-    at, params = (
-        normal(0, (6, 12)),
-        {"net": layers(12, 8, 8, 1)},
-    )
+    at, params = normal(0, (6, 12)), {"net": layers(12, 6, 1)}
     key = jax.random.key(4)
     squares = oc.least_squares([(f, at, None, {"key": key})])
-    check(squares, lambda p: f(p, at, key=key) / jnp.sqrt(6), params)
+    check(squares, lambda p: f(p, at, key=key) / jnp.sqrt(6), params, methods)
 
 
 # --- how parameters are used --------------------------------------------------------------
@@ -334,40 +358,48 @@ USES = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "methods",
+    [("gram",), pytest.param(METHODS, marks=pytest.mark.slow)],
+    ids=["gram", "all"],
+)
 @pytest.mark.parametrize("name", USES)
-def test_every_way_to_use_a_parameter(name: str) -> None:
+def test_every_way_to_use_a_parameter(name: str, methods) -> None:
+    """The other methods do not look for layers."""
     net, params = USES[name]
-    f = LAPLACE.bind(net)
+    f = oc.compile(U.diff(x, 2), coordinates=[x, y]).bind(net)
     squares = oc.least_squares([(f, WALL), (net, WALL, 5.0)])
 
     def reference(p):
         values = jax.vmap(lambda z: net(p, z))(WALL)
         return jnp.concatenate([f(p, WALL), jnp.sqrt(5) * values]) / jnp.sqrt(11)
 
-    check(squares, reference, params)
+    check(squares, reference, params, methods)
 
 
 def test_layers_are_found() -> None:
     """The first layer meets constants and is a block; the last bias is not read at all."""
     f = LAPLACE.bind(apply)
     squares = oc.least_squares([(f, WALL)])
-    parts, _, _ = squares._by_parts({"net": PARAMS["net"]})
+    parts = []
+    looked = lambda params: parts.extend(squares._by_parts(params)[0])
+    jax.eval_shape(looked, {"net": PARAMS["net"]})
     assert [part.layer for part in parts] == [False, False, True, False, True]
 
 
 def test_in_jit_with_points_that_change_and_in_float32() -> None:
     f = LAPLACE.bind(apply)
-    params = {"net": layers(2, 8, 8, 1, dtype=jnp.float32)}
+    params = {"net": layers(2, 6, 1, dtype=jnp.float32)}
 
     @jax.jit
-    def gram(params, points):
-        return oc.least_squares([(f, points)]).gram(params)
+    def both(params, points):
+        exact = oc.least_squares([(f, points.astype(float))])
+        wide = jax.tree.map(lambda a: a.astype(float), params)
+        return oc.least_squares([(f, points)]).gram(params), exact.gram(wide)
 
-    points = WALL.astype(jnp.float32)
-    found = gram(params, points)
+    found, exact = both(params, WALL.astype(jnp.float32))
     assert found.dtype == jnp.float32
-    exact = oc.least_squares([(f, points.astype(float))])
-    close(found, exact.gram(jax.tree.map(lambda a: a.astype(float), params)), 1e-5)
+    close(found, exact, 1e-5)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ EQUATION = [
     u.subs(x, 0).diff(t),
 ]
 RESIDUAL = oc.compile(EQUATION)
+# For gradients: of a lower order, which a program of gradients shows well enough.
+FIRST = oc.compile([u.diff(t) - nu * u.diff(x) * u, u.subs(t, 0) - x])
 PARAMS = {
     "branch": normal((0, 0), (5, 8)),
     "trunk": normal((0, 1), (2, 8)),
@@ -28,7 +30,8 @@ PARAMS = {
 }
 SENSORS = normal((0, 3), (4, 5))
 POINTS = uniform((0, 4), (7, 2))
-TS, XS = jnp.linspace(0, 1, 3), jnp.linspace(0.1, 1, 6)
+ROWS = np.tile(SENSORS, (2, 1))[:7]
+TS, XS = np.linspace(0, 1, 3), np.linspace(0.1, 1, 6)
 
 
 def deeponet(params: Any, point: Any, sensors: Any) -> Any:
@@ -45,75 +48,97 @@ def joined(params: Any, point: Any, sensors: Any) -> Any:
 NETWORKS = {"deeponet": deeponet, "joined": joined}
 
 
-def close(got: Any, want: Any) -> None:
+def close(got: Any, want: Any, name: str = "") -> None:
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
-        assert np.shape(a) == np.shape(b)
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * max(1, np.abs(b).max()))
+        assert np.shape(a) == np.shape(b), name
+        atol = 1e-12 * max(1, np.abs(b).max())
+        np.testing.assert_allclose(a, b, rtol=0, atol=atol, err_msg=name)
 
 
-def one_by_one(apply: Any, params: Any, points: Any, **given: Any) -> Any:
-    one = lambda a: RESIDUAL(lambda p: apply(params, p, a), points, **given)
-    return jax.jit(jax.vmap(one))(SENSORS)
+def one_by_one(
+    apply: Any, params: Any, points: Any, residual: Any = RESIDUAL, **given: Any
+) -> Any:
+    one = lambda a: residual(lambda p: apply(params, p, a), points, **given)
+    return jax.vmap(one)(SENSORS)
 
 
 @pytest.mark.parametrize("apply", NETWORKS.values(), ids=NETWORKS)
 def test_every_function_at_every_point(apply: Any) -> None:
-    f = RESIDUAL.bind(apply)
-    values = f(PARAMS, oc.over(SENSORS, POINTS), nu=0.1)
-    assert [value.shape for value in values] == [(4, 7)] * 3
-    close(values, one_by_one(apply, PARAMS, POINTS, nu=0.1))
     several = POINTS[:6].reshape(2, 3, 2)
-    close(
-        f(PARAMS, oc.over(SENSORS, several), nu=jnp.ones((2, 1))),
-        one_by_one(apply, PARAMS, several, nu=jnp.ones((2, 1))),
-    )
-    columns = {"t": POINTS[:, 0], "x": np.asarray(POINTS[:, 1])}
-    close(
-        f(PARAMS, oc.over(SENSORS, columns), nu=lambda p: p[0] + p[1]),
-        one_by_one(apply, PARAMS, POINTS, nu=lambda p: p[0] + p[1]),
-    )
+    columns = {"t": POINTS[:, 0], "x": POINTS[:, 1]}
+    calls = {
+        "a number": (RESIDUAL, POINTS, POINTS, 0.1),
+        "several axes": (FIRST, several, several, np.ones((2, 1))),
+        "columns": (FIRST, columns, POINTS, lambda p: p[0] + p[1]),
+    }
+
+    @jax.jit
+    def values(params):
+        return {
+            name: (
+                residual.bind(apply)(params, oc.over(SENSORS, points), nu=nu),
+                one_by_one(apply, params, same, residual, nu=nu),
+            )
+            for name, (residual, points, same, nu) in calls.items()
+        }
+
+    for name, (got, want) in values(PARAMS).items():
+        shape = (4, 2, 3) if name == "several axes" else (4, 7)
+        assert {value.shape for value in got} == {shape}, name
+        close(got, want, name)
 
 
 @pytest.mark.parametrize("apply", NETWORKS.values(), ids=NETWORKS)
 def test_functions_over_a_grid(apply: Any) -> None:
     grid = oc.grid(t=TS, x=XS)
     f = RESIDUAL.bind(apply)
-    values = f(PARAMS, oc.over(SENSORS, grid), nu=XS)
+    both = lambda params: (
+        f(params, oc.over(SENSORS, grid), nu=XS),
+        one_by_one(apply, params, grid, nu=XS),
+    )
+    values, want = jax.jit(both)(PARAMS)
     assert values[0].shape == (4, 3, 6)
-    close(values, one_by_one(apply, PARAMS, grid, nu=XS))
+    close(values, want)
 
 
 @pytest.mark.parametrize("apply", NETWORKS.values(), ids=NETWORKS)
 def test_a_function_for_each_point(apply: Any) -> None:
-    rows = jnp.tile(SENSORS, (2, 1))[:7]
     f = RESIDUAL.bind(apply)
     at = lambda a, p: RESIDUAL(lambda q: apply(PARAMS, q, a), p, nu=0.1)
-    want = jax.jit(jax.vmap(at))(rows, POINTS)
-    close(f(PARAMS, oc.along(rows, POINTS), nu=0.1), want)
+    both = lambda rows: (
+        f(PARAMS, oc.along(rows, POINTS), nu=0.1), jax.vmap(at)(rows, POINTS)
+    )  # fmt: skip
+    close(*jax.jit(both)(ROWS))
 
 
 @pytest.mark.parametrize("tile", one_in(2, [None, 1, 10, 16], 0))
 def test_losses_by_tiles(tile: int | None) -> None:
-    residual = RESIDUAL.tuned(replace(RESIDUAL.tuning, tile=tile))
-    by_function = jnp.arange(4.0)[:, None]
-    for apply in NETWORKS.values():
+    residual = FIRST.tuned(replace(FIRST.tuning, tile=tile))
+    by_function = np.arange(4.0)[:, None]
+    points, pairs = oc.over(SENSORS, POINTS), oc.along(ROWS, POINTS)
+    for name, apply in NETWORKS.items():
         f = residual.bind(apply)
-        points = oc.over(SENSORS, POINTS)
 
         def plain(params: Any, nu: Any, apply: Any = apply) -> Any:
-            one = lambda a, n: RESIDUAL(lambda p: apply(params, p, a), POINTS, nu=n)
+            one = lambda a, n: FIRST(lambda p: apply(params, p, a), POINTS, nu=n)
             values = jax.vmap(one)(SENSORS, nu[:, 0])
             return sum(jnp.mean(by_function * r**2) for r in values)
 
-        want = jax.jit(jax.value_and_grad(plain))(PARAMS, by_function)
-        got = f.value_and_grad(PARAMS, points, nu=by_function, weights=by_function)
-        close(got, want)
-        rows = jnp.tile(SENSORS, (2, 1))[:7]
-        loss = lambda params, f=f, rows=rows: f.loss(
-            params, oc.along(rows, POINTS), nu=0.1
-        )
-        values = jax.jit(f)(PARAMS, oc.along(rows, POINTS), nu=0.1)
-        close(loss(PARAMS), sum(jnp.mean(r**2) for r in values))
+        @jax.jit
+        def found(params: Any, f: Any = f, plain: Any = plain) -> Any:
+            given = {"nu": by_function, "weights": by_function}
+            values = f(params, pairs, nu=0.1)
+            mean = sum(jnp.mean(r**2) for r in values)
+            return {
+                "over": (
+                    f.value_and_grad(params, points, **given),
+                    jax.value_and_grad(plain)(params, by_function),
+                ),
+                "along": (f.loss(params, pairs, nu=0.1), mean),
+            }
+
+        for kind, (got, want) in found(PARAMS).items():
+            close(got, want, f"{name}, {kind}")
 
 
 def test_gradients_by_functions_and_a_pytree_of_them() -> None:
@@ -121,16 +146,16 @@ def test_gradients_by_functions_and_a_pytree_of_them() -> None:
         scale, sensors = function["scale"], function["sensors"]
         return scale * deeponet(params, point, sensors)
 
-    f = RESIDUAL.bind(apply)
-    functions = {"scale": jnp.arange(4.0) + 1, "sensors": SENSORS}
+    f = FIRST.bind(apply)
+    functions = {"scale": np.arange(4.0) + 1, "sensors": SENSORS}
     loss = lambda functions: f.loss(PARAMS, oc.over(functions, POINTS), nu=0.1)
 
     def plain(functions: Any) -> Any:
-        one = lambda a: RESIDUAL(lambda p: apply(PARAMS, p, a), POINTS, nu=0.1)
+        one = lambda a: FIRST(lambda p: apply(PARAMS, p, a), POINTS, nu=0.1)
         return sum(jnp.mean(r**2) for r in jax.vmap(one)(functions))
 
-    got, want = (jax.jit(jax.grad(of))(functions) for of in (loss, plain))
-    close(got, want)
+    both = lambda functions: [jax.grad(of)(functions) for of in (loss, plain)]
+    close(*jax.jit(both)(functions))
 
 
 def test_sums_integrals_and_other_residuals() -> None:
@@ -155,17 +180,20 @@ def test_sums_integrals_and_other_residuals() -> None:
             lambda p: apply(PARAMS, p, a), at, **given
         )
         net = lambda p, a: apply(PARAMS, p, a)
-        run = jax.jit(
-            lambda at, net=net, residual=residual, given=given: residual(
-                net, at, **given
-            )
+        run = lambda at, net=net, residual=residual, given=given: residual(
+            net, at, **given
         )
-        close(run(oc.over(SENSORS, at)), jax.jit(jax.vmap(one))(SENSORS))
-        rows = jnp.tile(SENSORS, (2, 1))[:7]
         pair = lambda a, p, residual=residual, given=given: residual(
             lambda q: apply(PARAMS, q, a), p, **given
         )
-        close(run(oc.along(rows, at)), jax.jit(jax.vmap(pair))(rows, at))
+
+        @jax.jit
+        def values(at: Any, run: Any = run, one: Any = one, pair: Any = pair) -> Any:
+            over = run(oc.over(SENSORS, at)), jax.vmap(one)(SENSORS)
+            return over, (run(oc.along(ROWS, at)), jax.vmap(pair)(ROWS, at))
+
+        for got, want in values(at):
+            close(got, want, str(equation))
 
 
 def test_dicts_of_networks_and_least_squares() -> None:
@@ -174,17 +202,24 @@ def test_dicts_of_networks_and_least_squares() -> None:
     nets = {"u": deeponet, "v": joined}
     f = residual.bind(nets)
     points = oc.over(SENSORS, POINTS)
-    values = f(PARAMS, points)
     one = lambda a: residual(
         {name: lambda p, n=net: n(PARAMS, p, a) for name, net in nets.items()}, POINTS
     )
-    close(values, jax.jit(jax.vmap(one))(SENSORS))
     problem = oc.least_squares([(f, points, 2.0)])
-    close(jnp.sum(problem.residual(PARAMS) ** 2), f.loss(PARAMS, points, weights=2.0))
+
+    @jax.jit
+    def found(params: Any) -> Any:
+        squared = jnp.sum(problem.residual(params) ** 2)
+        losses = squared, f.loss(params, points, weights=2.0)
+        return (f(params, points), jax.vmap(one)(SENSORS)), losses
+
+    values, losses = found(PARAMS)
+    close(*values)
+    close(*losses)
 
 
 def test_the_branch_is_evaluated_once_for_each_function() -> None:
-    sensors, points = jnp.ones((40, 5)), jnp.ones((50, 2))
+    sensors, points = np.ones((40, 5)), np.ones((50, 2))
     net = lambda p, a: deeponet(PARAMS, p, a)
     values = lambda a, z: RESIDUAL(net, oc.over(a, z), nu=0.1)
     program = jax.make_jaxpr(values)(sensors, points).jaxpr
@@ -195,7 +230,7 @@ def test_the_branch_is_evaluated_once_for_each_function() -> None:
     ("points", "part"),
     [
         (lambda: oc.over(1.0, POINTS), "functions are no arrays"),
-        (lambda: oc.over({"a": SENSORS, "b": jnp.ones(3)}, POINTS), "functions are no"),
+        (lambda: oc.over({"a": SENSORS, "b": np.ones(3)}, POINTS), "functions are no"),
         (lambda: oc.over(1j * SENSORS, POINTS), "a function is complex"),
         (lambda: oc.over(SENSORS, POINTS[:, :1]), "one column for each"),
         (lambda: oc.along(SENSORS, POINTS), "4 functions do not belong"),

@@ -10,6 +10,7 @@ import opcompiler as oc
 from opcompiler.frontend import write_out
 from tests.draws import normal
 from tests.oracle.reference import reference
+from tests.shares import only
 
 t, x, tau, c = sp.symbols("t x tau c")
 F, G = sp.Function("u"), sp.Function("v")
@@ -28,13 +29,19 @@ NETS = {"u": lambda z: both(z)[0], "v": lambda z: both(z)[1]}
 GIVEN = {"tau": 0.4, "c": 1.7}
 
 
-def assert_is_reference(equations, nets, points=POINTS, **options):
+def assert_is_reference(equations, nets, names=(), **options):
     residual = oc.compile(equations, coordinates=[t, x], **options)
     given = {name: GIVEN[name] for name in residual.parameters}
-    got = jax.jit(lambda points: residual(nets, points, **given))(points)
-    want = reference(equations, [t, x], NETS, points, **given)
-    for a, b in zip(got, want, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+    @jax.jit
+    def both(points):
+        want = reference(equations, [t, x], NETS, points, **given)
+        return residual(nets, points, **given), want
+
+    got, want = both(POINTS)
+    names = names or range(len(want))
+    for a, b, name in zip(got, want, names, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12, err_msg=str(name))
 
 
 EQUATIONS = {
@@ -57,17 +64,19 @@ EQUATIONS = {
 }
 
 
-@pytest.mark.parametrize("name", EQUATIONS)
+ALONE = ["cases", "site of a site", "moving frame", "many orders at many sites"]
+
+
+@pytest.mark.parametrize("name", only(ALONE, EQUATIONS))
 def test_every_site_against_nested_differentiation(name) -> None:
     assert_is_reference([EQUATIONS[name]], {"u": NETS["u"]})
 
 
 @pytest.mark.parametrize("strategy", ["algebra", "reverse", "nested"])
 def test_all_of_them_at_once_by_every_strategy(strategy) -> None:
-    everything = [
-        e for n, e in EQUATIONS.items() if n not in ("cases", "site of a site")
-    ]
-    assert_is_reference(everything, {"u": NETS["u"]}, strategy=strategy)
+    names = [n for n in EQUATIONS if n not in ("cases", "site of a site")]
+    everything = [EQUATIONS[n] for n in names]
+    assert_is_reference(everything, {"u": NETS["u"]}, names, strategy=strategy)
 
 
 SYSTEM = [
@@ -77,13 +86,26 @@ SYSTEM = [
 ]
 
 
-@pytest.mark.parametrize(
-    "nets",
-    [both, NETS, {("v", "u"): lambda z: both(z)[::-1]}, {("u", "v"): both}],
-    ids=["one network", "one each", "in another order", "as a tuple"],
-)
-def test_systems(nets) -> None:
-    assert_is_reference(SYSTEM, nets, fields=["u", "v"])
+FORMS = {
+    "one network": both,
+    "one each": NETS,
+    "in another order": {("v", "u"): lambda z: both(z)[::-1]},
+    "as a tuple": {("u", "v"): both},
+}
+
+
+def test_systems() -> None:
+    residual = oc.compile(SYSTEM, coordinates=[t, x], fields=["u", "v"])
+
+    @jax.jit
+    def values(points):
+        want = reference(SYSTEM, [t, x], NETS, points, tau=0.4)
+        return {n: residual(nets, points, tau=0.4) for n, nets in FORMS.items()}, want
+
+    found, want = values(POINTS)
+    for name, got in found.items():
+        for a, b in zip(got, want, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
 def test_one_network_where_no_field_stands_at_the_points() -> None:
@@ -119,17 +141,17 @@ def loss_of(residual, points=POINTS):
 def test_the_gradient_by_a_delay() -> None:
     residual = oc.compile(DELAYED)
     loss = loss_of(lambda nets, points, **k: residual({"u": nets["u"]}, points, **k))
-    got = jax.jit(jax.grad(loss, (0, 1)))(0.4, 1.7)
     step = 1e-5
     by_tau = (loss(0.4 + step, 1.7) - loss(0.4 - step, 1.7)) / (2 * step)
     by_c = (loss(0.4, 1.7 + step) - loss(0.4, 1.7 - step)) / (2 * step)
-    np.testing.assert_allclose(got, [by_tau, by_c], rtol=1e-8)
 
     def nested(tau):
         (r,) = reference([DELAYED], [t, x], NETS, POINTS, tau=tau, c=jnp.asarray(1.7))
         return jnp.mean(r**2)
 
-    want = jax.jit(jax.grad(nested))(0.4)
+    both = lambda tau, c: (jax.grad(loss, (0, 1))(tau, c), jax.grad(nested)(tau))
+    got, want = jax.jit(both)(0.4, 1.7)
+    np.testing.assert_allclose(got, [by_tau, by_c], rtol=1e-8)
     np.testing.assert_allclose(got[0], want, rtol=1e-9)
 
 
@@ -141,21 +163,26 @@ def test_a_delay_that_is_a_network() -> None:
         return jnp.mean(residual({"u": NETS["u"]}, POINTS, tau=delay, c=1.0) ** 2)
 
     step = 1e-5
-    want = (loss(0.3 + step) - loss(0.3 - step)) / (2 * step)
-    np.testing.assert_allclose(jax.jit(jax.grad(loss))(0.3), want, rtol=1e-8)
+    run = jax.jit(lambda s: (jax.grad(loss)(s), loss(s + step), loss(s - step)))
+    slope, after, before = run(0.3)
+    np.testing.assert_allclose(slope, (after - before) / (2 * step), rtol=1e-8)
 
 
 def test_a_delay_that_depends_on_the_state() -> None:
     """The field itself says where; or its values at the points are a parameter."""
     net = NETS["u"]
-    residual = oc.compile(u.diff(t) - F(t, x - tau))
-    got = residual(net, POINTS, tau=net)
-    want = jax.jit(
-        jax.vmap(lambda z: jax.grad(net)(z)[0] - net(jnp.array([z[0], z[1] - net(z)])))
-    )(POINTS)
-    np.testing.assert_allclose(got, want, rtol=1e-12)
-    got = oc.compile(u.diff(t) - F(t, x - u))(net, POINTS)
-    np.testing.assert_allclose(got, want, rtol=1e-12)
+    as_parameter = oc.compile(u.diff(t) - F(t, x - tau))
+    in_place = oc.compile(u.diff(t) - F(t, x - u))
+    by_hand = lambda z: jax.grad(net)(z)[0] - net(jnp.array([z[0], z[1] - net(z)]))
+
+    @jax.jit
+    def found(points):
+        want = jax.vmap(by_hand)(points)
+        return as_parameter(net, points, tau=net), in_place(net, points), want
+
+    parameter, place, want = found(POINTS)
+    np.testing.assert_allclose(parameter, want, rtol=1e-12)
+    np.testing.assert_allclose(place, want, rtol=1e-12)
 
 
 TEXT = """
@@ -173,21 +200,27 @@ symmetry: v(t, -x) = -v(t, x)
 
 def test_sites_in_text() -> None:
     problem = oc.parse(TEXT)
-    got = oc.compile(problem)(NETS, POINTS, tau=0.4)
     equations = [DELAYED, G(t, 1 - x) + u.diff(x).subs(x, 0) - v.diff(x)]
-    want = reference(equations, [t, x], NETS, POINTS, **GIVEN)
-    for row, value in zip(got.values(), want, strict=True):
-        np.testing.assert_allclose(row, value, rtol=1e-9)
     conditions = {
         "flow": F(t, 0) - F(t, 1),
         "slope": u.diff(x).subs(x, 0) - u.diff(x).subs(x, 1),
         "symmetry": G(t, -x) + v,
     }
-    for name, equation in conditions.items():
-        part = oc.compile(problem.condition(name))
-        nets = {field: NETS[field] for field in part.fields}
-        (want,) = reference([equation], [t, x], NETS, POINTS)
-        np.testing.assert_allclose(part(nets, POINTS), want, rtol=1e-9)
+    residual = oc.compile(problem)
+    parts = [oc.compile(problem.condition(name)) for name in conditions]
+    names = ["delayed", "coupled", *conditions]
+
+    @jax.jit
+    def both(points):
+        got = [*residual(NETS, points, tau=0.4).values()]
+        for part in parts:
+            nets = {field: NETS[field] for field in part.fields}
+            got.append(part(nets, points))
+        everything = [*equations, *conditions.values()]
+        return got, reference(everything, [t, x], NETS, points, **GIVEN)
+
+    for name, row, value in zip(names, *both(POINTS), strict=True):
+        np.testing.assert_allclose(row, value, rtol=1e-9, err_msg=name)
 
 
 # Inside held sums.
@@ -238,20 +271,23 @@ HELD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("longest", [0, 10], ids=["held", "written out"])
 @pytest.mark.parametrize("name", HELD)
-def test_sites_of_sums_over_components(name, longest, monkeypatch) -> None:
-    monkeypatch.setattr(write_out, "WRITTEN_OUT", longest)
+def test_sites_of_sums_over_components(name, monkeypatch) -> None:
     equation, want = HELD[name]
-    residual = oc.compile(equation + w, coordinates=[q, t])
-    given = {"tau": 0.4} if residual.parameters else {}
+    residuals = {}
+    for how, longest in (("held", 0), ("written out", 10)):
+        monkeypatch.setattr(write_out, "WRITTEN_OUT", longest)
+        residuals[how] = oc.compile(equation + w, coordinates=[q, t])
+    given = {"tau": 0.4} if residuals["held"].parameters else {}
 
     @jax.jit
-    def both(places):
-        value = jax.vmap(lambda z: want(z) + wave(z))(places)
-        return residual(wave, places, **given), value
+    def values(places):
+        wanted = jax.vmap(lambda z: want(z) + wave(z))(places)
+        return {n: r(wave, places, **given) for n, r in residuals.items()}, wanted
 
-    np.testing.assert_allclose(*both(PLACES), rtol=1e-10)
+    found, wanted = values(PLACES)
+    for how, value in found.items():
+        np.testing.assert_allclose(value, wanted, rtol=1e-10, err_msg=how)
 
 
 REFUSED = {
@@ -281,5 +317,6 @@ def test_the_way_out_is_to_write_components_out() -> None:
         slope = jax.grad(wave)(z.at[0].set(0.0))[0]
         return late + slope + wave(z.at[4].add(z[0]))
 
-    got = oc.compile(equation)(wave, PLACES)
-    np.testing.assert_allclose(got, jax.jit(jax.vmap(want))(PLACES), rtol=1e-10)
+    residual = oc.compile(equation)
+    both = jax.jit(lambda at: (residual(wave, at), jax.vmap(want)(at)))
+    np.testing.assert_allclose(*both(PLACES), rtol=1e-10)

@@ -75,14 +75,13 @@ def width(equation):
 def test_held_sums_are_written_out_sums(name, monkeypatch) -> None:
     equation = OPERATORS[name]
     dim = width(equation)
-    values = lambda residual: jax.jit(lambda at: residual(network(dim), at))(
-        points(dim)
-    )
-    wanted = values(oc.compile(equation))
+    written = oc.compile(equation)
     monkeypatch.setattr(write_out, "WRITTEN_OUT", 0)
-    residual = oc.compile(equation)
-    assert residual.plan.verify()
-    np.testing.assert_allclose(values(residual), wanted, rtol=1e-11)
+    held = oc.compile(equation)
+    assert held.plan.verify()
+    net = network(dim)
+    both = jax.jit(lambda at: (held(net, at), written(net, at)))
+    np.testing.assert_allclose(*both(points(dim)), rtol=1e-11)
 
 
 @pytest.mark.parametrize("dim", [40, 300])
@@ -111,21 +110,31 @@ def test_columns_of_a_matrix(per_point, held) -> None:
     net, at = network(DIM), points(DIM)
     shape = (3, DIM, 3) if per_point else (DIM, 3)
     matrix = normal(8, shape)
-    square = jnp.broadcast_to(matrix @ jnp.swapaxes(matrix, -1, -2), (3, DIM, DIM))
-    hessians = jax.jit(jax.vmap(jax.hessian(net)))(at)
-    wanted = jnp.einsum("nij,nij->n", square, hessians)
-    found = jax.jit(lambda sigma: residual(net, at, sigma=sigma))(matrix)
-    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    square = np.broadcast_to(matrix @ np.swapaxes(matrix, -1, -2), (3, DIM, DIM))
+
+    @jax.jit
+    def both(sigma):
+        hessians = jax.vmap(jax.hessian(net))(at)
+        wanted = jnp.einsum("nij,nij->n", square, hessians)
+        return residual(net, at, sigma=sigma), wanted
+
+    np.testing.assert_allclose(*both(matrix), rtol=1e-12)
 
 
 def test_points_by_name_and_gradients(held) -> None:
     residual = oc.compile(oc.D(u, t) - sp.Symbol("nu") * laplacian(u))
     at, net = points(DIM + 1), network(DIM + 1)
-    named = residual(net, {"x": at[:, :DIM], "t": at[:, DIM]}, nu=2.0)
-    np.testing.assert_array_equal(named, residual(net, at, nu=2.0))
-    slope = jax.jit(jax.grad(lambda nu: residual(net, at, nu=nu).sum()))(2.0)
-    trace = jax.jit(jax.vmap(lambda z: jnp.trace(jax.hessian(net)(z)[:DIM, :DIM])))(at)
-    np.testing.assert_allclose(slope, -trace.sum(), rtol=1e-12)
+    laplace = lambda z: jnp.trace(jax.hessian(net)(z)[:DIM, :DIM])
+
+    @jax.jit
+    def found(nu):
+        named = residual(net, {"x": at[:, :DIM], "t": at[:, DIM]}, nu=nu)
+        slope = jax.grad(lambda nu: residual(net, at, nu=nu).sum())(nu)
+        return named, residual(net, at, nu=nu), slope, jax.vmap(laplace)(at)
+
+    named, listed, slope, trace = found(2.0)
+    np.testing.assert_array_equal(named, listed)
+    np.testing.assert_allclose(slope, -np.sum(trace), rtol=1e-12)
 
 
 def test_a_million_components_compile_at_once() -> None:
@@ -190,6 +199,7 @@ def test_a_matrix_of_moving_coefficients_is_held_early() -> None:
     held, written = oc.compile(equation), oc.compile(equation, strategy="nested")
     assert not all(site.plain for site in held.operator.sites)
     assert all(site.plain for site in written.operator.sites)
-    np.testing.assert_allclose(held(net, at), written(net, at), rtol=1e-11)
+    both = jax.jit(lambda at: (held(net, at), written(net, at)))
+    np.testing.assert_allclose(*both(at), rtol=1e-11)
     constant = oc.Sum((n + 2 * m) * oc.D(v, z[n], z[m]), n, m)
     assert all(site.plain for site in oc.compile(constant).operator.sites)

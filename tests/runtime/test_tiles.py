@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,10 +25,10 @@ table = sp.IndexedBase("c")
 HEAT = u.diff(x) - a * u.diff(y, 2) + u**3
 
 
-def close(got: Any, want: Any, tolerance: float = 1e-12) -> None:
+def close(got: Any, want: Any, tolerance: float = 1e-12, name: Any = "") -> None:
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
-        scale = max(1.0, float(np.max(np.abs(b))))
-        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * scale)
+        atol = tolerance * max(1.0, float(np.max(np.abs(b))))
+        np.testing.assert_allclose(a, b, rtol=0, atol=atol, err_msg=str(name))
 
 
 def parameters(width: int, outputs: tuple[int, ...] = ()) -> Any:
@@ -156,9 +155,16 @@ def test_a_loss_by_tiles_is_the_mean_of_squares(name: str) -> None:
     case = CASES[name]()
     f = bound(case, 8)
     plain = lambda p: squares(f(p, case.points, **case.given))
-    want = jax.jit(jax.value_and_grad(plain))(case.params)
-    close(f.value_and_grad(case.params, case.points, **case.given), want)
-    close(f.loss(case.params, case.points, **case.given), want[0])
+
+    @jax.jit
+    def found(params):
+        loss = f.loss(params, case.points, **case.given)
+        both = f.value_and_grad(params, case.points, **case.given)
+        return loss, both, jax.value_and_grad(plain)(params)
+
+    loss, both, want = found(case.params)
+    close(both, want)
+    close(loss, want[0])
 
 
 @pytest.mark.parametrize("tile", [1, 7, 20, 21, 22, None])
@@ -166,8 +172,11 @@ def test_tiles_of_every_size(tile: int | None) -> None:
     case = CASES["single"]()
     f = bound(case, tile)
     plain = lambda p: squares(f(p, case.points, **case.given))
-    want = jax.jit(jax.value_and_grad(plain))(case.params)
-    close(f.value_and_grad(case.params, case.points, **case.given), want)
+    both = lambda p: (
+        f.value_and_grad(p, case.points, **case.given),
+        jax.value_and_grad(plain)(p),
+    )
+    close(*jax.jit(both)(case.params))
 
 
 def pair(points: Any) -> tuple[Any, Any, Any]:
@@ -178,19 +187,26 @@ def pair(points: Any) -> tuple[Any, Any, Any]:
     return tiled, plain, (parameters(2), points, cloud(21), cloud(21) ** 2)
 
 
-@pytest.mark.parametrize("number", range(4))
-def test_gradients_by_everything(number: int) -> None:
+@pytest.mark.parametrize(
+    "number",
+    [(0, 1, 2, 3), *(pytest.param(n, marks=pytest.mark.slow) for n in range(4))],
+    ids=str,
+)
+def test_gradients_by_everything(number: int | tuple[int, ...]) -> None:
+    """By all at once, and by each alone."""
     tiled, plain, given = pair(cloud(21, 2))
-    close(
-        jax.jit(jax.grad(tiled, number))(*given),
-        jax.jit(jax.grad(plain, number))(*given),
-    )
+    slopes = [jax.grad(f, number) for f in (tiled, plain)]
+    close(*jax.jit(lambda *given: [slope(*given) for slope in slopes])(*given))
 
 
 def test_forward_mode() -> None:
     tiled, plain, given = pair(cloud(21, 2))
-    close(jax.jvp(tiled, given, given), jax.jvp(plain, given, given))
-    close(jax.jit(jax.jacfwd(tiled, 0))(*given), jax.jit(jax.jacfwd(plain, 0))(*given))
+    given = jax.tree.map(jnp.asarray, given)
+
+    def forwards(f):
+        return jax.jvp(f, given, given), jax.jacfwd(f, 0)(*given)
+
+    close(*jax.jit(lambda: (forwards(tiled), forwards(plain)))())
 
 
 WAYS = {"forward": jax.jacfwd, "reverse": jax.jacrev}
@@ -202,8 +218,9 @@ WAYS = {"forward": jax.jacfwd, "reverse": jax.jacrev}
 )
 def test_second_derivatives(outer: str, inner: str) -> None:
     tiled, plain, given = pair(cloud(21, 2))
-    second = lambda f: jax.jit(WAYS[outer](WAYS[inner](f, (0, 2)), (0, 3)))(*given)
-    close(second(tiled), second(plain))
+    second = lambda f: WAYS[outer](WAYS[inner](f, (0, 2)), (0, 3))
+    both = jax.jit(lambda *given: (second(tiled)(*given), second(plain)(*given)))
+    close(*both(*given))
 
 
 def test_third_derivatives() -> None:
@@ -217,15 +234,11 @@ def test_third_derivatives() -> None:
 
 def test_maps_jit_and_scan() -> None:
     tiled, plain, (params, *given) = pair(cloud(21, 2))
-    crowd = jax.tree.map(lambda leaf: jnp.stack([leaf, 2 * leaf]), params)
-    both = lambda f: jax.vmap(jax.value_and_grad(f), (0, None, None, None))(
-        crowd, *given
-    )
-    close(both(tiled), both(plain))
-    close(
-        jax.jit(jax.grad(tiled))(params, *given),
-        jax.jit(jax.grad(plain))(params, *given),
-    )
+    crowd = jax.tree.map(lambda leaf: np.stack([leaf, 2 * leaf]), params)
+    by_each = (0, None, None, None)
+
+    def mapped(f: Any) -> Any:
+        return jax.vmap(jax.value_and_grad(f), by_each)(crowd, *given)
 
     def trained(f: Any) -> Any:
         def step(p: Any, _: Any) -> Any:
@@ -234,7 +247,9 @@ def test_maps_jit_and_scan() -> None:
 
         return jax.lax.scan(step, params, None, 3)[0]
 
-    close(trained(tiled), trained(plain))
+    jitted = lambda f: jax.jit(jax.grad(f))(params, *given)
+    for ways in (mapped, jitted, trained):
+        close(*jax.jit(lambda ways=ways: (ways(tiled), ways(plain)))())
 
 
 def test_what_is_closed_over_has_a_gradient() -> None:
@@ -247,12 +262,11 @@ def test_what_is_closed_over_has_a_gradient() -> None:
         own = {"a": lambda p: scale * p[0]}
         return f.loss(params, points, **own), squares(f(params, points, **own))
 
-    tiled, plain = jax.jit(jax.jacrev(scaled))(0.7)
-    close(tiled, plain)
-    close(
-        jax.jit(jax.jacfwd(jax.grad(lambda s: scaled(s)[0])))(0.7),
-        jax.jit(jax.hessian(scaled))(0.7)[1],
-    )
+    twice = lambda which: jax.jacfwd(jax.grad(lambda s: scaled(s)[which]))
+    both = lambda scale: (jax.jacrev(scaled)(scale), (twice(0)(scale), twice(1)(scale)))
+    first, second = jax.jit(both)(0.7)
+    close(*first)
+    close(*second)
 
 
 def test_losses_of_several_sets_are_added() -> None:
@@ -260,43 +274,58 @@ def test_losses_of_several_sets_are_added() -> None:
     f = bound(case, 8)
     g = oc.compile(u.subs(x, 0) - sp.Symbol("b"), coordinates=[x, y]).bind(apply)
     walls, data = cloud(30, 2), cloud(30)
-    value, slopes = jax.jit(
-        jax.value_and_grad(
-            lambda p: f.loss(p, case.points, a=0.3) + 10 * g.loss(p, walls, b=data)
-        )
-    )(case.params)
-    want = jax.jit(
-        jax.value_and_grad(
-            lambda p: (
-                squares(f(p, case.points, a=0.3)) + 10 * squares(g(p, walls, b=data))
-            )
-        )
-    )(case.params)
-    close((value, slopes), want)
+    tiled = lambda p: f.loss(p, case.points, a=0.3) + 10 * g.loss(p, walls, b=data)
+    plain = lambda p: (
+        squares(f(p, case.points, a=0.3)) + 10 * squares(g(p, walls, b=data))
+    )
+    both = jax.jit(lambda p: [jax.value_and_grad(of)(p) for of in (tiled, plain)])
+    close(*both(case.params))
 
 
 def test_weights_by_equation_and_point() -> None:
     case = CASES["tuple"]()
     f, by_point = bound(case, 8), cloud(21)
-    for weights, each in (
-        ((2, 0.5), [2, 0.5]),
-        ([by_point, 3.0], [by_point, 3.0]),
-        ((1, np.arange(21)), [1, np.arange(21)]),
-        (np.asarray(by_point), [by_point, by_point]),
-        (2, [2, 2]),
-    ):
-        want = jax.value_and_grad(lambda p, e=each: squares(f(p, case.points), e))
-        got = f.value_and_grad(case.params, case.points, weights=weights)
-        close(got, want(case.params))
+    given = {
+        "of equations": ((2, 0.5), [2, 0.5]),
+        "of both": ([by_point, 3.0], [by_point, 3.0]),
+        "whole numbers": ((1, np.arange(21)), [1, np.arange(21)]),
+        "of points": (by_point, [by_point, by_point]),
+        "one": (2, [2, 2]),
+    }
+
+    @jax.jit
+    def losses(params):
+        plain = lambda p, each: squares(f(p, case.points), each)
+        return {
+            name: (
+                f.value_and_grad(params, case.points, weights=weights),
+                jax.value_and_grad(plain)(params, each),
+            )
+            for name, (weights, each) in given.items()
+        }
+
+    for name, (got, want) in losses(case.params).items():
+        close(got, want, name=name)
     case = CASES["dict"]()
     f = bound(case, 8)
-    plain = squares(list(f(case.params, case.points).values()), [2.0, by_point])
-    close(f.loss(case.params, case.points, weights={"b": by_point, "z": 2.0}), plain)
+
+    @jax.jit
+    def of_dict(params):
+        values = list(f(params, case.points).values())
+        got = f.loss(params, case.points, weights={"b": by_point, "z": 2.0})
+        return got, squares(values, [2.0, by_point])
+
+    close(*of_dict(case.params))
     case = CASES["single"]()
     f = bound(case, 8)
-    plain = squares(f(case.params, case.points, a=0.3), jnp.asarray(by_point))
-    got = f.loss(case.params, case.points, weights=by_point.tolist(), a=0.3)
-    close(got, plain)
+
+    @jax.jit
+    def of_list(params):
+        plain = squares(f(params, case.points, a=0.3), jnp.asarray(by_point))
+        weights = by_point.tolist()
+        return f.loss(params, case.points, weights=weights, a=0.3), plain
+
+    close(*of_list(case.params))
 
 
 @pytest.mark.parametrize(
@@ -308,12 +337,21 @@ def test_what_fills_up_a_tile_counts_nowhere(counts) -> None:
     # Where the network is not finite, so is the loss; but only there.
     root = oc.compile(u.diff(x)).tuned(oc.compile(u.diff(x)).tuning)
     f = root.tuned(replace(root.tuning, tile=8)).bind(lambda p, z: p * jnp.sqrt(z[0]))
-    points = jnp.linspace(0.5, 2.0, 27).reshape(-1, 1) * jnp.ones(2)
-    for count in counts:
-        value, slope = f.value_and_grad(2.0, points[:count])
-        want = jnp.mean(1 / points[:count, 0])
-        close((value, slope), (want, want))
-    assert not np.isfinite(f.loss(2.0, points.at[3].set(-1.0)))
+    points = np.linspace(0.5, 2.0, 27).reshape(-1, 1) * np.ones(2)
+    at = {count: points[:count] for count in counts}
+    spoilt = points.copy()
+    spoilt[3] = -1.0
+
+    @jax.jit
+    def losses(p, at, spoilt):
+        found = {count: f.value_and_grad(p, own) for count, own in at.items()}
+        return found, f.loss(p, spoilt)
+
+    found, not_finite = losses(2.0, at, spoilt)
+    for count, values in found.items():
+        want = np.mean(1 / points[:count, 0])
+        close(values, (want, want), name=count)
+    assert not np.isfinite(not_finite)
 
 
 def test_a_network_without_reverse_mode() -> None:
@@ -328,8 +366,9 @@ def test_a_network_without_reverse_mode() -> None:
     f = residual.tuned(replace(residual.tuning, tile=8)).bind(settled)
     params, points = parameters(2), cloud(21, 2)
     along = lambda loss: jax.jvp(loss, (params,), (params,))
-    got = along(lambda p: f.loss(p, points))
-    close(got, along(lambda p: squares(f(p, points))))
+    params = jax.tree.map(jnp.asarray, params)
+    plain = lambda p: squares(f(p, points))
+    close(*jax.jit(lambda: (along(lambda p: f.loss(p, points)), along(plain)))())
     with pytest.raises(oc.OperatorError, match="has no reverse mode"):
         f.value_and_grad(params, points)
 
@@ -348,7 +387,19 @@ def test_one_network_run_once() -> None:
     assert len(calls) == 1
 
 
-def test_memory_is_that_of_a_tile() -> None:
+@pytest.mark.parametrize(
+    "way",
+    only(
+        ["loss and gradient", "forward over reverse"],
+        [
+            "loss and gradient",
+            "gradient",
+            "forward over reverse",
+            "reverse over forward",
+        ],
+    ),
+)
+def test_memory_is_that_of_a_tile(way: str) -> None:
     case = CASES["single"]()
     f = bound(case, None)
     loss = lambda p, z: f.loss(p, z, a=0.3)
@@ -358,29 +409,44 @@ def test_memory_is_that_of_a_tile() -> None:
         planned = jax.jit(run).lower(case.params, points).compile().memory_analysis()
         return planned.temp_size_in_bytes - 3 * 8 * 2 * count  # points, put in tiles
 
-    for run in (
-        lambda p, z: f.value_and_grad(p, z, a=0.3),
-        jax.grad(loss),
-        lambda p, z: jax.jvp(jax.grad(lambda q: loss(q, z)), (p,), (p,)),
-        jax.grad(lambda p, z: jax.jvp(lambda q: loss(q, z), (p,), (p,))[1]),
-    ):
-        assert kept(run, 2**16) < 1.2 * kept(run, 2**13) + 2**16
+    runs = {
+        "loss and gradient": lambda p, z: f.value_and_grad(p, z, a=0.3),
+        "gradient": jax.grad(loss),
+        "forward over reverse": lambda p, z: jax.jvp(
+            jax.grad(lambda q: loss(q, z)), (p,), (p,)
+        ),
+        "reverse over forward": jax.grad(
+            lambda p, z: jax.jvp(lambda q: loss(q, z), (p,), (p,))[1]
+        ),
+    }
+    assert kept(runs[way], 2**16) < 1.2 * kept(runs[way], 2**13) + 2**16
 
 
 def test_values_at_many_points_are_tiled() -> None:
-    net = eqx.nn.MLP(2, "scalar", 32, 2, jnp.tanh, key=jax.random.key(0))
-    params, form = eqx.partition(net, eqx.is_array)
-    f = oc.compile(HEAT).bind(lambda p, z: eqx.combine(p, form)(z))
+    shapes = [(2, 32), (32, 32), (32,)]
+    params = [normal(place, shape) / 4 for place, shape in enumerate(shapes)]
+
+    def perceptron(p: Any, z: Any) -> Any:
+        return jnp.tanh(jnp.tanh(z @ p[0]) @ p[1]) @ p[2]
+
+    f = oc.compile(HEAT).bind(perceptron)
     points = uniform(1, (20_011, 2))
     few = 4_000
-    own = jnp.linspace(0.0, 1.0, len(points))
-    values = f(params, points, a=own)
-    close(values[:few], f(params, points[:few], a=own[:few]))
-    close(values[-few:], f(params, points[-few:], a=own[-few:]))
+    own = np.linspace(0.0, 1.0, len(points))
+
+    @jax.jit
+    def found(params: Any) -> Any:
+        parts = [(points, own), (points[:few], own[:few]), (points[-few:], own[-few:])]
+        values = [f(params, at, a=a) for at, a in parts]
+        return values, f.value_and_grad(params, points, a=own)[1]
+
+    (values, first, last), slopes = found(params)
+    close(values[:few], first)
+    close(values[-few:], last)
     loss = lambda p: squares(f(p, points, a=own))
-    close(jax.jit(jax.grad(loss))(params), f.value_and_grad(params, points, a=own)[1])
-    planned = jax.jit(jax.grad(loss)).lower(params).compile().memory_analysis()
-    assert planned.temp_size_in_bytes < 2**23
+    compiled = jax.jit(jax.grad(loss)).lower(params).compile()
+    close(compiled(params), slopes)
+    assert compiled.memory_analysis().temp_size_in_bytes < 2**23
 
 
 def test_a_million_points_in_single_precision() -> None:
