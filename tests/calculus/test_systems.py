@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
@@ -51,7 +52,9 @@ def units(system, position):
 
 def number(value):
     found = sp.Matrix([value]) if isinstance(value, sp.Expr) else value
-    return np.array(found.doit().subs(AT).evalf(30).tolist(), float)
+    function = sp.lambdify(list(AT), found.doit().tolist(), "mpmath")
+    with mpmath.workdps(30):
+        return np.array(function(*map(mpmath.mpf, AT.values())), float)
 
 
 def test_every_system_is_tried() -> None:
