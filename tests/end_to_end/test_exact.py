@@ -181,6 +181,7 @@ ROWS = {
 LONG = {
     *("laplacian_1d", "laplacian_3d", "navier_stokes_3d", "kuramoto_sivashinsky_2d"),
     *("kadomtsev_petviashvili", "biharmonic_5d", "biharmonic_3d", "triharmonic_2d"),
+    *("navier_stokes_2d", "kdv_2d"),
 }
 """Left to `make test-slow`: others in other coordinates, or of higher order."""
 

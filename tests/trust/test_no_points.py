@@ -4,6 +4,7 @@ Places that a family changes are counted along the points, of which there are no
 """
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.shares import only
 
 N = 16
 COMPONENTS = sp.symbols(f"x:{N}")
@@ -48,23 +50,21 @@ def compiled(operator: str) -> oc.Residual:
     return oc.compile(OPERATORS[operator], estimator=estimator)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_no_points(name: str) -> None:
-    net = NETWORKS[name]
+@pytest.mark.parametrize(
+    ("name", "operator"),
+    only(
+        zip(NETWORKS, itertools.cycle(OPERATORS), strict=False),
+        itertools.product(NETWORKS, OPERATORS),
+    ),
+)
+def test_no_points(name: str, operator: str) -> None:
+    net, residual = NETWORKS[name], compiled(operator)
+    drawn = {"key": jax.random.key(0)} if operator == "sampled" else {}
 
-    def total(operator):
-        drawn = {"key": jax.random.key(0)} if operator == "sampled" else {}
+    def total(scale):
+        values = residual(lambda z: net(scale * z), jnp.zeros((0, N)), **drawn)
+        assert values.shape == (0,)
+        return jnp.sum(values)
 
-        def run(scale):
-            points = jnp.zeros((0, N))
-            values = compiled(operator)(lambda z: net(scale * z), points, **drawn)
-            assert values.shape == (0,), operator
-            return jnp.sum(values)
-
-        return run
-
-    @jax.jit
-    def everything(scale):
-        return {o: jax.value_and_grad(total(o))(scale) for o in OPERATORS}
-
-    assert everything(1.0) == dict.fromkeys(OPERATORS, (0, 0))
+    value, slope = jax.jit(jax.value_and_grad(total))(1.0)
+    assert (value, slope) == (0, 0)
