@@ -12,6 +12,7 @@ import re
 import sys
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +22,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
 
 import opcompiler as oc
 from examples import distributed
-from tests.draws import uniform
+from tests.draws import normal, uniform
 
 DIM, POINTS = 32, 16
 MESHES = ((8, 1), (4, 2), (2, 4))
@@ -62,23 +63,30 @@ def grid_of(points):
 
 
 def functions(residual, name):
-    """Values, the gradient of their mean square, and both by tiles of points."""
+    """Values with the gradient of their mean square, and the same by tiles of points."""
     sampled = "sampled" in name or "random" in name
     given = {"key": jax.random.key(7)} if sampled else {}
     where = grid_of if name == "grid" else lambda points: points
 
-    def values(params, points):
-        found = residual(lambda z: network(params, z), where(points), **given)
-        return found if isinstance(found, tuple) else (found,)
-
     def loss(params, points):
-        return sum(jnp.mean(r**2) for r in values(params, points))
+        found = residual(lambda z: network(params, z), where(points), **given)
+        values = found if isinstance(found, tuple) else (found,)
+        return sum(jnp.mean(r**2) for r in values), values
 
     tiles = residual.tuned(replace(residual.tuning, tile=8)).bind(network)
     by_tiles = lambda params, points: tiles.value_and_grad(
         params, where(points), **given
     )
-    return values, jax.grad(loss), by_tiles
+    return jax.grad(loss, has_aux=True), by_tiles
+
+
+def initial(dim):
+    """Weights as those of the example; here NumPy draws them."""
+    sizes = pairwise([dim, distributed.WIDTH, distributed.WIDTH, 1])
+    return [
+        (jnp.asarray(normal(n, shape) / shape[0] ** 0.5), jnp.zeros(shape[1]))
+        for n, shape in enumerate(sizes)
+    ]
 
 
 def compared(name, shape):
@@ -86,7 +94,7 @@ def compared(name, shape):
     equations, options, dim = RESIDUALS[name]
     residual = oc.compile(equations(), **options)
     mesh = Mesh(np.array(jax.devices()).reshape(shape), ("points", "coordinates"))
-    params = distributed.initial(jax.random.key(0), dim, jnp.float64)
+    params = initial(dim)
     points = uniform(1, (POINTS, dim)) / 8
     cut = dim % shape[1] == 0
     spread = NamedSharding(mesh, P("points", "coordinates" if cut else None))

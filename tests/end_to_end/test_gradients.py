@@ -31,7 +31,7 @@ class Problem:
 
     def points(self, dtype=np.float64):
         key = np.random.default_rng(7)
-        return jnp.asarray(key.uniform(-1, 1, (5, len(self.coordinates))), dtype)
+        return np.asarray(key.uniform(-1, 1, (5, len(self.coordinates))), dtype)
 
     def apply(self, params, point):
         outputs = networks.mlp(params, jnp.tanh, point)
@@ -136,9 +136,8 @@ def assert_close(values, wanted, tolerance=TOLERANCE):
 def test_gradient_is_the_reference(problem):
     args = problem.params(), problem.points(), 0.3
     gradient = functools.partial(jax.value_and_grad, argnums=(0, 2))
-    values = jax.jit(gradient(compiled_loss(problem)))(*args)
-    wanted = jax.jit(gradient(loss_of(problem.reference)))(*args)
-    assert_close(values, wanted)
+    losses = compiled_loss(problem), loss_of(problem.reference)
+    assert_close(*jax.jit(lambda *args: [gradient(f)(*args) for f in losses])(*args))
 
 
 @each()
@@ -161,13 +160,16 @@ def test_vmap_over_nu_alone_and_over_points():
     problem = PROBLEMS["burgers"]
     residual, params, points = problem.compiled(), problem.params(), problem.points()
     net = functools.partial(problem.apply, params)
-    nus = jnp.asarray([0.1, 0.4, 2.0])
-    many = jax.jit(jax.vmap(lambda nu: residual(net, points, nu=nu)[0]))(nus)
-    one = jax.jit(jax.vmap(lambda point: residual(net, point, nu=0.4)[0]))(points)
-    reference = jax.jit(problem.reference)
-    for row, value in zip(many, nus, strict=True):
-        (want,) = reference(params, points, value)
-        np.testing.assert_allclose(row, want, rtol=1e-9, atol=1e-12)
+
+    @jax.jit
+    def everything(nus, points):
+        many = jax.vmap(lambda nu: residual(net, points, nu=nu)[0])(nus)
+        one = jax.vmap(lambda point: residual(net, point, nu=0.4)[0])(points)
+        wanted = jax.vmap(lambda nu: problem.reference(params, points, nu)[0])(nus)
+        return many, one, wanted
+
+    many, one, wanted = everything(np.array([0.1, 0.4, 2.0]), points)
+    np.testing.assert_allclose(many, wanted, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(one, many[1], rtol=1e-10, atol=1e-12)
 
 
@@ -184,10 +186,11 @@ def test_training_loop_inside_scan(problem):
             return state, value
 
         start = problem.params(), jnp.asarray(0.3)
-        return jax.jit(lambda: jax.lax.scan(step, start, length=5))()
+        return jax.lax.scan(step, start, length=5)
 
-    values = train(loss_of(lambda params, points, nu: bound(params, points, nu=nu)))
-    assert_close(values, train(loss_of(problem.reference)))
+    ours = loss_of(lambda params, points, nu: bound(params, points, nu=nu))
+    losses = ours, loss_of(problem.reference)
+    assert_close(*jax.jit(lambda: [train(loss) for loss in losses])())
 
 
 @each("navier_stokes_2d")
@@ -215,18 +218,21 @@ def test_bound_residual_is_traced_once(problem):
 @each("kdv")
 def test_float32_stays_float32(problem):
     params, points = problem.params(0, np.float32), problem.points(np.float32)
-    net = functools.partial(problem.apply, params)
-    residual = problem.compiled()
-    values = jax.jit(lambda points: residual(net, points, nu=0.3))(points)
-    exact = jax.tree.map(lambda leaf: leaf.astype(np.float64), params)
-    reference = jax.jit(problem.reference)
-    wanted = reference(exact, points.astype(np.float64), 0.3)
-    for value in values:
-        assert value.dtype == jnp.float32
-    assert_close(values, wanted, 1e-3)
-
-    gradient = jax.jit(jax.grad(compiled_loss(problem)))(params, points, 0.3)
-    slope = jax.jit(jax.grad(loss_of(problem.reference)))
-    wanted = slope(exact, points.astype(np.float64), 0.3)
-    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(gradient))
-    assert_close(gradient, wanted, 1e-3)
+    residual, slope = problem.compiled(), jax.grad(compiled_loss(problem))
+    found, gradient = jax.jit(
+        lambda params, points: (
+            residual(functools.partial(problem.apply, params), points, nu=0.3),
+            slope(params, points, 0.3),
+        )
+    )(params, points)
+    exact = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
+    exact_slope = jax.grad(loss_of(problem.reference))
+    wanted = jax.jit(
+        lambda params, points: (
+            problem.reference(params, points, 0.3),
+            exact_slope(params, points, 0.3),
+        )
+    )(exact, points.astype(np.float64))
+    for leaf in jax.tree.leaves((found, gradient)):
+        assert leaf.dtype == jnp.float32
+    assert_close((found, gradient), wanted, 1e-3)

@@ -51,20 +51,26 @@ def test_numbers(name) -> None:
     rules = (
         {"quadrature": {"s": oc.gauss_legendre(16)}} if residual.operator.axes else {}
     )
-    loss = jax.jit(lambda given: jnp.mean(residual(net, POINTS, **given, **rules) ** 2))
+    loss = lambda given: jnp.mean(residual(net, POINTS, **given, **rules) ** 2)
 
     def nested(given):
         (rows,) = reference([equation], [t, x], {"u": net}, POINTS, **given)
         return jnp.mean(rows**2)
 
-    guess = {name: jnp.asarray(GUESS[name]) for name in residual.parameters}
+    guess = {name: GUESS[name] for name in residual.parameters}
     assert guess
-    got, want = (jax.jit(jax.grad(f))(guess) for f in (loss, nested))
+
+    @jax.jit
+    def everything(given):
+        return jax.value_and_grad(loss)(given), jax.grad(nested)(given)
+
+    (_, got), want = everything(guess)
     step = 1e-5
     for place, slope in got.items():
         np.testing.assert_allclose(slope, want[place], rtol=1e-9, atol=1e-13)
         above, below = (
-            loss(guess | {place: guess[place] + sign * step}) for sign in (1, -1)
+            everything(guess | {place: guess[place] + sign * step})[0][0]
+            for sign in (1, -1)
         )
         difference = (above - below) / (2 * step)
         np.testing.assert_allclose(slope, difference, rtol=1e-6, atol=1e-9)
@@ -85,22 +91,23 @@ def test_fields(name) -> None:
     residual = oc.compile(equation, coordinates=[t, x])
     coefficient = lambda p: lambda z: 1 + jnp.tanh(z[0] * p[:3] + p[3:6]) @ p[6:]
     params = normal(3, (9,)) / 2
-    loss = jax.jit(
-        lambda p: jnp.mean(residual({"u": net, "k": coefficient(p)}, POINTS) ** 2)
-    )
+    loss = lambda p: jnp.mean(residual({"u": net, "k": coefficient(p)}, POINTS) ** 2)
 
     def nested(p):
         fields = {"u": net, "k": coefficient(p)}
         (rows,) = reference([equation], [t, x], fields, POINTS)
         return jnp.mean(rows**2)
 
-    got, want = (jax.jit(jax.grad(f))(params) for f in (loss, nested))
+    @jax.jit
+    def everything(params):
+        return jax.value_and_grad(loss)(params), jax.grad(nested)(params)
+
+    (_, got), want = everything(params)
     np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-13)
     along = normal(4, params.shape)
     step = 1e-5
-    difference = (loss(params + step * along) - loss(params - step * along)) / (
-        2 * step
-    )
+    above, below = (everything(params + way * step * along)[0][0] for way in (1, -1))
+    difference = (above - below) / (2 * step)
     np.testing.assert_allclose(got @ along, difference, rtol=1e-6)
 
 
@@ -108,18 +115,23 @@ def test_values_at_the_points_and_functions_of_them() -> None:
     residual = oc.compile(u.diff(t) - a * u.diff(x, 2))
     values = 1 + POINTS[:, 1] ** 2
     loss = lambda v: jnp.sum(residual(net, POINTS, a=v) ** 2)
-    got = jax.jit(jax.grad(loss))(values)
     rows = lambda v: jax.vmap(
         lambda z, n: jax.grad(net)(z)[0] - n * jax.hessian(net)(z)[1, 1]
     )(POINTS, v)
-    want = jax.jit(jax.grad(lambda v: jnp.sum(rows(v) ** 2)))(values)
-    np.testing.assert_allclose(got, want, rtol=1e-10)
+    by_hand = lambda v: jnp.sum(rows(v) ** 2)
     by_function = lambda s: jnp.sum(
         residual(net, POINTS, a=lambda z: 1 + s * z[1] ** 2) ** 2
     )
-    np.testing.assert_allclose(
-        jax.jit(jax.grad(by_function))(1.0), got @ POINTS[:, 1] ** 2, rtol=1e-10
-    )
+
+    @jax.jit
+    def everything(values, scale):
+        return *(jax.grad(f)(values) for f in (loss, by_hand)), jax.grad(by_function)(
+            scale
+        )
+
+    got, want, slope = map(np.asarray, everything(values, 1.0))
+    np.testing.assert_allclose(got, want, rtol=1e-10)
+    np.testing.assert_allclose(slope, got @ POINTS[:, 1] ** 2, rtol=1e-10)
 
 
 def test_a_table_of_unknowns_of_a_held_sum() -> None:
@@ -129,16 +141,15 @@ def test_a_table_of_unknowns_of_a_held_sum() -> None:
     residual = oc.compile(oc.Sum(weights[i] ** 2 * oc.D(w, q[i], 2), i) - w)
     points = normal(5, (3, 12)) / 3
     fun = lambda z: jnp.sin(z.sum()) * jnp.cos(z[0] * z[1])
-    table = jnp.linspace(0.5, 1.5, 12)
+    table = np.linspace(0.5, 1.5, 12)
     loss = lambda v: jnp.mean(residual(fun, points, weights=v) ** 2)
 
     def nested(v):
         at = lambda z: jnp.sum(v**2 * jnp.diag(jax.hessian(fun)(z))) - fun(z)
         return jnp.mean(jax.vmap(at)(points) ** 2)
 
-    np.testing.assert_allclose(
-        jax.jit(jax.grad(loss))(table), jax.jit(jax.grad(nested))(table), rtol=1e-9
-    )
+    both = jax.jit(lambda v: [jax.grad(f)(v) for f in (loss, nested)])
+    np.testing.assert_allclose(*both(table), rtol=1e-9)
 
 
 def test_unknowns_of_a_problem_are_found() -> None:
@@ -152,7 +163,8 @@ def test_unknowns_of_a_problem_are_found() -> None:
     exact = lambda z: jnp.exp(-0.3 * 4 * z[0]) * jnp.sin(2 * (z[1] - 0.8 * z[0]))
     bound = oc.compile(problem).bind(lambda params, z: exact(z))
     loss = lambda g: jnp.mean(bound(None, POINTS, nu=g[0], c=g[1])["equation1"] ** 2)
-    guess = jnp.array([problem.unknowns[n] for n in ("nu", "c")])
-    slope, bend = (jax.jit(d(loss))(guess) for d in (jax.grad, jax.hessian))
-    found = guess - jnp.linalg.solve(bend, slope)
+    guess = np.array([problem.unknowns[n] for n in ("nu", "c")], float)
+    both = jax.jit(lambda guess: [d(loss)(guess) for d in (jax.grad, jax.hessian)])
+    slope, bend = map(np.asarray, both(guess))
+    found = guess - np.linalg.solve(bend, slope)
     np.testing.assert_allclose(found, [0.3, 0.8], rtol=1e-9)

@@ -112,13 +112,18 @@ def _summary(
     def of(dtype: Any) -> Callable[[Any], list[jax.Array]]:
         return lambda scale: values(scale, dtype)
 
-    double, slope = jax.jvp(of(jnp.float64), (SCALE,), (1.0,))
+    @jax.jit
+    def everything(scale: Any) -> tuple[list[jax.Array], ...]:
+        double, slope = jax.jvp(of(jnp.float64), (scale,), (1.0,))
+        return double, slope, of(jnp.float32)(scale.astype(jnp.float32))
+
+    double, slope, single = everything(SCALE)
     return {
         "explain": residual.explain().splitlines(),
         "source": residual.source().splitlines(),
         "double": _numbers(double),
         "slope": _numbers(slope),
-        "single": _numbers(of(jnp.float32)(jnp.float32(SCALE))),
+        "single": _numbers(single),
     }
 
 

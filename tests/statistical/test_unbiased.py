@@ -13,6 +13,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.draws import normal
 
 DIM = 4
 x, t = oc.vector("x", DIM), sp.Symbol("t")
@@ -60,9 +61,11 @@ OPERATORS = {
 }  # fmt: skip
 
 
+INNER = np.asarray(jax.random.normal(jax.random.key(3), (DIM + 1, 6)) / 2)
+
+
 def network(z):
-    inner = jax.random.normal(jax.random.key(3), (DIM + 1, 6)) / 2
-    return jnp.sum(jnp.sin(z @ inner) * jnp.arange(1, 7)) / 4
+    return jnp.sum(jnp.sin(z @ INNER) * jnp.arange(1, 7)) / 4
 
 
 POINTS = jax.random.normal(jax.random.key(5), (5, DIM + 1)) / 2
@@ -97,10 +100,15 @@ def test_the_mean_is_exact(name) -> None:
     exact = oc.compile(equation)
     residual = oc.compile(equation, estimator=estimator)
     assert residual.plan.verify()
-    wanted = jax.jit(lambda p: exact(network, p, **given(exact)))(POINTS)
     more = given(residual)
-    run = jax.jit(jax.vmap(lambda key: residual(network, POINTS, key=key, **more)))
-    assert_mean(np.asarray(run(jax.random.split(KEY, 10_000))), wanted)
+
+    @jax.jit
+    def both(points):
+        draw = lambda key: residual(network, points, key=key, **more)
+        draws = jax.vmap(draw)(jax.random.split(KEY, 10_000))
+        return draws, exact(network, points, **given(exact))
+
+    assert_mean(*map(np.asarray, both(POINTS)))
 
 
 SUMMABLE = [
@@ -116,14 +124,17 @@ def test_all_terms_are_the_sum(name) -> None:
     exact = oc.compile(equation)
     shared = getattr(estimator, "shared", True)
     full = oc.compile(equation, estimator=oc.Sparse(DIM**2, shared=shared))
-    more = given(exact)
-    wanted = exact(network, POINTS, **more)
-    found = full(network, POINTS, key=KEY, **given(full))
-    np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-12)
+
+    @jax.jit
+    def both(points):
+        found = full(network, points, key=KEY, **given(full))
+        return found, exact(network, points, **given(exact))
+
+    np.testing.assert_allclose(*both(POINTS), rtol=1e-10, atol=1e-12)
 
 
 def quadratic(dim):
-    a = jax.random.normal(jax.random.key(2), (dim, dim))
+    a = normal((2, dim), (dim, dim))
     hessian = a + a.T
     return hessian, lambda z: z @ hessian @ z / 2
 
@@ -135,9 +146,10 @@ def variances(dim, estimator, count=100_000):
     v = sp.Function("v")(y)
     residual = oc.compile(oc.Sum(oc.D(v, y[n], 2), n), estimator=estimator)
     hessian, net = quadratic(dim)
-    at = jnp.zeros((1, dim))
-    run = jax.jit(jax.vmap(lambda key: residual(net, at, key=key)[0]))
-    return np.asarray(hessian), np.asarray(run(jax.random.split(KEY, count)))
+    at = np.zeros((1, dim))
+    draw = jax.vmap(lambda key: residual(net, at, key=key)[0])
+    run = jax.jit(lambda: draw(jax.random.split(KEY, count)))
+    return hessian, np.asarray(run())
 
 
 @pytest.mark.parametrize("replace", [False, True])
@@ -171,48 +183,56 @@ def test_residuals_report_their_variance() -> None:
     residual = oc.compile(LAPLACIAN, estimator=oc.Sparse(1))
     found = residual.variance(network, POINTS, KEY, draws=2_000)
     hessians = jax.jit(jax.vmap(jax.hessian(network)))(POINTS)
-    h = jnp.diagonal(hessians, axis1=1, axis2=2)[:, :DIM]
-    np.testing.assert_allclose(found, DIM**2 * jnp.var(h, axis=1), rtol=0.2)
+    h = np.diagonal(hessians, axis1=1, axis2=2)[:, :DIM]
+    np.testing.assert_allclose(found, DIM**2 * np.var(h, axis=1), rtol=0.2)
 
 
 def test_two_draws_square_without_bias() -> None:
     """Over all pairs of draws: E of the product is the square, in the gradient too."""
     base = oc.compile(LAPLACIAN - 1)
     residual = oc.compile(LAPLACIAN - 1, estimator=oc.Sparse(2))
-    inner = jax.random.normal(jax.random.key(3), (DIM + 1, 6)) / 2
 
     def net(scale, z):
-        return scale * jnp.sum(jnp.sin(z @ inner * scale))
+        return scale * jnp.sum(jnp.sin(z @ INNER * scale))
 
     f, g = base.bind(net), residual.bind(net)
     exact = lambda s: jnp.sum(f(s, POINTS) ** 2)
-    # Every subset of two of the four terms, by a key each.
+
+    @jax.jit
+    def everything(keys):
+        draw = lambda key: lambda s: g(s, POINTS, key=key)
+        one = lambda key: jax.jvp(draw(key), (1.1,), (1.0,))
+        return jax.vmap(one)(keys), jax.value_and_grad(exact)(1.1)
+
     keys = jax.random.split(KEY, 200)
-    rows = np.asarray(jax.jit(jax.vmap(lambda key: g(1.1, POINTS, key=key)))(keys))
-    _, first = np.unique(rows.round(9), axis=0, return_index=True)
+    (values, slopes), (square, slope) = jax.tree.map(np.asarray, everything(keys))
+    # Every subset of two of the four terms, by a key each.
+    _, first = np.unique(values.round(9), axis=0, return_index=True)
     assert len(first) == len(list(itertools.combinations(range(DIM), 2)))
-    subsets = keys[first]
-    values = jax.jit(jax.vmap(lambda key: g(1.1, POINTS, key=key)))(subsets)
-    products = jnp.einsum("an,bn->", values, values) / len(first) ** 2
-    np.testing.assert_allclose(products, exact(1.1), rtol=1e-12)
-    biased = jnp.mean(jnp.sum(values**2, axis=1))
-    excess = jnp.sum(jnp.var(values, axis=0))
-    np.testing.assert_allclose(biased - exact(1.1), excess, rtol=1e-9)
-    slopes = jax.jit(
-        jax.vmap(lambda key: jax.jacfwd(lambda s: g(s, POINTS, key=key))(1.1))
-    )(subsets)
-    mean = 2 * jnp.einsum("an,bn->", values, slopes) / len(first) ** 2
-    np.testing.assert_allclose(mean, jax.jit(jax.grad(exact))(1.1), rtol=1e-10)
+    values, slopes = values[first], slopes[first]
+    products = np.einsum("an,bn->", values, values) / len(first) ** 2
+    np.testing.assert_allclose(products, square, rtol=1e-12)
+    biased = np.mean(np.sum(values**2, axis=1))
+    excess = np.sum(np.var(values, axis=0))
+    np.testing.assert_allclose(biased - square, excess, rtol=1e-9)
+    mean = 2 * np.einsum("an,bn->", values, slopes) / len(first) ** 2
+    np.testing.assert_allclose(mean, slope, rtol=1e-10)
 
 
 def test_unbiased_square_takes_two_draws() -> None:
     residual = oc.compile([LAPLACIAN, oc.D(u, t)], estimator=oc.Sparse(1))
-    exact = oc.compile([LAPLACIAN, oc.D(u, t)])(network, POINTS)
-    run = jax.vmap(lambda key: oc.unbiased_square(residual, network, POINTS, key)[0])
-    values = np.asarray(jax.jit(run)(jax.random.split(KEY, 10_000)))
-    assert_mean(values, exact[0] ** 2)
-    _, other = oc.unbiased_square(residual, network, POINTS, KEY)
-    np.testing.assert_allclose(other, exact[1] ** 2, rtol=1e-12)
+    exact = oc.compile([LAPLACIAN, oc.D(u, t)])
+    square = lambda key: oc.unbiased_square(residual, network, POINTS, key)
+
+    @jax.jit
+    def everything(keys):
+        return jax.vmap(square)(keys), exact(network, POINTS)
+
+    keys = jax.random.split(KEY, 10_000)
+    found, (laplacian, slope) = jax.tree.map(np.asarray, everything(keys))
+    values, others = found
+    assert_mean(values, laplacian**2)
+    np.testing.assert_allclose(others[0], slope**2, rtol=1e-12)
 
 
 def test_a_hard_constraint_is_split() -> None:
@@ -221,16 +241,21 @@ def test_a_hard_constraint_is_split() -> None:
     n = oc.index("n", y)
     v = sp.Function("v")(y)
     inside = 1 - oc.Sum(y[n] ** 2, n)
-    at = jax.random.normal(jax.random.key(1), (4, 8)) / 4
-    inner = jax.random.normal(jax.random.key(3), (8, 6)) / 2
+    at = normal(1, (4, 8)) / 4
+    inner = normal(3, (8, 6)) / 2
     net = lambda z: jnp.sum(jnp.sin(z @ inner))
     second = lambda f: oc.Sum(oc.D(f, y[n], 2), n)
     split = oc.compile(second(inside * v), estimator=oc.Sparse(2))
     whole = oc.compile(second(v), estimator=oc.Sparse(2))
     constrained = lambda z: (1 - jnp.sum(z**2)) * net(z)
-    exact = oc.compile(second(v))(constrained, at)
+    exact = oc.compile(second(v))
     left = split.variance(net, at, KEY, draws=4_000)
     right = whole.variance(constrained, at, KEY, draws=4_000)
     assert (left < 0.9 * right).all()
-    run = jax.jit(jax.vmap(lambda key: split(net, at, key=key)))
-    assert_mean(np.asarray(run(jax.random.split(KEY, 10_000))), exact)
+
+    @jax.jit
+    def both(at):
+        draw = lambda key: split(net, at, key=key)
+        return jax.vmap(draw)(jax.random.split(KEY, 10_000)), exact(constrained, at)
+
+    assert_mean(*map(np.asarray, both(at)))

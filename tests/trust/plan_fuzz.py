@@ -334,23 +334,29 @@ def network(field: str, site: int, width: int):
 
 def run_by_jax(plan: Plan) -> list[float]:
     """What the runtime computes for each read-out, in float64, field by field."""
-    import jax.numpy as jnp
+    keys = {(functional.field, functional.site) for functional in plan.functionals}
+    found = {key: _of_one_field(plan, *key) for key in keys}
+    return [found[f.field, f.site][f] for f in plan.functionals]
+
+
+def _of_one_field(plan: Plan, field: str, site: int) -> dict[Functional, float]:
+    import jax
+    import numpy as np
 
     from opcompiler.runtime.networks import Group
     from opcompiler.runtime.points import Points
     from opcompiler.runtime.pushes import evaluate_functionals
     from opcompiler.runtime.tracing import Traced
 
-    found = {}
-    for functional in plan.functionals:
-        key = functional.field, functional.site
-        if key in found:
-            continue
-        width = len(plan.sites[functional.site])
-        points = jnp.array([point(functional.site, width)], float)
-        group = Group((functional.field,), Traced(network(*key, width)))
-        values = evaluate_functionals(
-            plan, group, {functional.site: Points.rows(points)}
-        )
-        found[key] = {f: float(v.reshape(-1)[0]) for f, v in values.items()}
-    return [found[f.field, f.site][f] for f in plan.functionals]
+    width = len(plan.sites[site])
+    group = Group((field,), Traced(network(field, site, width)))
+    order: list[Functional] = []
+
+    @jax.jit
+    def run(points: jax.Array) -> list[jax.Array]:
+        values = evaluate_functionals(plan, group, {site: Points.rows(points)})
+        order.extend(values)
+        return list(values.values())
+
+    values = run(np.array([point(site, width)], float))
+    return {f: float(v.reshape(-1)[0]) for f, v in zip(order, values, strict=True)}

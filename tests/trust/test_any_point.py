@@ -108,16 +108,15 @@ def test_value_gradient_and_laplacian(name, weighted) -> None:
 def test_traced_weights(name) -> None:
     fun, point = POINTS[name]
     weights = weights_like(point)
-    run = jax.jit(lambda w: forward_laplacian(fun, weights=w)(point)[1:])
 
     @jax.jit
-    def wanted(w):
-        return jax.grad(fun)(point), exact(fun, point, w)
+    def both(w):
+        got = forward_laplacian(fun, weights=w)(point)[1:]
+        slope = jax.grad(lambda w: laplacian(fun, weights=w)(point))(w)
+        want = jax.grad(fun)(point), exact(fun, point, w)
+        return (got, slope), (want, jax.grad(lambda w: exact(fun, point, w))(w))
 
-    close(run(weights), wanted(weights))
-    slope = jax.jit(jax.grad(lambda w: laplacian(fun, weights=w)(point)))(weights)
-    want = jax.jit(jax.grad(lambda w: exact(fun, point, w)))(weights)
-    close(slope, want)
+    close(*both(weights))
 
 
 def test_chunks() -> None:
@@ -157,9 +156,9 @@ def test_local_energy_of_the_hydrogen_atom() -> None:
 def test_single_precision() -> None:
     fun, point = POINTS["(2, 3)"]
     single = jax.tree.map(lambda a: a.astype(jnp.float32), point)
-    value, gradient, second = jax.jit(forward_laplacian(fun))(single)
+    both = jax.jit(lambda a, b: (forward_laplacian(fun)(a), exact(fun, b)))
+    (value, gradient, second), wanted = both(single, point)
     assert {value.dtype, gradient.dtype, second.dtype} == {jnp.dtype("float32")}
-    wanted = jax.jit(lambda point: exact(fun, point))(point)
     np.testing.assert_allclose(second, wanted, rtol=1e-5)
 
 
@@ -175,23 +174,31 @@ def test_bilaplacian_and_partials_of_a_matrix() -> None:
     point = jnp.array([[0.3, 0.6], [-0.2, 0.9]])
     weights = jnp.array([[1.0, 2.0], [0.0, -1.0]])
     once = lambda f: lambda x: exact(f, x, weights)
-    got = jax.jit(biharmonic(fun, weights=weights))(point)
-    close(got, jax.jit(once(once(fun)))(point))
-    got = partials(fun, [(1, 2, 0, 1)])(point)[1, 2, 0, 1]
     along = lambda f, i, j: lambda x: jax.grad(f)(x)[i, j]
-    want = jax.jit(along(along(along(along(fun, 0, 0), 0, 1), 0, 1), 1, 1))(point)
-    close(got, want)
+    mixed = along(along(along(along(fun, 0, 0), 0, 1), 0, 1), 1, 1)
+
+    @jax.jit
+    def both(point):
+        got = biharmonic(fun, weights=weights)(point)
+        part = partials(fun, [(1, 2, 0, 1)])(point)[1, 2, 0, 1]
+        return (got, part), (once(once(fun))(point), mixed(point))
+
+    close(*both(point))
 
 
 def test_derivatives_along_a_direction() -> None:
     fun, point = POINTS["dict"]
     along = jax.tree.map(jnp.ones_like, point)
-    got = jax.jit(derivatives(fun, 3, along=along))(point)
     first = jax.grad(lambda s: fun(jax.tree.map(lambda a: a + s, point)))
     second = jax.grad(first)
     orders = (first, second, jax.grad(second))
-    want = jax.jit(lambda s: [fun(point), *(f(s) for f in orders)])(0.0)
-    close(list(got), want)
+
+    @jax.jit
+    def both(point, s):
+        got = derivatives(fun, 3, along=along)(point)
+        return list(got), [fun(point), *(f(s) for f in orders)]
+
+    close(*both(point, 0.0))
 
 
 @pytest.mark.parametrize(

@@ -95,10 +95,11 @@ SLOW = {
         "binomial 2",
     ),
     *("besselj 2", "besseli 0", "binomial 1"),
-    *("catalan 0", "jn 1", "polygamma 1"),
+    *("catalan 0", "jn 1", "polygamma 1", "atan2 1", "jn 2", "yn 1"),
+    *("lowergamma 1", "polygamma 2", "expint 1", "harmonic 1", "zeta 1"),
+    *("polylog 1", "polylog 2", "LambertW 1"),
 }
 """Left to `make test-slow`: variants of others, slow to compile."""
-
 
 FAST = [name for name in ROWS if name not in SLOW]
 
@@ -109,7 +110,7 @@ def test_derivatives_to_order_two(name: str) -> None:
     assert complaints(name, ROWS[name], residual, np.float64) == []
 
 
-@pytest.mark.parametrize("name", only(FAST[::32], ROWS))
+@pytest.mark.parametrize("name", only(["exp 0", "fresnelc 0", "floor 0"], ROWS))
 def test_derivatives_to_order_six(name: str) -> None:
     residual = residual_of(ROWS[name], ORDER)
     for dtype in TOLERANCE:

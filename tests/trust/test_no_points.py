@@ -3,6 +3,9 @@
 Places that a family changes are counted along the points, of which there are none.
 """
 
+import functools
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.shares import only
 
 N = 16
 COMPONENTS = sp.symbols(f"x:{N}")
@@ -40,18 +44,25 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("operator", OPERATORS)
-@pytest.mark.parametrize("name", NETWORKS)
+@functools.cache
+def compiled(operator: str) -> oc.Residual:
+    estimator = oc.Sparse(4) if operator == "sampled" else None
+    return oc.compile(OPERATORS[operator], estimator=estimator)
+
+
+@pytest.mark.parametrize(
+    ("name", "operator"),
+    only(
+        zip(NETWORKS, itertools.cycle(OPERATORS), strict=False),
+        itertools.product(NETWORKS, OPERATORS),
+    ),
+)
 def test_no_points(name: str, operator: str) -> None:
-    net = NETWORKS[name]
-    drawn = operator == "sampled"
-    residual = oc.compile(
-        OPERATORS[operator], estimator=oc.Sparse(4) if drawn else None
-    )
-    key = {"key": jax.random.key(0)} if drawn else {}
+    net, residual = NETWORKS[name], compiled(operator)
+    drawn = {"key": jax.random.key(0)} if operator == "sampled" else {}
 
     def total(scale):
-        values = residual(lambda z: net(scale * z), jnp.zeros((0, N)), **key)
+        values = residual(lambda z: net(scale * z), jnp.zeros((0, N)), **drawn)
         assert values.shape == (0,)
         return jnp.sum(values)
 

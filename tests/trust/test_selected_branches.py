@@ -5,6 +5,8 @@ the branch that was not selected, and multiplies it by the slopes there. So a ne
 selects behind a steep primitive is not reversed, whatever the plan says.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,10 +16,12 @@ from jax import lax
 
 import opcompiler as oc
 from opcompiler.runtime.tracing import Traced
+from tests.shares import only
 
 X = sp.symbols("x:4")
 u = sp.Function("u")(*X)
-PARTIALS = [u.diff(a) for a in X] + [u.diff(a, b) for a in X for b in X]
+FIRST = [u.diff(a) for a in X]
+PARTIALS = [*FIRST, *(u.diff(a, 2) for a in X), u.diff(X[0], X[1]), u.diff(X[2], X[3])]
 POINTS = np.array(
     [
         [0.3, 0.2, -0.1, 0.4],
@@ -75,33 +79,58 @@ SAFE = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:derivatives of order 2")
 @pytest.mark.parametrize("name", STEEP)
+def test_networks_that_are_not_reversed(name: str) -> None:
+    assert not Traced(STEEP[name]).is_reversible(POINTS)
+
+
+@functools.cache
+def every_strategy() -> list[oc.Residual]:
+    names = "algebra", "reverse", "nested"
+    return [oc.compile(PARTIALS, strategy=strategy) for strategy in names]
+
+
+@pytest.mark.filterwarnings("ignore:derivatives of order 2")
+@pytest.mark.parametrize(
+    "name",
+    only(
+        ["cutoff", "root", "quotient", "clamped", "in a loop", "behind a layer"], STEEP
+    ),
+)
 def test_reverse_plans_give_what_forward_mode_gives(name: str) -> None:
     net = STEEP[name]
-    assert not Traced(net).is_reversible(POINTS)
-    names = "algebra", "reverse", "nested"
-    every = {s: oc.compile(PARTIALS, strategy=s) for s in names}
-    ours, reverse, nested = jax.jit(
-        lambda z: [jnp.stack(residual(net, z)) for residual in every.values()]
-    )(POINTS)
+
+    @jax.jit
+    def everything(z):
+        found = [jnp.stack(residual(net, z)) for residual in every_strategy()]
+        return *found, jax.vmap(jax.grad(net))(z)
+
+    ours, reverse, nested, slopes = map(np.asarray, everything(POINTS))
     np.testing.assert_allclose(reverse, ours, rtol=1e-12, atol=1e-14)
     # The points were chosen so that a reverse pass is spoiled. JAX's own forward mode is,
     # too, where something infinite is the smaller one.
-    slopes = jax.jit(jax.vmap(jax.grad(net)))(POINTS)
-    assert jnp.isnan(slopes).sum() > jnp.isnan(ours[:4]).sum()
-    fine = jnp.isfinite(nested)
+    assert np.isnan(slopes).sum() > np.isnan(ours[:4]).sum()
+    fine = np.isfinite(nested)
     assert fine.mean() > 0.3
     np.testing.assert_allclose(ours[fine], nested[fine], rtol=1e-9, atol=1e-12)
+
+
+@functools.cache
+def reversed_slopes() -> oc.Residual:
+    return oc.compile(FIRST, strategy="reverse")
 
 
 @pytest.mark.parametrize("name", SAFE)
 def test_other_networks_are_reversed(name: str) -> None:
     net = SAFE[name]
     assert Traced(net).is_reversible(POINTS)
-    slopes = jax.jit(jax.vmap(jax.jacfwd(net)))(POINTS[:1])
-    found = oc.compile(PARTIALS[:4], strategy="reverse")(net, POINTS[:1])
-    np.testing.assert_allclose(np.stack(found, 1), slopes, rtol=1e-10, atol=1e-13)
+    residual = reversed_slopes()
+
+    @jax.jit
+    def both(z):
+        return jnp.stack(residual(net, z), 1), jax.vmap(jax.jacfwd(net))(z)
+
+    np.testing.assert_allclose(*both(POINTS[:1]), rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.parametrize("fields", [1, 2])
@@ -113,14 +142,21 @@ def test_sums_of_first_derivatives(fields: int) -> None:
     g = sp.Function("g")(Y)
     terms = oc.D(f, Y[i]) ** 2 + (oc.D(g, Y[i]) if fields == 2 else 0)
     residual = oc.compile(oc.Sum(terms, i), fields=[f, g][:fields])
-    points = jnp.zeros((3, 300)).at[0, :4].set(0.3).at[1, 0].set(1.0).at[2, 0].set(2.0)
+    points = np.zeros((3, 300))
+    points[0, :4], points[1, 0], points[2, 0] = 0.3, 1.0, 2.0
     one = lambda z: cutoff(z) + jnp.sum(jnp.sin(z))
     net = one if fields == 1 else lambda z: jnp.stack([one(z), cutoff(z)])
-    slopes = jax.jit(jax.vmap(jax.jacfwd(net)))(points).reshape(3, fields, 300)
-    want = jnp.sum(slopes[:, 0] ** 2 + (slopes[:, 1] if fields == 2 else 0), axis=1)
-    found = jax.jit(lambda z: residual(net, z))(points)
+    loss = lambda s: jnp.sum(residual(lambda z: net(s * z), points[:1]))
+
+    @jax.jit
+    def everything(points):
+        slopes = jax.vmap(jax.jacfwd(net))(points).reshape(3, fields, 300)
+        terms = slopes[:, 0] ** 2 + (slopes[:, 1] if fields == 2 else 0)
+        scales = jnp.array([1.1 + 1e-5, 1.1 - 1e-5, 1.1])
+        losses = lax.map(jax.value_and_grad(loss), scales)
+        return residual(net, points), terms.sum(axis=1), losses
+
+    found, want, ((above, below, _), (*_, slope)) = everything(points)
     np.testing.assert_allclose(found, want, rtol=1e-11)
-    assert jnp.isfinite(found).all()
-    loss = jax.jit(lambda s: jnp.sum(residual(lambda z: net(s * z), points[:1])))
-    slope = (loss(1.1 + 1e-5) - loss(1.1 - 1e-5)) / 2e-5
-    np.testing.assert_allclose(jax.jit(jax.grad(loss))(1.1), slope, rtol=1e-6)
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(slope, (above - below) / 2e-5, rtol=1e-6)

@@ -66,18 +66,23 @@ def alike(got: float, wanted: list[float]) -> bool:
 
 
 # `tests/taylor/test_singular.py` has the true values of every coefficient.
-@pytest.mark.parametrize("name", one_in(8, sorted(CASES.keys() - BETTER)))
-def test_the_first_of_two_coefficients(name: str) -> None:
-    fun, point, _ = CASES[name]
-    point, slope = jnp.float64(point), jnp.float64(-1.3)
+@pytest.mark.parametrize("start", one_in(8, range(8)))
+def test_the_first_of_two_coefficients(start: int) -> None:
+    names = sorted(CASES.keys() - BETTER)[start::8]
+    slope, zero = jnp.float64(-1.3), jnp.float64(0)
 
-    @jax.jit
-    def both(point):
-        _, series = oc.jet(fun, (point,), ([slope, jnp.float64(0)],))
+    def both(name, point):
+        fun, *_ = CASES[name]
+        _, series = oc.jet(fun, (point,), ([slope, zero],))
         return series[0], jax.jvp(fun, (point,), (slope,))[1]
 
-    got, wanted = both(point)
-    assert alike(float(got), [float(wanted)])
+    @jax.jit
+    def everything(points):
+        return {name: both(name, points[name]) for name in names}
+
+    points = {name: np.float64(CASES[name][1]) for name in names}
+    for name, (got, wanted) in everything(points).items():
+        assert alike(float(got), [float(wanted)]), name
 
 
 @pytest.mark.filterwarnings("ignore:derivatives of order 2")

@@ -105,14 +105,15 @@ def test_the_other_order_is_the_other_order():
 def test_a_vector_counts_as_its_components():
     net = lambda z: jnp.stack([z[1] ** 2, z[2] ** 3, z[0] ** 4])
     residual = oc.compile([*oc.curl(oc.curl(E, space), space)], fields=E)
-    a, b, c = points = jnp.asarray([0.5, 2.0, 3.0])
+    a, b, c = points = np.array([0.5, 2.0, 3.0])
     want = [-2.0, -6 * c, -12 * a**2]
-    np.testing.assert_allclose(np.stack(residual(net, points)), want, rtol=1e-12)
     phi = sp.Function("phi")(*space)
     whole = oc.compile([oc.div(E, space) + phi, phi.diff(space[0])], fields=[phi, E])
     assert whole.fields == ("phi", "E1", "E2", "E3")
     four = lambda z: jnp.stack([z[0] * z[1], z[0] ** 2, z[1] ** 2, z[2] ** 2])
-    found = np.stack(whole(four, points))
+    both = jax.jit(lambda points: (residual(net, points), whole(four, points)))
+    curls, found = both(points)
+    np.testing.assert_allclose(curls, want, rtol=1e-12)
     np.testing.assert_allclose(found, [a * b + 2 * (a + b + c), b], rtol=1e-12)
 
 
@@ -291,13 +292,15 @@ def test_complex_fields_as_pairs_in_parts(net):
     want = {
         "first": -2 * b - a**2 * A,
         "second": 1j - B,
-        "rest": 2 * a - jnp.abs(A) ** 2,
+        "rest": 2 * a - np.abs(A) ** 2,
     }
+    parts = {name: oc.compile(COMPLEX.equation(name)) for name in want}
+    parts["both"] = oc.compile(COMPLEX.condition("both"))
+    run = jax.jit(lambda p: {name: part(net, p) for name, part in parts.items()})
+    found = run(POINTS)
     for name, values in want.items():
-        found = oc.compile(COMPLEX.equation(name))(net, POINTS)
-        np.testing.assert_allclose(found, values, rtol=1e-12, atol=1e-12)
-    found = oc.compile(COMPLEX.condition("both"))(net, POINTS)
-    np.testing.assert_allclose(found, 1 + 2j * a, rtol=1e-12)
+        np.testing.assert_allclose(found[name], values, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found["both"], 1 + 2j * a, rtol=1e-12)
 
 
 def test_fields_of_other_arguments_belong_to_another_network():

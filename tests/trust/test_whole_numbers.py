@@ -1,5 +1,7 @@
 """Whole numbers in an equation are numbers like others, in the precision of the points."""
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,15 +67,29 @@ EQUATIONS = {
 }
 
 
+@cache
+def compiled(name):
+    """A residual and the rules that it takes."""
+    equation, _ = EQUATIONS[name]
+    return oc.compile(equation), RULE if equation.has(sp.Integral) else None
+
+
 @pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32])
-@pytest.mark.parametrize("name", EQUATIONS)
-def test_equations_of_whole_numbers(name, dtype):
-    equation, want = EQUATIONS[name]
-    rules = RULE if equation.has(sp.Integral) else None
-    got = oc.compile(equation)(wave, POINTS.astype(dtype), quadrature=rules)
-    assert got.real.dtype == dtype
+def test_equations_of_whole_numbers(dtype):
+    residuals = {name: compiled(name) for name in EQUATIONS}
+
+    @jax.jit
+    def everything(points):
+        return {
+            name: residual(wave, points, quadrature=rules)
+            for name, (residual, rules) in residuals.items()
+        }
+
     digits = 1e-14 if dtype == jnp.float64 else 5e-6
-    np.testing.assert_allclose(got, want + np.sin(POINTS[:, 0]), rtol=digits)
+    for name, got in everything(POINTS.astype(dtype)).items():
+        assert got.real.dtype == dtype, name
+        want = EQUATIONS[name][1] + np.sin(POINTS[:, 0])
+        np.testing.assert_allclose(got, want, rtol=digits, err_msg=name)
 
 
 def test_text():
@@ -106,11 +122,9 @@ def avals(jaxpr):
 @pytest.mark.parametrize("name", [n for n in EQUATIONS if n != "gamma"])
 def test_nothing_else_is_computed_with(name):
     """With double precision switched on, single points see no double and no integer."""
-    equation, _ = EQUATIONS[name]
     points = POINTS.astype(jnp.float32)
-    nodes = tuple(jnp.asarray(part, jnp.float32) for part in RULE["s"])
-    rules = {"s": nodes} if equation.has(sp.Integral) else None
-    residual = oc.compile(equation)
+    residual, rules = compiled(name)
+    rules = rules and {"s": tuple(part.astype(jnp.float32) for part in rules["s"])}
     traced = jax.make_jaxpr(lambda p: residual(wave, p, quadrature=rules))(points)
     kinds = {str(a.dtype) for a in avals(traced.jaxpr)}
     # `floor` and `mod` of JAX compare signs, `argmax` of a guard counts.
@@ -153,11 +167,11 @@ def test_parameters_given_as_integers(name, wide):
 
 def test_integer_exponents_given_at_the_call():
     residual = oc.compile(u**n + 2**n)
-    got = residual(wave, POINTS, n=3)
+    both = jax.jit(lambda points: [residual(wave, points, n=n) for n in (3, -40)])
+    got, small = both(POINTS)
     np.testing.assert_allclose(got, np.sin(POINTS[:, 0]) ** 3 + 8, rtol=1e-14)
-    got = residual(wave, POINTS, n=-40)
     want = np.sin(POINTS[:, 0]) ** -40.0 + 2.0**-40
-    np.testing.assert_allclose(got, want, rtol=1e-13)
+    np.testing.assert_allclose(small, want, rtol=1e-13)
 
 
 def test_integer_points():
@@ -191,27 +205,37 @@ def test_indices_as_numbers(dtype):
     points = LONG.astype(dtype)
     z, numbers = np.asarray(points, float), np.arange(12.0)
     second = -np.sin(z) * np.arange(1, 13)
-    cases = sp.Piecewise((2_000_000_000, i > 5), (1, True))
+    large = sp.Piecewise((2_000_000_000, i > 5), (1, True))
     value = (np.sin(z) * np.arange(1, 13)).sum(1)
     digits = 1e-12 if dtype == jnp.float64 else 2e-5
-    for equation, want in (
+    cases = (
         (oc.Sum(i**9 * X[i], i) * v, (numbers**9 * z).sum(1) * value),
         (oc.Sum(i**9 * oc.D(v, X[i], 2), i), (numbers**9 * second).sum(1)),
         (
-            oc.Sum(3 * cases * oc.D(v, X[i], 2), i),
+            oc.Sum(3 * large * oc.D(v, X[i], 2), i),
             (np.where(numbers > 5, 6e9, 3) * second).sum(1),
         ),
         (oc.Sum(2 ** (3 * i) * oc.D(v, X[i], 2), i), (8.0**numbers * second).sum(1)),
-    ):
-        residual = oc.compile(equation)
-        got = jax.jit(lambda p, residual=residual: residual(weighted, p))(points)
-        assert got.dtype == dtype
+    )
+    exact = [oc.compile(equation) for equation, _ in cases]
+    sampled = [
+        oc.compile(equation, estimator=oc.Sparse(12))
+        for equation, _ in cases
+        if equation.has(sp.Derivative)
+    ]
+
+    @jax.jit
+    def everything(points):
+        key = jax.random.key(1)
+        return [residual(weighted, points) for residual in exact], [
+            residual(weighted, points, key=key) for residual in sampled
+        ]
+
+    found, drawn = everything(points)
+    wanted = [want for _, want in cases]
+    assert {got.dtype for got in found} == {np.dtype(dtype)}
+    for got, want in zip((*found, *drawn), (*wanted, *wanted[1:]), strict=True):
         np.testing.assert_allclose(got, want, rtol=digits)
-        if equation.has(sp.Derivative):
-            sampled = oc.compile(equation, estimator=oc.Sparse(12))
-            run = lambda p, k, sampled=sampled: sampled(weighted, p, key=k)
-            got = jax.jit(run)(points, jax.random.key(1))
-            np.testing.assert_allclose(got, want, rtol=digits)
 
 
 def test_an_index_that_the_points_cannot_count_to():
