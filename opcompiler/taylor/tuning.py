@@ -46,12 +46,12 @@ class Tuning:
 
     # Laplacian of a family over written out, two CPU cores, float32, in turns, jax 0.10.2:
     # values, parameter gradient, compilation of the gradient.
-    #                                     6 directions       8                  10
-    #   FermiNet-like network, 64 points  1.20, 1.03, 0.89   0.66, 0.56, 0.79   0.68, 0.50, 0.82
-    #   self-attention, 2 blocks, 64      1.16, 1.28, 0.94   1.32, 0.92, 1.06   1.21, 0.94, 0.94
-    #   4 x 64 perceptron, 256            1.04, 0.82, 0.96   1.09, 0.85, 0.76   0.82, 0.88, 0.77
-    #   4 x 128 perceptron, 256           0.97, 0.94, 0.78   0.93, 0.93, 0.57   0.92, 0.92, 0.61
-    #   4 x 256 perceptron, 256           1.31, 1.06, 0.93   1.28, 1.00, 0.63   1.14, 0.99, 0.71
+    #                                6 directions       8                  10
+    #   FermiNet-like, 64 points     1.20, 1.03, 0.89   0.66, 0.56, 0.79   0.68, 0.50, 0.82
+    #   self-attention, 2 blocks, 64 1.16, 1.28, 0.94   1.32, 0.92, 1.06   1.21, 0.94, 0.94
+    #   4 x 64 perceptron, 256       1.04, 0.82, 0.96   1.09, 0.85, 0.76   0.82, 0.88, 0.77
+    #   4 x 128 perceptron, 256      0.97, 0.94, 0.78   0.93, 0.93, 0.57   0.92, 0.92, 0.61
+    #   4 x 256 perceptron, 256      1.31, 1.06, 0.93   1.28, 1.00, 0.63   1.14, 0.99, 0.71
     fold_from: int = 8
     stack_from: int = 13
     compose_upto: int = 4
