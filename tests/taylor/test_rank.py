@@ -92,7 +92,7 @@ def bends(network, params, z):
     """The second derivative along each coordinate, by nested forward mode."""
     f = lambda y: network(params, y)
     along = lambda e: jax.jvp(lambda y: jax.jvp(f, (y,), (e,))[1], (z,), (e,))[1]
-    return jax.vmap(along)(jnp.eye(z.size))
+    return jax.vmap(along)(jnp.eye(z.size, dtype=z.dtype))
 
 
 def laplacian(network):
