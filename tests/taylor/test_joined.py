@@ -123,7 +123,9 @@ def nested_laplacian(net):
     """The trace of the Hessian, by nested forward mode."""
     along = lambda e: lambda z: jax.jvp(net, (z,), (e,))[1]
     twice = lambda z, e: jax.jvp(along(e), (z,), (e,))[1]
-    return lambda z: jax.vmap(lambda e: twice(z, e))(jnp.eye(z.size, dtype=z.dtype)).sum()
+    return lambda z: jax.vmap(lambda e: twice(z, e))(
+        jnp.eye(z.size, dtype=z.dtype)
+    ).sum()
 
 
 LESS_WORK = (
