@@ -5,6 +5,8 @@
 PACKAGE is netket, ferminet, psiformer (of ferminet) or deepqmc, and has to be installed.
 What goes into it is the first program of its page in docs/tools; networks, walkers and
 rivals are the package's. `--gradient` times the parameter gradient of the mean square, too.
+`--double` takes double precision. In single precision gradients may differ much: walkers
+that lie near a node of a wavefunction lose most digits, in every package.
 """
 
 import argparse
@@ -198,7 +200,9 @@ def main() -> None:
     parser.add_argument("package", choices=PACKAGES)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--gradient", action="store_true")
+    parser.add_argument("--double", action="store_true")
     options = parser.parse_args()
+    jax.config.update("jax_enable_x64", options.double)
     energies, params, walkers = PACKAGES[options.package]()
     print(PACKAGES[options.package].__doc__)
     print("jax", jax.__version__, "folx", version("folx"))

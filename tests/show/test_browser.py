@@ -95,7 +95,7 @@ def widths(browser: str, folder: Path, text: str):
         ("kdv", "auto"),
         ("navier_stokes", "auto"),
         ("laplacian_50d", "auto"),
-        ("bilaplacian_3d", "nested"),
+        ("bilaplacian_3d", "nested"),  # its drawing of 16 channels scrolls in a window
         ("held_sum", "auto"),
     ],
 )
