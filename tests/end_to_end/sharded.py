@@ -124,6 +124,7 @@ def main():
     parser.add_argument("--port", help="of process 0 of two; each has 4 devices")
     parser.add_argument("--process", type=int)
     options = parser.parse_args()
+    jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_enable_x64", True)
     if options.port:
         jax.distributed.initialize(f"localhost:{options.port}", 2, options.process)

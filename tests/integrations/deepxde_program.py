@@ -125,6 +125,7 @@ def page(file):
 
 
 if __name__ == "__main__":
+    jax.config.update("jax_enable_x64", True)
     found = {"page": page(sys.argv[1])}
     dde.config.set_default_float("float64")
     parts = (burgers, stokes, inverse, mistakes)

@@ -5,13 +5,8 @@ pushed there although nested jvp can, and for each residual that gives other num
 With `--all` these are all programs and residuals, else one of every kind.
 """
 
-import os
 import sys
 from functools import partial
-
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
-)
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +21,7 @@ from tests.taylor.primitives import PROGRAMS
 from tests.taylor.programs_devices import PARALLEL
 from tests.taylor.test_primitives import FOLDED
 
+jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_enable_x64", True)
 
 MESH = jax.make_mesh((2,), ("i",), axis_types=(jax.sharding.AxisType.Auto,))
