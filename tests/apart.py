@@ -152,7 +152,8 @@ def _become(
             runpy.run_path(kind, run_name="__main__")
     except Exception as error:
         # As Python does where nothing of ours stands below.
-        sys.excepthook(type(error), error, error.__traceback__.tb_next)
+        error = error.with_traceback(error.__traceback__.tb_next)
+        sys.excepthook(type(error), error, error.__traceback__)
         sys.exit(1)
 
 
