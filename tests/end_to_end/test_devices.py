@@ -3,31 +3,21 @@
 import os
 import re
 import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests import apart
+
 SHARDED = "tests.end_to_end.sharded"
 
 
-def started(devices: int, *options: str) -> subprocess.Popen[str]:
+def printed(devices: int, *programs: tuple[str, ...]) -> list[str]:
+    """What modules print, each with its words, in processes of so many devices."""
     count = f"--xla_force_host_platform_device_count={devices}"
     flags = f"{os.environ.get('XLA_FLAGS', '')} {count}"  # those of the suite, too
-    return subprocess.Popen(
-        [sys.executable, "-m", *options],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "XLA_FLAGS": flags,
-             "JAX_PLATFORMS": "cpu"},
-        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-
-
-def finished(process: subprocess.Popen[str]) -> str:
-    output, errors = process.communicate(timeout=500)
-    assert process.returncode == 0, errors[-3000:]
-    return output
+    return apart.printed(
+        *(("-m", *words) for words in programs), env={"XLA_FLAGS": flags}
+    )
 
 
 def free_port() -> str:
@@ -50,16 +40,16 @@ def check(output: str, count: int) -> None:
 
 def test_eight_devices() -> None:
     names = "sum, sampled per point", "grid"
-    check(finished(started(8, SHARDED, "--only", *names)), 2)
+    check(*printed(8, (SHARDED, "--only", *names)), 2)
 
 
 @pytest.mark.slow
 def test_all_residuals_on_all_meshes() -> None:
-    check(finished(started(8, SHARDED)), 18)
+    check(*printed(8, (SHARDED,)), 18)
 
 
 def pair(*options: str) -> list[str]:
-    return [*map(finished, [started(4, *options, "--process", n) for n in "01"])]
+    return printed(4, *((*options, "--process", n) for n in "01"))
 
 
 def test_two_processes() -> None:
@@ -79,8 +69,8 @@ def test_the_example_gives_the_same_loss_everywhere() -> None:
     name = "examples.distributed"
     host = f"localhost:{free_port()}"
     outputs = [
-        finished(started(1, name, *small)),
-        finished(started(8, name, *small, "--coordinates", "2")),
+        *printed(1, (name, *small)),
+        *printed(8, (name, *small, "--coordinates", "2")),
         *pair(name, *small, "--coordinates", "2", "--coordinator", host,
               "--processes", "2"),
     ]  # fmt: skip

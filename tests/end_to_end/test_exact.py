@@ -86,8 +86,13 @@ def _laplacian(u, *coordinates):
 
 def _row(arguments, build, channels):
     """A row of the channel table: coordinates, operators, channels of its algebra."""
-    u = sp.Function("u")(*arguments)
-    return arguments, [sp.sympify(e).doit() for e in build(u)], channels
+
+    @functools.cache
+    def made():
+        u = sp.Function("u")(*arguments)
+        return arguments, [sp.sympify(e).doit() for e in build(u)], channels
+
+    return made
 
 
 def _power(n, *coordinates):
@@ -238,13 +243,13 @@ def check_against_symbolic(operators, arguments, form, tolerance, **options):
 
 @pytest.mark.parametrize(("row", "form"), FORMED)
 def test_operator_is_exact_derivative(row, form):
-    arguments, operators, _ = row
+    arguments, operators, _ = row()
     check_against_symbolic(operators, arguments, form, 1e-12)
 
 
 @ALL
 def test_algebra_carries_the_fewest_channels(row):
-    _, operators, channels = row
+    _, operators, channels = row()
     residual = oc.compile(operators, strategy="algebra")
     assert residual.plan.channels == channels
 
@@ -258,5 +263,5 @@ def test_algebra_carries_the_fewest_channels(row):
     ),
 )
 def test_every_strategy_is_exact(name, strategy):
-    arguments, operators, _ = ROWS[name]
+    arguments, operators, _ = ROWS[name]()
     check_against_symbolic(operators, arguments, polynomial, 1e-11, strategy=strategy)

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.integrate import quad
 
 import opcompiler as oc
 from examples import ccf_profile as script
@@ -23,6 +22,8 @@ theta = lambda z: profile(z)[0]
 @pytest.mark.parametrize("y", [0.4, 3.0])
 def test_the_second_function_is_the_transform_of_the_first(y: float) -> None:
     """U(y) = 2y/π ∫ (Θ(z) - Θ(y)) / (y² - z²) dz over z > 0, for an even Θ."""
+    from scipy.integrate import quad
+
     at = float(theta(y))
     inner = lambda z: (float(theta(z)) - at) / (y**2 - z**2)
     # z = w / (1 - w), in two parts so that the removable point is an end.

@@ -4,10 +4,8 @@ One in a process of its own; the others need not import JAX once more each.
 """
 
 import io
-import os
 import re
 import runpy
-import subprocess
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -15,6 +13,8 @@ from unittest import mock
 
 import jax
 import pytest
+
+from tests import apart
 
 FOLDER = Path(__file__).parents[2] / "examples"
 
@@ -34,10 +34,8 @@ def run(name: str, steps: int, *more: str) -> str:
 
 def run_apart(name: str, steps: int) -> str:
     """Returns what a script prints, from a process of its own."""
-    command = [sys.executable, FOLDER / name, "--steps", str(steps)]
-    root = {**os.environ, "PYTHONPATH": str(FOLDER.parent)}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=root)
-    return done.stdout
+    (said,) = apart.printed((FOLDER / name, "--steps", str(steps)))
+    return said
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,13 @@ from examples.support import network
 from tests.draws import layers, normal
 
 DIM = 5
-problem = elliptic.on_ball("allen_cahn", "two_body", DIM)
-names = list(problem.coordinates)
-arrays = {"c": problem.arrays["c"]}
 
 
 def setting():
+    problem = elliptic.on_ball("allen_cahn", "two_body", DIM)
     params = layers(0, (DIM, 12, 12, 1))
-    return lambda z: network.apply(params, z), normal(1, (3, DIM)) / 4
+    net = lambda z: network.apply(params, z)
+    return problem, {"c": problem.arrays["c"]}, net, normal(1, (3, DIM)) / 4
 
 
 UNITS = np.eye(DIM)
@@ -31,12 +30,13 @@ SIGNS = np.array(list(itertools.product([-1.0, 1.0], repeat=DIM)))
 @pytest.fixture(scope="module")
 def found():
     """Rows along the units and along all signs, and the gradient; a column each."""
+    problem, arrays, net, points = setting()
+    names = list(problem.coordinates)
     rows = oc.compile(with_gradient(problem), coordinates=names)
     plain = oc.compile(problem.trained, coordinates=names)
 
     @jax.jit
     def evaluated(directions):
-        net, points = setting()
         at = lambda v: rows(net, points, v=v, **arrays)[1]
         slope = jax.grad(lambda z: plain(net, z[None], **arrays)[0])
         return jax.lax.map(at, directions).T, jax.vmap(slope)(points)
@@ -58,7 +58,8 @@ def test_all_signs_together_are_the_square_of_the_gradient(found) -> None:
 
 @pytest.mark.slow
 def test_sampled_rows_are_unbiased() -> None:
-    net, points = setting()
+    problem, arrays, net, points = setting()
+    names = list(problem.coordinates)
     v = jnp.ones(DIM)
     exact = oc.compile(with_gradient(problem), coordinates=names)
     rows = oc.compile(with_gradient(problem), coordinates=names, estimator=oc.Sparse(2))

@@ -18,8 +18,6 @@ an `OperatorError` with the way out. Some are tested where their kind is:
 """
 
 import io
-import subprocess
-import sys
 from contextlib import redirect_stdout
 
 import jax
@@ -29,6 +27,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests import apart
 from tests.hang import finishes
 from tests.oracle.reference import reference
 
@@ -367,6 +366,7 @@ PATCHED = """
 import jax, jax.numpy as jnp, sympy as sp
 jax.config.update("jax_enable_x64", True)
 import opcompiler as oc
+from tests import apart
 {patch}
 t, x = sp.symbols("t x")
 u, v = (sp.Function(name)(t, x) for name in "uv")
@@ -389,10 +389,7 @@ def test_a_patch_of_how_sympy_prints_changes_nothing() -> None:
     here = io.StringIO()
     with redirect_stdout(here):
         exec(PATCHED.format(patch=""), {})
-    there = subprocess.run(
-        [sys.executable, "-c", PATCHED.format(patch=patch)],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+    (there,) = apart.printed(("-c", PATCHED.format(patch=patch)))
     assert here.getvalue() == there != ""
 
 

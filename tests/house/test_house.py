@@ -1,6 +1,7 @@
 """Rules of the house that no linter knows."""
 
 import ast
+import functools
 import re
 import shutil
 import subprocess
@@ -16,8 +17,12 @@ import opcompiler
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "opcompiler"
 FILES = sorted(PACKAGE.rglob("*.py"))
-TREES = {path: ast.parse(path.read_text()) for path in FILES}
 INTERNALS = ("jax._src", "jax.core", "jax.extend", "jax.interpreters")
+
+
+@functools.cache
+def trees() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text()) for path in FILES}
 
 
 def name(path: Path) -> str:
@@ -25,11 +30,11 @@ def name(path: Path) -> str:
 
 
 def test_everything_public_has_a_docstring() -> None:
-    missing = [name(path) for path in FILES if not ast.get_docstring(TREES[path])]
+    missing = [name(path) for path in FILES if not ast.get_docstring(trees()[path])]
     for path in FILES:
         missing += [
             f"{name(path)}: {node.name}"
-            for node in _outer(TREES[path])
+            for node in _outer(trees()[path])
             if isinstance(node, ast.FunctionDef | ast.ClassDef)
             and not node.name.startswith("_")
             and not ast.get_docstring(node)
@@ -50,7 +55,7 @@ def test_no_piles() -> None:
 
 def test_nothing_a_user_types_is_executed() -> None:
     executing = {"eval", "exec", "sympify", "parse_expr", "lambdify"}
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
         called = {getattr(f, "id", getattr(f, "attr", "")) for f in calls}
         assert not called & executing, name(path)
@@ -68,7 +73,7 @@ def internals(tree: ast.Module) -> list[str]:
 
 
 def test_jax_internals_stand_behind_one_door() -> None:
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         if path != PACKAGE / "_compat.py":
             assert not internals(tree), name(path)
 
@@ -147,7 +152,7 @@ def imports(root: Path) -> networkx.DiGraph:
     modules = {m.removesuffix(".__init__"): p for m, p in modules.items()}
     graph = networkx.DiGraph()
     for module, path in modules.items():
-        for node in ast.walk(TREES.get(path) or ast.parse(path.read_text())):
+        for node in ast.walk(trees().get(path) or ast.parse(path.read_text())):
             names: list[str] = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]

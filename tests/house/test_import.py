@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import opcompiler
+from tests import apart
 
 HEAVY = {
     "jax.extend",  # it brings Pallas along
@@ -31,31 +32,33 @@ HEAVY = {
 WORDS = [["--help"], ["--version"], ["chekc"], ["plan", "--help"], ["plan", "--x"]]
 
 
-def loaded(*programs: str) -> list[set[str]]:
+def loaded(*programs: str, after_jax: bool = False) -> list[set[str]]:
     """What each of several programs loads, which run one after the other."""
     command = ["import sys; base = set(sys.modules)"]
     for program in programs:
         command += [program, "print('\\nLOADED', *(set(sys.modules) - base))"]
         command += ["base = set(sys.modules)"]
-    run = subprocess.run(
-        [sys.executable, "-c", "\n".join(command)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    said = [line.split() for line in run.stdout.splitlines()]
+    words = "-c", "\n".join(command)
+    if after_jax:
+        (printed,) = apart.printed(words)
+    else:
+        run = [sys.executable, *words]
+        printed = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    said = [line.split() for line in printed.splitlines()]
     return [set(names[1:]) for names in said if names and names[0] == "LOADED"]
 
 
 @pytest.fixture(scope="module")
 def stages() -> list[set[str]]:
-    """What is loaded by the package, JAX and SymPy, compiling, and all public names."""
-    return loaded(
-        "import opcompiler as oc; assert set(oc.__all__) <= set(dir(oc))",
-        "import jax, sympy",
+    """What is loaded by the package, compiling, and all public names."""
+    package = "import opcompiler as oc; assert set(oc.__all__) <= set(dir(oc))"
+    # What JAX and SymPy load themselves is not asked.
+    return loaded(package) + loaded(
+        f"import jax, sympy; {package}",
         "x = sympy.Symbol('x'); u = sympy.Function('u')(x); "
         "oc.compile(u.diff(x, 2)).plan.verify()",
         "[getattr(oc, name) for name in oc.__all__]",
+        after_jax=True,
     )
 
 

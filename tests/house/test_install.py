@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import opcompiler
-from tests.house.test_house import TREES
+from tests.house.test_house import trees
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "opcompiler"
@@ -115,7 +115,7 @@ def test_what_the_package_imports_is_what_it_asks_for() -> None:
     build = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = {re.match(r"[\w-]+", line)[0] for line in build["dependencies"]}
     imported = set()
-    for node in (node for tree in TREES.values() for node in ast.walk(tree)):
+    for node in (node for tree in trees().values() for node in ast.walk(tree)):
         if isinstance(node, ast.Import):
             imported |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

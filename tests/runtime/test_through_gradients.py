@@ -53,8 +53,8 @@ u = sp.Function("u")(*X)
 THREE, TWO = X[:3], X[:2]
 # The first derivatives' pattern needs three coordinates, all else shows in the plane.
 IN_THREE = ("infinity Laplacian", "minimal surface")
-EQUATIONS = {
-    name: equations(THREE if name in IN_THREE else TWO)[name] for name in equations(TWO)
+EQUATIONS = equations(TWO) | {
+    name: rows for name, rows in equations(THREE).items() if name in IN_THREE
 }
 SIX = sp.symbols("x1:7")
 OF_SIX = [sp.Function(name)(*SIX) for name in "uvwq"]

@@ -1,11 +1,10 @@
 """The coverage table in docs/primitives.md is what the installed JAX and rules say."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from opcompiler.taylor import coverage
+from tests import apart
 
 PAGE = Path(__file__).parents[2] / "docs" / "primitives.md"
 HEAD = """# Primitives
@@ -24,8 +23,7 @@ def test_the_page_is_up_to_date() -> None:
         "from opcompiler.taylor import coverage\n"
         "for row in coverage(): print(row.kind, row.primitive)"
     )
-    run = [sys.executable, "-c", program]
-    rows = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    (rows,) = apart.printed(("-c", program))
     kinds: dict[str, list[str]] = {}
     for row in rows.splitlines():
         kind, name = row.split()

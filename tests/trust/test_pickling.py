@@ -2,12 +2,8 @@
 
 import copy
 import importlib
-import os
 import pickle
-import subprocess
-import sys
 from collections import OrderedDict
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +12,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests import apart
 
 t, x, s, nu = sp.symbols("t x s nu")
 U = sp.Function("u")
@@ -170,16 +167,9 @@ def test_another_process_raises_and_evaluates(tmp_path, monkeypatch):
     items = [HEAT.bind(there), HEAT.bind({"u": there}), LOSS.bind(there)]
     file = tmp_path / "items.pkl"
     file.write_bytes(pickle.dumps((items, np.asarray(POINTS))))
-    path = os.pathsep.join(map(str, (tmp_path, Path(oc.__file__).parents[1])))
-    done = subprocess.run(
-        [sys.executable, "-c", f"import elsewhere; elsewhere.main({str(file)!r})"],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    lines = done.stdout.splitlines()
+    program = f"import elsewhere; elsewhere.main({str(file)!r})"
+    (said,) = apart.printed(("-c", program), cwd=tmp_path, timeout=100)
+    lines = said.splitlines()
     assert [line.split()[0] for line in lines[:2]] == ["NotationError", "OperatorError"]
     for line, item in zip(lines[2:], items, strict=True):
         (want,) = evaluate(item, 2.0, {"nu": 0.3})

@@ -2,13 +2,15 @@
 
 import pytest
 
-from tests.end_to_end.test_devices import finished, started
+from tests.end_to_end.test_devices import printed
 
 
 def test_programs_and_residuals_of_every_kind() -> None:
-    assert not finished(started(2, "tests.trust.sharded_programs")).strip()
+    (said,) = printed(2, ("tests.trust.sharded_programs",))
+    assert not said.strip()
 
 
 @pytest.mark.slow
 def test_every_program_and_residual() -> None:
-    assert not finished(started(2, "tests.trust.sharded_programs", "--all")).strip()
+    (said,) = printed(2, ("tests.trust.sharded_programs", "--all"))
+    assert not said.strip()
