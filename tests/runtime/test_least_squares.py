@@ -30,6 +30,7 @@ from tests.end_to_end.test_networks import (
     EquinoxNet,
     FlaxNet,
     FORMS,
+    made,
     POINTS,
 )
 from tests.oracle.networks import ACTIVATIONS, mlp
@@ -111,10 +112,10 @@ ONE = oc.compile(EQUATIONS[0])
 )
 def test_gram_of_every_network(library, form: str) -> None:
     if library is EquinoxNet:
-        params, rest = eqx.partition(library(form), eqx.is_inexact_array)
+        params, rest = eqx.partition(made(library, form), eqx.is_inexact_array)
         apply = lambda params, z: eqx.combine(params, rest)(z)
     else:
-        graph, params, rest = nnx.split(library(form), nnx.Param, ...)
+        graph, params, rest = nnx.split(made(library, form), nnx.Param, ...)
         apply = lambda params, z: nnx.merge(graph, params, rest)(z)
     f = ONE.bind(apply)
     squares = oc.least_squares([(f, POINTS)])

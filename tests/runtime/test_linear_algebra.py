@@ -79,22 +79,21 @@ def test_the_chain_rule_in_four_rows_against_nested_derivatives() -> None:
         upper = jnp.triu(jnp.ones((4, 4)), 1)
         return 3 * jnp.eye(4) + scale * (upper * out[0] + (1 - upper) * out[1])
 
-    functions = [
-        (oc.det(F), lambda q: jnp.linalg.det(matrix(q))),
-        (oc.inverse(F)[2, 1], lambda q: jnp.linalg.inv(matrix(q))[2, 1]),
-        (
-            oc.trace(oc.matmul(oc.inverse(F), F.T)),
-            lambda q: jnp.trace(jnp.linalg.inv(matrix(q)) @ matrix(q).T),
-        ),
-    ]
-    steps = ((x, x), (x, y), (x, y))
-    equations = [oc.D(e, *s) for (e, _), s in zip(functions, steps, strict=True)]
+    def functions(q):
+        held = matrix(q)
+        inverse = jnp.linalg.inv(held)
+        return [jnp.linalg.det(held), inverse[2, 1], jnp.trace(inverse @ held.T)]
+
+    held = [oc.det(F), oc.inverse(F)[2, 1], oc.trace(oc.matmul(oc.inverse(F), F.T))]
+    equations = [oc.D(e, x, y) for e in held]
     residual = oc.compile(equations, fields=[u, v], coordinates=[x, y])
-    together = lambda q: [function(q) for _, function in functions]
-    second = jax.vmap(jax.jacfwd(jax.jacfwd(together)))
+    along = lambda function, axis: (
+        lambda q: jax.jvp(function, (q,), (np.eye(2)[axis],))[1]
+    )
+    second = jax.vmap(along(along(functions, 0), 1))
     found, want = jax.jit(lambda at: (residual(NET, at), second(at)))(POINTS)
-    for got, wanted, (_, by) in zip(found, want, steps, strict=True):
-        np.testing.assert_allclose(got, wanted[:, 0, int(by == y)], rtol=1e-9)
+    for got, wanted in zip(found, want, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-9)
 
 
 def test_sympys_own_nodes_are_held() -> None:
@@ -273,10 +272,18 @@ def test_a_flat_network_has_a_gradient() -> None:
         first, second = residual(net, points)
         return jnp.sum(first + second)
 
-    first = jax.grad(loss)
-    second = jax.jacfwd(first)
-    orders = (loss, first, second, jax.jacfwd(second))
-    found = jax.jit(lambda a: [order(a) for order in orders])(0.0)
+    def derived(function):
+        """The derivative of the last of a list of numbers is added to it."""
+
+        def longer(a):
+            last_and_all = lambda a: ((found := function(a))[-1], found)
+            slope, found = jax.jacfwd(last_and_all, has_aux=True)(a)
+            return [*found, slope]
+
+        return longer
+
+    backwards = lambda a: [*jax.value_and_grad(loss)(a)]
+    found = jax.jit(derived(derived(backwards)))(0.0)
     assert found == [0, 0, 0, 2 * 48]
 
 

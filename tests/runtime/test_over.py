@@ -1,6 +1,7 @@
 """Functions over points: what nested `jax.vmap` of one function and one point gives."""
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ import sympy as sp
 
 import opcompiler as oc
 from tests.draws import normal, uniform
-from tests.shares import one_in
+from tests.shares import only
 
 t, x, nu = sp.symbols("t x nu")
 u = sp.Function("u")(t, x)
@@ -111,34 +112,35 @@ def test_a_function_for_each_point(apply: Any) -> None:
     close(*jax.jit(both)(ROWS))
 
 
-@pytest.mark.parametrize("tile", one_in(2, [None, 1, 10, 16], 0))
-def test_losses_by_tiles(tile: int | None) -> None:
-    residual = FIRST.tuned(replace(FIRST.tuning, tile=tile))
+@pytest.mark.parametrize(
+    ("name", "tile"), only([("deeponet", 10)], product(NETWORKS, [None, 1, 10, 16]))
+)
+def test_losses_by_tiles(name: str, tile: int | None) -> None:
     by_function = np.arange(4.0)[:, None]
     points, pairs = oc.over(SENSORS, POINTS), oc.along(ROWS, POINTS)
-    for name, apply in NETWORKS.items():
-        f = residual.bind(apply)
+    apply = NETWORKS[name]
+    f = FIRST.tuned(replace(FIRST.tuning, tile=tile)).bind(apply)
 
-        def plain(params: Any, nu: Any, apply: Any = apply) -> Any:
-            one = lambda a, n: FIRST(lambda p: apply(params, p, a), POINTS, nu=n)
-            values = jax.vmap(one)(SENSORS, nu[:, 0])
-            return sum(jnp.mean(by_function * r**2) for r in values)
+    def plain(params: Any, nu: Any) -> Any:
+        one = lambda a, n: FIRST(lambda p: apply(params, p, a), POINTS, nu=n)
+        values = jax.vmap(one)(SENSORS, nu[:, 0])
+        return sum(jnp.mean(by_function * r**2) for r in values)
 
-        @jax.jit
-        def found(params: Any, f: Any = f, plain: Any = plain) -> Any:
-            given = {"nu": by_function, "weights": by_function}
-            values = f(params, pairs, nu=0.1)
-            mean = sum(jnp.mean(r**2) for r in values)
-            return {
-                "over": (
-                    f.value_and_grad(params, points, **given),
-                    jax.value_and_grad(plain)(params, by_function),
-                ),
-                "along": (f.loss(params, pairs, nu=0.1), mean),
-            }
+    @jax.jit
+    def found(params: Any) -> Any:
+        given = {"nu": by_function, "weights": by_function}
+        values = f(params, pairs, nu=0.1)
+        mean = sum(jnp.mean(r**2) for r in values)
+        return {
+            "over": (
+                f.value_and_grad(params, points, **given),
+                jax.value_and_grad(plain)(params, by_function),
+            ),
+            "along": (f.loss(params, pairs, nu=0.1), mean),
+        }
 
-        for kind, (got, want) in found(PARAMS).items():
-            close(got, want, f"{name}, {kind}")
+    for kind, (got, want) in found(PARAMS).items():
+        close(got, want, kind)
 
 
 def test_gradients_by_functions_and_a_pytree_of_them() -> None:
@@ -183,17 +185,16 @@ def test_sums_integrals_and_other_residuals() -> None:
         run = lambda at, net=net, residual=residual, given=given: residual(
             net, at, **given
         )
-        pair = lambda a, p, residual=residual, given=given: residual(
-            lambda q: apply(PARAMS, q, a), p, **given
-        )
 
         @jax.jit
-        def values(at: Any, run: Any = run, one: Any = one, pair: Any = pair) -> Any:
-            over = run(oc.over(SENSORS, at)), jax.vmap(one)(SENSORS)
-            return over, (run(oc.along(ROWS, at)), jax.vmap(pair)(ROWS, at))
+        def values(at: Any, run: Any = run, one: Any = one) -> Any:
+            over, along = oc.over(SENSORS, at), oc.along(ROWS, at)
+            return run(over), run(along), jax.vmap(one)(SENSORS)
 
-        for got, want in values(at):
-            close(got, want, str(equation))
+        over, along, want = values(at)
+        close(over, want, str(equation))
+        # Point k has the function of row k, and rows repeat every four.
+        close(along, want[np.arange(7) % 4, np.arange(7)], str(equation))
 
 
 def test_dicts_of_networks_and_least_squares() -> None:
