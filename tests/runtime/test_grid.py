@@ -143,11 +143,12 @@ def test_gradients_by_axes_parameters_and_weights() -> None:
 def test_every_strategy(strategy: str) -> None:
     residual = oc.compile(OF_SECOND, strategy=strategy)
     nets = {"separable": shallow, "mixing": mixing}
-    run = lambda points: {
-        name: residual(partial(apply, PARAMS), points, nu=0.1)
+    run = lambda params, points: {
+        name: residual(partial(apply, params), points, nu=0.1)
         for name, apply in nets.items()
     }
-    found, want = jax.jit(lambda *points: [run(each) for each in points])(GRID, FULL)
+    both = jax.jit(lambda params, *points: [run(params, each) for each in points])
+    found, want = both(PARAMS, GRID, FULL)
     for name, value in want.items():
         close(found[name], value, name=name)
 

@@ -178,20 +178,17 @@ def test_sums_integrals_and_other_residuals() -> None:
         ),
     ):
         residual = oc.compile(equation)
-        one = lambda a, residual=residual, at=at, given=given: residual(
-            lambda p: apply(PARAMS, p, a), at, **given
-        )
-        net = lambda p, a: apply(PARAMS, p, a)
-        run = lambda at, net=net, residual=residual, given=given: residual(
-            net, at, **given
-        )
 
         @jax.jit
-        def values(at: Any, run: Any = run, one: Any = one) -> Any:
-            over, along = oc.over(SENSORS, at), oc.along(ROWS, at)
-            return run(over), run(along), jax.vmap(one)(SENSORS)
+        def values(
+            params: Any, at: Any, residual: Any = residual, given: Any = given
+        ) -> Any:
+            one = lambda a: residual(lambda p: apply(params, p, a), at, **given)
+            net = lambda p, a: apply(params, p, a)
+            both = (oc.over(SENSORS, at), oc.along(ROWS, at))
+            return *[residual(net, z, **given) for z in both], jax.vmap(one)(SENSORS)
 
-        over, along, want = values(at)
+        over, along, want = values(PARAMS, at)
         close(over, want, str(equation))
         # Point k has the function of row k, and rows repeat every four.
         close(along, want[np.arange(7) % 4, np.arange(7)], str(equation))
@@ -203,8 +200,8 @@ def test_dicts_of_networks_and_least_squares() -> None:
     nets = {"u": deeponet, "v": joined}
     f = residual.bind(nets)
     points = oc.over(SENSORS, POINTS)
-    one = lambda a: residual(
-        {name: lambda p, n=net: n(PARAMS, p, a) for name, net in nets.items()}, POINTS
+    one = lambda params, a: residual(
+        {name: lambda p, n=net: n(params, p, a) for name, net in nets.items()}, POINTS
     )
     problem = oc.least_squares([(f, points, 2.0)])
 
@@ -212,7 +209,7 @@ def test_dicts_of_networks_and_least_squares() -> None:
     def found(params: Any) -> Any:
         squared = jnp.sum(problem.residual(params) ** 2)
         losses = squared, f.loss(params, points, weights=2.0)
-        return (f(params, points), jax.vmap(one)(SENSORS)), losses
+        return (f(params, points), jax.vmap(one, (None, 0))(params, SENSORS)), losses
 
     values, losses = found(PARAMS)
     close(*values)

@@ -231,12 +231,12 @@ NETWORKS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+# "normed" and "slogdet" have what is peculiar to "attention": all entries in each other.
+@pytest.mark.parametrize("name", only(NETWORKS.keys() - {"attention"}, NETWORKS))
 def test_networks_of_all_kinds(name: str) -> None:
     """What cannot be reversed goes by the engine alone."""
     mine = NETWORKS[name]
-    seconds = [u.diff(X[1], 2), u.diff(X[1], X[2]), u.diff(X[2], 2)]
-    equations = [*seconds, u.diff(X[2]), u]
+    equations = [u.diff(X[1], 2), u.diff(X[1], X[2]), u.diff(X[2]), u]
     one, other = (
         oc.compile(equations, strategy=s, coordinates=X) for s in ("through", "algebra")
     )
@@ -261,12 +261,13 @@ def _(primals, tangents):
 
 
 def test_derivatives_that_depend_on_their_order() -> None:
+    of_three = sp.Function("u")(*THREE)
     mine = lambda z: odd(jnp.sin(z[0]), z[1] ** 2) * z[2]
     one, other = (
-        oc.compile(second_order(u), strategy=s) for s in ("through", "nested")
+        oc.compile(second_order(of_three), strategy=s) for s in ("through", "nested")
     )
     both = jax.jit(lambda z: (one(mine, z), other(mine, z)))
-    for a, b in zip(*both(POINTS), strict=True):
+    for a, b in zip(*both(IN_SPACE), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
 
 

@@ -285,7 +285,8 @@ def test_losses_of_several_sets_are_added() -> None:
 
 
 def test_weights_by_equation_and_point() -> None:
-    case = CASES["tuple"]()
+    system = oc.compile([u.diff(x) - v, v.diff(y) * u], fields=[u, v])
+    case = replace(CASES["tuple"](), residual=system)
     f, by_point = bound(case, 8), cloud(21)
     given = {
         "of equations": ((2, 0.5), [2, 0.5]),
