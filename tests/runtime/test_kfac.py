@@ -32,7 +32,7 @@ TERMS = [
 ]
 SQUARES = oc.least_squares(TERMS)
 """u'' + u = 0, u(0) = 0, u'(0) = 1, whose solution is the sine."""
-FEW = oc.least_squares(TERMS[:2])
+FEW = oc.least_squares([(apply, POINTS, 2.0), TERMS[2]])
 """For what is true of any sum of squares."""
 SMALL = layers(1, 12, 1)
 

@@ -136,7 +136,7 @@ def slope(function: Callable, z: mp.mpf) -> mp.mpf:
 
 
 # `tests/trust/test_function_table.py` has all of them, and derivatives, by default.
-@pytest.mark.parametrize("name", one_in(9, SMOOTH))
+@pytest.mark.parametrize("name", one_in(9, SMOOTH, 3))
 def test_values_and_slopes_by_jax(name: str) -> None:
     expression, function, points = SMOOTH[name]
     residual = oc.compile(expression)

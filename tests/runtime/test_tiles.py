@@ -304,16 +304,23 @@ def test_weights_by_equation_and_point() -> None:
             return each, each
 
         slopes, values = jax.jacrev(plain, has_aux=True)(params)
-        return {
-            name: (
-                f.value_and_grad(params, case.points, weights=weights),
-                (values[name], slopes[name]),
-            )
+        found = {
+            name: f.value_and_grad(params, case.points, weights=given[name][0])
+            for name in ("of both", "whole numbers")
+        }
+        alone = {
+            name: f.loss(params, case.points, weights=weights)
             for name, (weights, _) in given.items()
         }
+        return found, {name: (values[name], slopes[name]) for name in found}, (
+            alone, values
+        )  # fmt: skip
 
-    for name, (got, want) in losses(case.params).items():
-        close(got, want, name=name)
+    found, wanted, (alone, values) = losses(case.params)
+    for name, got in found.items():
+        close(got, wanted[name], name=name)
+    for name, got in alone.items():
+        close(got, values[name], name=name)
     case = CASES["dict"]()
     f = bound(case, 8)
 
