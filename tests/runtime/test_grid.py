@@ -102,7 +102,7 @@ WEIGHED = {"nu": XS[:, None], "weights": (TS[:, None, None], FULL[..., 1])}
 @pytest.mark.parametrize(
     ("apply", "tile"),
     only(
-        [("separable", None), ("separable", 7), ("mixing", 24)],
+        [("separable", None), ("separable", 7)],
         product(APPLY, [None, 1, 7, 24, 1000]),
     ),
 )

@@ -43,7 +43,7 @@ def by_cofactors(part: sp.Matrix) -> sp.Matrix:
     return part.adjugate() / part.det()
 
 
-@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("size", only([1, 3], [1, 2, 3]))
 def test_against_sympy_written_out(size: int) -> None:
     part = M[:size, :size]
     inverse, det = oc.inverse(part), oc.det(part)

@@ -61,8 +61,7 @@ u = sp.Function("u")(*X)
 THREE, TWO = X[:3], X[:2]
 # The first derivatives' pattern needs three coordinates, all else shows in the plane.
 IN_THREE = ("infinity Laplacian", "minimal surface")
-IN_TWO = of_hessians(TWO)
-EQUATIONS = IN_TWO | others(TWO)
+EQUATIONS = of_hessians(TWO) | others(TWO)
 EQUATIONS |= {name: of_hessians(THREE)[name] for name in IN_THREE}
 SIX = sp.symbols("x1:7")
 OF_SIX = [sp.Function(name)(*SIX) for name in "uvwq"]
@@ -122,10 +121,10 @@ def check(equations, points, net=network, **settings) -> None:
     np.testing.assert_allclose(slope, want_slope, rtol=1e-9)
 
 
-# Those of "minimal surface" stand in "infinity Laplacian" and "mixed orders" too, and
-# "Monge-Ampere" is that of the tests of points and of parameters.
+# Hessians stand in the tests of settings, points and parameters, mixed orders in that of
+# networks.
 @pytest.mark.parametrize(
-    "name", only(EQUATIONS.keys() - {"minimal surface", "Monge-Ampere"}, EQUATIONS)
+    "name", only(["all of third order", "two fields", "two sites"], EQUATIONS)
 )
 def test_the_same_as_the_algebra(name: str) -> None:
     fields = ["u", "v"] if name == "two fields" else None
@@ -152,7 +151,7 @@ def test_every_row_of_the_table(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Monge-Ampere", "infinity Laplacian", "minimal surface"]
+    "name", only(["Monge-Ampere", "infinity Laplacian"], of_hessians(TWO))
 )
 def test_auto_takes_it_for_hessians_in_many_coordinates(name: str) -> None:
     plan = oc.compile(of_hessians(SIX)[name]).plan
@@ -280,9 +279,13 @@ def test_a_network_of_straight_pieces_is_warned_of() -> None:
     np.testing.assert_allclose(values, want)
 
 
-@pytest.mark.parametrize("settings", [{"chunk": 2}, {"remat": True}])
-def test_settings(settings) -> None:
-    check(IN_TWO["infinity Laplacian"], IN_THE_PLANE, **settings)
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("infinity Laplacian", {"chunk": 2}), ("Monge-Ampere", {"remat": True})],
+)
+def test_settings(name: str, settings) -> None:
+    points = IN_SPACE if name in IN_THREE else IN_THE_PLANE
+    check(EQUATIONS[name], points, **settings)
 
 
 def test_other_points() -> None:

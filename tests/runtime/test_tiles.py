@@ -405,7 +405,7 @@ def test_one_network_run_once() -> None:
 @pytest.mark.parametrize(
     "way",
     only(
-        ["loss and gradient", "forward over reverse"],
+        ["forward over reverse"],
         [
             "loss and gradient",
             "gradient",
