@@ -68,7 +68,7 @@ def prices(text):
 
 def test_a_narrow_layer_needs_no_draw_of_more_samples() -> None:
     params = layers(4, 4)
-    for estimator in (oc.Sparse(6), oc.Dense(6)):
+    for estimator in (oc.Sparse(8), oc.Dense(8)):
         text = explained(LAPLACIAN, perceptron, params, estimator=estimator)
         draw, every = prices(text)
         assert every < 1.5 * draw
@@ -77,7 +77,7 @@ def test_a_narrow_layer_needs_no_draw_of_more_samples() -> None:
 
 
 def test_a_wide_layer_makes_a_draw_cheaper() -> None:
-    text = explained(LAPLACIAN, perceptron, layers(64, 64), estimator=oc.Sparse(4))
+    text = explained(LAPLACIAN, perceptron, layers(64, 64), estimator=oc.Sparse(8))
     draw, every = prices(text)
     assert every > 4 * draw
     assert "leave the estimator out" not in text

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import sympy as sp
-from jax.test_util import check_grads
 
 import opcompiler as oc
 from opcompiler.runtime import sums
@@ -81,14 +80,21 @@ def test_a_sum_is_the_sum(name):
     weights = normal(1, (DIM,))
     names = {str(p) for p in expression.free_symbols | expression.atoms(sp.IndexedBase)}
 
-    @jax.jit
     def value(weights, scale):
         given = {k: v for k, v in {"a": weights, "s": scale}.items() if k in names}
         return residual(lambda z: 0 * z[0], z, **given)
 
-    wanted = jax.jit(jax.vmap(lambda row: truth(row, weights, 0.7)))(z)
-    np.testing.assert_allclose(value(weights, 0.7), wanted, rtol=1e-13, atol=1e-13)
-    check_grads(value, (weights, jnp.asarray(0.7)), order=1, modes=("fwd", "rev"))
+    by_hand = lambda *given: jax.vmap(lambda row: truth(row, *given))(z)
+    changes, seeds = (normal(2, (DIM,)), 1.0), normal(3, (POINTS,))
+
+    def derived(function, given):
+        values, backwards = jax.vjp(function, *given)
+        return values, jax.jvp(function, given, changes)[1], backwards(seeds)
+
+    both = jax.jit(lambda *given: [derived(f, given) for f in (value, by_hand)])
+    found, wanted = map(jax.tree.leaves, both(weights, 0.7))
+    for got, want in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-13)
 
 
 def test_windows_do_not_reach_beyond_an_array(monkeypatch):

@@ -43,7 +43,7 @@ def by_cofactors(part: sp.Matrix) -> sp.Matrix:
     return part.adjugate() / part.det()
 
 
-@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("size", only([1, 3], [1, 2, 3]))
 def test_against_sympy_written_out(size: int) -> None:
     part = M[:size, :size]
     inverse, det = oc.inverse(part), oc.det(part)
@@ -79,22 +79,30 @@ def test_the_chain_rule_in_four_rows_against_nested_derivatives() -> None:
         upper = jnp.triu(jnp.ones((4, 4)), 1)
         return 3 * jnp.eye(4) + scale * (upper * out[0] + (1 - upper) * out[1])
 
-    functions = [
-        (oc.det(F), lambda q: jnp.linalg.det(matrix(q))),
-        (oc.inverse(F)[2, 1], lambda q: jnp.linalg.inv(matrix(q))[2, 1]),
-        (
-            oc.trace(oc.matmul(oc.inverse(F), F.T)),
-            lambda q: jnp.trace(jnp.linalg.inv(matrix(q)) @ matrix(q).T),
-        ),
+    def functions(q):
+        held = matrix(q)
+        inverse = jnp.linalg.inv(held)
+        return [jnp.linalg.det(held), inverse[2, 1], jnp.trace(inverse @ held.T)]
+
+    trace = oc.trace(oc.matmul(oc.inverse(F), F.T))
+    equations = [
+        oc.D(oc.det(F), x, y),
+        oc.D(oc.inverse(F)[2, 1], x, y),
+        oc.D(trace, x),
     ]
-    steps = ((x, x), (x, y), (x, y))
-    equations = [oc.D(e, *s) for (e, _), s in zip(functions, steps, strict=True)]
     residual = oc.compile(equations, fields=[u, v], coordinates=[x, y])
-    together = lambda q: [function(q) for _, function in functions]
-    second = jax.vmap(jax.jacfwd(jax.jacfwd(together)))
-    found, want = jax.jit(lambda at: (residual(NET, at), second(at)))(POINTS)
-    for got, wanted, (_, by) in zip(found, want, steps, strict=True):
-        np.testing.assert_allclose(got, wanted[:, 0, int(by == y)], rtol=1e-9)
+    along = lambda function, axis: (
+        lambda q: jax.jvp(function, (q,), (np.eye(2)[axis],))[1]
+    )
+
+    def derivatives(q):
+        first = along(functions, 0)
+        return [*along(lambda q: first(q)[:2], 1)(q), first(q)[2]]
+
+    both = jax.jit(lambda at: (residual(NET, at), jax.vmap(derivatives)(at)))
+    found, want = both(POINTS)
+    for got, wanted in zip(found, want, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-9)
 
 
 def test_sympys_own_nodes_are_held() -> None:
@@ -273,10 +281,18 @@ def test_a_flat_network_has_a_gradient() -> None:
         first, second = residual(net, points)
         return jnp.sum(first + second)
 
-    first = jax.grad(loss)
-    second = jax.jacfwd(first)
-    orders = (loss, first, second, jax.jacfwd(second))
-    found = jax.jit(lambda a: [order(a) for order in orders])(0.0)
+    def derived(function):
+        """The derivative of the last of a list of numbers is added to it."""
+
+        def longer(a):
+            last_and_all = lambda a: ((found := function(a))[-1], found)
+            slope, found = jax.jacfwd(last_and_all, has_aux=True)(a)
+            return [*found, slope]
+
+        return longer
+
+    backwards = lambda a: [*jax.value_and_grad(loss)(a)]
+    found = jax.jit(derived(derived(backwards)))(0.0)
     assert found == [0, 0, 0, 2 * 48]
 
 

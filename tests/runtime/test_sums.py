@@ -190,12 +190,12 @@ def test_points_that_do_not_fit(held) -> None:
 
 def test_a_matrix_of_moving_coefficients_is_held_early() -> None:
     """3 channels per direction and the value, where written out each pair is one."""
-    n, m = oc.index("n", 5), oc.index("m", 5)
-    z = oc.vector("z", 5)
+    n, m = oc.index("n", 4), oc.index("m", 4)
+    z = oc.vector("z", 4)
     v = sp.Function("v")(z)
     matrix = oc.Sum(sp.cos(z[n] + 2 * z[m]) * oc.D(v, z[n], z[m]), n, m)
     equation = matrix**2 + oc.laplacian(v, z) * v + z[0] * oc.D(v, z[1], 2)
-    net, at = network(5), points(5)
+    net, at = network(4), points(4)
     held, written = oc.compile(equation), oc.compile(equation, strategy="nested")
     assert not all(site.plain for site in held.operator.sites)
     assert all(site.plain for site in written.operator.sites)
