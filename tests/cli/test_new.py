@@ -15,6 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from opcompiler.cli import app
+from tests.draws import normal
+from tests.pictures import make_coarse
 
 EXAMPLES = Path(__file__).parents[2] / "grammar" / "examples"
 BURGERS = (
@@ -63,10 +65,7 @@ FILES = {
 SMALLER = {
     "POINTS = 512": "POINTS = 8",
     "DEPTH = 64, 3": "DEPTH = 8, 1",
-    "dpi=150": "dpi=20",
-    # What is one program here is one for each operation where users have it.
-    "def random_layers(": "@lambda f: jax.jit(f, static_argnums=(1, 2))\n"
-    "def random_layers(",
+    # One program here, one for each operation where users have it.
     "in losses(params, jax": "in jax.jit(losses)(params, jax",
 }
 
@@ -79,8 +78,10 @@ def invoke(*arguments: str):
 def write(tmp_path, monkeypatch):
     """Writes a program for a text or a file, smaller than users have it.
 
-    Fewer pixels, too: most of a picture's time goes into them.
+    NumPy draws the weights.
     """
+    make_coarse(monkeypatch)
+    monkeypatch.setattr(jax.random, "normal", lambda key, shape: normal(0, shape))
     monkeypatch.chdir(tmp_path)
     matplotlib.use("Agg")
 
