@@ -203,7 +203,7 @@ def exact(t, x, nu):
     ),
 )
 def test_quadrature_is_exact_to_float64(t, x, nu):
-    with mpmath.workdps(20):
+    with mpmath.workdps(30):
         wanted = float(exact(mpmath.mpf(t), mpmath.mpf(x), nu))
     assert burgers.solution(t, x, nu) == pytest.approx(wanted, rel=1e-12)
 
