@@ -1,30 +1,27 @@
 """Programs in processes of their own, which need not import JAX and SymPy again.
 
-To import them takes longer than most programs of tests run. So a process is started once
-that imports these two, and nothing else, and starts no backend: for each program it forks.
-A program is what follows `python`: `("-c", TEXT)`, `("-m", MODULE, *WORDS)` or
-`(FILE, *WORDS)`. Where Linux is not, each has an interpreter of its own.
+To import these two takes longer than most programs of tests run. So the fork server of
+`multiprocessing` imports them once, and nothing else, and starts no backend: each program
+is a fork of it. A program is what follows `python`: `("-c", TEXT)`, `("-m", MODULE, *WORDS)`
+or `(FILE, *WORDS)`.
 
 >>> [done] = run(("-c", "import sys; print(2 + 3, 'sympy' in sys.modules)"))
 >>> done.returncode, done.stdout
 (0, '5 True\\n')
 """
 
-import atexit
-import contextlib
 import functools
-import gc
-import json
+import multiprocessing
 import os
 import runpy
-import signal
 import subprocess
 import sys
 import tempfile
 import types
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import forkserver
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).parents[1]
 SEED = "1"
@@ -46,20 +43,25 @@ def run(
     they say, a program says with `jax.config`.
     """
     with tempfile.TemporaryDirectory() as folder:
-        tasks = [
-            {
-                "words": [*map(str, words)],
-                "outputs": [f"{folder}/{place}.{name}" for name in ("out", "err")],
-                "cwd": str(cwd),
-                "env": dict(env or {}),
-                "timeout": timeout,
-            }
-            for place, words in enumerate(programs)
+        outputs = [
+            [f"{folder}/{n}.out", f"{folder}/{n}.err"] for n in range(len(programs))
         ]
-        codes = _forked(tasks) if sys.platform == "linux" else _spawned(tasks)
+        tasks = [[*map(str, words)] for words in programs]
+        children = [
+            _forking().Process(
+                target=_become, args=(task, files, str(cwd), dict(env or {}))
+            )
+            for task, files in zip(tasks, outputs, strict=True)
+        ]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join(timeout)
+            child.kill()  # which does nothing to one that has ended
+            child.join()
         return [
-            Done(task["words"], code, *(Path(o).read_text() for o in task["outputs"]))
-            for task, code in zip(tasks, codes, strict=True)
+            Done(task, child.exitcode or 0, *(Path(file).read_text() for file in files))
+            for task, child, files in zip(tasks, children, outputs, strict=True)
         ]
 
 
@@ -71,70 +73,26 @@ def printed(*programs: Words, **options) -> list[str]:
     return [done.stdout for done in found]
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": SEED}
-
-
-def _spawned(tasks: list[dict]) -> list[int]:
-    with ThreadPoolExecutor() as pool:
-        return [*pool.map(_spawn, tasks)]
-
-
-def _spawn(task: dict) -> int:
-    out, err = map(Path, task["outputs"])
-    with out.open("w") as out, err.open("w") as err:
-        return subprocess.run(
-            [sys.executable, *task["words"]], cwd=task["cwd"], timeout=task["timeout"],
-            env=_environment() | task["env"], stdout=out, stderr=err, check=False,
-        ).returncode  # fmt: skip
-
-
-def _forked(tasks: list[dict]) -> list[int]:
-    server = _server()
-    server.stdin.write(json.dumps(tasks) + "\n")
-    server.stdin.flush()
-    return json.loads(server.stdout.readline())
-
-
 @functools.cache
-def _server() -> subprocess.Popen[str]:
-    """The process that forks; it ends with its input."""
-    server = subprocess.Popen(
-        [sys.executable, "-m", "tests.apart"], cwd=ROOT, env=_environment(),
-        text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    atexit.register(server.communicate)
-    return server
-
-
-# --- the process that forks, and its children ---------------------------------------
-
-
-def _serve() -> None:
-    import jax
-    import sympy  # noqa: F401
-
-    # Nobody reads the lines of Python behind what is compiled.
-    jax.config.update("jax_traceback_in_locations_limit", 0)
-    gc.freeze()
-    for line in sys.stdin:
-        children = []
-        for task in json.loads(line):
-            child = os.fork()
-            if not child:
-                return _become(**task)
-            children.append(child)
-        ends = [os.waitpid(child, 0)[1] for child in children]
-        print(json.dumps([*map(os.waitstatus_to_exitcode, ends)]), flush=True)  # noqa: T201
-    return None
+def _forking() -> multiprocessing.context.ForkServerContext:
+    """Starts the process that forks."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["jax", "sympy"])
+    with mock.patch.dict(os.environ, PYTHONHASHSEED=SEED, PYTHONPATH=str(ROOT)):
+        forkserver.ensure_running()
+    return context
 
 
 def _become(
-    words: list[str], outputs: list[str], cwd: str, env: dict[str, str], timeout: int
+    words: list[str], outputs: list[str], cwd: str, env: dict[str, str]
 ) -> None:
-    signal.alarm(timeout)
-    for file, number in zip((os.devnull, *outputs), range(3), strict=True):
-        with Path(file).open("r+" if number == 0 else "w") as opened:
+    """Runs a program in the place of this process, as Python does."""
+    import jax
+
+    # Nobody reads the lines of Python behind what is compiled.
+    jax.config.update("jax_traceback_in_locations_limit", 0)
+    for file, number in zip(outputs, (1, 2), strict=True):
+        with Path(file).open("w") as opened:
             os.dup2(opened.fileno(), number)
     os.environ.update(env)
     os.chdir(cwd)
@@ -155,8 +113,3 @@ def _become(
         error = error.with_traceback(error.__traceback__.tb_next)
         sys.excepthook(type(error), error, error.__traceback__)
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        _serve()

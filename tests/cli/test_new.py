@@ -1,5 +1,6 @@
 """`opcompiler new`: the programs run, for every kind of problem, and compute the losses."""
 
+import re
 import runpy
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from opcompiler.cli import app
+from tests.draws import normal
+from tests.pictures import make_coarse
 
 EXAMPLES = Path(__file__).parents[2] / "grammar" / "examples"
 BURGERS = (
@@ -37,7 +40,7 @@ TEXTS = {
     "orders": "coordinates t, x\nfield u(x, t), w(x)\nu_t = u_xx + w\nw_x = u(x, 0)\n",
     "law": "coordinates t, x\nfield h(t, x), K(h)\nh_t = d(K*h_x, x)\nlaw: K = 1 + h^2\n",
     "darcy": "coordinates t, x, y\nvector field v\nfield h(t, x, y), K(h)\n"
-    "coefficient f(x, y)\nparameter nu\nv = -K*grad(h)\nh_t + div(v) = nu*Δh + f\n"
+    "coefficient f(x, y)\nparameter nu\nv = -K*grad(h)\nh_t + div(v) = nu*h + f\n"
     "law: K = 1 + h^2\n",
     "memory": "coordinates x in [0, 1]\ncomplex field w(x)\n"
     "w_x + i*w = int(w(s), s, 0, x)\nw(0) = 1\n",
@@ -62,7 +65,8 @@ FILES = {
 SMALLER = {
     "POINTS = 512": "POINTS = 8",
     "DEPTH = 64, 3": "DEPTH = 8, 1",
-    "dpi=150": "dpi=20",
+    # One program here, one for each operation where users have it.
+    "in losses(params, jax": "in jax.jit(losses)(params, jax",
 }
 
 
@@ -74,8 +78,10 @@ def invoke(*arguments: str):
 def write(tmp_path, monkeypatch):
     """Writes a program for a text or a file, smaller than users have it.
 
-    Fewer pixels, too: most of a picture's time goes into them.
+    NumPy draws the weights.
     """
+    make_coarse(monkeypatch)
+    monkeypatch.setattr(jax.random, "normal", lambda key, shape: normal(0, shape))
     monkeypatch.chdir(tmp_path)
     matplotlib.use("Agg")
 
@@ -90,6 +96,8 @@ def write(tmp_path, monkeypatch):
         for usual, small in SMALLER.items():
             assert usual in text
             text = text.replace(usual, small)
+        text = re.sub(r", [12]01\)", ", 21)", text)  # of the picture
+        text = re.sub(r"values = (jax.vmap.*)\(", r"values = jax.jit(\1)(", text)
         program.write_text(text)
         return program
 

@@ -152,11 +152,10 @@ def check(record: Record, networks: Bank) -> None:
 
 
 QUICK = {
-    "diffusion_reaction_2d_fhn",  # a system
     "heat_exchanger",  # of first order
     "kdv_2d",  # order four, mixed derivatives
     "neo_hookean_2d",  # nested derivatives, a logarithm
-    "nonlinear_hyperbolic_system",  # powers and quotients of fields
+    "nonlinear_hyperbolic_system",  # several fields; powers and quotients of fields
     "piecewise_diffusion_1d",  # a divergence, coefficients by cases
     "reaction_system_inverse",  # unknown parameters
     "turbulence_zero_equation_2d",  # roots and minima

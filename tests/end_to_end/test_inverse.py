@@ -135,13 +135,13 @@ def test_values_at_the_points_and_functions_of_them() -> None:
 
 
 def test_a_table_of_unknowns_of_a_held_sum() -> None:
-    q = oc.vector("q", 12)
+    q = oc.vector("q", 8)
     i = oc.index("i", q)
     w, weights = sp.Function("w")(q), sp.IndexedBase("weights")
     residual = oc.compile(oc.Sum(weights[i] ** 2 * oc.D(w, q[i], 2), i) - w)
-    points = normal(5, (3, 12)) / 3
+    points = normal(5, (3, 8)) / 3
     fun = lambda z: jnp.sin(z.sum()) * jnp.cos(z[0] * z[1])
-    table = np.linspace(0.5, 1.5, 12)
+    table = np.linspace(0.5, 1.5, 8)
     loss = lambda v: jnp.mean(residual(fun, points, weights=v) ** 2)
 
     def nested(v):

@@ -49,7 +49,7 @@ def test_residuals_and_two_derivatives_are_those_of_ad() -> None:
     family = oc.compile(problem.family(2), fields=problem.NAMES)
     assert len(family.plan.pushes) == 1
     assert family.plan.channels == problem.members(3)  # all partials to order three
-    params = layers(2, (2, 8, 8, 5))
+    params = layers(2, (2, 8, 5))
 
     @jax.jit
     def both(points):

@@ -87,10 +87,10 @@ def test_separable_helmholtz(steps: int, error: float) -> None:
 @pytest.mark.parametrize(
     ("script", "problem", "steps", "error"),
     [
-        ("deeponet", "antiderivative", 200, 60),
+        ("deeponet", "antiderivative", 60, 60),
         pytest.param("deeponet", "antiderivative", 1500, 5, marks=pytest.mark.slow),
         pytest.param("deeponet", "reaction", 1500, 12, marks=pytest.mark.slow),
-        ("fields_at_fields", "richards", 300, 20),
+        ("fields_at_fields", "richards", 150, 20),
         pytest.param("fields_at_fields", "richards", 3000, 1, marks=pytest.mark.slow),
         pytest.param("fields_at_fields", "delay", 3000, 1, marks=pytest.mark.slow),
         pytest.param("fields_at_fields", "stefan", 3000, 2, marks=pytest.mark.slow),

@@ -11,7 +11,8 @@ import pytest
 import opcompiler as oc
 from examples import from_text
 from examples.support.run import parser
-from tests.draws import uniform
+from tests.draws import layers, uniform
+from tests.pictures import make_coarse
 
 
 def test_the_text_says_nagumos_equation() -> None:
@@ -28,9 +29,9 @@ def test_the_text_says_nagumos_equation() -> None:
 
 
 def test_the_reference_has_converged() -> None:
-    *_, coarse = from_text.reference(0.2, places=101, steps=800)
-    *_, fine = from_text.reference(0.2, places=201, steps=3200)
-    *_, finest = from_text.reference(0.2, places=401, steps=8000)
+    *_, coarse = from_text.reference(0.2, places=101, steps=400)
+    *_, fine = from_text.reference(0.2, places=201, steps=1600)
+    *_, finest = from_text.reference(0.2, places=401, steps=5600)
     errors = [np.abs(u - finest[:, ::stride]).max() for u, stride in
               ((coarse, 4), (fine, 2))]  # fmt: skip
     assert errors[1] < 5e-4
@@ -46,10 +47,14 @@ def test_the_reference_has_converged() -> None:
     ],
 )
 def test_the_script_runs(tmp_path, monkeypatch, steps, error, miss) -> None:
+    make_coarse(monkeypatch)
     if steps < 60:
         monkeypatch.setattr(from_text, "WIDTHS", (2, 12, 1))
         coarse = functools.partial(from_text.reference, places=101, steps=800)
         monkeypatch.setattr(from_text, "reference", coarse)
+        draw = lambda key, widths: layers(0, widths)
+        monkeypatch.setattr(from_text.network, "init", draw)
+        monkeypatch.setattr(from_text, "measured", jax.jit(from_text.measured))
     given = ["--steps", str(steps), "--out", str(tmp_path)]
     assert from_text.main(parser("", steps=1).parse_args(given)) < miss
     numbers = json.loads((tmp_path / "from_text.json").read_text())

@@ -1,5 +1,6 @@
 """Row T16: the gradient of a residual by one tangent, exact and sampled."""
 
+import functools
 import itertools
 
 import jax
@@ -16,11 +17,20 @@ from tests.draws import layers, normal
 DIM = 5
 
 
-def setting():
+@functools.cache
+def compiled(**options):
+    """The residual and its derivative along v, the residual alone, and their arrays."""
     problem = elliptic.on_ball("allen_cahn", "two_body", DIM)
-    params = layers(0, (DIM, 12, 12, 1))
-    net = lambda z: network.apply(params, z)
-    return problem, {"c": problem.arrays["c"]}, net, normal(1, (3, DIM)) / 4
+    rows, plain = (
+        oc.compile(equations, coordinates=list(problem.coordinates), **options)
+        for equations in (with_gradient(problem), problem.trained)
+    )
+    return rows, plain, {"c": problem.arrays["c"]}
+
+
+def setting():
+    params = layers(0, (DIM, 12, 1))
+    return lambda z: network.apply(params, z), normal(1, (3, DIM)) / 4
 
 
 UNITS = np.eye(DIM)
@@ -30,13 +40,11 @@ SIGNS = np.array(list(itertools.product([-1.0, 1.0], repeat=DIM)))
 @pytest.fixture(scope="module")
 def found():
     """Rows along the units and along all signs, and the gradient; a column each."""
-    problem, arrays, net, points = setting()
-    names = list(problem.coordinates)
-    rows = oc.compile(with_gradient(problem), coordinates=names)
-    plain = oc.compile(problem.trained, coordinates=names)
+    rows, plain, arrays = compiled()
 
     @jax.jit
     def evaluated(directions):
+        net, points = setting()
         at = lambda v: rows(net, points, v=v, **arrays)[1]
         slope = jax.grad(lambda z: plain(net, z[None], **arrays)[0])
         return jax.lax.map(at, directions).T, jax.vmap(slope)(points)
@@ -58,11 +66,10 @@ def test_all_signs_together_are_the_square_of_the_gradient(found) -> None:
 
 @pytest.mark.slow
 def test_sampled_rows_are_unbiased() -> None:
-    problem, arrays, net, points = setting()
-    names = list(problem.coordinates)
+    net, points = setting()
     v = jnp.ones(DIM)
-    exact = oc.compile(with_gradient(problem), coordinates=names)
-    rows = oc.compile(with_gradient(problem), coordinates=names, estimator=oc.Sparse(2))
+    exact, _, arrays = compiled()
+    rows, *_ = compiled(estimator=oc.Sparse(2))
     draw = jax.jit(
         jax.vmap(lambda key: jnp.stack(rows(net, points, key=key, v=v, **arrays)))
     )

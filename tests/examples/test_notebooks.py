@@ -2,9 +2,9 @@
 
 import matplotlib as mpl
 import pytest
-from matplotlib.figure import Figure
 
 from tests.notebooks import FOLDER, PAGES, run
+from tests.pictures import make_coarse
 
 FEW = {
     "inverse": {"STEPS": 3, "sizes": (2, 8, 1)},
@@ -16,16 +16,10 @@ FEW = {
 }
 
 
-def coarse(figure, name, dpi, saved=Figure.savefig) -> None:
-    """Saves a picture of few pixels, whose parts do not make room for each other."""
-    figure.set_layout_engine("none")
-    saved(figure, name, dpi=20)
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
 def test_it_runs_and_draws(page, tmp_path, monkeypatch) -> None:
     mpl.use("Agg")
-    monkeypatch.setattr(Figure, "savefig", coarse)
+    make_coarse(monkeypatch)
     text = run(page, tmp_path, FEW[page.stem])
     drawn = {p.name for p in tmp_path.glob("*.png")}
     assert drawn

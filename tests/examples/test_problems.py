@@ -73,7 +73,7 @@ def pointwise(problem):
 
 every = [
     pytest.param(
-        e, s, d, marks=() if e == "sine_gordon" and d == 4 else pytest.mark.slow
+        e, s, d, marks=() if e == "sine_gordon" and d == 3 else pytest.mark.slow
     )
     for e in REACTIONS
     for s in INNER
@@ -91,7 +91,7 @@ def test_sources_on_the_ball(equation, solution, dim) -> None:
     np.testing.assert_allclose(*both, rtol=1e-12)
 
 
-@pytest.mark.parametrize("dim", slow_but(3, 10, default=4))
+@pytest.mark.parametrize("dim", slow_but(3, 10, default=3))
 def test_other_elliptic_problems(dim) -> None:
     def houman(z):
         weights = jnp.tanh(4 * jnp.arange(dim - 1) / (dim - 1) - 2)
@@ -174,7 +174,7 @@ def test_the_published_three_body_source_is_wrong(dim, published_error) -> None:
     assert float(error) == pytest.approx(published_error, rel=0.2)
 
 
-@pytest.mark.parametrize("dim", slow_but(3, 10, default=4))
+@pytest.mark.parametrize("dim", slow_but(3, 10, default=3))
 @pytest.mark.parametrize("name", evolution.PROBLEMS)
 def test_evolution(name, dim) -> None:
     problem = evolution.PROBLEMS[name](dim)

@@ -25,11 +25,11 @@ def test_blocks_must_divide() -> None:
 
 
 def test_jets_through_it() -> None:
-    problem = elliptic.on_ball("sine_gordon", "two_body", 20)
+    problem = elliptic.on_ball("sine_gordon", "two_body", 10)
     shapes = eqx.filter_eval_shape(
-        lambda key: SharedInput(20, 5, 16, 4, key=key), jax.random.key(1)
+        lambda key: SharedInput(10, 5, 16, 4, key=key), jax.random.key(1)
     )
-    module, points = like(1, shapes), normal(2, (4, 20)) / 8
+    module, points = like(1, shapes), normal(2, (4, 10)) / 8
     residual = oc.compile(problem.trained, coordinates=list(problem.coordinates))
     arrays = problem.given(residual)
     source = problem.function(problem.operator(problem.solution))

@@ -20,6 +20,7 @@ from examples.support.training import train
 from examples.support.turns import Turns
 from examples.support.words import title, words
 from tests.draws import layers, normal, uniform
+from tests.pictures import make_coarse
 
 RUNS = {
     "elliptic exact": ["elliptic", "--dim", "12", "--equation", "sine_gordon"],
@@ -71,7 +72,8 @@ def run(words, folder, steps):
     "name",
     [pytest.param(n, marks=() if n in IN_DEFAULT else pytest.mark.slow) for n in RUNS],
 )
-def test_the_loss_falls(name, tmp_path) -> None:
+def test_the_loss_falls(name, tmp_path, monkeypatch) -> None:
+    make_coarse(monkeypatch)
     found = run(RUNS[name], tmp_path, LONGER.get(name, 60))
     assert found["last_loss"] < found["first_loss"]
     assert all(math.isfinite(v) for v in found.values() if isinstance(v, float))
@@ -90,10 +92,10 @@ def test_two_runs_are_the_same_run(tmp_path) -> None:
 
 
 def test_methods_agree_where_nothing_is_sampled_away() -> None:
-    problem = elliptic.on_ball("allen_cahn", "two_body", 12)
-    params, points = layers(0, (12, 10, 1)), normal(1, (3, 12)) / 6
+    problem = elliptic.on_ball("allen_cahn", "two_body", 6)
+    params, points = layers(0, (6, 10, 1)), normal(1, (3, 6)) / 6
     every = {
-        method: methods.evaluation(problem, network.apply, method, samples=12)
+        method: methods.evaluation(problem, network.apply, method, samples=6)
         for method in ("exact", "sparse", "nested", "stde")
     }
     at_once = jax.jit(lambda *given: {name: f(*given) for name, f in every.items()})

@@ -366,7 +366,6 @@ PATCHED = """
 import jax, jax.numpy as jnp, sympy as sp
 jax.config.update("jax_enable_x64", True)
 import opcompiler as oc
-from tests import apart
 {patch}
 t, x = sp.symbols("t x")
 u, v = (sp.Function(name)(t, x) for name in "uv")

@@ -19,6 +19,7 @@ from jax.flatten_util import ravel_pytree
 from jax.scipy import special
 
 import opcompiler as oc
+from tests.shares import only
 
 random = np.random.default_rng(3)
 
@@ -330,20 +331,35 @@ def parts(fun: Callable) -> Callable:
     return lambda z: fun(z) if not isinstance(fun(z), tuple) else jnp.stack(fun(z))
 
 
+def half(functions: Mapping[str, Callable], which: int) -> Mapping[str, Callable]:
+    """Every second function, the first one or not."""
+    return dict(list(functions.items())[which::2])
+
+
+halves = pytest.mark.parametrize("which", only([0], [0, 1]))
+"""Of every group every second function by default: its neighbours are of its kind."""
+
+
+@halves
 @pytest.mark.parametrize("name", GROUPS)
-def test_group(name: str) -> None:
-    check(*GROUPS[name])
+def test_group(name: str, which: int) -> None:
+    functions, point = GROUPS[name]
+    check(half(functions, which), point)
 
 
-def test_complex_values() -> None:
-    check({name: parts(fun) for name, fun in COMPLEX_VALUED.items()}, normal(6))
+@halves
+def test_complex_values(which: int) -> None:
+    functions = half(COMPLEX_VALUED, which)
+    check({name: parts(fun) for name, fun in functions.items()}, normal(6))
 
 
-@pytest.mark.parametrize(
-    ("left", "right"), [(1.0, 1.0), (1.0, 1j), (1j, 1.0), (1j, 1j)]
-)
-def test_products_of_real_and_complex(left, right) -> None:
-    check({"matmul": lambda z: jnp.matmul(z, right * SECOND[0])}, left * normal(6))
+@pytest.mark.parametrize("left", [1.0, 1j])
+def test_products_of_real_and_complex(left) -> None:
+    products = {
+        f"matmul by {right}": lambda z, right=right: jnp.matmul(z, right * SECOND[0])
+        for right in (1.0, 1j)
+    }
+    check(products, left * normal(6))
 
 
 def test_two_arguments() -> None:
@@ -416,19 +432,23 @@ def test_derivatives_of_the_user() -> None:
 # --- types ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "complex64", "complex128"])
-def test_types_of_results(dtype: str) -> None:
-    cast = lambda z: (z**2).astype(dtype)
-    found = jax.jit(oc.taylor.forward_laplacian(cast))(normal(6))
-    assert {leaf.dtype for leaf in found} == {jnp.dtype(dtype)}
+def test_types_of_results() -> None:
+    types = ("float16", "float32", "complex64", "complex128")
+    cast = lambda z: {dtype: (z**2).astype(dtype) for dtype in types}
+    found = jax.eval_shape(oc.taylor.forward_laplacian(cast), normal(6))
+    for one in found:
+        for dtype, leaf in one.items():
+            assert leaf.dtype == jnp.dtype(dtype)
 
 
-@pytest.mark.parametrize("dtype", ["bool", "int8", "int32", "uint64"])
-def test_whole_numbers_have_no_derivatives(dtype: str) -> None:
-    cast = lambda z: (3 * z).astype(dtype)
-    value, _, laplacian = jax.jit(oc.taylor.forward_laplacian(cast))(np.abs(normal(6)))
-    assert value.dtype == jnp.dtype(dtype)
-    assert not np.any(laplacian)
+def test_whole_numbers_have_no_derivatives() -> None:
+    types = ("bool", "int8", "int32", "uint64")
+    cast = lambda z: {dtype: (3 * z).astype(dtype) for dtype in types}
+    push = jax.jit(oc.taylor.forward_laplacian(cast))
+    value, _, laplacian = push(np.abs(normal(6)))
+    for dtype in types:
+        assert value[dtype].dtype == jnp.dtype(dtype)
+        assert not np.any(laplacian[dtype]), dtype
 
 
 def test_the_type_of_a_products_sum() -> None:
@@ -464,7 +484,8 @@ def test_on_a_mesh() -> None:
 
 @pytest.mark.parametrize("chunk", [2, 5])
 def test_in_chunks(chunk: int) -> None:
-    check(NETWORKS, normal(6, 4), chunk=chunk)
+    """Those of the networks that `test_group` leaves to the slow suite."""
+    check(half(NETWORKS, 1) if chunk == 2 else NETWORKS, normal(6, 4), chunk=chunk)
 
 
 def test_a_derivative_of_the_laplacian() -> None:
@@ -489,14 +510,16 @@ def test_a_derivative_of_the_laplacian() -> None:
 @pytest.mark.skipif(
     not importlib.util.find_spec("folx"), reason="folx is not installed"
 )
+@halves
 @pytest.mark.parametrize(
     ("name", "sparsity"),
     [("scattered", 0), ("scattered", 12), ("networks", 0), ("determinants", 15)],
 )
-def test_folx_finds_the_same(name: str, sparsity: int) -> None:
+def test_folx_finds_the_same(name: str, sparsity: int, which: int) -> None:
     import folx
 
     functions, point = GROUPS[name]
+    functions = half(functions, which)
     # Every case once, weighted, so that folx traces and compiles one number.
     together = lambda z: sum(
         jnp.sum(jnp.cos(fun(z))) * (k + 1) for k, fun in enumerate(functions.values())

@@ -52,21 +52,25 @@ def by_hand(model, params, t, x):
 
 def check(model, params, batch, rtol) -> None:
     """Residual, gradient, kernel, and the gradient of the losses, against nested `grad`."""
-    both = []
-    for one in (model.r_net, lambda *at: by_hand(model, *at)):
-        mapped = jax.vmap(one, (None, 0, 0))
-        kernel = jax.vmap(jax.grad(one), (None, 0, 0))
-        values = lambda params, run=mapped: run(params, *batch.T)
-        slopes = jax.grad(lambda params, run=values: jnp.mean(run(params) ** 2))
-        run = lambda p, v=values, s=slopes, k=kernel: (v(p), s(p), k(p, *batch.T))
-        found = jax.jit(run)(params)
-        both.append(jax.tree.leaves(found))
+
+    def all_of(one, params):
+        values = lambda params: jax.vmap(one, (None, 0, 0))(params, *batch.T)
+        slopes = jax.grad(lambda params: jnp.mean(values(params) ** 2))(params)
+        kernel = jax.vmap(jax.grad(one), (None, 0, 0))(params, *batch.T)
+        return values(params), slopes, kernel
+
+    @jax.jit
+    def evaluated(params):
+        ways = (model.r_net, lambda *at: by_hand(model, *at))
+        both = [jax.tree.leaves(all_of(one, params)) for one in ways]
+        slopes = jax.jacrev(model.losses)(params, batch)
+        return both, model.res_and_w(params, batch), slopes
+
+    both, (means, weights), slopes = evaluated(params)
     for ours, theirs in zip(*both, strict=True):
         scale = np.max(np.abs(theirs))
         np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol * scale)
-    means, weights = jax.jit(model.res_and_w)(params, batch)
     assert means.shape == weights.shape == (model.num_chunks,)
-    slopes = jax.jit(jax.jacrev(model.losses))(params, batch)
     assert slopes.keys() == {"ics", "res"}
 
 

@@ -92,7 +92,7 @@ def close(one, other) -> None:
 def test_value_and_gradient_are_those_of_the_loss_by_hand() -> None:
     net, start = network()
     params = Params(nn_params=start, eq_params={"nu": jnp.array([0.02])})
-    _, batch = data().get_batch()
+    batch = eqx.filter_jit(lambda data: data.get_batch()[1])(data())
 
     def evaluated(term):
         whole = loss(net, params, term)

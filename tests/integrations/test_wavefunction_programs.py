@@ -43,38 +43,41 @@ class Data:
 @pytest.mark.parametrize("complex_output", [False, True])
 def test_ferminet_lines_alone(complex_output) -> None:
     names = run("ferminet.md", blocks("ferminet.md")[0])
-    key = jax.random.key(0)
-    data = Data(
-        jax.random.normal(key, (6,)), jnp.ones(2), jnp.ones((1, 3)), jnp.ones(1)
-    )
+    given = Data(normal(0, (6,)), np.ones(2), np.ones((1, 3)), np.ones(1))
 
     def f(params, positions, spins, atoms, charges):
         hidden = jnp.tanh(params * positions + jnp.roll(positions, 1))
         return jnp.sum(hidden**2), jnp.log(jnp.sum(hidden**4) + charges[0])
 
     kinetic = names["local_kinetic_energy"](f, complex_output=complex_output)
-    found = jax.jit(kinetic)(0.7, data)
-    parts = [
-        lambda x, n=n: f(0.7, x, data.spins, data.atoms, data.charges)[n]
-        for n in ([1, 0] if complex_output else [1])
-    ]
-    slopes = [jax.jit(jax.grad(part))(data.positions) for part in parts]
-    bends = [jnp.trace(jax.jit(jax.hessian(part))(data.positions)) for part in parts]
-    factor = jnp.array([1, 1j])[: len(parts)]
-    slope = sum(c * s for c, s in zip(factor, slopes, strict=True))
-    bend = sum(c * b for c, b in zip(factor, bends, strict=True))
-    np.testing.assert_allclose(found, -(bend + jnp.sum(slope**2)) / 2, rtol=1e-10)
+
+    @jax.jit
+    def both(data):
+        parts = [
+            lambda x, n=n: f(0.7, x, data.spins, data.atoms, data.charges)[n]
+            for n in ([1, 0] if complex_output else [1])
+        ]
+        slopes = [jax.grad(part)(data.positions) for part in parts]
+        bends = [jnp.trace(jax.hessian(part)(data.positions)) for part in parts]
+        slope = sum(c * s for c, s in zip((1, 1j), slopes, strict=False))
+        bend = sum(c * b for c, b in zip((1, 1j), bends, strict=False))
+        return kinetic(0.7, data), -(bend + jnp.sum(slope**2)) / 2
+
+    np.testing.assert_allclose(*both(given), rtol=1e-10)
 
 
 def test_deepqmc_lines_alone() -> None:
     names = run("deepqmc.md", blocks("deepqmc.md")[0])
     f = lambda x: jnp.sum(jnp.sin(x) * jnp.roll(x, 1) ** 2)
     x = normal(0, (6,))
-    laplacian, gradient = jax.jit(names["laplacian_factory"](f))(x)
-    np.testing.assert_allclose(gradient, jax.jit(jax.grad(f))(x), rtol=1e-10)
-    np.testing.assert_allclose(
-        laplacian, jnp.trace(jax.jit(jax.hessian(f))(x)), rtol=1e-10
-    )
+    ours = names["laplacian_factory"](f)
+
+    @jax.jit
+    def both(x):
+        return ours(x), (jnp.trace(jax.hessian(f)(x)), jax.grad(f)(x))
+
+    for one, other in zip(*both(x), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10)
 
 
 @pytest.mark.filterwarnings("ignore")
