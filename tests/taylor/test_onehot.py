@@ -412,7 +412,8 @@ def test_one_point_and_vmap_and_jvp_of_grad() -> None:
         mapped = jax.vmap(value, (None, 0, 0))(w, x, indices)
         return value(w, x, indices), mapped, value(w, x[1], indices[1]), terms
 
-    together, mapped, single, terms = three_ways(WEIGHTS, X, PER_POINT)
+    found = three_ways(WEIGHTS, X, PER_POINT)
+    together, mapped, single, terms = map(np.asarray, found)
     np.testing.assert_allclose(mapped, together, rtol=1e-12)
     np.testing.assert_allclose(single, together[1], rtol=1e-12)
     assert terms.shape == (COUNT,)
@@ -424,7 +425,8 @@ def test_one_point_and_vmap_and_jvp_of_grad() -> None:
     (_, change), (up, _), (down, _) = (
         change_of(tuple(w)) for w in (WEIGHTS, *moved)
     )  # fmt: skip
-    for a, b, c in zip(change, up, down, strict=True):
+    for a, *ends in zip(change, up, down, strict=True):
+        b, c = map(np.asarray, ends)
         np.testing.assert_allclose(a, (b - c) / (2 * step), rtol=1e-6, atol=1e-6)
 
 

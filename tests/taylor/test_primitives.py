@@ -118,7 +118,7 @@ def in_two_directions(name: str, order: int, model: Model | None = None) -> Case
     start, random = program.start(name)
     model = model or TWO_DIRECTIONS[min(program.order, order)]
     seeds: list = seeds_for(model, start, random)
-    seeds[0] = jnp.ones((1,) * start.ndim) * random.uniform(-1, 1)
+    seeds[0] = np.full((1,) * start.ndim, random.uniform(-1, 1))
     if len(seeds) > 2:
         seeds[min(3, len(seeds) - 1)] = None
     return Case(model, start, seeds)
@@ -193,13 +193,13 @@ def by_default(name: str) -> list[Case]:
 STEADY = [name for name in FAST if not name.startswith("qr") and name not in RANDOM]
 """Programs whose values are stored; LAPACK's signs and JAX's random numbers may change."""
 
-LIVE = {name for place, name in enumerate(STEADY) if place % 16 == 0}
+LIVE = {name for place, name in enumerate(STEADY) if place % 32 == 0}
 """Programs of which nested jvp itself runs by default, beside those not stored."""
 
 STORED = stored.load()
 
 
-@pytest.mark.parametrize("names", groups(4, FAST))
+@pytest.mark.parametrize("names", groups(8, FAST))
 def test_nested_jvp_agrees(names: list[str]) -> None:
     funs, arguments = {}, {}
     for name in names:
@@ -305,12 +305,12 @@ def families_change_nothing(names: Sequence[str], order: int) -> None:
         assert worst_error(folded, plain) < 1e-11, name
 
 
-@pytest.mark.parametrize("names", groups(3, MULTIPLIED))
+@pytest.mark.parametrize("names", groups(5, MULTIPLIED))
 def test_families_change_nothing(names: list[str]) -> None:
     families_change_nothing(names, 3)
 
 
-@pytest.mark.parametrize("names", groups(4, MOVED))
+@pytest.mark.parametrize("names", groups(6, MOVED))
 def test_families_of_second_derivatives_change_nothing(names: list[str]) -> None:
     families_change_nothing(names, 2)
 
@@ -369,7 +369,7 @@ def slopes(name: str, model: Model | None = None) -> tuple[Callable, tuple]:
     weights = random.uniform(0.5, 1.5, model.algebra.size)
     forward = name in FORWARD_ONLY or "while" in primitives_of(program, start)
 
-    def slope_of(channels):
+    def slope_of(channels, oracle=False):
         def loss(x):
             return sum(
                 w * jnp.vdot(c, jnp.cos(jnp.arange(1.0, c.size + 1)))
@@ -378,10 +378,11 @@ def slopes(name: str, model: Model | None = None) -> tuple[Callable, tuple]:
 
         if forward:
             return lambda x: jax.jvp(loss, (x,), (jnp.cos(x),))[1]
-        return jax.grad(loss)
+        # Reverse mode through nested jvps takes longer, and is not what is tested.
+        return jax.jacfwd(loss) if oracle else jax.grad(loss)
 
     got = slope_of(lambda x: by_engine(model, program, x, seeds))
-    want = slope_of(lambda x: by_nested_jvp(model, program.reference, x, seeds))
+    want = slope_of(lambda x: by_nested_jvp(model, program.reference, x, seeds), True)
     return lambda x: (got(x), want(x)), (start,)
 
 
