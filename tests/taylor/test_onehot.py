@@ -20,7 +20,6 @@ from opcompiler.taylor.push import push
 from opcompiler.taylor.tuning import Tuning
 from opcompiler.taylor.value import AlgebraArray
 from tests.draws import normal, uniform
-from tests.shares import one_in
 
 POINTS, DIM, COUNT = 3, 8, 5
 X = uniform((0, 0), (POINTS, DIM), minval=-0.9, maxval=0.9)
@@ -120,33 +119,41 @@ def along(fun, order, point, indices):
     return jax.vmap(one)(indices)
 
 
-@pytest.mark.parametrize("name", one_in(3, PROGRAMS))
-def test_any_program_has_its_derivatives(name: str) -> None:
-    fun = PROGRAMS[name]
+def together(step: int, start: int) -> list:
+    """Every so many programs, five in one by default; the others alone."""
+    names = list(PROGRAMS)
+    some = names[start::step]
+    parts = [some[at : at + 5] for at in range(0, len(some), 5)]
+    return [pytest.param(part, id=f"{part[0]} to {part[-1]}") for part in parts] + [
+        pytest.param([n], id=n, marks=pytest.mark.slow) for n in names if n not in some
+    ]
 
-    @jax.jit
-    def both(x):
+
+@pytest.mark.parametrize("names", together(4, 0))
+def test_any_program_has_its_derivatives(names: list[str]) -> None:
+    def both(x, fun):
         got = diagonal_sum(fun, 3)(x, PER_POINT)
         return got, jax.vmap(lambda z, j: along(fun, 3, z, j).sum(0))(x, PER_POINT)
 
-    close(*both(X))
+    found = jax.jit(lambda x: {name: both(x, PROGRAMS[name]) for name in names})(X)
+    for name, pair in found.items():
+        close(*pair, name)
 
 
-@pytest.mark.parametrize("name", one_in(8, PROGRAMS, 1))
-def test_any_program_has_its_terms(name: str) -> None:
-    fun = PROGRAMS[name]
+@pytest.mark.parametrize("names", together(8, 1))
+def test_any_program_has_its_terms(names: list[str]) -> None:
+    def both(x, fun):
+        got = diagonal_terms(fun, 2)(x, SHARED)
+        return got, jax.vmap(lambda z: along(fun, 2, z, SHARED))(x)
 
-    @jax.jit
-    def both(x, indices):
-        got = diagonal_terms(fun, 2)(x, indices)
-        return got, jax.vmap(lambda z: along(fun, 2, z, indices))(x)
-
-    close(*both(X, SHARED))
+    found = jax.jit(lambda x: {name: both(x, PROGRAMS[name]) for name in names})(X)
+    for name, pair in found.items():
+        close(*pair, name)
 
 
-def close(got, want) -> None:
+def close(got, want, name: str) -> None:
     atol = 1e-10 * (1 + np.abs(want).max())
-    np.testing.assert_allclose(got, want, rtol=1e-9, atol=atol)
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=atol, err_msg=name)
 
 
 @pytest.mark.parametrize("name", STAYS)
