@@ -160,7 +160,7 @@ def test_products() -> None:
 
 
 class TestOverAVector:
-    d = 4
+    d = 3
     q = oc.vector("q", d)
     u = sp.Function("u")(q)
     i = oc.index("i", q)
@@ -168,7 +168,7 @@ class TestOverAVector:
 
     @staticmethod
     def net(point):
-        return network(point[:3]) * jnp.cos(point[3])
+        return network(point) * jnp.cos(point[2])
 
     def test_operators(self) -> None:
         u, q = self.u, self.q

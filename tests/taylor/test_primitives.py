@@ -423,11 +423,16 @@ def highest_order(name: str) -> int:
 
 
 @pytest.mark.parametrize(
-    "names", groups(7, [name for name in CLOSED if name != "bessel_i0e"])
+    "names", groups(10, [name for name in CLOSED if not name.startswith("bessel")])
 )
 def test_elementwise_functions_to_order_five(names: list[str]) -> None:
     """By recurrences, as all orders behind `compose_upto`."""
     agree_with_mpmath(names, DEFAULT.compose_upto + 1)
+
+
+def test_bessel_functions_to_order_three() -> None:
+    """Their cost doubles with every order."""
+    agree_with_mpmath([name for name in CLOSED if name.startswith("bessel")], 3)
 
 
 @pytest.mark.slow
