@@ -120,7 +120,10 @@ def test_folded_equals_written_out(network) -> None:
     np.testing.assert_allclose(folded[0], explicit[0], rtol=1e-9)
 
 
-@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize(
+    "operator",
+    only(OPERATORS.keys() - {"weighted Laplacian", "fifth powers"}, OPERATORS),
+)
 def test_folded_equals_the_exact_derivative(operator: str) -> None:
     residual = oc.compile(OPERATORS[operator])
     form = sp.sin(t + sum((k + 1) * x for k, x in enumerate(X)) / DIM)
