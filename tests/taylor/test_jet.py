@@ -132,7 +132,7 @@ def test_saturation_does_not_overflow_at_order_ten() -> None:
     ("primals", "series", "words"),
     [
         ((1.0, 2.0), ((1.0,), (1.0, 0.0)), "[1, 2]"),
-        ((START,), ((jnp.ones(4),),), "(4,)"),
+        ((START,), ((np.ones(4),),), "(4,)"),
         (({"a": 1.0},), ((1.0,),), "structure"),
     ],
 )

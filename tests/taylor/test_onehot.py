@@ -499,8 +499,8 @@ def test_all_coordinates_give_the_laplacian() -> None:
     [
         (X, jnp.array([0, DIM]), "not among the first 8"),
         (X, jnp.array([-1, 0]), "not among the first 8"),
-        (X, jnp.ones((2, 4), int), "do not fit"),
-        (X[0], jnp.ones((3, 4), int), "do not fit"),
+        (X, np.ones((2, 4), int), "do not fit"),
+        (X[0], np.ones((3, 4), int), "do not fit"),
         (X, jnp.array([0.0, 1.0]), "give integers"),
         (X[0, 0], jnp.array([0, 1]), "do not fit"),
     ],
@@ -528,7 +528,13 @@ def test_traced_places_outside_are_not_a_number() -> None:
 
 @pytest.mark.parametrize(
     "seed",
-    [np.arange(3.0), jnp.arange(3.0), np.arange(3), [0.0, 1.0, 2.0], jnp.ones((1, 1))],
+    [
+        np.arange(3.0),
+        jnp.asarray(np.arange(3.0)),
+        np.arange(3),
+        [0.0, 1.0, 2.0],
+        jnp.asarray(np.ones((1, 1))),
+    ],
 )
 def test_dense_seeds_broadcast_to_the_point(seed) -> None:
     algebra = TaylorAlgebra((Channel(0, "1"), Channel(1, "a"), Channel(1, "b")), ())

@@ -52,9 +52,7 @@ FEW_CLOSED = {
     "exp",
     "log",
     "sqrt",
-    "softplus",
     "gelu",
-    "sinc",
     "integer_pow -3",
 }
 """The others are compared with mpmath, along curves and to higher order."""
