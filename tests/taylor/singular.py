@@ -4,8 +4,10 @@ Each entry is a function, a point, and its Taylor coefficients there; `None` whe
 coefficient does not exist, because the function is infinite, jumps, or has a kink.
 """
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import jax.numpy as jnp
 import jax.scipy.special as js
@@ -25,10 +27,25 @@ def flat(value: float, order: int = 10) -> list[float | None]:
     return [value, *[0.0] * order]
 
 
-def smooth(exact: Callable, point: float, order: int = 4) -> list[float | None]:
-    """Coefficients of a function that only looks singular."""
-    with mp.workdps(60):
-        return [float(c) for c in mp.taylor(exact, mp.mpf(point), order)]
+@dataclass(frozen=True)
+class smooth(Sequence):  # noqa: N801
+    """Coefficients of a function that only looks singular, computed when they are read."""
+
+    exact: Callable
+    point: float
+    order: int = 4
+
+    @functools.cached_property
+    def _all(self) -> list[float]:
+        with mp.workdps(60):
+            found = mp.taylor(self.exact, mp.mpf(self.point), self.order)
+            return [float(c) for c in found]
+
+    def __len__(self) -> int:
+        return self.order + 1
+
+    def __getitem__(self, place):
+        return self._all[place]
 
 
 def v(*entries):

@@ -56,10 +56,15 @@ FUNCTIONS = {
 FACTORISATIONS = ("lu", "cholesky", "eigh", "geqrf")
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-@pytest.mark.parametrize("order", [2, 4])
-def test_one_factorisation_at_any_order(name: str, order: int) -> None:
-    x = jnp.linspace(-0.8, 0.9, 6)
+@pytest.mark.parametrize(
+    ("order", "name"),
+    only(
+        [*product([4], FUNCTIONS), (2, "slogdet"), (2, "inv")],
+        product([2, 4], FUNCTIONS),
+    ),
+)
+def test_one_factorisation_at_any_order(order: int, name: str) -> None:
+    x = np.linspace(-0.8, 0.9, 6)
     series = lambda x: oc.jet(FUNCTIONS[name], (x,), ([x] * order,))[1]
     plain = Counter(names_in(FUNCTIONS[name], x))
     pushed = Counter(names_in(series, x))
@@ -158,7 +163,7 @@ def exact_series(matrix, change, order):
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_determinants_of_any_rank(size: int, order: int) -> None:
     """Values, derivatives and their gradients, at singular matrices and next to them."""
-    starts = jnp.asarray(np.array(list(of_ranks(size))))
+    starts = np.array(list(of_ranks(size)))
     change = np.random.default_rng(2).normal(size=(size, size))
 
     def series(start):
@@ -169,7 +174,8 @@ def test_determinants_of_any_rank(size: int, order: int) -> None:
 
     both = lambda start: (series(start), jax.jacrev(series)(start))
     got = jax.jit(jax.vmap(both), compiler_options=QUICK)(starts)
-    for k, start in enumerate(np.asarray(starts)):
+    got = jax.tree.map(np.asarray, got)
+    for k, start in enumerate(starts):
         for found, wanted in zip(got, exact_series(start, change, order), strict=True):
             size_of = np.abs(start).max() ** size
             np.testing.assert_allclose(
@@ -179,8 +185,8 @@ def test_determinants_of_any_rank(size: int, order: int) -> None:
 
 def test_determinants_of_complex_matrices_of_any_rank() -> None:
     turn = 0.6 + 0.8j
-    starts = turn * jnp.asarray(np.array(list(of_ranks(4))))
-    change = jnp.asarray(np.random.default_rng(2).normal(size=(4, 4)))
+    starts = turn * np.array(list(of_ranks(4)))
+    change = np.random.default_rng(2).normal(size=(4, 4))
     curve = lambda t: jnp.linalg.det(starts + t * turn * change)
     plain = lambda t: jnp.linalg.det((starts / turn).real + t * change)
     seeds = (0.0,), ([1.0, 0.0, 0.0],)
@@ -190,11 +196,17 @@ def test_determinants_of_complex_matrices_of_any_rank() -> None:
     np.testing.assert_allclose(got, want * turn**4, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_a_determinant_of_no_numbers_is_none(number: float) -> None:
-    curve = lambda t: jnp.linalg.det(jnp.eye(4).at[1, 2].set(number) + t)
-    value, above = jax.jit(lambda: oc.jet(curve, (0.0,), ([1.0, 0.0],)))()
-    assert not np.isfinite([value, *above]).any()
+def test_a_determinant_of_no_numbers_is_none() -> None:
+    @jax.jit
+    def jet(matrix):
+        curve = lambda t: jnp.linalg.det(matrix + t)
+        value, above = oc.jet(curve, (0.0,), ([1.0, 0.0],))
+        return jnp.stack([value, *above])
+
+    for number in (math.nan, math.inf):
+        matrix = np.eye(4)
+        matrix[1, 2] = number
+        assert not np.isfinite(jet(matrix)).any(), number
 
 
 def test_a_determinant_within_derivatives_of_derivatives() -> None:

@@ -13,7 +13,7 @@ from opcompiler.algebra.families import fold
 from opcompiler.algebra.weil import univariate
 from opcompiler.taylor import push
 from opcompiler.taylor.diagonal import powers_algebra
-from opcompiler.taylor.tuning import DEFAULT, NEVER, Tuning
+from opcompiler.taylor.tuning import NEVER, Tuning
 from tests.draws import normal, uniform
 from tests.shares import only
 from tests.taylor.primitives import PROGRAMS, SLOW
@@ -30,12 +30,12 @@ def powers(order, weight=lambda k: 1):
 
 
 OPERATORS = {
-    "Laplacian": powers(2),
-    "weighted Laplacian": powers(2, lambda k: k + 1) + U.diff(t, 2),
-    "signed": powers(2, lambda k: (-1) ** k) * U + U.diff(X[3]) + U.diff(t),
-    "fourth powers": powers(4) + powers(2) + U.diff(t),
-    "third powers": powers(3, lambda k: 2 * k - 15),
-    "fifth powers": powers(5),
+    "Laplacian": lambda: powers(2),
+    "weighted Laplacian": lambda: powers(2, lambda k: k + 1) + U.diff(t, 2),
+    "signed": lambda: powers(2, lambda k: (-1) ** k) * U + U.diff(X[3]) + U.diff(t),
+    "fourth powers": lambda: powers(4) + powers(2) + U.diff(t),
+    "third powers": lambda: powers(3, lambda k: 2 * k - 15),
+    "fifth powers": lambda: powers(5),
 }
 
 
@@ -75,7 +75,7 @@ NETWORKS = {
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_the_algebra_folds_to_one_family_per_degree(operator: str) -> None:
-    algebra = oc.compile(OPERATORS[operator]).plan.pushes[0].algebra
+    algebra = oc.compile(OPERATORS[operator]()).plan.pushes[0].algebra
     folding = fold(algebra, 13)
     assert folding is not None
     families = [c for c in folding.folded.channels if c.count > 1]
@@ -97,8 +97,8 @@ def test_what_does_not_fold() -> None:
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_folded_equals_written_out(network) -> None:
-    """As "signed", of as many coordinates as are folded by default."""
-    signed = sum((-1) ** k * U.diff(x, 2) for k, x in enumerate(X[: DEFAULT.fold_from]))
+    """As "signed", of few coordinates, which are folded all the same."""
+    signed = sum((-1) ** k * U.diff(x, 2) for k, x in enumerate(X[:5]))
     plain = oc.compile(signed * U + U.diff(X[3]) + U.diff(t))
     points = uniform(1, (3, DIM + 1))
     net = NETWORKS[network]
@@ -106,23 +106,29 @@ def test_folded_equals_written_out(network) -> None:
     def values(residual, scale):
         return residual(lambda z: net(scale * z), points)
 
-    def both(tuning, scale):
-        residual = plain.tuned(tuning)
-        slope = jax.grad(lambda s: jnp.sum(values(residual, s) ** 2))
-        return values(residual, scale), slope(scale)
+    def both(fold_from, scale):
+        residual = plain.tuned(Tuning(fold_from=fold_from))
 
-    folded, explicit = jax.jit(
-        lambda s: (both(DEFAULT, s), both(Tuning(fold_from=NEVER), s))
-    )(1.1)
-    np.testing.assert_allclose(folded[0], explicit[0], rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(folded[1], explicit[1], rtol=1e-9)
+        def loss(s):
+            found = values(residual, s)
+            return jnp.sum(found**2), found
+
+        return jax.grad(loss, has_aux=True)(scale)
+
+    folded, explicit = jax.jit(lambda s: (both(4, s), both(NEVER, s)))(1.1)
+    np.testing.assert_allclose(folded[1], explicit[1], rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(folded[0], explicit[0], rtol=1e-9)
 
 
-@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize(
+    "operator",
+    only(OPERATORS.keys() - {"weighted Laplacian", "fifth powers"}, OPERATORS),
+)
 def test_folded_equals_the_exact_derivative(operator: str) -> None:
-    residual = oc.compile(OPERATORS[operator])
+    equation = OPERATORS[operator]()
+    residual = oc.compile(equation)
     form = sp.sin(t + sum((k + 1) * x for k, x in enumerate(X)) / DIM)
-    exact = sp.lambdify((t, *X), OPERATORS[operator].subs(U, form).doit(), "numpy")
+    exact = sp.lambdify((t, *X), equation.subs(U, form).doit(), "numpy")
     points = np.linspace(0, 1, 2 * (DIM + 1)).reshape(2, DIM + 1)
     weights = np.array([1.0, *(np.arange(1, DIM + 1) / DIM)])
     got = jax.jit(lambda p: residual(lambda z: jnp.sin(z @ weights), p))(points)
@@ -146,9 +152,9 @@ def _equations_with(count: int, program: Program, start) -> int:
     return len(names_in(channels, start))
 
 
-# `test_primitives.py` pushes every primitive; every sixth is folded here by default.
+# `test_primitives.py` pushes every primitive; every tenth is folded here by default.
 @pytest.mark.parametrize(
-    "name", only([n for n in PROGRAMS if n not in SLOW][::6], PROGRAMS)
+    "name", only([n for n in PROGRAMS if n not in SLOW][::10], PROGRAMS)
 )
 def test_a_push_is_as_long_for_many_directions_as_for_few(name: str) -> None:
     program = PROGRAMS[name]

@@ -69,43 +69,59 @@ def pushed(operation: Operation, arguments: list, series: list) -> list:
     return [[leaf, *rest[k * ORDER : (k + 1) * ORDER]] for k, leaf in enumerate(leaves)]
 
 
-def at(case: tuple[list, list], operation: Operation, single: bool, *ways) -> list:
+def at(cases: dict[str, tuple[list, list]], single: bool, *ways) -> dict[str, list]:
     """Returns what each way finds in the precision of the session, in one program."""
     kinds = (np.float32, np.complex64) if single else (np.float64, np.complex128)
-    given = jax.tree.map(lambda a: np.asarray(a, kinds[operation.complex]), case)
-    run = jax.jit(lambda given: [way(operation, *given) for way in ways])
+    given = {
+        name: jax.tree.map(
+            lambda a, kind=kinds[OPERATIONS[name].complex]: np.asarray(a, kind), case
+        )
+        for name, case in cases.items()
+    }
+
+    @jax.jit
+    def run(given):
+        return {
+            name: [way(OPERATIONS[name], *given[name]) for way in ways]
+            for name in given
+        }
+
     found = jax.tree.map(np.asarray, run(given))
-    assert all(
-        not np.issubdtype(output[0].dtype, np.inexact) or output[0].dtype in kinds
-        for output in found[0]
-    )
+    for name, (first, *_) in found.items():
+        for output in first:
+            kind = output[0].dtype
+            assert not np.issubdtype(kind, np.inexact) or kind in kinds, name
     return found
 
 
-def agree(got: list, want: list, tolerance: float) -> None:
+def agree(name: str, got: list, want: list, tolerance: float) -> None:
     for ours, theirs in zip(got, want, strict=True):
         scale = max(1e-30, *(np.max(np.abs(t), initial=0.0) for t in theirs[:2]))
         for order, (a, b) in enumerate(zip(ours, theirs, strict=True)):
-            assert a.shape == b.shape
+            assert a.shape == b.shape, (name, order)
             size = max(scale if order < 2 else 0.0, np.max(np.abs(b), initial=0.0))
             error = np.max(np.abs(a - b), initial=0.0)
-            assert error <= tolerance * (size or scale), (order, a, b)
+            assert error <= tolerance * (size or scale), (name, order, a, b)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        # `test_primitives.py` pushes every primitive; of JAX's tables every 14th row is
-        # pushed by default.
-        pytest.param(name, marks=pytest.mark.slow if name in SLOW or place % 14 else ())
-        for place, name in enumerate(OPERATIONS)
-    ],
-)
-def test_orders_zero_to_four(name: str) -> None:
-    operation = OPERATIONS[name]
-    case = drawn(name, operation)
-    got, want = at(case, operation, False, pushed, nested)
-    agree(got, want, 1e-9)
+def rows() -> list:
+    """`test_primitives.py` pushes every primitive; every 14th row here by default."""
+    names = list(OPERATIONS)
+    some = [name for name in names[::14] if name not in SLOW]
+    parts = [some[at : at + 6] for at in range(0, len(some), 6)]
+    return [pytest.param(part, id=f"{part[0]} to {part[-1]}") for part in parts] + [
+        pytest.param([name], id=name, marks=pytest.mark.slow)
+        for name in names
+        if name not in some
+    ]
+
+
+@pytest.mark.parametrize("names", rows())
+def test_orders_zero_to_four(names: list[str]) -> None:
+    cases = {name: drawn(name, OPERATIONS[name]) for name in names}
+    both = at(cases, False, pushed, nested)
     with jax.enable_x64(False):
-        (got,) = at(case, operation, True, pushed)
-    agree(got, want, operation.single)
+        short = at(cases, True, pushed)
+    for name, (got, want) in both.items():
+        agree(name, got, want, 1e-9)
+        agree(name, short[name][0], want, OPERATIONS[name].single)

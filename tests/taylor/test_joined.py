@@ -1,5 +1,7 @@
 """Parts that are joined only to be multiplied."""
 
+from itertools import product
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -136,24 +138,24 @@ AS_IT_WAS = (by_what_varies, read_elsewhere)
 NETWORKS = {f.__name__: f for f in (*LESS_WORK, *AS_IT_WAS)}
 
 
+SPARSE = ("global_features", "in_batches", "messages", "several_axes", "by_what_varies")
+DENSE = ("several_axes",)
+
+
 @pytest.mark.parametrize(
-    "name",
+    ("name", "sparsity"),
     only(
-        ("global_features", "in_batches", "messages", "several_axes", "by_what_varies"),
-        NETWORKS,
+        [*product(SPARSE, [None]), *product(DENSE, [0])], product(NETWORKS, [None, 0])
     ),
 )
-def test_laplacians_are_those_of_the_hessian(name) -> None:
+def test_laplacians_are_those_of_the_hessian(name, sparsity) -> None:
     net = NETWORKS[name]
     trace = nested_laplacian(net)
-    ours = [oc.taylor.forward_laplacian(net, sparsity=most) for most in (None, 0)]
-    theirs = lambda z: (net(z), jax.grad(net)(z), trace(z))
-    *found, wanted = jax.jit(lambda z: [f(z) for f in (*ours, theirs)])(Z)
-    for which, all_three in zip(("sparse", "dense"), found, strict=True):
-        for mine, other in zip(all_three, wanted, strict=True):
-            np.testing.assert_allclose(
-                mine, other, rtol=1e-11, atol=1e-11, err_msg=which
-            )
+    ours = oc.taylor.forward_laplacian(net, sparsity=sparsity)
+    theirs = lambda z: (*jax.value_and_grad(net)(z), trace(z))
+    found, wanted = jax.jit(lambda z: (ours(z), theirs(z)))(Z)
+    for mine, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-11, atol=1e-11)
 
 
 def test_higher_orders_are_nested_derivatives() -> None:

@@ -20,7 +20,6 @@ from opcompiler.taylor.push import push
 from opcompiler.taylor.tuning import Tuning
 from opcompiler.taylor.value import AlgebraArray
 from tests.draws import normal, uniform
-from tests.shares import one_in
 
 POINTS, DIM, COUNT = 3, 8, 5
 X = uniform((0, 0), (POINTS, DIM), minval=-0.9, maxval=0.9)
@@ -120,33 +119,41 @@ def along(fun, order, point, indices):
     return jax.vmap(one)(indices)
 
 
-@pytest.mark.parametrize("name", one_in(3, PROGRAMS))
-def test_any_program_has_its_derivatives(name: str) -> None:
-    fun = PROGRAMS[name]
+def together(step: int, start: int) -> list:
+    """Every so many programs, five in one by default; the others alone."""
+    names = list(PROGRAMS)
+    some = names[start::step]
+    parts = [some[at : at + 5] for at in range(0, len(some), 5)]
+    return [pytest.param(part, id=f"{part[0]} to {part[-1]}") for part in parts] + [
+        pytest.param([n], id=n, marks=pytest.mark.slow) for n in names if n not in some
+    ]
 
-    @jax.jit
-    def both(x):
+
+@pytest.mark.parametrize("names", together(4, 0))
+def test_any_program_has_its_derivatives(names: list[str]) -> None:
+    def both(x, fun):
         got = diagonal_sum(fun, 3)(x, PER_POINT)
         return got, jax.vmap(lambda z, j: along(fun, 3, z, j).sum(0))(x, PER_POINT)
 
-    close(*both(X))
+    found = jax.jit(lambda x: {name: both(x, PROGRAMS[name]) for name in names})(X)
+    for name, pair in found.items():
+        close(*pair, name)
 
 
-@pytest.mark.parametrize("name", one_in(8, PROGRAMS, 1))
-def test_any_program_has_its_terms(name: str) -> None:
-    fun = PROGRAMS[name]
+@pytest.mark.parametrize("names", together(8, 1))
+def test_any_program_has_its_terms(names: list[str]) -> None:
+    def both(x, fun):
+        got = diagonal_terms(fun, 2)(x, SHARED)
+        return got, jax.vmap(lambda z: along(fun, 2, z, SHARED))(x)
 
-    @jax.jit
-    def both(x, indices):
-        got = diagonal_terms(fun, 2)(x, indices)
-        return got, jax.vmap(lambda z: along(fun, 2, z, indices))(x)
-
-    close(*both(X, SHARED))
+    found = jax.jit(lambda x: {name: both(x, PROGRAMS[name]) for name in names})(X)
+    for name, pair in found.items():
+        close(*pair, name)
 
 
-def close(got, want) -> None:
+def close(got, want, name: str) -> None:
     atol = 1e-10 * (1 + np.abs(want).max())
-    np.testing.assert_allclose(got, want, rtol=1e-9, atol=atol)
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=atol, err_msg=name)
 
 
 @pytest.mark.parametrize("name", STAYS)
@@ -412,7 +419,8 @@ def test_one_point_and_vmap_and_jvp_of_grad() -> None:
         mapped = jax.vmap(value, (None, 0, 0))(w, x, indices)
         return value(w, x, indices), mapped, value(w, x[1], indices[1]), terms
 
-    together, mapped, single, terms = three_ways(WEIGHTS, X, PER_POINT)
+    found = three_ways(WEIGHTS, X, PER_POINT)
+    together, mapped, single, terms = map(np.asarray, found)
     np.testing.assert_allclose(mapped, together, rtol=1e-12)
     np.testing.assert_allclose(single, together[1], rtol=1e-12)
     assert terms.shape == (COUNT,)
@@ -424,7 +432,8 @@ def test_one_point_and_vmap_and_jvp_of_grad() -> None:
     (_, change), (up, _), (down, _) = (
         change_of(tuple(w)) for w in (WEIGHTS, *moved)
     )  # fmt: skip
-    for a, b, c in zip(change, up, down, strict=True):
+    for a, *ends in zip(change, up, down, strict=True):
+        b, c = map(np.asarray, ends)
         np.testing.assert_allclose(a, (b - c) / (2 * step), rtol=1e-6, atol=1e-6)
 
 
@@ -490,8 +499,8 @@ def test_all_coordinates_give_the_laplacian() -> None:
     [
         (X, jnp.array([0, DIM]), "not among the first 8"),
         (X, jnp.array([-1, 0]), "not among the first 8"),
-        (X, jnp.ones((2, 4), int), "do not fit"),
-        (X[0], jnp.ones((3, 4), int), "do not fit"),
+        (X, np.ones((2, 4), int), "do not fit"),
+        (X[0], np.ones((3, 4), int), "do not fit"),
         (X, jnp.array([0.0, 1.0]), "give integers"),
         (X[0, 0], jnp.array([0, 1]), "do not fit"),
     ],
@@ -519,7 +528,13 @@ def test_traced_places_outside_are_not_a_number() -> None:
 
 @pytest.mark.parametrize(
     "seed",
-    [np.arange(3.0), jnp.arange(3.0), np.arange(3), [0.0, 1.0, 2.0], jnp.ones((1, 1))],
+    [
+        np.arange(3.0),
+        jnp.asarray(np.arange(3.0)),
+        np.arange(3),
+        [0.0, 1.0, 2.0],
+        jnp.asarray(np.ones((1, 1))),
+    ],
 )
 def test_dense_seeds_broadcast_to_the_point(seed) -> None:
     algebra = TaylorAlgebra((Channel(0, "1"), Channel(1, "a"), Channel(1, "b")), ())

@@ -63,7 +63,7 @@ NETWORKS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "unpacked after scaling": unpacked,
     "axes by vmap": lambda q: jnp.sum(jnp.prod(stacked(q), 0)),
     "side by side": lambda q: jnp.sum(jnp.prod(side_by_side(q), 0)),
-    "each of a list": lambda q: of_lists((q / jnp.ones(1))[None]).reshape(-1),
+    "each of a list": lambda q: of_lists((q / np.ones(1))[None]).reshape(-1),
     "an array of rows": lambda q: jnp.sum(
         jnp.prod(jnp.array([axis(n, q[n]) for n in range(3)]), axis=0)
     ),
@@ -85,7 +85,7 @@ NETWORKS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "norm, maximum": lambda q: (
         jnp.sum(q**2) + jnp.max(q) * jnp.linalg.norm(q) + jnp.min(q[:2])
     ),
-    "gathered and reversed": lambda q: jnp.sum(q[jnp.array([2, 0])] ** 3 * q[::-1][:2]),
+    "gathered and reversed": lambda q: jnp.sum(q[np.array([2, 0])] ** 3 * q[::-1][:2]),
     "rolled, padded, sorted": lambda q: (
         jnp.roll(q, 1)[0] + jnp.pad(q, 1)[1:4] @ jnp.sort(q)
     ),
@@ -113,6 +113,12 @@ NETWORKS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "complex": lambda q: jnp.exp(1j * q[0]) * axis(1, q[1]).sum(),
 }
 
+LIKE_OTHERS = [
+    "an array of rows", "softplus by vmap", "a product times a vector",
+    "matrices of two axes", "two against one", "one axis alone",
+]  # fmt: skip
+"""Networks on three axes when there is time."""
+
 PIECES = {
     "three axes": (LENGTHS, [((0,), (0,)), ((1,), (1,)), ((2,), (2,))]),
     "two columns on one axis": ((4, 5), [((0, 2), (1,)), ((1,), (0,))]),
@@ -133,10 +139,15 @@ def columns(lengths: tuple, pieces: list) -> tuple[list, np.ndarray]:
 
 
 def cases() -> list:
-    """Four networks at a time on three axes; on the others one group, by default."""
+    """Five networks at a time on three axes; on the others one group, by default."""
     names, (first, *more) = list(NETWORKS), PIECES
-    groups = [names[at : at + 4] for at in range(0, len(names), 4)]
+    usual = [n for n in names if n not in LIKE_OTHERS]
+    groups = [usual[at : at + 5] for at in range(0, len(usual), 5)]
     found: list = [pytest.param(group, first, id=group[0]) for group in groups]
+    found += [
+        pytest.param([name], first, id=name, marks=pytest.mark.slow)
+        for name in LIKE_OTHERS
+    ]
     for start, pieces in enumerate(more):
         mixed = [names[at::12] for at in range(12)]
         found += one_in(12, [(group, pieces) for group in mixed], start)

@@ -25,6 +25,7 @@ MIXED = apolar(2, {(2, 0): 1, (0, 2): 3}, {(2, 1): 1})
 fast = settings(derandomize=True, deadline=None, max_examples=4)
 brief = settings(derandomize=True, deadline=None, max_examples=3)
 few = settings(derandomize=True, deadline=None, max_examples=2)
+many = settings(derandomize=True, deadline=None, max_examples=40)
 long = settings(derandomize=True, deadline=None, max_examples=200)
 seeds = st.integers(0, 1000)
 
@@ -84,10 +85,6 @@ def test_longer_programs_in_two_directions(program, seed) -> None:
 models = st.sampled_from([line(2), line(5), MIXED])
 
 
-def pushed(model: Model, fun, start, terms) -> list:
-    return jax.jit(lambda x, s: by_engine(model, fun, x, s))(start, terms)
-
-
 def channels(output, model: Model) -> list:
     if isinstance(output, AlgebraArray):
         return [output.dense(k) for k in range(model.algebra.size)]
@@ -110,8 +107,19 @@ def test_a_composition_is_pushed_one_after_the_other(model, one, two, seed) -> N
 
 
 @given(models, programs(4), programs(4), seeds)
-@brief
+@few
 def test_sums_and_products_of_functions(model, one, two, seed) -> None:
+    sums_and_products(model, one, two, seed)
+
+
+@pytest.mark.slow
+@given(models, programs(8), programs(8), seeds)
+@many
+def test_sums_and_products_of_longer_functions(model, one, two, seed) -> None:
+    sums_and_products(model, one, two, seed)
+
+
+def sums_and_products(model, one, two, seed) -> None:
     start, terms = drawn(model, seed)
     f, g = (lambda x, p=p: jnp.sum(run(p, x)) for p in (one, two))
     functions = f, g, lambda x: 2 * f(x) - 3 * g(x), lambda x: f(x) * g(x)
@@ -136,16 +144,28 @@ def test_stretching_the_parameters_scales_each_degree(model, program, seed) -> N
     start, terms = drawn(model, seed)
     fun = lambda x: run(program, x)
     powers = [0.5**channel.degree for channel in model.algebra.channels]
-    shorter = [c * p for c, p in zip(terms, powers[1:], strict=True)]
-    want = [
-        c * p for c, p in zip(pushed(model, fun, start, terms), powers, strict=True)
+    pushed = jax.jit(lambda x, s: by_engine(model, fun, x, s))
+    scaled = lambda terms, powers: [
+        np.asarray(c) * p for c, p in zip(terms, powers, strict=True)
     ]
-    assert worst_error(pushed(model, fun, start, shorter), want) < 1e-10
+    want = scaled(pushed(start, terms), powers)
+    assert worst_error(pushed(start, scaled(terms, powers[1:])), want) < 1e-10
 
 
 @given(programs(6), seeds)
-@brief
+@few
 def test_higher_orders_do_not_change_lower_ones(program, seed) -> None:
+    lower_ones_are_the_same(program, seed)
+
+
+@pytest.mark.slow
+@given(programs(8), seeds)
+@many
+def test_higher_orders_of_longer_programs(program, seed) -> None:
+    lower_ones_are_the_same(program, seed)
+
+
+def lower_ones_are_the_same(program, seed) -> None:
     start, terms = drawn(line(6), seed)
     fun = lambda x: run(program, x)
     orders = (6, 1, 3, 5)

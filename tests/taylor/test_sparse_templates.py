@@ -161,8 +161,7 @@ def written(tangent):
 QUICK = [
     ("embedded", "tangent b(x)"),
     ("constrained", "sum of d_t d_i^2"),
-    ("constrained", "pure powers"),
-    ("shared_blocks", "pairs of indices"),
+    ("shared_blocks", "pairs, per point, single terms"),
     ("strided_convolution", "pure powers"),
 ]
 
