@@ -10,6 +10,7 @@ import sympy as sp
 import opcompiler as oc
 from opcompiler.cli.options import numbers
 from opcompiler.text import NotationError
+from tests.shares import only
 
 x, y, k, s = sp.symbols("x y k s")
 u = sp.Function("u")(x)
@@ -118,9 +119,16 @@ def test_numbers_beyond_single_precision(name):
     columns = 2 if equation.has(y) else 1
     single = np.tile(SINGLE, (1, columns))
     with pytest.raises(oc.OperatorError):
-        oc.compile(equation)(net, single)
-    with pytest.raises(oc.OperatorError):
         jax.jit(lambda points: oc.compile(equation)(net, points))(single)
+
+
+@pytest.mark.parametrize("name", only(["factor"], TOO_LARGE))
+def test_outside_of_jit_too(name):
+    equation = TOO_LARGE[name]
+    net = lambda z: jnp.sin(z[0]) + z[-1] ** 2
+    single = np.tile(SINGLE, (1, 2 if equation.has(y) else 1))
+    with pytest.raises(oc.OperatorError):
+        oc.compile(equation)(net, single)
 
 
 def test_the_same_numbers_in_double_precision():

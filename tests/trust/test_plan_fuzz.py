@@ -99,7 +99,7 @@ def test_mutations() -> None:
     fate, believed = fuzz(400, 3)
     assert min(fate.values()) > 5, fate
     run_and_compare(
-        [text for text in believed if len(json.loads(text)["sites"]) == 3][:3]
+        [text for text in believed if len(json.loads(text)["sites"]) == 3][:2]
     )
 
 
