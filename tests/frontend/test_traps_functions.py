@@ -1,6 +1,6 @@
 """SymPy's traps around moduli, steps, complex fields, and what `lambdify` cannot print."""
 
-import itertools
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
-from tests.shares import only
+from tests.shares import one_in
 
 t, x, n, a = sp.symbols("t x n a")
 real_t, real_x = sp.symbols("t x", real=True)
@@ -62,13 +62,25 @@ FIELDS = {"undeclared": u, "real": w, "coordinates": r}
 
 
 def of_one_field_each(names) -> list:
-    """Every name with every field; by default each name with one of them, in turn."""
-    names, turns = list(names), itertools.cycle(FIELDS)
-    return only(zip(names, turns, strict=False), itertools.product(names, FIELDS))
+    """Every name with every field; by default each name with one of them, in turn.
+
+    Three lists, by default the first, each for one program.
+    """
+    names, fields = list(names), list(FIELDS)
+    return one_in(
+        len(fields),
+        [
+            [(name, fields[(k + turn) % 3]) for k, name in enumerate(names)]
+            for turn in range(len(fields))
+        ],
+    )
 
 
-@pytest.mark.parametrize(("name", "field"), of_one_field_each(SLOPES))
-def test_slopes_of_what_is_not_smooth(name, field) -> None:
+TURNS = ["first", "second", "third"]
+
+
+def spelled_slope(name: str, field: str) -> tuple:
+    """Returns the residual of all spellings of a slope, and its values at points."""
     field = FIELDS[field]
     symbolic, numeric = SLOPES[name]
     expression = symbolic(field)
@@ -81,13 +93,24 @@ def test_slopes_of_what_is_not_smooth(name, field) -> None:
     spellings = [oc.D(expression, by)]
     if name not in DELTAS:
         spellings.append(expression.diff(by))
-    residual = oc.compile(spellings)
-    both = jax.jit(lambda points: (residual(f, points), wanted(points)))
+    return oc.compile(spellings), wanted
 
-    found, want = both(POINTS)
-    for got in found:
-        assert got.dtype == jnp.float64
-        np.testing.assert_allclose(got, want, rtol=1e-12)
+
+@pytest.mark.parametrize("cases", of_one_field_each(SLOPES), ids=TURNS)
+def test_slopes_of_what_is_not_smooth(cases) -> None:
+    slopes = {case: spelled_slope(*case) for case in cases}
+
+    @jax.jit
+    def everything(points):
+        return {
+            case: (residual(f, points), wanted(points))
+            for case, (residual, wanted) in slopes.items()
+        }
+
+    for case, (found, want) in everything(POINTS).items():
+        for got in found:
+            assert got.dtype == jnp.float64
+            np.testing.assert_allclose(got, want, rtol=1e-12, err_msg=str(case))
 
 
 def at_zero(z):
@@ -99,27 +122,37 @@ BOUNDARY = np.array([[0.3, 1.0], [-0.4, -1.0]])
 
 
 @pytest.mark.parametrize(
-    ("name", "field"),
+    "cases",
     of_one_field_each(
         ["abs", "square of abs", "max", "mod", "cases", "sign", "heaviside"]
     ),
+    ids=TURNS,
 )
-def test_slopes_where_the_field_is_zero_are_finite(name, field) -> None:
-    field = FIELDS[field]
-    by = real_x if field is r else x
-    expression = SLOPES[name][0](field)
-    spellings = [oc.D(expression, by), oc.D(expression, by, 2)]
-    if name not in DELTAS:
-        spellings.append(expression.diff(by))
-    residual = oc.compile([field, *spellings])
+def test_slopes_where_the_field_is_zero_are_finite(cases) -> None:
+    residuals = {}
+    for name, kind in cases:
+        field = FIELDS[kind]
+        by = real_x if field is r else x
+        expression = SLOPES[name][0](field)
+        spellings = [oc.D(expression, by), oc.D(expression, by, 2)]
+        if name not in DELTAS:
+            spellings.append(expression.diff(by))
+        residuals[name, kind] = oc.compile([field, *spellings])
 
-    def loss(s):
+    def loss(residual, s):
         values = residual(lambda z: s * at_zero(z), BOUNDARY)
         return sum(jnp.sum(v**2) for v in values), values
 
-    slope, values = jax.jit(jax.grad(loss, has_aux=True))(1.0)
-    assert all(np.isfinite(v).all() for v in values)
-    assert np.isfinite(slope)
+    @jax.jit
+    def everything(s):
+        return {
+            case: jax.grad(functools.partial(loss, residual), has_aux=True)(s)
+            for case, residual in residuals.items()
+        }
+
+    for case, (slope, values) in everything(1.0).items():
+        assert all(np.isfinite(v).all() for v in values), case
+        assert np.isfinite(slope), case
 
 
 @pytest.mark.parametrize(
@@ -177,25 +210,43 @@ ORDERS = (2, 1, 1, 2, 2, 1, 1, 2, 1, 2)
 """Of the derivative taken of each by default."""
 
 
-@pytest.mark.parametrize(
-    ("name", "by", "order"),
-    only(
-        zip(PARTS, itertools.cycle((x, real_x)), ORDERS, strict=False),
-        itertools.product(PARTS, (x, real_x), (1, 2)),
-    ),
-)
-def test_parts_of_a_complex_field(name, by, order) -> None:
+def spelled_part(name: str, by: sp.Symbol, order: int) -> tuple:
+    """Returns the residual of both spellings, and its values at points."""
     symbolic, numeric = PARTS[name]
     field = F(real_t if by is real_x else t, by)
     expression = symbolic(field)
     wanted = along_x(lambda z: numeric(psi(z)), order)
     spellings = oc.D(expression, by, order), expression.diff(by, order)
-    residual = oc.compile(list(spellings))
-    both = jax.jit(lambda points: (residual(psi, points), wanted(points)))
+    return oc.compile(list(spellings)), wanted
 
-    found, want = both(POINTS)
-    for got in found:
-        np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-12)
+
+def of_one_kind_each() -> list:
+    """Every part by both symbols, of both orders; by default each in one way."""
+    return one_in(
+        4,
+        [
+            [
+                (name, (x, real_x)[(k + turn) % 2], (order + turn // 2 - 1) % 2 + 1)
+                for k, (name, order) in enumerate(zip(PARTS, ORDERS, strict=True))
+            ]
+            for turn in range(4)
+        ],
+    )
+
+
+@pytest.mark.parametrize("cases", of_one_kind_each(), ids=[*TURNS, "fourth"])
+def test_parts_of_a_complex_field(cases) -> None:
+    parts = [spelled_part(*case) for case in cases]
+
+    @jax.jit
+    def everything(points):
+        return [(residual(psi, points), wanted(points)) for residual, wanted in parts]
+
+    for case, (found, want) in zip(cases, everything(POINTS), strict=True):
+        for got in found:
+            np.testing.assert_allclose(
+                got, want, rtol=1e-11, atol=1e-12, err_msg=str(case)
+            )
 
 
 def test_a_complex_field_split_by_sympy() -> None:

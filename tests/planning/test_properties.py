@@ -47,7 +47,7 @@ def proves_itself(wanted: tuple[Functional, ...]) -> None:
         assert Plan.from_json(plan.to_json()) == plan
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(functionals(4, 3, 3))
 def test_plans_prove_themselves(wanted) -> None:
     proves_itself(wanted)

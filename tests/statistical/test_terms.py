@@ -48,7 +48,8 @@ def test_the_variance_is_that_of_signed_importance() -> None:
     net = lambda q: q @ np.diag([1.0, 2.0, -3.0, 0.0]) @ q / 2
     estimator = oc.Sparse(1, replace=True, importance="coefficients")
     residual = oc.compile(SIGNED, estimator=estimator)
-    found = residual.variance(net, POINTS, jax.random.key(2), draws=20_000)
+    run = lambda p: residual.variance(net, p, jax.random.key(2), draws=20_000)
+    found = jax.jit(run)(POINTS)
     terms = np.array([2.0, -6.0, -0.3])
     chances = np.array([2.0, 3.0, 0.1]) / 5.1
     wanted = np.sum(terms**2 / chances) - terms.sum() ** 2

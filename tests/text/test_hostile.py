@@ -223,25 +223,25 @@ MUTATION = (
 )
 
 
-@fuzz(80)
+@fuzz(40)
 @given(GRAMMAR)
 def test_sentences(statements) -> None:
     check_grammar(statements)
 
 
-@fuzz(200)
+@fuzz(100)
 @given(st.lists(LETTERS, max_size=60))
 def test_letters(letters) -> None:
     check_letters(letters)
 
 
-@fuzz(120)
+@fuzz(60)
 @given(st.binary(max_size=200))
 def test_bytes(data) -> None:
     check_bytes(data)
 
 
-@fuzz(200)
+@fuzz(100)
 @given(*MUTATION)
 def test_mutations_of_the_forms(form, place, letter, length) -> None:
     check_mutation(form, place, letter, length)

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 import opcompiler as oc
+from tests.shares import one_in
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "grammar" / "examples").iterdir())
+FOLDER = Path(__file__).parents[2] / "grammar" / "examples"
+EXAMPLES = sorted(FOLDER.iterdir())
 CONTEXT = """coordinates t, x in [-1, inf]; field u(t, x), f(x); complex field psi
 vector field v; parameter nu = 1/100, k; """
 
@@ -62,9 +64,9 @@ def test_declarations_are_written() -> None:
     assert lines[-1] == r"& \text{initial initial: } u\left(0, x\right) = 0"
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
-def test_the_corpus_is_mathematics(path: Path) -> None:
-    problem = oc.load(path)
+@pytest.mark.parametrize("name", one_in(3, [path.stem for path in EXAMPLES]))
+def test_the_corpus_is_mathematics(name: str) -> None:
+    problem = oc.load(FOLDER / f"{name}.pde")
     text = oc.to_latex(problem)
     assert text.count("{") == text.count("}")
     assert text.count("\\left") == text.count("\\right")

@@ -10,6 +10,7 @@ import sympy as sp
 import opcompiler as oc
 from opcompiler.cli.options import numbers
 from opcompiler.text import NotationError
+from tests.shares import only
 
 x, y, k, s = sp.symbols("x y k s")
 u = sp.Function("u")(x)
@@ -89,7 +90,7 @@ def test_constants_that_are_no_doubles(constant):
         sp.exp(u) ** constant,
     ):
         with pytest.raises(oc.OperatorError):
-            oc.compile(equation)(wave, POINTS)
+            jax.eval_shape(lambda p, e=equation: oc.compile(e)(wave, p), POINTS)
 
 
 TOO_LARGE = {
@@ -117,20 +118,43 @@ def test_numbers_beyond_single_precision(name):
     net = lambda z: jnp.sin(z[0]) + z[-1] ** 2
     columns = 2 if equation.has(y) else 1
     single = np.tile(SINGLE, (1, columns))
-    run = jax.jit(lambda points: oc.compile(equation)(net, points))
+    with pytest.raises(oc.OperatorError):
+        jax.jit(lambda points: oc.compile(equation)(net, points))(single)
+
+
+@pytest.mark.parametrize("name", only(["factor"], TOO_LARGE))
+def test_outside_of_jit_too(name):
+    equation = TOO_LARGE[name]
+    net = lambda z: jnp.sin(z[0]) + z[-1] ** 2
+    single = np.tile(SINGLE, (1, 2 if equation.has(y) else 1))
     with pytest.raises(oc.OperatorError):
         oc.compile(equation)(net, single)
-    with pytest.raises(oc.OperatorError):
-        run(single)
-    if name not in ("exponent", "place"):
-        assert np.isfinite(run(single.astype(jnp.float64))).all()
+
+
+def test_the_same_numbers_in_double_precision():
+    residuals = {
+        name: oc.compile(equation)
+        for name, equation in TOO_LARGE.items()
+        if name not in ("exponent", "place")
+    }
+    net = lambda z: jnp.sin(z[0]) + z[-1] ** 2
+
+    @jax.jit
+    def everything(line, plane):
+        return {
+            name: residual(net, plane if len(residual.coordinates) == 2 else line)
+            for name, residual in residuals.items()
+        }
+
+    for name, found in everything(POINTS, np.tile(POINTS, (1, 2))).items():
+        assert np.isfinite(found).all(), name
 
 
 def test_numbers_of_a_large_operator_in_double_precision():
     equation = TOO_LARGE["of one derivative in an operator"]
-    got = oc.compile(equation)(
-        lambda z: jnp.sin(z[0]) * jnp.exp(z[1]), jnp.ones((1, 2))
-    )
+    residual = oc.compile(equation)
+    net = lambda z: jnp.sin(z[0]) * jnp.exp(z[1])
+    got = jax.jit(lambda points: residual(net, points))(np.ones((1, 2)))
     np.testing.assert_allclose(got, -1e39 * np.sin(1) * np.e, rtol=1e-14)
 
 
@@ -139,8 +163,9 @@ def test_coefficients_of_sampled_terms():
     equation = 10**39 * w.diff(x, 2) + w.diff(y, 2)
     residual = oc.compile(equation, estimator=oc.Sparse(1))
     net = lambda z: jnp.sin(z[0]) * z[1] ** 2
+    run = jax.jit(lambda points: residual(net, points, key=jax.random.key(0)))
     with pytest.raises(oc.OperatorError, match="no finite float32"):
-        residual(net, jnp.tile(SINGLE, (1, 2)), key=jax.random.key(0))
+        run(np.tile(SINGLE, (1, 2)))
 
 
 @pytest.mark.parametrize("exponent", [10**39, sp.Float("1e20"), -(2**31)])

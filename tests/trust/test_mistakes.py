@@ -39,7 +39,7 @@ PROBLEM = oc.parse(
     "initial start: u = 0 at t = 0"
 )
 SLOPE = u(x).diff(x)
-P, LINE, SPACE = jnp.full((5, 2), 0.3), jnp.ones((3, 1)), jnp.ones((3, 6))
+P, LINE, SPACE = np.full((5, 2), 0.3), np.ones((3, 1)), np.ones((3, 6))
 KEY = jax.random.key(0)
 LEAKED = []
 jax.jit(lambda a: LEAKED.append(a) or a)(1.0)
@@ -108,7 +108,7 @@ class Stateful(eqx.Module):
 @cache
 def linen(**given):
     module = Linen(**given)
-    return module, module.init({"params": KEY, "dropout": KEY}, P[0])
+    return module, jax.jit(module.init)({"params": KEY, "dropout": KEY}, P[0])
 
 
 def linen_bound(**given):
@@ -119,7 +119,7 @@ def linen_bound(**given):
 @cache
 def haiku():
     transformed = hk.transform(lambda z: jnp.squeeze(hk.Linear(1)(z)))
-    return transformed, transformed.init(KEY, P[0])
+    return transformed, jax.jit(transformed.init)(KEY, P[0])
 
 
 def mlp(*sizes):

@@ -1,6 +1,6 @@
 """`Residual.parameters` lists everything that must be given, and nothing else."""
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 import pytest
 import sympy as sp
@@ -28,32 +28,32 @@ a = POINTS[:, 0]
 CASES = {
     "a table of SymPy": (
         oc.compile(C[1] * u + k * u.diff(x)),
-        {"c": jnp.asarray([1.0, 3.0]), "k": 2.0},
+        {"c": np.asarray([1.0, 3.0]), "k": 2.0},
         3 * a**2 + 4 * a,
     ),
     "a matrix": (
         oc.compile(M[0, 1] * u + M[1, 1]),
-        {"M": jnp.asarray([[1.0, 2.0], [3.0, 4.0]])},
+        {"M": np.asarray([[1.0, 2.0], [3.0, 4.0]])},
         2 * a**2 + 4,
     ),
     "a table under a sum": (
         oc.compile(oc.Sum(C[i := oc.index("i", 3)] * x**i, i) * u),
-        {"c": jnp.asarray([1.0, 2.0, 3.0])},
+        {"c": np.asarray([1.0, 2.0, 3.0])},
         (1 + 2 * a + 3 * a**2) * a**2,
     ),
     "a part of a problem": (
         oc.compile(PROBLEM.equation("one")),
-        {"c": jnp.asarray([1.0, 3.0]), "A": jnp.asarray([[1.0, 2.0], [3.0, 4.0]])},
+        {"c": np.asarray([1.0, 3.0]), "A": np.asarray([[1.0, 2.0], [3.0, 4.0]])},
         4 + a**2 - 2,
     ),
     "another": (
         oc.compile(PROBLEM.equation("two")),
-        {"c": jnp.asarray([1.0, 3.0]), "lam": 2.0},
+        {"c": np.asarray([1.0, 3.0]), "lam": 2.0},
         4 * a - 3,
     ),
     "a condition": (
         oc.compile(PROBLEM.condition("zero")),
-        {"A": jnp.asarray([[1.0, 2.0], [3.0, 4.0]])},
+        {"A": np.asarray([[1.0, 2.0], [3.0, 4.0]])},
         0 * a - 4,
     ),
 }
@@ -63,7 +63,8 @@ CASES = {
 def test_what_is_listed_is_what_must_be_given(residual, given, want):
     asked = [name for name in residual.parameters if name not in residual.defaults]
     assert asked == sorted(given)
-    np.testing.assert_allclose(residual(NET, POINTS, **given), want, rtol=1e-12)
+    found = jax.jit(lambda points: residual(NET, points, **given))(POINTS)
+    np.testing.assert_allclose(found, want, rtol=1e-12)
     for name in asked:
         fewer = {n: v for n, v in given.items() if n != name}
         with pytest.raises(oc.OperatorError, match=f"{name} has no value"):

@@ -10,25 +10,24 @@ import pytest
 
 import opcompiler as oc
 from opcompiler.planning import Plan
-from tests.trust.plan_fuzz import mutate, plans, run_by_jax, truth, value_of
+from tests.trust.plan_fuzz import mutate, NAMES, plans, run_by_jax, truth, value_of
 
-PLANS = plans()
 QUICK = "irrational", "cubic, algebra", "cubic, nested", "mixed, reverse", "joined"
 
 
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_evaluator_gives_the_derivatives_of_right_plans(name: str) -> None:
-    data = json.loads(PLANS[name].to_json())
-    assert PLANS[name].verify()
+    data = json.loads(plans()[name].to_json())
+    assert plans()[name].verify()
     assert value_of(data) == truth(data)
 
 
 @pytest.mark.parametrize(
     "name",
-    [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in PLANS],
+    [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES],
 )
 def test_the_evaluator_gives_what_the_runtime_gives(name: str) -> None:
-    plan = PLANS[name]
+    plan = plans()[name]
     want = [float(c) for c in value_of(json.loads(plan.to_json()))]
     np.testing.assert_allclose(run_by_jax(plan), want, rtol=1e-12)
 
@@ -37,7 +36,7 @@ def test_the_evaluator_gives_what_the_runtime_gives(name: str) -> None:
 def test_the_evaluator_gives_what_the_runtime_gives_for_wrong_plans(name: str) -> None:
     """Seeds and read-outs changed at random: the algebra remains one."""
     rng = random.Random(4)
-    data = json.loads(PLANS[name].to_json())
+    data = json.loads(plans()[name].to_json())
     for push in data["pushes"]:
         for seed in push["seeds"]:
             for entry in seed:
@@ -62,7 +61,7 @@ def read(text: str) -> tuple[Plan | None, str]:
 def fuzz(count: int, seed: int) -> tuple[Counter, list[str]]:
     """Mutates; returns what became of the plans, and those that are believed."""
     rng = random.Random(seed)
-    texts = {name: plan.to_json() for name, plan in PLANS.items()}
+    texts = {name: plan.to_json() for name, plan in plans().items()}
     fate: Counter[str] = Counter()
     believed = []
     for _ in range(count):
@@ -78,7 +77,7 @@ def fuzz(count: int, seed: int) -> tuple[Counter, list[str]]:
             continue
         data = json.loads(text)
         assert value_of(data) == truth(data), (name, text)
-        if plan.functionals == PLANS[name].functionals:
+        if plan.functionals == plans()[name].functionals:
             assert value_of(data) == value_of(json.loads(texts[name])), (name, text)
             fate["same value"] += 1
         else:
@@ -96,10 +95,10 @@ def run_and_compare(texts: list[str]) -> None:
 
 
 def test_mutations() -> None:
-    fate, believed = fuzz(600, 0)
+    fate, believed = fuzz(400, 3)
     assert min(fate.values()) > 5, fate
     run_and_compare(
-        [text for text in believed if len(json.loads(text)["sites"]) == 3][:3]
+        [text for text in believed if len(json.loads(text)["sites"]) == 3][:2]
     )
 
 

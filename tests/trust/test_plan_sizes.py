@@ -1,6 +1,7 @@
 """Hostile sizes: a plan is read and proved, or refused, in well under a second."""
 
 import json
+from collections.abc import Callable
 from fractions import Fraction
 from math import comb
 
@@ -76,7 +77,7 @@ def dense(size: int) -> str:
 
 
 UNIT = [{"degree": 0, "label": "1"}]
-HOSTILE = {
+HOSTILE: dict[str, Callable[[], str | bytes]] = {
     "a jet in many arguments": lambda: jets(30, 24),
     "its value": lambda: jets(12, 40, wanted=40),
     "jets that cancel": lambda: jets(10, 12, pushes=12),

@@ -16,7 +16,7 @@ from jax import lax
 
 import opcompiler as oc
 from opcompiler.runtime.tracing import Traced
-from tests.shares import only
+from tests.shares import one_in, only
 
 X = sp.symbols("x:4")
 u = sp.Function("u")(*X)
@@ -93,9 +93,7 @@ def every_strategy() -> list[oc.Residual]:
 @pytest.mark.filterwarnings("ignore:derivatives of order 2")
 @pytest.mark.parametrize(
     "name",
-    only(
-        ["cutoff", "root", "quotient", "clamped", "in a loop", "behind a layer"], STEEP
-    ),
+    only(["cutoff", "clamped"], STEEP),
 )
 def test_reverse_plans_give_what_forward_mode_gives(name: str) -> None:
     net = STEEP[name]
@@ -122,18 +120,29 @@ def reversed_slopes() -> oc.Residual:
 
 @pytest.mark.parametrize("name", SAFE)
 def test_other_networks_are_reversed(name: str) -> None:
-    net = SAFE[name]
-    assert Traced(net).is_reversible(POINTS)
+    assert Traced(SAFE[name]).is_reversible(POINTS)
+
+
+@pytest.mark.parametrize("start", one_in(2, range(2)))
+def test_reversed_slopes_are_those_of_forward_mode(start: int) -> None:
+    names = list(SAFE)[start::2]
     residual = reversed_slopes()
 
     @jax.jit
-    def both(z):
-        return jnp.stack(residual(net, z), 1), jax.vmap(jax.jacfwd(net))(z)
+    def everything(z):
+        return {
+            name: (
+                jnp.stack(residual(SAFE[name], z), 1),
+                jax.vmap(jax.jacfwd(SAFE[name]))(z),
+            )
+            for name in names
+        }
 
-    np.testing.assert_allclose(*both(POINTS[:1]), rtol=1e-10, atol=1e-13)
+    for name, (found, want) in everything(POINTS[:1]).items():
+        np.testing.assert_allclose(found, want, rtol=1e-10, atol=1e-13, err_msg=name)
 
 
-@pytest.mark.parametrize("fields", [1, 2])
+@pytest.mark.parametrize("fields", only([2], [1, 2]))
 def test_sums_of_first_derivatives(fields: int) -> None:
     """All slopes of a sum over many components come from one reverse pass, or do not."""
     Y = oc.vector("Y", 300)

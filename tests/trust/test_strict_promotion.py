@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 
 import opcompiler as oc
+from tests.shares import only
 
 t, x, s = sp.symbols("t x s")
 n = sp.Symbol("n", integer=True)
@@ -43,7 +44,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@pytest.mark.parametrize("dtype", only([jnp.float32], [jnp.float32, jnp.float64]))
 def test_residuals(dtype) -> None:
     residuals = {name: oc.compile(equation) for name, (equation, *_) in CASES.items()}
 
@@ -71,10 +72,13 @@ PROGRAMS = {
 }
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_the_engine(name) -> None:
-    fun, z = PROGRAMS[name], jnp.array([0.3, 0.5])
-    want = jax.jit(oc.taylor.laplacian(fun))(z)
+def test_the_engine() -> None:
+    def everything(z):
+        return {name: oc.taylor.laplacian(fun)(z) for name, fun in PROGRAMS.items()}
+
+    z = np.array([0.3, 0.5])
+    wanted = jax.jit(everything)(z)
     with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
-        got = jax.jit(oc.taylor.laplacian(fun))(z)
-    np.testing.assert_allclose(got, want, rtol=1e-12)
+        found = jax.jit(lambda z: everything(z))(z)
+    for name, want in wanted.items():
+        np.testing.assert_allclose(found[name], want, rtol=1e-12, err_msg=name)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import opcompiler as oc
 from opcompiler.cli import app
 from opcompiler.visible import visible
+from tests.shares import only
 
 RED = "\x1b[31m"
 EVIL = [
@@ -79,7 +80,7 @@ def test_errors_of_any_name(evil: str) -> None:
         assert_seen(str(caught.value))
 
 
-@pytest.mark.parametrize("evil", [RED, "\u202e", "\x9b31m"])
+@pytest.mark.parametrize("evil", only([RED], [RED, "\u202e", "\x9b31m"]))
 def test_commands_of_any_name(evil: str, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     name = f"label{evil}[bold]"

@@ -35,9 +35,9 @@ class Counted:
 
 def at_sites(points):
     a, b = points[:, 0], points[:, 1]
-    f = lambda a, b: jnp.exp(a) * jnp.sin(2 * b)
-    slope = 2 * jnp.cos(2 * b)
-    third = -8 * jnp.exp(a) * jnp.cos(2 * b)
+    f = lambda a, b: np.exp(a) * np.sin(2 * b)
+    slope = 2 * np.cos(2 * b)
+    third = -8 * np.exp(a) * np.cos(2 * b)
     return f(a, b) + slope * f(a, -b) + f(a, 1.0) + third
 
 
@@ -87,7 +87,7 @@ def test_one_trace_serves_templates(expression, options, given):
 def test_one_trace_under_integrals():
     memory = oc.compile(U(x).diff(x) + oc.Integral(U(s), (s, 0, x)) + U(0))
     net = Counted(lambda z: jnp.cos(z[0]))
-    line = jnp.linspace(0.1, 1, 4)[:, None]
+    line = np.linspace(0.1, 1, 4)[:, None]
     found = memory(net, line, quadrature={"s": oc.gauss_legendre(12)})
     np.testing.assert_allclose(found, 1.0, rtol=1e-12)
     assert net.calls == 1
@@ -99,7 +99,7 @@ def test_one_trace_inside_transformations():
     total = lambda p: jnp.sum(residual(net, p) ** 2)
     jax.jit(jax.grad(total))(POINTS)
     assert net.calls == 1
-    jax.vmap(lambda p: residual(net, p))(POINTS)
+    jax.jit(jax.vmap(lambda p: residual(net, p)))(POINTS)
     assert net.calls == 2
     bound = residual.bind(Counted(lambda params, z: params * plain(z)))
     bound(2.0, POINTS)
@@ -122,7 +122,7 @@ def test_parameters_that_are_functions_are_traced_once():
     factor = Counted(lambda z: z[0] - z[1])
     found = residual(plain, POINTS, k=factor)
     a, b = POINTS.T
-    np.testing.assert_allclose(found, (1 + a - b) * jax.vmap(plain)(POINTS))
+    np.testing.assert_allclose(found, (1 + a - b) * np.exp(a) * np.sin(2 * b))
     assert factor.calls == 1
 
 
@@ -153,7 +153,7 @@ def test_a_state_of_equinox_is_replaced_once(strategy):
     residual = oc.compile(u.diff(t) + U(0, x).diff(x) + u.diff(x, 2), strategy=strategy)
     found = residual(lambda z: model(z, state)[0], POINTS)
     a, b = POINTS.T
-    want = -6 * jnp.exp(a) * jnp.sin(2 * b) + 4 * jnp.cos(2 * b)
+    want = -6 * np.exp(a) * np.sin(2 * b) + 4 * np.cos(2 * b)
     np.testing.assert_allclose(found, want, rtol=1e-10)
 
 
