@@ -2,8 +2,8 @@
 
 To import these two takes longer than most programs of tests run. So the fork server of
 `multiprocessing` imports them once, and nothing else, and starts no backend: each program
-is a fork of it. A program is what follows `python`: `("-c", TEXT)`, `("-m", MODULE, *WORDS)`
-or `(FILE, *WORDS)`.
+is a fork of it. A program is what follows `python`: `("-c", TEXT)`,
+`("-m", MODULE, *WORDS)` or `(FILE, *WORDS)`.
 
 >>> [done] = run(("-c", "import sys; print(2 + 3, 'sympy' in sys.modules)"))
 >>> done.returncode, done.stdout

@@ -1,6 +1,5 @@
 """Rows T3, T4 and T32 of the seed works' exam (T1, T2, T5, T6 stand beside this)."""
 
-
 import jax
 import jax.numpy as jnp
 import numpy as np
