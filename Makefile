@@ -43,7 +43,7 @@ PROGRAMS = $(CURDIR)/.pytest_cache/programs
 SHARED = JAX_COMPILATION_CACHE_DIR=$(PROGRAMS) JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
 QUICK = $(SHARED) JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS="$$($(FLAGS))"
 
-test: $(STAMP)  ## the whole suite but the slow tests, about 9 minutes on 2 cores, then less
+test: $(STAMP)  ## the whole suite but the slow tests, about 6 minutes on 2 cores, then less
 	mkdir -p $(PROGRAMS) && find $(PROGRAMS) -type f -mtime +3 -delete
 	$(QUICK) $(BIN)/python -m pytest -n 2 --dist worksteal -q
 

@@ -180,7 +180,9 @@ def test_against_nested_forward_mode(library, form: str, order: int) -> None:
     assert (rtol == 1e-6) == ((library, form) == (FlaxNet, "attention"))
     for ours, theirs in zip(*both(POINTS), strict=True):
         assert ours.dtype == jnp.float64
-        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-11)
+        # Single precision rounds relative to the largest numbers.
+        atol = rtol * np.max(np.abs(theirs)) if rtol == 1e-6 else 1e-11
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol)
 
 
 def test_an_equinox_module_is_differentiable_in_place() -> None:
