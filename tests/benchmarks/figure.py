@@ -30,40 +30,46 @@ PANELS = (
 )
 
 
-def with_rows_before(flat: list[Measurement]) -> dict[str, list[dict[str, Any]]]:
-    """Returns the records of rows that were measured now, and of those in the file."""
-    rows: dict[str, list[dict[str, Any]]] = {}
+Record = dict[str, Any]
+"""A measurement, and the machine that it was taken on."""
+
+
+def with_rows_before(flat: list[Measurement]) -> dict[str, list[Record]]:
+    """Returns the rows that were measured now, and the others of the file."""
+    rows: dict[str, list[Record]] = {}
     for line in FILE.read_text().splitlines() if FILE.exists() else []:
         record = json.loads(line)
         rows.setdefault(record["row"], []).append(record)
-    now: dict[str, list[dict[str, Any]]] = {}
+    now: dict[str, list[Record]] = {}
     for m in flat:
         record = {**asdict(m), "machine": report.machine()}
         now.setdefault(m.row, []).append(record)
     return rows | now
 
 
-def without_machine(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if name != "machine"}
-
-
-def draw(results: list[list[Measurement]]) -> None:
-    """Draws the three panels, a line per contestant."""
+def draw(rows: list[list[Record]]) -> None:
+    """Draws the three panels, a line per contestant; what is older stands in the title."""
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
-    orders = range(1, len(results) + 1)
+    orders = range(1, len(rows) + 1)
     for axis, (field, title) in zip(axes, PANELS, strict=True):
-        for place, first in enumerate(results[0]):
-            name = (
-                "(floor: matmuls)" if "floor" in first.contestant else first.contestant
-            )
-            times = [getattr(row[place], field) for row in results]
+        for place, first in enumerate(rows[0]):
+            name = first["contestant"]
+            name = "(floor: matmuls)" if "floor" in name else name
+            times = [row[place][field] for row in rows]
             dashed = "--" if name.startswith("(") else "-o"
             axis.semilogy(orders, times, dashed, label=name, markersize=4)
         axis.set(xlabel="n, the highest derivative", title=title)
         axis.grid(alpha=0.3)
     axes[0].legend(fontsize=8)
+    now = rows[0][0]["machine"]
+    older = [
+        f"n = {order}: {row[0]['machine'].rpartition(', ')[2]}"
+        for order, row in zip(orders, rows, strict=True)
+        if row[0]["machine"] != now
+    ]
     figure.suptitle(
-        f"Derivatives 0...n, tanh 24-24-24, 256 points; {report.machine()}", fontsize=9
+        "; ".join(["Derivatives 0...n, tanh 24-24-24, 256 points", now, *older]),
+        fontsize=9,
     )
     figure.savefig(report.FOLDER / f"{NAME}.png", dpi=110)
 
@@ -84,9 +90,7 @@ def main() -> None:
     report.show(flat)
     if options.write:
         rows = with_rows_before(flat)
-        draw(
-            [[Measurement(**without_machine(r)) for r in row] for row in rows.values()]
-        )
+        draw(list(rows.values()))
         records = [json.dumps(record) for row in rows.values() for record in row]
         FILE.write_text("\n".join(records) + "\n")
 
