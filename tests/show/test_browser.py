@@ -95,7 +95,7 @@ def widths(browser: str, folder: Path, text: str):
         ("kdv", "auto"),
         ("navier_stokes", "auto"),
         ("laplacian_50d", "auto"),
-        ("bilaplacian_3d", "nested"),  # its drawing of 16 channels scrolls in a window
+        ("bilaplacian_3d", "nested"),
         ("held_sum", "auto"),
     ],
 )
@@ -104,10 +104,12 @@ def test_the_page_fits_and_is_quiet(browser, tmp_path, name, strategy) -> None:
     residual = oc.compile(PAGES[name], strategy=strategy)
     found, said = widths(browser, tmp_path, residual.to_html(page))
     assert not said
+    # Letters stay readable, so a drawing of 16 channels scrolls in a window, too.
+    scrolling = {"phone", "window"} if name == "bilaplacian_3d" else {"phone"}
     for (needs, has, cut), (size, (width, _)) in zip(found, SIZES.items(), strict=True):
         assert has == width
         assert needs <= has
-        assert size == "phone" or not cut
+        assert size in scrolling or not cut
     for size, (width, height) in SIZES.items():
         shot = tmp_path / f"{size}.png"
         _, said = run(
