@@ -1,6 +1,6 @@
 """The examples run as scripts, in JAX's default precision.
 
-One in a process of its own; the others need not import JAX once more each.
+One in a process of its own (`tests/apart.py`), the others in that of the tests.
 """
 
 import io

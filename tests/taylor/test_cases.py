@@ -15,6 +15,7 @@ from opcompiler.ir import MultiIndex, OperatorSymbol
 from opcompiler.taylor import push
 from opcompiler.taylor.value import AlgebraArray
 from tests.taylor.cases import along, CASES, load, nested
+from tests.taylor.test_primitives import in_one
 
 # Where the oracle itself cannot go: JAX has no jvp of a scatter-multiply whose indices
 # are not promised to be unique, and computes attention's logits in float32.
@@ -37,22 +38,6 @@ def close(name, got, want):
     scale = np.max(np.abs(want[finite]), initial=0.0) + 1e-12
     error = np.max(np.abs(got[finite] - want[finite]), initial=0.0) / scale
     assert error < TOLERANCE.get(name, 1e-9), name
-
-
-def in_one(funs: dict, given: dict) -> dict:
-    """Returns what each function gives, all of them compiled as one program."""
-
-    def run(given):
-        found = {}
-        for name, fun in funs.items():
-            try:
-                found[name] = fun(*given[name])
-            except Exception as error:
-                error.add_note(f"in the case {name!r}")
-                raise
-        return found
-
-    return jax.jit(run)(given)
 
 
 def together(names: list[str], kept: Collection[str]) -> list:
