@@ -9,13 +9,14 @@ $$ (u w)_k = u_0 w_k + u_k w_0 + \sum_{ij} C^k_{ij}\, u_i w_j . $$
 See `docs/theory.md`, section 3.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
 from typing import Any
 
+from opcompiler.algebra.elimination import Echelon
 from opcompiler.algebra.quadratic import Exact
 
 Tangent = tuple[tuple[int, Exact], ...]
@@ -117,6 +118,38 @@ class TaylorAlgebra:
             k: ((0, k, one), (k, 0, one), *self.entries[k]) for k in range(1, self.size)
         }
         return {0: ((0, 0, one),), **above}
+
+    @cached_property
+    def derivations(self) -> tuple[dict[int, Fraction], ...]:
+        r"""By channel the weights of the derivation with the fewest products there.
+
+        Weights w of the channels are a derivation $D\varepsilon_i = w_i\varepsilon_i$ if
+        $w_i + w_j = w_k$ wherever $\varepsilon_i\varepsilon_j$ holds $\varepsilon_k$. The
+        degree is one, Euler's; the number of factors y in $x^a y^b$ is another. The
+        weights of channel k are scaled to $w_k = 1$; zeros are left out.
+        """
+        equations: Echelon[int, int] = Echelon()
+        for i, j, k, _ in self.products:
+            sides = Counter((i, j))
+            sides[k] -= 1
+            equations.add(sides, {})
+        rows = equations.rows
+        free = [k for k in range(1, self.size) if k not in rows]
+        candidates = [{k: c.degree for k, c in enumerate(self.channels) if c.degree}]
+        if len(free) > 1:
+            candidates += [
+                {f: 1, **{k: -row[f] for k, (row, _) in rows.items() if f in row}}
+                for f in free
+            ]
+
+        def fewest(k: int) -> dict[int, Fraction]:
+            best = min(
+                (weights for weights in candidates if k in weights),
+                key=lambda weights: sum(i in weights for i, _, _ in self.entries[k]),
+            )
+            return {i: Fraction(w) / Fraction(best[k]) for i, w in best.items()}
+
+        return ({}, *(fewest(k) for k in range(1, self.size)))
 
     @cached_property
     def table(self) -> dict[tuple[int, int], tuple[tuple[int, Constant], ...]]:

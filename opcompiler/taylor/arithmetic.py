@@ -17,6 +17,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -276,20 +277,21 @@ def square(algebra: TaylorAlgebra, x: Sequence[Coefficient]) -> Series:
     return squares(algebra, range(algebra.size), x)
 
 
-def euler(
+def derived(
     algebra: TaylorAlgebra,
     channels: Sequence[int],
     u: Sequence[Coefficient],
     z: Sequence[Coefficient],
 ) -> Series:
-    r"""Returns some of $E y = z\, E u$, $d\, y_d = \sum_{s \ge 1} s\, u_s z_{d-s}$.
+    r"""Returns some of $D y = z\, D u$, $y_k = \sum_i w_i\, u_i z_j$ with $w_k = 1$.
 
-    $E$ is the Euler derivation, which multiplies degree d by d, so that the univariate
-    recurrences hold in every graded algebra.
+    $D$ is a derivation that multiplies every channel by a weight, so that the univariate
+    recurrences hold in every graded algebra: Euler's, by the degree, or for a mixed
+    derivative the one with the fewest products.
     """
-    degree = [channel.degree for channel in algebra.channels]
+    weights = algebra.derivations
     return sums_of_products(
-        algebra, channels, u, z, lambda i, j, k: Fraction(degree[i], degree[k])
+        algebra, channels, u, z, lambda i, j, k: weights[k].get(i, 0)
     )
 
 
@@ -353,15 +355,28 @@ def times_composed(
 def _powers(
     algebra: TaylorAlgebra, u: Sequence[Coefficient], upto: int
 ) -> list[Series]:
-    """Returns the powers 1, 2, ... of u's nilpotent part."""
+    r"""Returns the powers 1, 2, ... of u's nilpotent part n.
+
+    $n^m = n^{m-1} n$, or $D n^m = m\, n^{m-1} D n$ where that takes fewer products.
+    """
     base: Series = [None, *u[1:]]
     powers = [base]
-    for k in range(2, upto + 1):
-        above = range(1, algebra.size)
-        if k == 2:
+    above = range(1, algebra.size)
+    weights = algebra.derivations
+    shorter = {
+        k for k in above if any(j not in weights[k] for _, j, _ in algebra.entries[k])
+    }
+
+    def share(m: int, i: int, j: int, k: int) -> Fraction | int:
+        return m * weights[k].get(j, 0) if k in shorter else 1
+
+    for m in range(2, upto + 1):
+        if m == 2:
             power = squares(algebra, above, base)
         else:
-            power = sums_of_products(algebra, above, powers[-1], base)
+            power = sums_of_products(
+                algebra, above, powers[-1], base, partial(share, m)
+            )
         powers.append([None, *power])
     return powers[:upto]
 

@@ -24,6 +24,7 @@ from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.arithmetic import (
     add_up,
     compose,
+    derived,
     divide,
     multiply,
     product,
@@ -232,32 +233,21 @@ def _power_slopes(x: Array, r: Array, order: int) -> list[Array]:
 @_entrywise("atan2", entries="curved", steep=True)
 @one_output
 def atan2(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
-    r"""Solves $(x^2 + y^2)\, E\theta = x\, E y - y\, E x$."""
+    r"""Solves $(x^2 + y^2)\, D\theta = x\, D y - y\, D x$."""
     algebra = context.algebra
     (aval,) = _compat.output_avals(equation)
     y, x = (coefficients(raised(value, aval.shape), algebra) for value in inputs)
-    degree = [channel.degree for channel in algebra.channels]
-
-    def euler(series: Channels) -> Series:
-        return [
-            scaled(d, c) if d else None for c, d in zip(series, degree, strict=True)
-        ]
-
-    def difference(a: Series, b: Series) -> Series:
-        return [add_up(p, scaled(-1, q)) for p, q in zip(a, b, strict=True)]
-
     radius = list(map(add_up, product(algebra, x, x), product(algebra, y, y)))
-    turn = difference(product(algebra, x, euler(y)), product(algebra, y, euler(x)))
     angle: Series = [_compat.bind(equation, *map(primal, inputs))[0]]
     angle += [None] * (algebra.size - 1)
-    weighted: Series = [None] * algebra.size
     for here in map(algebra.of_degree, range(1, algebra.order + 1)):
-        taken = sums_of_products(algebra, here, weighted, radius)
-        for k, part in zip(here, taken, strict=True):
-            top = add_up(turn[k], scaled(-1, part))
-            if top is not None:
-                weighted[k] = divide(top, radius[0])
-                angle[k] = scale(1 / degree[k], weighted[k])
+        forth, back, known = (
+            derived(algebra, here, moving, beside)
+            for moving, beside in ((y, x), (x, y), (angle, radius))
+        )
+        for k, plus, *minus in zip(here, forth, back, known, strict=True):
+            turn = add_up(plus, *(scaled(-1, c) for c in minus))
+            angle[k] = None if turn is None else divide(turn, radius[0])
     return angle
 
 

@@ -81,14 +81,25 @@ _one_array = partial(
 
 
 def elementwise(
-    *names: str, curved: bool = True, steep: bool = False
+    *names: str,
+    curved: bool = True,
+    steep: bool = False,
+    closed: Derivatives | None = None,
 ) -> Callable[[Recurrence], Recurrence]:
-    """Declares elementwise primitives of one operand by their recurrence."""
+    """Declares elementwise primitives of one operand by their recurrence.
+
+    Args:
+        names: of the primitives.
+        curved: whether second derivatives are not zero.
+        steep: whether derivatives may be infinite or very large.
+        closed: the scalar derivatives, if less arithmetic gives them up to order
+            `CLOSED_UPTO`.
+    """
 
     def declare(recurrence: Recurrence) -> Recurrence:
         @one_output
         def rule(context: Context, equation: Any, inputs: Sequence[Value]) -> Series:
-            return _by_recurrence(context, equation, inputs[0], recurrence)
+            return _by_recurrence(context, equation, inputs[0], recurrence, closed)
 
         _one_array(*names, entries="curved" if curved else "", steep=steep)(rule)
         return recurrence
@@ -114,8 +125,16 @@ def by_derivatives(
     return declare
 
 
+CLOSED_UPTO = 4
+"""The order up to which a closed form of scalar derivatives is as exact as a recurrence."""
+
+
 def _by_recurrence(
-    context: Context, equation: Any, u: AlgebraArray, recurrence: Recurrence
+    context: Context,
+    equation: Any,
+    u: AlgebraArray,
+    recurrence: Recurrence,
+    closed: Derivatives | None,
 ) -> Series:
     """Runs a recurrence in the algebra, or in one variable and composes."""
     algebra, dtype = context.algebra, u.dtype  # below, no function holds a tracer
@@ -125,6 +144,8 @@ def _by_recurrence(
         return recurrence(algebra, series, value)
 
     def in_one_variable(start: Array) -> Curve:
+        if closed is not None and algebra.order <= CLOSED_UPTO:
+            return closed(equation, start, algebra.order)
         line = univariate(algebra.order)
         tangent = [start, jnp.ones((), dtype), *[None] * (algebra.order - 1)]
         return recurrence(line, tangent, _compat.bind(equation, start)[0])

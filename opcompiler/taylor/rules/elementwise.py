@@ -1,7 +1,7 @@
 r"""Elementwise functions of one array: the recurrences of their Taylor coefficients.
 
 In: the channels of u. Out: those of $\sigma(u)$ and of $\sigma'(u)$, by which a gradient
-goes. Most functions solve $E y = z\, E u$ beside an equation for $z = \sigma'(u)$, degree
+goes. Most functions solve $D y = z\, D u$ beside an equation for $z = \sigma'(u)$, degree
 by degree; `composition.py` says where that happens. Steps, which see plain values only,
 come first.
 
@@ -13,6 +13,8 @@ function), 9.6.10 and 9.6.26 (modified Bessel functions).
 
 import math
 from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import jax.numpy as jnp
@@ -23,8 +25,8 @@ from opcompiler.algebra.weil import TaylorAlgebra
 from opcompiler.taylor.arithmetic import (
     add_up,
     binomial,
+    derived,
     divide,
-    euler,
     multiply,
     product,
     scale,
@@ -65,7 +67,7 @@ def constant(context: Context, equation: Any, inputs: Sequence[Value]) -> list[V
     return _compat.bind(equation, *map(primal, inputs))
 
 
-# --- solving E y = z E u ----------------------------------------------------------------
+# --- solving D y = z D u ----------------------------------------------------------------
 
 
 def solve(
@@ -75,12 +77,12 @@ def solve(
     z0: Array,
     companion: Callable[[Sequence[int], Series, Series], Series],
 ) -> Curve:
-    """Solves E y = z E u degree by degree; `companion(channels, y, z)` is z's part."""
+    """Solves D y = z D u degree by degree; `companion(channels, y, z)` is z's part."""
     y: Series = [y0, *[None] * (algebra.size - 1)]
     z: Series = [z0, *[None] * (algebra.size - 1)]
     for degree in range(1, algebra.order + 1):
         here = algebra.of_degree(degree)
-        _put(y, here, euler(algebra, here, u, z))
+        _put(y, here, derived(algebra, here, u, z))
         _put(z, here, companion(here, y, z))
     return y, z
 
@@ -99,7 +101,7 @@ def _all_scaled(factor: float, series: Series) -> Series:
 
 @elementwise("exp", steep=True)
 def exponential(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
-    """E y = y E u."""
+    """D y = y D u."""
     return solve(algebra, u, value, value, lambda here, y, z: [y[k] for k in here])
 
 
@@ -117,7 +119,50 @@ def _expm1(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return solve(algebra, u, value, value + 1, lambda here, y, z: [y[k] for k in here])
 
 
-@elementwise("logistic")
+def _riccati(equation: Any, start: Array, order: int) -> Curve:
+    r"""The solutions of $t' = s$, $s = m - t^2$, hence $s' = -2 t s$: powers of s alone.
+
+    $\tanh$ has m = 1, and the logistic function less 1/2 has m = 1/4. The coefficients of
+    odd orders are s P(s) and those of even orders t s P(s). Each is evaluated by itself,
+    because XLA computes it anew in every channel that it enters.
+    """
+    value = _compat.bind(equation, start)[0]
+    if equation.primitive.name == "tanh":
+        t, s, m = value, (1 - value) * (1 + value), Fraction(1)
+    else:
+        # sigma(u) sigma(-u) does not cancel where sigma saturates at 1.
+        t, s, m = value - 0.5, value * lax.logistic(-start), Fraction(1, 4)
+    y = [value]
+    for k, (*lower, last) in enumerate(_riccati_powers(m, order + 1), 1):
+        front = s if k % 2 else t * s
+        if not lower:
+            y.append(scale(last, front))
+            continue
+        found = scale(last, s)  # by Horner's scheme
+        for c in lower[:0:-1]:
+            found = s * (found + float(c))
+        y.append(front * (found + float(lower[0])))
+    return y[:-1], [scale(k, c) for k, c in enumerate(y) if k]
+
+
+@cache
+def _riccati_powers(m: Fraction, order: int) -> tuple[tuple[Fraction, ...], ...]:
+    """Returns the coefficients of P for the orders 1, 2, ..., the constant one first."""
+    found = [(Fraction(1),)]
+    for k in range(2, order + 1):
+        grown = [Fraction(0)] * (len(found[-1]) + k % 2)
+        for power, c in enumerate(found[-1]):
+            # s^(p + 1) gives -2 (p + 1) t s^(p + 1); t s^(p + 1) gives, with t^2 = m - s,
+            # s^(p + 2) - 2 (p + 1) (m - s) s^(p + 1).
+            slope = -2 * (power + 1) * c / k
+            grown[power] += slope * (m if k % 2 else 1)
+            if k % 2:
+                grown[power + 1] += c / k - slope
+        found.append(tuple(grown))
+    return tuple(found)
+
+
+@elementwise("logistic", closed=_riccati)
 def _logistic(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     # sigma(u) sigma(-u) does not cancel where sigma saturates at 1.
     first = value * lax.logistic(-plain_value(u))
@@ -132,7 +177,7 @@ def _logistic(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
 # --- trigonometric and hyperbolic ---------------------------------------------------
 
 
-@elementwise("tanh")
+@elementwise("tanh", closed=_riccati)
 def _tanh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     first = (1 - value) * (1 + value)
 
@@ -155,13 +200,13 @@ def _pair(
     partner: Array,
     signs: tuple[int, int],
 ) -> Curve:
-    """Solves E y = a z E u, E z = b y E u together; signs are (a, b)."""
+    """Solves D y = a z D u, D z = b y D u together; signs are (a, b)."""
     y: Series = [value, *[None] * (algebra.size - 1)]
     z: Series = [partner, *[None] * (algebra.size - 1)]
     for degree in range(1, algebra.order + 1):
         here = algebra.of_degree(degree)
-        # Both see the other below this degree only: u has no unit in E u.
-        change = euler(algebra, here, u, z), euler(algebra, here, u, y)
+        # Both see the other below this degree only: u has no unit in D u.
+        change = derived(algebra, here, u, z), derived(algebra, here, u, y)
         _put(y, here, _all_scaled(signs[0], change[0]))
         _put(z, here, _all_scaled(signs[1], change[1]))
     return y, [scaled(signs[0], c) for c in z]
@@ -187,24 +232,20 @@ def _cosh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
     return _pair(algebra, u, value, lax.sinh(plain_value(u)), (1, 1))
 
 
-# --- inverse type: r E y = E u ------------------------------------------------------
+# --- inverse type: r D y = D u ------------------------------------------------------
 
 
 def _inverse_type(
     algebra: TaylorAlgebra, u: Channels, value: Array, r: Series
 ) -> Curve:
-    r"""Solves r E y = E u: $y_d = (u_d - \frac1d \sum_{s<d} s\, y_s r_{d-s})/r_0$."""
+    r"""Solves r D y = D u: $y_k = (u_k - \sum_{i<k} w_i\, y_i r_j)/r_0$."""
     assert r[0] is not None
     y: Series = [value, *[None] * (algebra.size - 1)]
-    weighted: Series = [None] * algebra.size  # E y
-    for degree in range(1, algebra.order + 1):
-        here = algebra.of_degree(degree)
-        taken = sums_of_products(algebra, here, weighted, r)
-        for k, part in zip(here, taken, strict=True):
-            top = add_up(u[k], scaled(-1 / degree, part))
-            if top is not None:
-                y[k] = divide(top, r[0])
-        _put(weighted, here, _all_scaled(degree, [y[k] for k in here]))
+    for here in map(algebra.of_degree, range(1, algebra.order + 1)):
+        known = derived(algebra, here, y, r)
+        for k, part in zip(here, known, strict=True):
+            top = add_up(u[k], scaled(-1, part))
+            y[k] = None if top is None else divide(top, r[0])
     return y, reciprocal(algebra, r)
 
 
@@ -232,7 +273,7 @@ def _one_plus_square(
 
 @elementwise("log", steep=True)
 def logarithm(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
-    """U E y = E u."""
+    """U D y = D u."""
     return _inverse_type(algebra, u, value, list(u))
 
 
@@ -320,7 +361,7 @@ def _gaussian(
     bell, _ = exponential(algebra, exponent, start)
     slope = [scaled(factor, c) for c in bell]
     y: Series = [value]
-    y += euler(algebra, range(1, algebra.size), u, slope)
+    y += derived(algebra, range(1, algebra.size), u, slope)
     return y, slope
 
 
@@ -336,14 +377,14 @@ def _erfc(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
 
 @elementwise("erf_inv", steep=True)
 def _erf_inv(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
-    r"""$E y = z E u$, $E z = z E(y^2)$ with $z = \frac{\sqrt\pi}2 e^{y^2}$."""
+    r"""$D y = z D u$, $D z = z D(y^2)$ with $z = \frac{\sqrt\pi}2 e^{y^2}$."""
     first = math.sqrt(math.pi) / 2 * jnp.exp(value * value)
     squared: Series = [value * value, *[None] * (algebra.size - 1)]
 
     def companion(here: Sequence[int], y: Series, z: Series) -> Series:
         for k, c in zip(here, squares(algebra, here, y), strict=True):
             squared[k] = c
-        return euler(algebra, here, squared, z)
+        return derived(algebra, here, squared, z)
 
     return solve(algebra, u, value, first, companion)
 
@@ -372,10 +413,10 @@ def power_series(
     exponent: float,
     below: Array,
 ) -> Series:
-    r"""Solves u E y = r y E u for the real power r.
+    r"""Solves u D y = r y D u for the real power r.
 
-    $$ y_d = r\,u_0^{r-1} u_d
-       + \frac{1}{d\,u_0} \sum_{1 \le s < d} (r s - (d - s))\, u_s y_{d-s} . $$
+    $$ y_k = r\,u_0^{r-1} u_k
+       + \frac1{u_0} \sum_{1 \le i, j < k} (r w_i - w_j)\, u_i y_j . $$
 
     Args:
         algebra: the algebra.
@@ -386,10 +427,10 @@ def power_series(
     """
     y: Series = [value, *[None] * (algebra.size - 1)]
     above: Series = [None] * algebra.size  # y without its unit
-    degree = [channel.degree for channel in algebra.channels]
+    weights = algebra.derivations
 
     def share(i: int, j: int, k: int) -> float:
-        return (exponent * degree[i] - degree[j]) / degree[k]
+        return float(exponent * weights[k].get(i, 0) - weights[k].get(j, 0))
 
     for here in map(algebra.of_degree, range(1, algebra.order + 1)):
         rests = sums_of_products(algebra, here, u, above, share)
