@@ -10,6 +10,8 @@ Small:  python -m examples.equal_time --dim 1000 --seconds 10
 """
 
 import argparse
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -42,19 +44,20 @@ def main(given: argparse.Namespace) -> dict[str, Any]:
     size = "" if given.dim == DIM else f"_{given.dim}"
     run = Run.of(f"equal_time{size}", given)
     results: dict[str, Any] = {}
-    for equation in EQUATIONS:
-        problem = named(equation, given.solution, given.dim, given.seed)
-        for method in METHODS:
-            chosen = argparse.Namespace(**{**vars(given), "method": method})
-            name = f"{run.name}_{equation}_{method}"
-            chosen.steps, chosen.test, chosen.solve = TRIED, 1, 0
-            tried = solve(problem, chosen, Run(name, given.out / "parts", bare=True))
-            rate = tried.numbers["steps_per_second"]
-            chosen.steps = max(TRIED, int(rate * given.seconds))
-            chosen.test, chosen.solve = given.test, given.solve
-            found = solve(problem, chosen, Run(name, given.out / "parts")).numbers
-            results[f"{equation} {method}"] = found
-            run.say(line(found))
+    with tempfile.TemporaryDirectory() as parts:
+        for equation in EQUATIONS:
+            problem = named(equation, given.solution, given.dim, given.seed)
+            for method in METHODS:
+                chosen = argparse.Namespace(**{**vars(given), "method": method})
+                name = f"{run.name}_{equation}_{method}"
+                chosen.steps, chosen.test, chosen.solve = TRIED, 1, 0
+                tried = solve(problem, chosen, Run(name, Path(parts), bare=True))
+                rate = tried.numbers["steps_per_second"]
+                chosen.steps = max(TRIED, int(rate * given.seconds))
+                chosen.test, chosen.solve = given.test, given.solve
+                found = solve(problem, chosen, Run(name, Path(parts))).numbers
+                results[f"{equation} {method}"] = found
+                run.say(line(found))
     run.figure(lambda: picture(results, given))
     run.numbers(**results)
     return results
