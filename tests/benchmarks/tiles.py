@@ -13,7 +13,7 @@ import opcompiler as oc
 from tests.benchmarks.network import apply
 from tests.benchmarks.timing import Row
 
-TILE = 64
+TILE = 256
 """The best tile by hand, of 32, 64, 128, 256 and 512 points."""
 
 
