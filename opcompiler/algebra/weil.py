@@ -120,36 +120,43 @@ class TaylorAlgebra:
         return {0: ((0, 0, one),), **above}
 
     @cached_property
-    def derivations(self) -> tuple[dict[int, Fraction], ...]:
+    def derivations(self) -> tuple[dict[int, Any], ...]:
         r"""By channel the weights of the derivation with the fewest products there.
 
         Weights w of the channels are a derivation $D\varepsilon_i = w_i\varepsilon_i$ if
         $w_i + w_j = w_k$ wherever $\varepsilon_i\varepsilon_j$ holds $\varepsilon_k$. The
-        degree is one, Euler's; the number of factors y in $x^a y^b$ is another. The
-        weights of channel k are scaled to $w_k = 1$; zeros are left out.
+        degree is one, Euler's; the number of factors y in $x^a y^b$ is another. Zeros are
+        left out.
         """
         equations: Echelon[int, int] = Echelon()
         for i, j, k, _ in self.products:
             sides = Counter((i, j))
             sides[k] -= 1
             equations.add(sides, {})
-        rows = equations.rows
-        free = [k for k in range(1, self.size) if k not in rows]
-        candidates = [{k: c.degree for k, c in enumerate(self.channels) if c.degree}]
-        if len(free) > 1:
-            candidates += [
-                {f: 1, **{k: -row[f] for k, (row, _) in rows.items() if f in row}}
-                for f in free
-            ]
+        # Each channel that no product decides on has weight 1 in one of them, 0 in others.
+        euler = {k: channel.degree for k, channel in enumerate(self.channels)}
+        others: dict[int, dict[int, Any]] = defaultdict(dict)
+        for k in range(1, self.size):
+            row, _ = equations.rows.get(k, ({k: -1}, {}))
+            for free in row.keys() - equations.rows.keys():
+                others[free][k] = -row[free]
+        if len(others) == 1:
+            return (euler,) * self.size
 
-        def fewest(k: int) -> dict[int, Fraction]:
-            best = min(
-                (weights for weights in candidates if k in weights),
-                key=lambda weights: sum(i in weights for i, _, _ in self.entries[k]),
-            )
-            return {i: Fraction(w) / Fraction(best[k]) for i, w in best.items()}
+        def fewest(k: int) -> dict[int, Any]:
+            known = [euler, *(weights for weights in others.values() if k in weights)]
+            firsts = [i for i, _, _ in self.entries[k]]
+            return min(known, key=lambda weights: sum(i in weights for i in firsts))
 
-        return ({}, *(fewest(k) for k in range(1, self.size)))
+        return tuple(map(fewest, range(self.size)))
+
+    def share(self, i: int, k: int) -> Fraction:
+        r"""Returns $w_i/w_k$ of channel k's derivation: $y_k = \sum (w_i/w_k)\, u_i z_j$.
+
+        That is $D y = z\, D u$ for y of which z is the derivative by u.
+        """
+        weights = self.derivations[k]
+        return Fraction(weights.get(i, 0)) / Fraction(weights[k])
 
     @cached_property
     def table(self) -> dict[tuple[int, int], tuple[tuple[int, Constant], ...]]:

@@ -283,15 +283,14 @@ def derived(
     u: Sequence[Coefficient],
     z: Sequence[Coefficient],
 ) -> Series:
-    r"""Returns some of $D y = z\, D u$, $y_k = \sum_i w_i\, u_i z_j$ with $w_k = 1$.
+    r"""Returns some of $D y = z\, D u$, $y_k = \sum (w_i/w_k)\, u_i z_j$.
 
     $D$ is a derivation that multiplies every channel by a weight, so that the univariate
     recurrences hold in every graded algebra: Euler's, by the degree, or for a mixed
     derivative the one with the fewest products.
     """
-    weights = algebra.derivations
     return sums_of_products(
-        algebra, channels, u, z, lambda i, j, k: weights[k].get(i, 0)
+        algebra, channels, u, z, lambda i, j, k: algebra.share(i, k)
     )
 
 
@@ -362,13 +361,14 @@ def _powers(
     base: Series = [None, *u[1:]]
     powers = [base]
     above = range(1, algebra.size)
-    weights = algebra.derivations
     shorter = {
-        k for k in above if any(j not in weights[k] for _, j, _ in algebra.entries[k])
+        k
+        for k, weights in enumerate(algebra.derivations)
+        if any(j not in weights for _, j, _ in algebra.entries[k])
     }
 
     def share(m: int, i: int, j: int, k: int) -> Fraction | int:
-        return m * weights[k].get(j, 0) if k in shorter else 1
+        return m * algebra.share(j, k) if k in shorter else 1
 
     for m in range(2, upto + 1):
         if m == 2:

@@ -225,7 +225,7 @@ def _elementwise(name: str, derivative: Callable[..., Any]) -> Rule:
             return list(coefficients(found, line.algebra))
 
         def scalar(start: Array, *given: Any) -> Curve:
-            # E y = f'(u) E u in one variable: y_k = z_(k-1) / k.
+            # D y = f'(u) D u in one variable: y_k = z_(k-1) / k.
             operands = list(given)
             operands.insert(places[0], start)
             order = line.algebra.order

@@ -198,7 +198,9 @@ def measure(
     print(what)
     for (name, time), values in zip(medians.items(), found, strict=True):
         away = np.max(np.abs(values - ours)) / np.max(np.abs(ours))
-        print(f"    {name}: {time:.2f} ms, {mean(seconds[name]):.1f} s, {away:.0e} from ours")
+        print(
+            f"    {name}: {time:.2f} ms, {mean(seconds[name]):.1f} s, {away:.0e} from ours"
+        )
 
 
 def main() -> None:

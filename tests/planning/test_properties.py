@@ -53,6 +53,34 @@ def test_plans_prove_themselves(wanted) -> None:
     proves_itself(wanted)
 
 
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(functionals(5, 3, 3))
+def test_derivations_obey_leibniz_and_take_no_more_products_than_eulers(wanted) -> None:
+    for push in make_plan(wanted, sites(wanted), "algebra").pushes:
+        algebra = push.algebra
+        for k in range(1, algebra.size):
+            weights = algebra.derivations[k]
+            for i, j, to, _ in algebra.products:
+                both = weights.get(i, 0) + weights.get(j, 0)
+                assert both == weights.get(to, 0)
+            assert algebra.share(k, k) == 1
+
+
+def test_a_factor_that_stands_once_is_the_only_one_to_differentiate() -> None:
+    """xxxy from x, y, xx, xy, xxx, xxy: only y, xy and xxy have a share in it."""
+    (push,) = make_plan(
+        (Functional("u", 0, OperatorSymbol.of({MultiIndex((3, 1)): 1})),), (("x", "y"),),
+        "algebra",
+    ).pushes  # fmt: skip
+    algebra = push.algebra
+    labels = [channel.label for channel in algebra.channels]
+    pairs = algebra.entries[algebra.size - 1]
+    shares = {labels[i]: algebra.share(i, algebra.size - 1) for i, _, _ in pairs}
+    assert {label: c for label, c in shares.items() if c} == {
+        "y": 1, "xy": 1, "xxy/2": 1,
+    }  # fmt: skip
+
+
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(functionals(6, 4, 4))

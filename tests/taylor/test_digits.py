@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
+import sympy as sp
 from jax.experimental.jet import jet as jet_of_jax
 
 import opcompiler as oc
@@ -64,6 +65,34 @@ def test_fifteen_derivatives_of_a_network_in_one_pass(name: str) -> None:
     got = jax.jit(oc.taylor.derivatives(net, ORDER))(POINT)
     want = exact_derivatives(exact_net, POINT, ORDER)
     np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "least"), [("tanh", 1.0), ("sigmoid", 0.0)])
+def test_composed_derivatives_keep_their_digits(name: str, least: float) -> None:
+    """u_xxxy of an activation of x + 2 y, and its slope; where it saturates, too.
+
+    There tanh has no more than the absolute digits of its own value.
+    """
+    activation, exact = ACTIVATIONS[name]
+    x, y = sp.symbols("x y")
+    mixed = oc.compile(sp.Function("u")(x, y).diff(x, 3, y))
+    starts = np.array([-17.0, -3.0, -0.7, 0.0, 0.1, 1.1, 4.0, 17.0])
+    direction = np.array([1.0, 2.0])
+    points = starts[:, None] * direction / 5
+
+    def of_scaled(scale, points):
+        return mixed(lambda p: activation(scale * (p @ direction)), points)
+
+    found, slope = jax.jit(
+        lambda points: jax.jvp(lambda s: of_scaled(s, points), (1.0,), (1.0,))
+    )(points)
+    series = np.array([exact_derivatives(exact, float(s), 5) for s in starts])
+    size = np.maximum(np.abs(series[:, 1:]).max(axis=1), least)
+    np.testing.assert_array_less(abs(found - 2 * series[:, 4]), 1e-14 * size)
+    by_scale = 2 * (4 * series[:, 4] + starts * series[:, 5])
+    np.testing.assert_array_less(
+        abs(slope - by_scale), 1e-13 * (1 + abs(starts)) * size
+    )
 
 
 def affine(weights, shift, values):

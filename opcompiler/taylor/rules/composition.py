@@ -8,10 +8,10 @@ In: the channels of u and a description of the function. Out: the channels of $\
     @by_derivatives("lgamma")                  # the Taylor coefficients at one number
     def log_gamma(equation: Equation, start: Array, order: int) -> Curve: ...
 
-A recurrence is written with the Euler derivation $E$, which multiplies degree d by d, so
-that it holds in every graded algebra:
+A recurrence is written with a derivation $D$ that multiplies each channel by a weight
+(`TaylorAlgebra.derivations`), so that it holds in every graded algebra:
 
-$$ E y = z\, E u, \qquad z = \sigma'(u) . $$
+$$ D y = z\, D u, \qquad z = \sigma'(u) . $$
 
 At low order in several directions it is cheaper to take the scalar derivatives
 $\sigma^{(k)}(u_0)/k!$ from the same recurrence in one variable and to *compose* them with

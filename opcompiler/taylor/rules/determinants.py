@@ -1,10 +1,10 @@
 r"""Determinants: one factorisation at any order, one product with the inverse per channel.
 
 In: a stack of matrices $A = A_0 + N$. Out: the channels of its determinant, or of the sign
-and the logarithm of it. The logarithm obeys Jacobi's formula, with the Euler derivation
-$E$, which multiplies degree d by d:
+and the logarithm of it. The logarithm obeys Jacobi's formula, with a derivation $D$ that
+multiplies each channel by a weight:
 
-$$ E \log\det A = \operatorname{tr}(E A\,A^{-1}) = \operatorname{tr}(E M\,W), \qquad
+$$ D \log\det A = \operatorname{tr}(D A\,A^{-1}) = \operatorname{tr}(D M\,W), \qquad
    M = N A_0^{-1}, \quad (1 + M)\,W = 1 . $$
 
 So the inverse of the plain matrix is all that is solved for. At order 2 this is
@@ -33,7 +33,6 @@ have the first at order 2.
 
 import math
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from functools import cache, partial
 from itertools import combinations
 from typing import Any
@@ -344,7 +343,6 @@ def logarithm(algebra: TaylorAlgebra, moved: Series) -> Series:
         algebra: of the matrix.
         moved: the channels of M; what is not there of the highest degree is left out.
     """
-    degree = [channel.degree for channel in algebra.channels]
 
     def traced(a: Array, b: Array) -> Array:
         # tr(V_i M_j) needs no product of matrices.
@@ -358,9 +356,9 @@ def logarithm(algebra: TaylorAlgebra, moved: Series) -> Series:
     for k in range(1, algebra.size):
         (bent[k],) = sums_of_products(
             algebra, (k,), rest, moved,
-            lambda i, j, k: Fraction(-degree[j], degree[k]), traced,
+            lambda i, j, k: -algebra.share(j, k), traced,
         )  # fmt: skip
-        if degree[k] < algebra.order:
+        if algebra.channels[k].degree < algebra.order:
             rest[k] = remainder(moved[k], mixed(algebra, k, moved, rest, _times))
     linear = [None if m is None else _trace(m) for m in moved]
     return list(map(add_up, linear, bent))

@@ -238,7 +238,7 @@ def _cosh(algebra: TaylorAlgebra, u: Channels, value: Array) -> Curve:
 def _inverse_type(
     algebra: TaylorAlgebra, u: Channels, value: Array, r: Series
 ) -> Curve:
-    r"""Solves r D y = D u: $y_k = (u_k - \sum_{i<k} w_i\, y_i r_j)/r_0$."""
+    r"""Solves r D y = D u: $y_k = (u_k - \sum_{i<k} (w_i/w_k)\, y_i r_j)/r_0$."""
     assert r[0] is not None
     y: Series = [value, *[None] * (algebra.size - 1)]
     for here in map(algebra.of_degree, range(1, algebra.order + 1)):
@@ -416,7 +416,7 @@ def power_series(
     r"""Solves u D y = r y D u for the real power r.
 
     $$ y_k = r\,u_0^{r-1} u_k
-       + \frac1{u_0} \sum_{1 \le i, j < k} (r w_i - w_j)\, u_i y_j . $$
+       + \frac1{u_0} \sum_{1 \le i, j < k} \frac{r w_i - w_j}{w_k}\, u_i y_j . $$
 
     Args:
         algebra: the algebra.
@@ -427,10 +427,9 @@ def power_series(
     """
     y: Series = [value, *[None] * (algebra.size - 1)]
     above: Series = [None] * algebra.size  # y without its unit
-    weights = algebra.derivations
 
     def share(i: int, j: int, k: int) -> float:
-        return float(exponent * weights[k].get(i, 0) - weights[k].get(j, 0))
+        return exponent * float(algebra.share(i, k)) - float(algebra.share(j, k))
 
     for here in map(algebra.of_degree, range(1, algebra.order + 1)):
         rests = sums_of_products(algebra, here, u, above, share)
