@@ -134,14 +134,10 @@ def _riccati(equation: Any, start: Array, order: int) -> Curve:
         t, s, m = value - 0.5, value * lax.logistic(-start), Fraction(1, 4)
     y = [value]
     for k, (*lower, last) in enumerate(_riccati_powers(m, order + 1), 1):
-        front = s if k % 2 else t * s
-        if not lower:
-            y.append(scale(last, front))
-            continue
-        found = scale(last, s)  # by Horner's scheme
-        for c in lower[:0:-1]:
-            found = s * (found + float(c))
-        y.append(front * (found + float(lower[0])))
+        found = float(last)
+        for c in reversed(lower):
+            found = found * s + float(c)
+        y.append((s if k % 2 else t * s) * found)
     return y[:-1], [scale(k, c) for k, c in enumerate(y) if k]
 
 
